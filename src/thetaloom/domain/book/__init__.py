@@ -1,0 +1,1 @@
+"""Orders, fills, positions and the rules that close them."""

@@ -1,0 +1,1 @@
+"""Margin, sizing and limits: what may be traded, and how much of it."""

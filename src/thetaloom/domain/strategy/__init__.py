@@ -1,0 +1,1 @@
+"""Structures and their payoff, strategies as data, the selection of legs and the evaluation of a candidate."""

@@ -1,0 +1,1 @@
+"""Numerical kernels: floats in, floats out. Compiled by numba on first use and cached on disk."""

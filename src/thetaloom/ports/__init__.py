@@ -1,0 +1,1 @@
+"""The seams: Protocols that the engine speaks to and that adapters fulfil."""
