@@ -1,1 +1,1 @@
-"""Structures and their payoff, strategies as data, the selection of legs and the evaluation of a candidate."""
+"""Structures and their payoff, strategies as data, selection of legs, evaluation of a candidate."""

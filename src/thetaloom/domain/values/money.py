@@ -22,7 +22,7 @@ class _Amount(Decimal):
             raise ValueError(f"{cls.__name__} needs a finite number, not {amount}")
         return self
 
-    def __add__(self, other: Self) -> Self:  # type: ignore[override]  # narrower on purpose
+    def __add__(self, other: Self) -> Self:
         return type(self)(Decimal.__add__(self, self._same(other)))
 
     def __radd__(self, other: object) -> Self:  # type: ignore[override]  # only so that sum() can start at 0
@@ -30,7 +30,7 @@ class _Amount(Decimal):
             return self
         raise TypeError(f"cannot add {type(other).__name__} and {type(self).__name__}")
 
-    def __sub__(self, other: Self) -> Self:  # type: ignore[override]  # narrower on purpose
+    def __sub__(self, other: Self) -> Self:
         return type(self)(Decimal.__sub__(self, self._same(other)))
 
     def __neg__(self) -> Self:
@@ -39,14 +39,14 @@ class _Amount(Decimal):
     def __abs__(self) -> Self:
         return type(self)(Decimal.__abs__(self))
 
-    def __mul__(self, factor: int | Decimal) -> Self:  # type: ignore[override]  # a product of amounts has no meaning
+    def __mul__(self, factor: int | Decimal) -> Self:
         if isinstance(factor, _Amount):
             raise TypeError(f"cannot multiply {type(self).__name__} by {type(factor).__name__}")
         return type(self)(Decimal.__mul__(self, Decimal(factor)))
 
     __rmul__ = __mul__  # type: ignore[assignment]  # same narrowing
 
-    def __truediv__(self, divisor: int | Decimal) -> Self:  # type: ignore[override]  # use ratio() for a bare number
+    def __truediv__(self, divisor: int | Decimal) -> Self:
         if isinstance(divisor, _Amount):
             raise TypeError(f"use ratio() to divide {type(self).__name__} by {type(divisor).__name__}")
         return type(self)(Decimal.__truediv__(self, Decimal(divisor)))
@@ -71,7 +71,7 @@ class Price(_Amount):
         return Money(Decimal(self) * multiplier * quantity)
 
     def to_tick(self, tick: Decimal, *, favor_us: bool = False) -> "Price":
-        """Round to a multiple of ``tick``: to the nearest (ties to even), or always up, i.e. toward more for us."""
+        """Round to a multiple of ``tick``: to the nearest (ties to even), or up, toward more for us."""
         rounding = ROUND_CEILING if favor_us else ROUND_HALF_EVEN
         return Price((Decimal(self) / tick).to_integral_value(rounding) * tick)
 
