@@ -22,15 +22,15 @@ class _Amount(Decimal):
             raise ValueError(f"{cls.__name__} needs a finite number, not {amount}")
         return self
 
-    def __add__(self, other: Self) -> Self:
+    def __add__(self, other: Self) -> Self:  # type: ignore[override]  # narrower on purpose
         return type(self)(Decimal.__add__(self, self._same(other)))
 
-    def __radd__(self, other: object) -> Self:  # type: ignore[override]  # only so that sum() can start at 0
+    def __radd__(self, other: object) -> Self:  # only so that sum() can start at 0
         if other == 0:
             return self
         raise TypeError(f"cannot add {type(other).__name__} and {type(self).__name__}")
 
-    def __sub__(self, other: Self) -> Self:
+    def __sub__(self, other: Self) -> Self:  # type: ignore[override]  # narrower on purpose
         return type(self)(Decimal.__sub__(self, self._same(other)))
 
     def __neg__(self) -> Self:
@@ -44,7 +44,7 @@ class _Amount(Decimal):
             raise TypeError(f"cannot multiply {type(self).__name__} by {type(factor).__name__}")
         return type(self)(Decimal.__mul__(self, Decimal(factor)))
 
-    __rmul__ = __mul__  # type: ignore[assignment]  # same narrowing
+    __rmul__ = __mul__
 
     def __truediv__(self, divisor: int | Decimal) -> Self:
         if isinstance(divisor, _Amount):

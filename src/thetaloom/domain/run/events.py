@@ -1,0 +1,50 @@
+"""Facts in the past tense: what pages, notifications and metrics are told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from thetaloom.domain.values.ids import RunId, UserId
+
+
+class EventKind(StrEnum):
+    """What happened."""
+
+    RUN_STARTED = "RunStarted"
+    STEP_RECORDED = "StepRecorded"
+    PROPOSAL_CREATED = "ProposalCreated"
+    APPROVAL_GRANTED = "ApprovalGranted"
+    APPROVAL_REJECTED = "ApprovalRejected"
+    APPROVAL_EXPIRED = "ApprovalExpired"
+    ORDER_STAGED = "OrderStaged"
+    ORDER_SUBMITTED = "OrderSubmitted"
+    ORDER_ACCEPTED = "OrderAccepted"
+    ORDER_REPLACED = "OrderReplaced"
+    ORDER_FILLED = "OrderFilled"
+    ORDER_CANCELED = "OrderCanceled"
+    ORDER_REJECTED = "OrderRejected"
+    ORDER_EXPIRED = "OrderExpired"
+    ORDER_UNRESOLVED = "OrderUnresolved"
+    POSITION_OPENED = "PositionOpened"
+    POSITION_REDUCED = "PositionReduced"
+    POSITION_CLOSED = "PositionClosed"
+    EXIT_TRIGGERED = "ExitTriggered"
+    RUN_COMPLETED = "RunCompleted"
+    RUN_FAILED = "RunFailed"
+    RUN_PAUSED = "RunPaused"
+    RUN_RESUMED = "RunResumed"
+    TRADING_HALTED = "TradingHalted"
+    TRADING_RESUMED = "TradingResumed"
+    STRATEGY_SAVED = "StrategySaved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One fact, written in the transaction that made it true; the store gives it its sequence number."""
+
+    kind: EventKind
+    user_id: UserId
+    happened_at: datetime
+    run_id: RunId | None = None
+    facts: Mapping[str, str]

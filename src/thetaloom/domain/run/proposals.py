@@ -1,0 +1,81 @@
+"""A proposal: what a person or a rule decides on, bound to a hash of what was shown, with a deadline."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from thetaloom.domain.book.orders import OrderLeg
+from thetaloom.domain.values.canonical import canonical_json, digest_of
+from thetaloom.domain.values.ids import AccountId, ProposalId, RunId, StrategyId, UserId
+from thetaloom.domain.values.money import Money, Price
+from thetaloom.errors import IllegalTransitionError
+
+
+class ProposalStatus(StrEnum):
+    """Where a proposal stands; it leaves PENDING once and for ever."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A structure at a price, with all that the decision rests on."""
+
+    id: ProposalId
+    run_id: RunId
+    user_id: UserId
+    account_id: AccountId
+    strategy_id: StrategyId
+    strategy_revision: int
+    symbol: str
+    spot: Price
+    structure_name: str
+    legs: tuple[OrderLeg, ...]
+    quantity: int
+    mid_price: Price  # net, credit positive
+    natural_price: Price
+    limit_floor: Price  # the worst net price the approval covers
+    max_profit: Money | None  # of the whole quantity at expiration, before fees; None = unlimited
+    max_loss: Money | None  # positive; None = unlimited
+    breakevens: tuple[Price, ...]
+    pop: Decimal | None  # 0 to 1, lognormal at the legs' own volatility
+    net_delta: Decimal | None  # shares, whole quantity
+    net_theta: Decimal | None  # dollars per calendar day, whole quantity
+    net_vega: Decimal | None  # dollars per vol point, whole quantity
+    buying_power_effect: Money  # what the trade ties up, positive
+    fees: Money  # of the entry, negative
+    reasons: tuple[str, ...]  # why these strikes, in plain words with numbers
+    synthetic: bool
+    as_of: datetime  # of the quotes
+    created_at: datetime
+    expires_at: datetime
+    status: ProposalStatus = ProposalStatus.PENDING
+    decided_by: str = ""  # user id, or ``rule:<strategy id>``
+    decided_at: datetime | None = None
+    decision_note: str = ""
+    version: int = 0
+
+    @property
+    def content_hash(self) -> str:
+        """Digest of what the approval binds to: legs, quantity, limit band, max loss and expiry."""
+        bound = (
+            self.id,
+            self.account_id,
+            [(leg.contract.occ_symbol, leg.ratio) for leg in self.legs],
+            self.quantity,
+            self.mid_price,
+            self.limit_floor,
+            self.max_loss,
+            self.expires_at,
+        )
+        return digest_of(canonical_json(bound))
+
+    def decided(self, status: ProposalStatus, *, by: str, at: datetime, note: str = "") -> "Proposal":
+        """Return the proposal with its one and only decision."""
+        if self.status is not ProposalStatus.PENDING or status is ProposalStatus.PENDING:
+            raise IllegalTransitionError(f"proposal {self.id}", self.status, status)
+        return replace(self, status=status, decided_by=by, decided_at=at, decision_note=note)

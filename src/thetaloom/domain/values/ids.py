@@ -1,0 +1,40 @@
+"""Identifiers as types, and how the ones we make ourselves are made."""
+
+import hashlib
+from base64 import b32encode
+from typing import NewType
+
+UserId = NewType("UserId", str)
+AccountId = NewType("AccountId", str)
+StrategyId = NewType("StrategyId", str)
+RunId = NewType("RunId", str)
+ProposalId = NewType("ProposalId", str)
+ClientOrderId = NewType("ClientOrderId", str)  # ours, made and committed before anything is sent
+BrokerOrderId = NewType("BrokerOrderId", str)  # theirs
+FillId = NewType("FillId", str)  # the broker's id of one execution report, unique within an order
+PositionId = NewType("PositionId", str)
+
+
+def make_run_id(installation: str, number: int) -> RunId:
+    """Name run ``number`` of one installation; two installations never share a name."""
+    return RunId(f"run-{_short('run', installation, str(number))}")
+
+
+def make_proposal_id(run: RunId, attempt: int) -> ProposalId:
+    """Name the proposal a run shows; a run that must ask again shows another."""
+    return ProposalId(f"prop-{_short('proposal', run, str(attempt))}")
+
+
+def make_position_id(run: RunId) -> PositionId:
+    """Name the position a run opens; a run opens at most one."""
+    return PositionId(f"pos-{_short('position', run)}")
+
+
+def make_client_order_id(run: RunId, purpose: str, attempt: int) -> ClientOrderId:
+    """Name an order by what it is for, so that the same intent can never become two orders."""
+    return ClientOrderId(f"tl-{_short('order', run, purpose, str(attempt))}")
+
+
+def _short(*parts: str) -> str:
+    digest = hashlib.blake2b("\x1f".join(parts).encode(), digest_size=10).digest()
+    return b32encode(digest).decode().lower()

@@ -1,0 +1,177 @@
+"""Every reason for a no, and the verdict that carries it.
+
+Each member's text is its page in the dictionary: what it means and what the reader can do.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why something was refused, skipped or ended. The code is API; the text is documentation."""
+
+    text: str
+
+    def __new__(cls, code: str, text: str) -> "Reason":
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.text = text
+        return member
+
+    # before there is a candidate
+    STRATEGY_INACTIVE = "strategy_inactive", "The strategy is switched off. Switch it on or name another."
+    STRATEGY_NOT_FOUND = (
+        "strategy_not_found",
+        "No strategy has this id. `thetaloom strategy list` shows them.",
+    )
+    UNKNOWN_SYMBOL = "unknown_symbol", "The market data source does not know this symbol. Check the spelling."
+    MARKET_CLOSED = "market_closed", "The exchange is closed at this instant. Start again when it is open."
+    TOO_LATE_IN_SESSION = "too_late_in_session", "Too few minutes remain before the close to open a position."
+    HALTED = "halted", "New risk is halted. `thetaloom resume` lifts the halt; exits go on meanwhile."
+    DUPLICATE_RUN = "duplicate_run", "Enough runs of this strategy and symbol are already open."
+    NO_MARKET_DATA = "no_market_data", "The source gave no data for this symbol at this instant."
+    EMPTY_CHAIN = "empty_chain", "The option chain holds no contract."
+    STALE_MARKET_DATA = "stale_market_data", "The newest data is older than the limit for a decision."
+    NO_SPOT = "no_spot", "The price of the underlying is unknown."
+    INDICATOR_UNKNOWN = "indicator_unknown", "An entry condition needs a number that is not known."
+    CONDITION_NOT_MET = "condition_not_met", "An entry condition of the strategy is not met."
+    # selecting legs
+    NO_EXPIRATION = "no_expiration", "No listed expiration lies within the strategy's DTE window."
+    NO_STRIKE = "no_strike", "No listed strike fits the leg's selection rule."
+    NO_QUOTE = "no_quote", "A leg has no quote, so nothing can be said of its price."
+    ONE_SIDED_QUOTE = "one_sided_quote", "A leg has an ask but no bid, so it cannot be sold."
+    CROSSED_QUOTE = "crossed_quote", "A leg's bid is above its ask; such a quote cannot be right."
+    STALE_QUOTE = "stale_quote", "A leg's quote is older than the limit."
+    INVALID_QUOTE = "invalid_quote", "A leg's quote has a negative or impossible number."
+    SELECTION_TOO_FAR = (
+        "selection_too_far",
+        "The nearest listed strike misses the wished one by more than allowed.",
+    )
+    ADJUSTED_CONTRACT = (
+        "adjusted_contract",
+        "The contract was adjusted; what it delivers is not 100 plain shares.",
+    )
+    # judging a candidate
+    BID_ASK_TOO_WIDE = (
+        "bid_ask_too_wide",
+        "A leg's bid-ask width is above the limit: to trade it costs too much.",
+    )
+    OPEN_INTEREST_TOO_LOW = "open_interest_too_low", "A leg has less open interest than the limit."
+    VOLUME_TOO_LOW = "volume_too_low", "A leg has traded less today than the limit."
+    CREDIT_TOO_LOW = "credit_too_low", "The net credit at mid is below the strategy's minimum."
+    DEBIT_TOO_HIGH = "debit_too_high", "The net debit at mid is above the strategy's maximum."
+    CREDIT_TO_WIDTH_TOO_LOW = (
+        "credit_to_width_too_low",
+        "The credit is too small a part of the width at risk.",
+    )
+    NOT_A_CREDIT = "not_a_credit", "The structure should bring a credit but the quotes give none."
+    POP_TOO_LOW = "pop_too_low", "The probability of profit is below the strategy's minimum."
+    NO_MAX_LOSS = "no_max_loss", "The loss is unlimited and the strategy does not allow undefined risk."
+    UNDERLYING_PRICE_TOO_LOW = (
+        "underlying_price_too_low",
+        "The underlying costs less than the strategy's minimum.",
+    )
+    # risk
+    ACCOUNT_UNKNOWN = "account_unknown", "The account's balances are unknown, so nothing can be sized."
+    QUANTITY_ZERO = "quantity_zero", "The sizing rule allows not even one structure."
+    MAX_LOSS_PER_TRADE = "max_loss_per_trade", "The trade could lose more than the limit per trade."
+    MAX_QUANTITY = "max_quantity", "More structures than the limit per order."
+    BUYING_POWER = (
+        "buying_power",
+        "The account lacks the buying power. It needs a deposit or a smaller trade.",
+    )
+    BUYING_POWER_RESERVE = (
+        "buying_power_reserve",
+        "After the trade less buying power would remain than the reserve.",
+    )
+    MAX_POSITIONS = "max_positions", "The account already holds as many positions as the limit allows."
+    MAX_POSITIONS_PER_SYMBOL = (
+        "max_positions_per_symbol",
+        "The symbol already has as many positions as allowed.",
+    )
+    MAX_ALLOCATION = "max_allocation", "More of the account would be at risk than the allocation limit."
+    MAX_TRADES_PER_DAY = "max_trades_per_day", "As many positions as the daily limit were opened today."
+    MAX_LOSS_PER_DAY = (
+        "max_loss_per_day",
+        "Today's realized loss has reached the limit; new risk waits for tomorrow.",
+    )
+    MAX_DELTA = "max_delta", "The portfolio's share-equivalent delta would leave its band."
+    # approval
+    APPROVAL_REJECTED = "approval_rejected", "A person rejected the proposal."
+    APPROVAL_EXPIRED = "approval_expired", "Nobody decided before the proposal expired."
+    APPROVAL_ALREADY_DECIDED = (
+        "approval_already_decided",
+        "The proposal was decided before; the first answer stands.",
+    )
+    APPROVAL_CONTENT_CHANGED = "approval_content_changed", "What was approved is not what is stored now."
+    APPROVAL_AUTOMATIC = "approval_automatic", "Approved by the rule in the strategy, not by a person."
+    PRICE_MOVED = "price_moved", "The price left the band that was approved; a new proposal is needed."
+    # orders
+    ORDER_TIMED_OUT = "order_timed_out", "The order found no fill within its time and was canceled."
+    ORDER_REJECTED = "order_rejected", "The broker refused the order; its message is kept with the order."
+    ORDER_CANCELED = "order_canceled", "The order was canceled by a person."
+    ORDER_EXPIRED = "order_expired", "The order expired at the end of the trading session."
+    ORDER_UNRESOLVED = (
+        "order_unresolved",
+        "The broker's answer never came; its books will tell. Nothing is resent.",
+    )
+    # exits and ends
+    PROFIT_TARGET = "profit_target", "The profit reached the target."
+    STOP_LOSS = "stop_loss", "The loss reached the stop."
+    DTE_EXIT = "dte_exit", "The days to expiration fell to the exit rule's number."
+    DAYS_HELD_EXIT = "days_held_exit", "The position was held for as many days as the rule allows."
+    SESSION_END_EXIT = "session_end_exit", "The position's plan ends before the close of the trading session."
+    DELTA_BREACH = "delta_breach", "A delta moved beyond the rule's number."
+    UNDERLYING_LEVEL = "underlying_level", "The underlying crossed the rule's level."
+    MANUAL_CLOSE = "manual_close", "A person asked to close the position."
+    EXPIRED_WORTHLESS = "expired_worthless", "All legs expired without value."
+    CASH_SETTLED = "cash_settled", "The legs were settled in cash at expiration."
+    ASSIGNED = "assigned", "A short leg was assigned or a long leg exercised at expiration."
+    CANCELED_BY_USER = "canceled_by_user", "A person canceled the run."
+    STEP_FAILED = "step_failed", "A step ended with an error; the record holds its message."
+    # steps that had nothing to do
+    NOT_REQUESTED = "not_requested", "The strategy does not ask for this step."
+
+
+class Answer(StrEnum):
+    """What a check can say; unknown denies like a no but says that nobody knows."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A check's answer with the numbers behind it."""
+
+    answer: Answer
+    reason: Reason | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)  # name → number or word, as text
+
+    @property
+    def is_allowed(self) -> bool:
+        """Only a plain yes allows."""
+        return self.answer is Answer.ALLOW
+
+    def __str__(self) -> str:
+        if self.reason is None:
+            return "allowed"
+        numbers = ", ".join(f"{name}={fact}" for name, fact in self.facts.items())
+        return f"{self.reason.value}" + (f" ({numbers})" if numbers else "")
+
+
+ALLOWED = Verdict(answer=Answer.ALLOW)
+
+
+def denied(reason: Reason, **facts: object) -> Verdict:
+    """Refuse, with the numbers that explain it."""
+    return Verdict(answer=Answer.DENY, reason=reason, facts={name: str(fact) for name, fact in facts.items()})
+
+
+def unknown(reason: Reason, **facts: object) -> Verdict:
+    """Refuse because something needed is not known."""
+    return Verdict(
+        answer=Answer.UNKNOWN, reason=reason, facts={name: str(fact) for name, fact in facts.items()}
+    )

@@ -1,0 +1,12 @@
+"""The clock: the only source of "now"."""
+
+from datetime import datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Tells the time of the market that is traded: the wall clock, or a virtual one for recorded and made days."""
+
+    def now(self) -> datetime:
+        """Return the instant, aware and in UTC."""
+        ...

@@ -1,0 +1,12 @@
+"""Evidence: how an option chain becomes bytes that can be stored, and a chain again."""
+
+from typing import Protocol
+
+from thetaloom.domain.market.chain import OptionChain
+
+
+class ChainCodec(Protocol):
+    """Turns chains into Parquet and back; what comes back has the same numbers, bit for bit."""
+
+    def encode(self, chain: OptionChain) -> bytes: ...
+    def decode(self, content: bytes) -> OptionChain: ...

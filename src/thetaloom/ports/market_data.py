@@ -1,0 +1,97 @@
+"""Market data: chains, quotes, history and a stream, each with its time and source."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from thetaloom.domain.market.chain import OptionChain
+from thetaloom.domain.market.quotes import Quote
+from thetaloom.domain.values.instruments import OptionContract
+from thetaloom.domain.values.money import Price
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Underlying:
+    """What a source knows of a symbol."""
+
+    symbol: str
+    name: str
+    kind: str  # equity, etf or index
+    currency: str = "USD"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One daily bar of an underlying."""
+
+    session_on: date
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuoteBatch:
+    """Quotes that changed, as known at ``as_of``."""
+
+    as_of: datetime
+    quotes: Mapping[OptionContract, Quote]
+    spots: Mapping[str, Price]  # by underlying
+
+
+class MarketData(Protocol):
+    """One source of market data. Nothing it returns is later than the clock's now."""
+
+    name: str
+    synthetic: bool
+
+    def underlying(self, symbol: str) -> Underlying | None:
+        """Return what is known of ``symbol``; ``None`` when the source does not carry it."""
+        ...
+
+    def symbols(self) -> Sequence[str]:
+        """Return the symbols the source can give chains of, as far as it can list them."""
+        ...
+
+    def chain(self, underlying: str, at: datetime) -> OptionChain | None:
+        """Return the whole chain as known at ``at``; ``None`` when there is no data yet."""
+        ...
+
+    def quotes(self, contracts: Iterable[OptionContract], at: datetime) -> Mapping[OptionContract, Quote]:
+        """Return the quotes of those ``contracts`` that have one at ``at``."""
+        ...
+
+    def spot(self, underlying: str, at: datetime) -> Price | None:
+        """Return the price of the underlying as known at ``at``."""
+        ...
+
+    def history(self, symbol: str, first: date, last: date) -> Sequence[Bar]:
+        """Return the daily bars of sessions from ``first`` to ``last`` that had closed by the clock's now."""
+        ...
+
+    def watch(self, contracts: Iterable[OptionContract]) -> None:
+        """Replace the set of contracts whose changes ``poll`` reports."""
+        ...
+
+    def poll(self) -> QuoteBatch | None:
+        """Return what changed among the watched contracts since the last poll; ``None`` when nothing did."""
+        ...
+
+    def on_change(self, wake: Callable[[], None]) -> None:
+        """Have ``wake`` called, from any thread, when ``poll`` has something."""
+        ...
+
+
+class ReplayedMarket(MarketData, Protocol):
+    """A source whose changes are known ahead to the driver of its virtual clock, and to nobody else."""
+
+    def next_change(self, after: datetime) -> datetime | None:
+        """Return the instant of the first change after ``after``; ``None`` when the data ends."""
+        ...
+
+    def starts_at(self) -> datetime:
+        """Return the instant the clock should start at."""
+        ...

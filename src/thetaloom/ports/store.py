@@ -1,0 +1,192 @@
+"""The store: one transaction at a time, through repositories that speak in domain values."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from thetaloom.domain.book.fills import Fill
+from thetaloom.domain.book.orders import Order
+from thetaloom.domain.book.positions import Position
+from thetaloom.domain.run.events import Event
+from thetaloom.domain.run.lineage import LineageRecord
+from thetaloom.domain.run.proposals import Proposal
+from thetaloom.domain.run.runs import WorkflowRun
+from thetaloom.domain.strategy.strategies import Strategy
+from thetaloom.domain.values.ids import (
+    AccountId,
+    ClientOrderId,
+    PositionId,
+    ProposalId,
+    RunId,
+    StrategyId,
+    UserId,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredStrategy:
+    """One stored revision of a strategy."""
+
+    strategy: Strategy
+    revision: int
+    saved_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvent:
+    """An event with the sequence number that the store gave it."""
+
+    sequence: int
+    event: Event
+
+
+class Strategies(Protocol):
+    """Immutable revisions; the newest is the one new runs use."""
+
+    def latest(self, user: UserId, strategy: StrategyId) -> StoredStrategy | None: ...
+    def revision(self, user: UserId, strategy: StrategyId, revision: int) -> StoredStrategy | None: ...
+    def all_latest(self, user: UserId) -> Sequence[StoredStrategy]: ...
+    def save(self, user: UserId, strategy: Strategy, now: datetime) -> StoredStrategy:
+        """Add a revision; content equal to the newest revision adds none."""
+        ...
+
+    def delete(self, user: UserId, strategy: StrategyId, now: datetime) -> bool:
+        """Hide the strategy from lists; its revisions stay for the runs that used them."""
+        ...
+
+
+class Runs(Protocol):
+    """Runs, saved by compare-and-swap on their version."""
+
+    def next_number(self) -> int:
+        """Return the next run number of this installation; never the same twice."""
+        ...
+
+    def add(self, run: WorkflowRun) -> None: ...
+    def get(self, run: RunId) -> WorkflowRun | None: ...
+    def save(self, run: WorkflowRun) -> WorkflowRun:
+        """Write the run if its version is still the stored one and return it with the next version.
+
+        Raises ``StaleVersionError`` when somebody else moved it first.
+        """
+        ...
+
+    def open_of(self, user: UserId, strategy: StrategyId, symbol: str) -> Sequence[WorkflowRun]:
+        """Return the runs that are not completed."""
+        ...
+
+    def created_since(self, user: UserId, since: datetime) -> int: ...
+
+
+class Proposals(Protocol):
+    """Proposals, saved by compare-and-swap on their version."""
+
+    def add(self, proposal: Proposal) -> None: ...
+    def get(self, proposal: ProposalId) -> Proposal | None: ...
+    def of_run(self, run: RunId) -> Sequence[Proposal]: ...
+    def save(self, proposal: Proposal) -> Proposal: ...
+
+
+class Orders(Protocol):
+    """Orders and their fills."""
+
+    def add(self, order: Order) -> None: ...
+    def get(self, order: ClientOrderId) -> Order | None: ...
+    def of_run(self, run: RunId) -> Sequence[Order]: ...
+    def open_orders(self) -> Sequence[Order]:
+        """Return the orders that are staged, submitted, working or being canceled, oldest first."""
+        ...
+
+    def save(self, order: Order) -> None: ...
+    def add_fill(self, fill: Fill) -> bool:
+        """Add a fill; False when this fill of this order is known already."""
+        ...
+
+    def fills_of(self, order: ClientOrderId) -> Sequence[Fill]: ...
+
+
+class Positions(Protocol):
+    """Positions, saved by compare-and-swap on their version."""
+
+    def add(self, position: Position) -> None: ...
+    def get(self, position: PositionId) -> Position | None: ...
+    def of_run(self, run: RunId) -> Position | None: ...
+    def open_positions(self, account: AccountId | None = None) -> Sequence[Position]: ...
+    def closed_since(self, account: AccountId, since: datetime) -> Sequence[Position]: ...
+    def opened_since(self, account: AccountId, since: datetime) -> int: ...
+    def save(self, position: Position) -> Position: ...
+
+
+class Lineage(Protocol):
+    """Sealed records and the content-addressed evidence they point to."""
+
+    def append(self, record: LineageRecord) -> LineageRecord:
+        """Seal the record onto the run's chain and write it."""
+        ...
+
+    def of_run(self, run: RunId) -> Sequence[LineageRecord]: ...
+    def put_evidence(self, content: bytes, kind: str) -> str:
+        """Store ``content`` once and return its digest. ``kind`` is json, chain, png …"""
+        ...
+
+    def get_evidence(self, digest: str) -> bytes:
+        """Return the content. Raises ``NotFound`` when absent and ``InvariantError`` when it was altered."""
+        ...
+
+
+class Events(Protocol):
+    """Facts with a growing sequence number."""
+
+    def add(self, event: Event) -> int: ...
+    def since(self, sequence: int, limit: int = 1000) -> Sequence[StoredEvent]: ...
+
+
+class Accounts(Protocol):
+    """Accounts, how far their reports were read, halts, and the configured limits."""
+
+    def ensure(self, account: AccountId, user: UserId, broker: str, is_live: bool) -> None: ...
+    def owner(self, account: AccountId) -> UserId | None: ...
+    def report_cursor(self, account: AccountId) -> int: ...
+    def set_report_cursor(self, account: AccountId, sequence: int) -> None: ...
+    def limits(self, user: UserId) -> Mapping[str, str]:
+        """Return the user's own risk limits, name → number as text; what is absent has its default."""
+        ...
+
+    def set_limit(self, user: UserId, name: str, limit: str, now: datetime) -> None: ...
+    def halt(self, scope: str, reason: str, now: datetime) -> None:
+        """Halt new risk in ``scope``: ``all``, ``account:<id>`` or ``strategy:<id>``."""
+        ...
+
+    def resume(self, scope: str) -> None: ...
+    def halts(self) -> Mapping[str, str]:
+        """Return the halted scopes and why."""
+        ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction. Nothing is kept unless ``commit`` was called; leaving the block otherwise rolls back."""
+
+    strategies: Strategies
+    runs: Runs
+    proposals: Proposals
+    orders: Orders
+    positions: Positions
+    lineage: Lineage
+    events: Events
+    accounts: Accounts
+
+    def commit(self) -> None: ...
+
+
+class Store(Protocol):
+    """A database."""
+
+    def unit_of_work(self) -> AbstractContextManager[UnitOfWork]:
+        """Open a writing transaction; on SQLite only one at a time can be open."""
+        ...
+
+    def installation_id(self) -> str:
+        """Return the id of this database, made once when it was created."""
+        ...
