@@ -251,7 +251,7 @@ def _read_iso_date(text: str) -> date:
     if not found:
         _refuse("expiration", f'expiration "{text}" is not written as year-month-day', good="2026-01-16")
     year, month, day = map(int, found.groups())
-    return _real_date(text, year, month, day)
+    return _real_date(text, (year, month, day), good="2026-01-16")
 
 
 def _read_packed_date(text: str, *, month_first: bool) -> date:
@@ -260,14 +260,15 @@ def _read_packed_date(text: str, *, month_first: bool) -> date:
         _refuse("expiration", f'expiration "{text}" before the right is not six digits ({form})', good=good)
     first, second, third = int(text[:2]), int(text[2:4]), int(text[4:])
     year, month, day = (third, first, second) if month_first else (first, second, third)
-    return _real_date(text, 2000 + year, month, day)
+    return _real_date(text, (2000 + year, month, day), good=good, month_first=month_first)
 
 
-def _real_date(text: str, year: int, month: int, day: int) -> date:
+def _real_date(text: str, parts: tuple[int, int, int], *, good: str, month_first: bool = False) -> date:
     try:
-        return date(year, month, day)
+        return date(*parts)
     except ValueError:
-        _refuse("expiration", f'expiration "{text}" is no day of the calendar', good="2026-01-16")
+        form = "month, day, year" if month_first else "year, month, day"
+        _refuse("expiration", f'expiration "{text}" is no day of the calendar (read as {form})', good=good)
 
 
 def _read_strike(text: str) -> Decimal:
