@@ -1,0 +1,1 @@
+"""Sources of market data that need no account."""
