@@ -24,9 +24,7 @@ class ThetaloomError(Exception):
 
     code = "error"
 
-    def __init__(
-        self, message: str, *, advice: str = "", details: Mapping[str, object] | None = None
-    ) -> None:
+    def __init__(self, message: str, *, advice: str = "", details: Mapping[str, object] | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.advice = advice

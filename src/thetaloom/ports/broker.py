@@ -52,3 +52,11 @@ class Broker(Protocol):
     def on_report(self, wake: Callable[[], None]) -> None:
         """Have ``wake`` called, from any thread, when there is a new report."""
         ...
+
+
+class SimulatedBroker(Broker, Protocol):
+    """A broker whose exchange is ours: somebody must tell it that the market moved."""
+
+    def tick(self) -> None:
+        """Look at the market as it is now: fill what fills, expire what expires, settle what has settled."""
+        ...

@@ -96,9 +96,7 @@ class Order:
         if not 0 <= self.filled <= self.quantity:
             raise OverfillError(self.client_order_id, self.filled, self.quantity)
         if (self.status is S.FILLED) != (self.filled == self.quantity):
-            raise InvalidInput(
-                f"order {self.client_order_id}: filled means the whole quantity, and only that"
-            )
+            raise InvalidInput(f"order {self.client_order_id}: filled means the whole quantity, and only that")
 
     @property
     def remaining(self) -> int:

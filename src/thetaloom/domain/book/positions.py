@@ -71,9 +71,7 @@ class Position:
 
     def unrealized_pnl(self, close_price: Price) -> Money:
         """Profit and loss if all were closed at ``close_price``, which is negative when closing costs."""
-        return sum(
-            ((lot.price + close_price).times(self.multiplier, lot.quantity) for lot in self.lots), Money(0)
-        )
+        return sum(((lot.price + close_price).times(self.multiplier, lot.quantity) for lot in self.lots), Money(0))
 
     def with_open_fill(self, fill: Fill) -> "Position":
         """Return the position after an opening fill."""

@@ -34,17 +34,11 @@ class SelectBy(StrEnum):
     """How a leg finds its strike."""
 
     DELTA = "delta"  # the listed delta nearest to ``distance`` (signed: puts negative)
-    ATM = (
-        "atm"  # ``distance`` from the strike nearest to spot, positive = up; unit strikes, dollars or percent
-    )
+    ATM = "atm"  # ``distance`` from the strike nearest to spot, positive = up; unit strikes, dollars or percent
     STRIKE = "strike"  # the strike itself, in dollars
-    WIDTH = (
-        "width"  # ``distance`` from the strike of leg ``of``, away from the money; unit strikes or dollars
-    )
+    WIDTH = "width"  # ``distance`` from the strike of leg ``of``, away from the money; unit strikes or dollars
     PREMIUM = "premium"  # the mid nearest to ``distance`` dollars, out of the money
-    EXPECTED_MOVE = (
-        "expected_move"  # ``distance`` percent of the ATM straddle's mid, out of the money from spot
-    )
+    EXPECTED_MOVE = "expected_move"  # ``distance`` percent of the ATM straddle's mid, out of the money from spot
 
 
 class Unit(StrEnum):
@@ -74,9 +68,7 @@ class StrikeRule:
     distance: Decimal
     unit: Unit
     of: str | None = None  # the leg that WIDTH measures from
-    miss_max: Decimal | None = (
-        None  # in ``unit`` (DELTA, dollars, percent of spot); None = any miss is accepted
-    )
+    miss_max: Decimal | None = None  # in ``unit`` (DELTA, dollars, percent of spot); None = any miss is accepted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,9 +165,7 @@ class OrderRule:
     reach: Decimal = Decimal("0.60")  # the last limit's place between mid (0) and natural (1)
     steps_max: int = 4
     interval_seconds: int = 600
-    slippage_max: Price | None = (
-        None  # how far below the approved mid the net price may fall; None = reach only
-    )
+    slippage_max: Price | None = None  # how far below the approved mid the net price may fall; None = reach only
 
 
 class SizeBy(StrEnum):
@@ -255,9 +245,7 @@ class ApprovalRule:
 
     mode: ApprovalMode = ApprovalMode.MANUAL
     expires_minutes: int = 60
-    max_loss_automatic: Money | None = (
-        None  # automatic only up to this loss (positive); above, a person is asked
-    )
+    max_loss_automatic: Money | None = None  # automatic only up to this loss (positive); above, a person is asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -172,6 +172,4 @@ def denied(reason: Reason, **facts: object) -> Verdict:
 
 def unknown(reason: Reason, **facts: object) -> Verdict:
     """Refuse because something needed is not known."""
-    return Verdict(
-        answer=Answer.UNKNOWN, reason=reason, facts={name: str(fact) for name, fact in facts.items()}
-    )
+    return Verdict(answer=Answer.UNKNOWN, reason=reason, facts={name: str(fact) for name, fact in facts.items()})

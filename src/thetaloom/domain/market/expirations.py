@@ -1,0 +1,49 @@
+"""What is known of each expiration a chain lists, as plain data, so that decisions need no calendar."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import numpy as np
+
+from thetaloom.domain.market.chain import OptionChain, to_date
+from thetaloom.domain.values.calendar import TradingCalendar
+from thetaloom.domain.values.instruments import OptionContract, Right
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expiration:
+    """One expiration date of one root."""
+
+    expires_on: date
+    root: str
+    dte: int  # calendar days from the exchange's date
+    years: float  # to the last trading instant, in years of 365 days
+    is_monthly: bool
+    last_trading_at: datetime
+
+
+def list_expirations(chain: OptionChain, calendar: TradingCalendar, now: datetime) -> tuple[Expiration, ...]:
+    """Return the expirations of ``chain`` that still trade at ``now``, earliest first."""
+    today = calendar.exchange_date(now)
+    pairs = {(int(day), str(root)) for day, root in zip(chain.expires_on, chain.root, strict=True)}
+    found = []
+    for day, root in sorted(pairs):
+        contract = _any_contract(chain, day, root)
+        last = calendar.last_trading_at(contract)
+        if last > now:
+            found.append(
+                Expiration(
+                    expires_on=contract.expires_on,
+                    root=root,
+                    dte=contract.dte(today),
+                    years=calendar.year_fraction(now, contract),
+                    is_monthly=calendar.is_monthly(contract.expires_on),
+                    last_trading_at=last,
+                )
+            )
+    return tuple(found)
+
+
+def _any_contract(chain: OptionChain, day: int, root: str) -> OptionContract:
+    index = int(np.flatnonzero((chain.expires_on == day) & (chain.root == root))[0])
+    return OptionContract(root=root, expires_on=to_date(day), right=Right.CALL, strike=chain.contract(index).strike)
