@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from thetaloom.domain.book.fills import Fill
-from thetaloom.domain.book.orders import OrderLeg
+from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import AccountId, FillId, PositionId, RunId, StrategyId, UserId
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.errors import InvalidInput, OverfillError
@@ -32,7 +32,7 @@ class Position:
     account_id: AccountId
     strategy_id: StrategyId
     symbol: str
-    legs: tuple[OrderLeg, ...]  # as opened: a bought leg has a positive ratio
+    legs: tuple[Leg, ...]  # as opened: a bought leg has a positive ratio
     lots: tuple[Lot, ...] = ()
     opened_quantity: int = 0
     realized: Money = NOTHING  # profit and loss of what is closed, before fees

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from thetaloom.domain.book.orders import OrderLeg
+from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.canonical import canonical_json, digest_of
 from thetaloom.domain.values.ids import AccountId, ProposalId, RunId, StrategyId, UserId
 from thetaloom.domain.values.money import Money, Price
@@ -34,7 +34,7 @@ class Proposal:
     symbol: str
     spot: Price
     structure_name: str
-    legs: tuple[OrderLeg, ...]
+    legs: tuple[Leg, ...]
     quantity: int
     mid_price: Price  # net, credit positive
     natural_price: Price
