@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -19,6 +19,7 @@ from thetaloom.errors import InvariantError, NotFound
 from thetaloom.ports.evidence import ChainCodec
 from thetaloom.ports.store import Lineage, UnitOfWork
 
+T = TypeVar("T")
 CHAIN_MARK = "$chain"  # stands in the JSON where a chain stood; the digest of its Parquet follows
 
 
@@ -109,7 +110,7 @@ def record_failure(
     )
 
 
-def output_of[T](desk: Desk, uow: UnitOfWork, run: RunId, step: StepName, type_: type[T]) -> T:
+def output_of(desk: Desk, uow: UnitOfWork, run: RunId, step: StepName, type_: type[T]) -> T:
     """Return what the newest successful execution of ``step`` in this run said."""
     for entry in reversed(uow.lineage.of_run(run)):
         if entry.step is step and entry.status is not StepStatus.FAILED:
@@ -182,10 +183,10 @@ class _Evidence:
     def text(self, value: object) -> bytes:
         return canonical_json(value, self._replace)
 
-    def read[T](self, digest: str, type_: type[T]) -> T:
+    def read(self, digest: str, type_: type[T]) -> T:
         return self.convert(msgspec.json.decode(self._lineage.get_evidence(digest)), type_)
 
-    def convert[T](self, plain: object, type_: type[T]) -> T:
+    def convert(self, plain: object, type_: type[T]) -> T:
         return from_plain(plain, type_, self._restore)
 
     def _replace(self, value: object) -> object:
