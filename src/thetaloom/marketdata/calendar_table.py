@@ -16,9 +16,9 @@ from thetaloom.errors import InvalidInput, InvariantError
 SHIPPED_EXCHANGE = "XNYS"
 SHIPPED_TABLE = Path(__file__).with_name("sessions_xnys.csv")
 FIRST_ON = date(1998, 1, 1)  # the oldest recorded underlying days begin here
-# SPX lists expirations five years out and some; a contract beyond the table cannot be dated.
-SHIPPED_LAST_ON = date(2036, 12, 31)
+# SPX lists expirations more than five years out, and a contract beyond the table cannot be dated.
 YEARS_AHEAD = 6
+SHIPPED_LAST_ON = date(2032, 12, 31)
 COVER_AHEAD = timedelta(days=548)  # 18 months
 
 COLUMNS = "session,open,close,early_close"

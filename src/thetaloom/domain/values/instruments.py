@@ -225,10 +225,13 @@ def _read_packed(upper: str) -> OptionContract:
     head, right, strike = body[: max(at, 0)], body[at : at + 1], body[at + 1 :]
     if not strike and not re.search(r"\d", head):
         _refuse("symbol", f'"{symbol}" has no expiration, right and strike')
+    if not right:
+        _refuse("right", f'"{symbol}" has no C or P before a strike')
     if right not in ("C", "P"):
         where = upper.index(body) + at + 1
-        wrong = f'"{right}", character {where} of "{upper}",' if right else f'"{symbol}"'
-        _refuse("right", f"{wrong} is not the C or P that stands before the strike")
+        _refuse("right", f'"{right}", character {where} of "{upper}", is not the C or P before the strike')
+    if not strike:
+        _refuse("strike", f'"{symbol}" has no strike after its last letter, the {right}')
     root, day = head[:-6], head[-6:]
     month_first = root.endswith("_")
     return OptionContract(
