@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -100,9 +101,9 @@ def test_neighbors_of_a_session_and_of_a_closed_day() -> None:
         lambda: WEEK.is_monthly(date(2015, 12, 24)),
     ],
 )
-def test_beyond_its_table_a_calendar_names_its_range_and_does_not_guess(ask: "object") -> None:
+def test_beyond_its_table_a_calendar_names_its_range_and_does_not_guess(ask: Callable[[], object]) -> None:
     with pytest.raises(InvalidInput, match="covers 2015-12-23 to 2015-12-28"):
-        ask()  # type: ignore[operator]  # a lambda of the table above
+        ask()
 
 
 def test_a_span_runs_forward() -> None:

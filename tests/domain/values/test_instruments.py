@@ -1,8 +1,10 @@
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal, localcontext
+from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -27,6 +29,7 @@ CONTRACTS = st.builds(
     right=st.sampled_from(Right),
     strike=STRIKES,
 )
+CHAIN = Path(__file__).parents[3] / "../shared/data/cboe_quotedata/XSP_20230914.parquet"
 PUT = parse_option_symbol("SPY 2024-03-24 P 480.5")
 
 
@@ -115,8 +118,8 @@ def test_known_symbols(text: str, occ: str, streamer: str) -> None:
     [
         ("", "symbol", "empty"),
         (" \t\n", "symbol", "empty"),
-        ("SPY", "symbol", "no expiration, right and strike"),
-        ("SPXP", "symbol", "no expiration, right and strike"),
+        ("SPY", "symbol", "no expiration and no strike"),
+        ("SPXP", "symbol", "no expiration and no strike"),
         ("S" * 65, "symbol", "65 characters"),
         ("SPY2４0324P480", "symbol", "character 5"),
         ("SPY 2026-01-16 P", "symbol", "3 words"),
@@ -140,6 +143,8 @@ def test_known_symbols(text: str, occ: str, streamer: str) -> None:
         ("SPY 2026-01-16 P -5", "strike", '"-5"'),
         ("SPY240324P 480.5", "strike", '" 480.5"'),
         ("SPY 2026-01-16 P 00480500", "strike", '"00480500"'),
+        (".", "symbol", "no expiration"),
+        ("O:", "symbol", "no expiration"),
         ("240324P480", "root", 'root ""'),
         ("1SPX240324P480", "root", '"1SPX"'),
         ("SPYSPYS240324P480", "root", '"SPYSPYS"'),
@@ -172,6 +177,20 @@ def test_arbitrary_text_is_either_a_contract_that_prints_itself_or_invalid_input
         return
 
     assert parse_option_symbol(contract.occ_symbol) == contract
+
+
+@pytest.mark.shared_data
+def test_recorded_symbols_of_a_whole_chain_agree_with_their_columns() -> None:
+    if not CHAIN.exists():
+        pytest.skip(f"{CHAIN} is absent")
+    columns = pl.read_parquet(CHAIN, columns=["contract_symbol", "root", "expiration", "right", "strike"])
+
+    for symbol, root, expires_on, right, strike in columns.iter_rows():
+        contract = parse_option_symbol(symbol)
+
+        assert (contract.root, contract.expires_on, contract.right) == (root, expires_on, right)
+        assert float(contract.strike) == strike
+        assert contract.compact == symbol
 
 
 @pytest.mark.parametrize(
