@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
+from thetaloom.domain.book.exits import ExitDecision, Marks
+from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.risk.limits import LimitCheck
@@ -73,3 +75,15 @@ class RiskFinding:
     max_loss: Money | None  # of the whole quantity, positive; None = unlimited
     buying_power_effect: Money | None  # of the whole quantity, positive
     checks: tuple[LimitCheck, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitFinding:
+    """Whether to hold, close or settle a position, and the rules as they stood."""
+
+    verdict: Verdict  # its reason is the exit's
+    kind: str  # hold, close or settle
+    keep_quantity: int  # structures that stay
+    exit: ExitDecision | None
+    marks: Marks | None
+    settlement: Fill | None = None  # what expiration brought, as a fill at intrinsic value

@@ -27,6 +27,9 @@ class OrderAction(StrEnum):
     REFUSE = "refuse"
 
 
+DELIVERED = frozenset({OrderAction.STAGE, OrderAction.SEND, OrderAction.REPLACE, OrderAction.CANCEL})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegQuote:
     """One leg of the order with its quote; ``None`` when there is none."""

@@ -39,6 +39,7 @@ class Position:
     fees: Money = NOTHING  # all fees so far, negative
     opened_at: datetime
     closed_at: datetime | None = None
+    exits_fired: tuple[int, ...] = ()  # indices of the partial exit rules that have had their turn
     version: int = 0
 
     @property

@@ -13,12 +13,13 @@ from thetaloom.errors import IllegalTransitionError
 
 
 class ProposalStatus(StrEnum):
-    """Where a proposal stands; it leaves PENDING once and for ever."""
+    """Where a proposal stands; it is decided once and for ever."""
 
     PENDING = "pending"
     APPROVED = "approved"
     REJECTED = "rejected"
     EXPIRED = "expired"
+    SPENT = "spent"  # approved, but the price left its band before an order was staged; the run asks again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,7 @@ class Proposal:
     decided_by: str = ""  # user id, or ``rule:<strategy id>``
     decided_at: datetime | None = None
     decision_note: str = ""
+    approved_hash: str = ""  # the content hash at the moment of approval
     version: int = 0
 
     @property
@@ -76,6 +78,18 @@ class Proposal:
 
     def decided(self, status: ProposalStatus, *, by: str, at: datetime, note: str = "") -> "Proposal":
         """Return the proposal with its one and only decision."""
-        if self.status is not ProposalStatus.PENDING or status is ProposalStatus.PENDING:
+        if self.status is not ProposalStatus.PENDING or status in _NO_DECISION:
             raise IllegalTransitionError(f"proposal {self.id}", self.status, status)
-        return replace(self, status=status, decided_by=by, decided_at=at, decision_note=note)
+        approved_hash = self.content_hash if status is ProposalStatus.APPROVED else ""
+        return replace(
+            self, status=status, decided_by=by, decided_at=at, decision_note=note, approved_hash=approved_hash
+        )
+
+    def spent(self) -> "Proposal":
+        """Return the approved proposal as one that can't be executed any more."""
+        if self.status is not ProposalStatus.APPROVED:
+            raise IllegalTransitionError(f"proposal {self.id}", self.status, ProposalStatus.SPENT)
+        return replace(self, status=ProposalStatus.SPENT)
+
+
+_NO_DECISION = frozenset({ProposalStatus.PENDING, ProposalStatus.SPENT})

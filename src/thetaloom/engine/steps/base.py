@@ -8,6 +8,7 @@ from typing import Any
 from thetaloom.domain.run.events import Event, EventKind
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
+from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.domain.values.reasons import Reason, Verdict, denied
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.lineage import Decider
@@ -20,14 +21,16 @@ class Step:
     """One step: its three parts, and the name under which its decision can be replayed.
 
     ``gather`` reads and changes nothing; ``act`` writes in the transaction that also holds the lineage record
-    and returns the run as it goes on. A step whose ``is_quiet`` says so of its output leaves no record.
+    and returns the run as it goes on. An output that ``is_quiet`` changed nothing and leaves no record.
+    ``delivers`` names the order that must be brought to the broker once the transaction is committed.
     """
 
     name: StepName
     decider: Decider
     gather: Callable[[Desk, WorkflowRun], Any]
     act: Callable[[Desk, UnitOfWork, WorkflowRun, Any, Any], WorkflowRun]
-    is_quiet: Callable[[Any], bool] = lambda output: False
+    is_quiet: Callable[[Any], bool] = lambda said: False
+    delivers: Callable[[Any, Any], ClientOrderId | None] = lambda given, said: None
 
 
 def strategy_of(desk: Desk, run: WorkflowRun) -> Strategy:

@@ -66,7 +66,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         symbol=run.symbol,
         strategy=strategy_of(desk, run),
         strategy_revision=run.strategy_revision,
-        waiting=newest if newest is not None and _still_counts(newest, judgement) else None,
+        waiting=newest if newest is not None and newest.status is not ProposalStatus.SPENT else None,
         attempt=len(earlier) + 1,
         proposals_max=desk.settings.proposals_max,
         candidate=candidate,
@@ -76,11 +76,6 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         closes_at=desk.calendar.next_close(now),
         now=now,
     )
-
-
-def _still_counts(newest: Proposal, judgement: Judgement) -> bool:
-    # A run that must ask again has judged its legs anew; the proposal made before that is spent.
-    return judgement.as_of is None or newest.judged_at == judgement.judged_at
 
 
 def decide(given: Inputs) -> Output:
