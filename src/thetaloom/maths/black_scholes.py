@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from thetaloom.maths.normal import SQRT_TWO_PI, mills, normal_below
+from thetaloom.maths.normal import SQRT_TWO_PI, log_ratio, mills, normal_below
 
 FloatArray = npt.NDArray[np.float64]
 Greeks = tuple[float, float, float, float, float, float, float, float, float]
@@ -119,7 +119,7 @@ def bsm_greeks(
         return NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN
     stock = spot * math.exp(-dividend_yield * years)
     cash = strike * math.exp(-rate * years)
-    m = math.log(spot / strike) + (rate - dividend_yield) * years
+    m = log_ratio(spot, strike) + (rate - dividend_yield) * years
     root = math.sqrt(years)
     s = iv * root
     if s < TOTAL_VOLATILITY_MIN:

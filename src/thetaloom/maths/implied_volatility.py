@@ -13,7 +13,7 @@ import numpy.typing as npt
 from numba import njit
 
 from thetaloom.maths.black_scholes import NAN, FloatArray, chain_columns, mills_difference
-from thetaloom.maths.normal import SQRT_TWO_PI, mills, normal_below
+from thetaloom.maths.normal import SQRT_TWO_PI, log_ratio, mills
 
 LOG_SQRT_TWO_PI = 0.9189385332046727
 FLOAT_NOISE = 2.0 * 2.220446049250313e-16
@@ -93,7 +93,7 @@ def bsm_implied_volatility(
     ceiling = stock if is_call else cash
     if price >= ceiling:
         return NAN, ABOVE_MAXIMUM
-    m = math.log(spot / strike) + (rate - dividend_yield) * years
+    m = log_ratio(spot, strike) + (rate - dividend_yield) * years
     noise = FLOAT_NOISE * price
     out_price = price
     if (m > 0.0) == is_call:
@@ -219,6 +219,6 @@ def _householder(s: float, newton: float, second: float, third: float, low: floa
         if 0.0 < correction < 10.0:
             step = newton * correction
     s_next = s + step
-    if low < s_next < high or step == 0.0:
+    if low <= s_next <= high:
         return s_next
     return 0.5 * (low + high) if high < math.inf else 2.0 * s

@@ -38,6 +38,14 @@ def erfcx(x: float) -> float:
 
 
 @njit(cache=True, error_model="numpy")
+def log_ratio(a: float, b: float) -> float:
+    """Give ln(a / b), with full relative accuracy also where both are nearly equal."""
+    if 0.5 * b < a < 2.0 * b:
+        return math.log1p((a - b) / b)
+    return math.log(a) - math.log(b) if a < 1e-150 or b < 1e-150 else math.log(a / b)
+
+
+@njit(cache=True, error_model="numpy")
 def _erfcx_positive(x: float) -> float:
     # (1 + 2x)·erfcx(x) is smooth on the half line mapped to [-1, 1]; its Chebyshev series of 25 terms,
     # taken with 40 digits and written in powers, is good to 4e-16. Two chains run side by side in the CPU.
