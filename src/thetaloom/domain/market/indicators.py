@@ -40,7 +40,7 @@ def _atm_pair(chain: OptionChain, expires_on: date, root: str) -> tuple[int, int
     strikes, at_call, at_put = np.intersect1d(chain.strike[calls], chain.strike[puts], return_indices=True)
     if not len(strikes):
         return None
-    nearest = int(np.argmin(np.abs(strikes - float(chain.spot) * STRIKE_SCALE)))  # the first, lower, of equals
+    nearest = int(np.argmin(np.abs(strikes - float(chain.spot * STRIKE_SCALE))))  # the first, lower, of equals
     return int(calls[at_call[nearest]]), int(puts[at_put[nearest]])
 
 

@@ -8,7 +8,7 @@ to ten places, so that the same inputs give the same record to the byte.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from thetaloom.domain.market.chain import OptionChain
@@ -85,7 +85,7 @@ class _Market:
 
     chain: OptionChain
     now: datetime
-    years: dict[tuple[str, object], float]  # by root and expiration
+    years: dict[tuple[str, date], float]  # by root and expiration
     rate: float
     dividend_yield: float
     quote_age_max: timedelta
