@@ -183,9 +183,7 @@ def test_a_table_that_runs_short_is_filled_anew(tmp_path: Path) -> None:
         lambda text: "\x00\x01",
     ],
 )
-def test_a_damaged_table_is_refused(
-    damage: Callable[[str], str], london: TradingCalendar, tmp_path: Path
-) -> None:
+def test_a_damaged_table_is_refused(damage: Callable[[str], str], london: TradingCalendar, tmp_path: Path) -> None:
     table = tmp_path / "sessions_xlon.csv"
     write_table(london, table)
     table.write_text(damage(table.read_text()))

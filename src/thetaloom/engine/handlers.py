@@ -34,9 +34,7 @@ def start_run(desk: Desk, command: commands.StartRun) -> WorkflowRun:
     with desk.store.unit_of_work() as uow:
         stored = uow.strategies.latest(command.user_id, command.strategy_id)
         if stored is None:
-            raise NotFound(
-                f"no strategy has the id {command.strategy_id!r}", advice=Reason.STRATEGY_NOT_FOUND.text
-            )
+            raise NotFound(f"no strategy has the id {command.strategy_id!r}", advice=Reason.STRATEGY_NOT_FOUND.text)
         run = WorkflowRun(
             id=make_run_id(desk.store.installation_id(), uow.runs.next_number()),
             user_id=command.user_id,
@@ -125,9 +123,7 @@ def cancel_run(desk: Desk, command: commands.CancelRun) -> WorkflowRun:
             for proposal in uow.proposals.of_run(run.id):
                 if proposal.status is ProposalStatus.PENDING:
                     note = "the run was canceled"
-                    uow.proposals.save(
-                        proposal.decided(ProposalStatus.REJECTED, by=command.user_id, at=now, note=note)
-                    )
+                    uow.proposals.save(proposal.decided(ProposalStatus.REJECTED, by=command.user_id, at=now, note=note))
             run = ended(uow, run, Outcome.CANCELED, denied(Reason.CANCELED_BY_USER), now)
         run = uow.runs.save(run)
         uow.commit()

@@ -133,9 +133,7 @@ def verify_run(uow: UnitOfWork, run: WorkflowRun) -> list[ChainFault]:
     return faults
 
 
-def replay_run(
-    uow: UnitOfWork, run: RunId, deciders: Mapping[str, Decider], codec: ChainCodec
-) -> ReplayReport:
+def replay_run(uow: UnitOfWork, run: RunId, deciders: Mapping[str, Decider], codec: ChainCodec) -> ReplayReport:
     """Run every recorded decision again from its stored inputs and compare the output byte for byte."""
     evidence = _Evidence(uow.lineage, codec)
     replayed = 0

@@ -75,9 +75,7 @@ def mark(view: PositionView) -> Marks:
         days_held=view.days_held,
         minutes_to_close=view.minutes_to_close,
         structure_delta=_net(view, deltas),
-        short_deltas=tuple(
-            delta for entry, delta in zip(view.quotes, deltas, strict=True) if entry.leg.ratio < 0
-        ),
+        short_deltas=tuple(delta for entry, delta in zip(view.quotes, deltas, strict=True) if entry.leg.ratio < 0),
         quotes_verdict=verdict,
     )
 

@@ -69,9 +69,7 @@ def decide_report(given: ReportInputs) -> ReportOutput:
         opens = order.effect is Effect.OPEN
         position = position.with_open_fill(fill) if opens else position.with_close_fill(fill)
     status, outcome, reason = _after(given, order, position)
-    return ReportOutput(
-        verdict=ALLOWED, order=order, position=position, status=status, outcome=outcome, reason=reason
-    )
+    return ReportOutput(verdict=ALLOWED, order=order, position=position, status=status, outcome=outcome, reason=reason)
 
 
 REPORT_DECIDER = Decider(name="order_report", inputs=ReportInputs, decide=decide_report)
@@ -212,9 +210,7 @@ def _moved(uow: UnitOfWork, run: WorkflowRun, said: ReportOutput, now: datetime)
     return replace(run, updated_at=now)
 
 
-def _after(
-    given: ReportInputs, order: Order, position: Position
-) -> tuple[RunStatus | None, Outcome | None, str]:
+def _after(given: ReportInputs, order: Order, position: Position) -> tuple[RunStatus | None, Outcome | None, str]:
     if order.effect is Effect.CLOSE:
         if not position.is_open and order.filled:
             return None, Outcome.CLOSED, given.exit_reason

@@ -99,9 +99,7 @@ def net_prices(legs: tuple[LegQuote, ...]) -> tuple[Price | None, Price | None]:
 def judge_legs(legs: tuple[LegQuote, ...], now: datetime, age_seconds_max: int) -> Verdict:
     """Say whether all legs' quotes may be traded on; the first that may not answers."""
     for entry in legs:
-        verdict = judge_quote(
-            entry.quote, now, timedelta(seconds=age_seconds_max), to_sell=entry.leg.ratio < 0
-        )
+        verdict = judge_quote(entry.quote, now, timedelta(seconds=age_seconds_max), to_sell=entry.leg.ratio < 0)
         if not verdict.is_allowed:
             return Verdict(
                 answer=verdict.answer,

@@ -16,9 +16,7 @@ from thetaloom.engine.desk import Desk
 from thetaloom.ports.store import UnitOfWork
 
 
-def portfolio_of(
-    desk: Desk, uow: UnitOfWork, snapshot: AccountSnapshot, now: datetime, *, without: RunId
-) -> Portfolio:
+def portfolio_of(desk: Desk, uow: UnitOfWork, snapshot: AccountSnapshot, now: datetime, *, without: RunId) -> Portfolio:
     """Return the account's state; entry orders in flight count like positions, those of run ``without`` do not."""
     account = desk.broker.account_id
     positions = uow.positions.open_positions(account)

@@ -85,9 +85,7 @@ def _commit(desk: Desk, step: Step, run: WorkflowRun, inputs: Any, said: Any, st
     return saved
 
 
-def _try_later(
-    desk: Desk, run: WorkflowRun, step: StepName, inputs: Any, error: Unavailable
-) -> WorkflowRun | None:
+def _try_later(desk: Desk, run: WorkflowRun, step: StepName, inputs: Any, error: Unavailable) -> WorkflowRun | None:
     attempts = run.attempts + 1
     if attempts >= desk.settings.attempts_max:
         return _fail(desk, run, step, inputs, f"{attempts} attempts: {error.message}")

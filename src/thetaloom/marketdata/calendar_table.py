@@ -90,9 +90,7 @@ def write_table(calendar: TradingCalendar, path: Path) -> None:
     name = f"{calendar.exchange} {calendar.zone_name}"
     head = f"# {name} {_digest(name, body)}\n{COLUMNS}\n"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, prefix=path.name, delete=False
-    ) as written:
+    with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=path.name, delete=False) as written:
         written.write(head + body)
     Path(written.name).replace(path)
 

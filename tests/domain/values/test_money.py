@@ -37,9 +37,7 @@ def test_a_sum_may_start_at_the_zero_of_python() -> None:
 
 
 @given(PRICES, st.integers(1, 1000), st.integers(-500, 500))
-def test_money_of_a_price_grows_by_multiplier_and_quantity(
-    price: Price, multiplier: int, quantity: int
-) -> None:
+def test_money_of_a_price_grows_by_multiplier_and_quantity(price: Price, multiplier: int, quantity: int) -> None:
     money = price.times(multiplier, quantity)
 
     assert type(money) is Money
@@ -92,9 +90,7 @@ def test_a_tick_is_positive(tick: str) -> None:
         Price("1").down_to_tick(Decimal(tick))
 
 
-@pytest.mark.parametrize(
-    ("exact", "cents"), [("1.005", "1.00"), ("1.015", "1.02"), ("-1.005", "-1.00"), ("7", "7.00")]
-)
+@pytest.mark.parametrize(("exact", "cents"), [("1.005", "1.00"), ("1.015", "1.02"), ("-1.005", "-1.00"), ("7", "7.00")])
 def test_cents_round_ties_to_even(exact: str, cents: str) -> None:
     assert str(Money(exact).to_cents()) == cents
 
@@ -147,9 +143,7 @@ def test_amounts_compare_with_their_kind_and_with_bare_numbers() -> None:
         (Price("1"), "1"),
     ],
 )
-def test_kinds_floats_and_texts_do_not_mix(
-    operation: Callable[[Any, Any], Any], left: object, right: object
-) -> None:
+def test_kinds_floats_and_texts_do_not_mix(operation: Callable[[Any, Any], Any], left: object, right: object) -> None:
     with pytest.raises(TypeError):
         operation(left, right)
 

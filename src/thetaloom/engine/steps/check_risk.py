@@ -56,9 +56,7 @@ def decide(given: Inputs) -> RiskFinding:
     evaluation, spot = given.judgement.evaluation, given.judgement.spot
     if evaluation.mid_price is None or spot is None:
         return _refused(unknown(Reason.NO_QUOTE))
-    effect = buying_power_effect(
-        given.legs, evaluation.mid_price, spot=spot, is_cash_account=given.is_cash_account
-    )
+    effect = buying_power_effect(given.legs, evaluation.mid_price, spot=spot, is_cash_account=given.is_cash_account)
     sizing = size_structures(
         given.strategy.size,
         max_loss=evaluation.max_loss,

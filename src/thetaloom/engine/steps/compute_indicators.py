@@ -62,9 +62,7 @@ def decide(given: Inputs) -> Indicators:
         Metric.RSI_14: rsi(given.closes),
     }
     metrics = {metric.value: _exact(number) for metric, number in found.items() if number is not None}
-    return Indicators(
-        verdict=_judge(given.conditions, metrics), metrics=metrics, sessions_of_history=len(given.closes)
-    )
+    return Indicators(verdict=_judge(given.conditions, metrics), metrics=metrics, sessions_of_history=len(given.closes))
 
 
 def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Indicators) -> WorkflowRun:

@@ -140,4 +140,3 @@ STEP = Step(
     act=act,
     is_quiet=lambda said: said.kind == "hold",
 )
-

@@ -87,9 +87,7 @@ def _judge(given: Inputs) -> Verdict:
     if given.minutes_to_close is None:
         return unknown(Reason.MARKET_CLOSED, now=given.now.isoformat())
     if given.minutes_to_close < given.minutes_to_close_min:
-        return denied(
-            Reason.TOO_LATE_IN_SESSION, minutes_left=given.minutes_to_close, limit=given.minutes_to_close_min
-        )
+        return denied(Reason.TOO_LATE_IN_SESSION, minutes_left=given.minutes_to_close, limit=given.minutes_to_close_min)
     return ALLOWED
 
 
