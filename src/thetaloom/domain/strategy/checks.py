@@ -51,7 +51,7 @@ def _check_quotes(evaluation: Evaluation) -> Iterator[Check]:
         yield _check(f"quote {one.leg.notation}", one.verdict, said, "a quote to trade on", "a better quote")
         plain = denied(Reason.ADJUSTED_CONTRACT, root=contract.root) if contract.is_adjusted else ALLOWED
         yield _check(f"contract {one.leg.notation}", plain, contract.root, "a standard contract", "another root")
-    if not evaluation.verdict.is_allowed:
+    if not evaluation.verdict.is_allowed and all(one.verdict.is_allowed for one in evaluation.legs):
         yield _check("evaluation", evaluation.verdict, evaluation.structure_name, "known prices", "known prices")
 
 
