@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from thetaloom.maths.black_scholes import NAN, FloatArray, chain_columns, mills_difference
+from thetaloom.maths.black_scholes import NAN, FloatArray, call_column, chain_columns, mills_difference
 from thetaloom.maths.normal import SQRT_TWO_PI, log_ratio, mills
 
 LOG_SQRT_TWO_PI = 0.9189385332046727
@@ -51,11 +51,10 @@ def chain_implied_volatility(
     dividend_yield: npt.ArrayLike,
 ) -> tuple[FloatArray, npt.NDArray[np.int8]]:
     """Give the volatility of each contract, NaN where there is none, and its ``ImpliedStatus``."""
-    columns = chain_columns(price, spot, strikes, years, rate, dividend_yield)
-    calls = np.ascontiguousarray(np.broadcast_to(np.asarray(is_call, dtype=np.bool_), columns[0].shape))
-    iv = np.empty(columns[0].size)
-    status = np.empty(columns[0].size, dtype=np.int8)
-    fill_chain_implied_volatility(*columns, calls, iv, status)
+    p, s, k, t, r, q = chain_columns(price, spot, strikes, years, rate, dividend_yield)
+    iv = np.empty(p.size)
+    status = np.empty(p.size, dtype=np.int8)
+    fill_chain_implied_volatility(p, s, k, t, r, q, call_column(is_call, p.size), iv, status)
     return iv, status
 
 
