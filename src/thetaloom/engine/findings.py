@@ -9,7 +9,8 @@ from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.risk.limits import LimitCheck
-from thetaloom.domain.strategy.evaluation import Check, Evaluation
+from thetaloom.domain.strategy.candidate_checks import Check
+from thetaloom.domain.strategy.evaluation import Evaluation
 from thetaloom.domain.strategy.selection import Rejection
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.money import Money, Price

@@ -48,7 +48,7 @@ def advance(desk: Desk, run_id: RunId) -> WorkflowRun | None:
         return _try_later(desk, run, step.name, inputs, error)
     except ConfigError:
         raise
-    except Exception as error:  # noqa: BLE001  # the one loop that must outlive any fault of a single run
+    except Exception as error:  # the one loop that must outlive any fault of a single run
         log.exception("step_failed", run=run.id, step=step.name)
         return _fail(desk, run, step.name, inputs, f"{type(error).__name__}: {error}")
 

@@ -30,6 +30,7 @@ from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, unknown
 
 FLOAT_PLACES = 10
 GREEK_STEP = Decimal("0.0001")
+POP_STEP = Decimal("0.0001")
 POP_MODEL = "lognormal with risk-neutral drift, at each breakeven the volatility interpolated between the legs' own"
 
 
@@ -161,7 +162,7 @@ def _evaluate_leg(leg: Leg, market: _Market) -> LegEvaluation:
         bid_ask_width=None if quote is None else quote.bid_ask_width,
         open_interest=None if index is None else _count(market.chain.open_interest[index]),
         volume=None if index is None else _count(market.chain.volume[index]),
-        quote_age_seconds=None if quote is None else math.floor(quote.age(market.now).total_seconds()),
+        quote_age_seconds=None if quote is None else math.ceil(quote.age(market.now).total_seconds()),
         verdict=verdict,
     )
 
@@ -238,7 +239,7 @@ def _pop(payoff: Payoff, legs: Sequence[LegEvaluation], market: _Market) -> Deci
             by_strike.setdefault(float(one.leg.contract.strike), []).append(one.iv)
     if spot is None or not by_strike:
         return None
-    return probability_of_profit(
+    chance = probability_of_profit(
         payoff,
         spot=float(spot),
         years=min(life for life in years if life is not None),
@@ -246,6 +247,7 @@ def _pop(payoff: Payoff, legs: Sequence[LegEvaluation], market: _Market) -> Deci
         rate=market.rate,
         dividend_yield=market.dividend_yield,
     )
+    return Decimal(repr(chance)).quantize(POP_STEP)
 
 
 def _net(legs: Sequence[LegEvaluation], greeks: Sequence[float | None]) -> Decimal | None:

@@ -163,7 +163,7 @@ def exact_payoff(legs: Sequence[PayoffLeg], net_price: Price, multiplier: int) -
 
 def probability_of_profit(
     payoff: Payoff, *, spot: float, years: float, ivs: Mapping[float, float], rate: float, dividend_yield: float
-) -> Decimal:
+) -> float:
     """Return the chance, 0 to 1, that the underlying ends in a region of profit.
 
     The underlying ends lognormally around its forward. The volatility at each breakeven is that of the strikes
@@ -185,7 +185,7 @@ def probability_of_profit(
 
     # Volatilities that differ by breakeven could cross; a region then counts as empty, never as less.
     chance = math.fsum(max(0.0, below(high) - below(low)) for low, high in payoff.profit_regions)
-    return Decimal(repr(round(min(1.0, chance), 10))).quantize(Decimal("0.0001"))
+    return round(min(1.0, chance), 10)
 
 
 def tidy(amount: Decimal) -> Decimal:

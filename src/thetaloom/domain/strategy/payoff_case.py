@@ -2,11 +2,11 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from thetaloom.domain.strategy.horizon import HorizonLeg, horizon_payoff
 from thetaloom.domain.strategy.payoff import (
@@ -23,6 +23,8 @@ from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.instruments import ExerciseStyle, OptionContract, Right
 from thetaloom.domain.values.money import Price
 from thetaloom.errors import InvalidInput
+
+T = TypeVar("T")
 
 LEGS_MAX = 100
 DAYS_PER_YEAR = 365
@@ -246,7 +248,7 @@ def _pop(payoff: Payoff, years: Sequence[float | None], view: _View) -> float | 
     lives = [life for life in years if life is not None]
     if view.spot is None or view.iv is None or not lives:
         return None
-    chance = probability_of_profit(
+    return probability_of_profit(
         payoff,
         spot=view.spot,
         years=min(lives),
@@ -254,7 +256,6 @@ def _pop(payoff: Payoff, years: Sequence[float | None], view: _View) -> float | 
         rate=view.rate,
         dividend_yield=view.dividend_yield,
     )
-    return float(chance)
 
 
 def _greeks(legs: Sequence[PayoffLeg], years: Sequence[float | None], view: _View) -> dict[str, object]:
@@ -277,7 +278,7 @@ def _greeks(legs: Sequence[PayoffLeg], years: Sequence[float | None], view: _Vie
     }
 
 
-def _named(field: str, read: Any) -> Any:
+def _named(field: str, read: Callable[[], T]) -> T:
     try:
         return read()
     except InvalidInput as error:

@@ -73,7 +73,9 @@ INDEX_ROOTS: dict[str, IndexRoot] = {
     "RUTW": IndexRoot("RUT", _EUROPEAN, Settlement.PM),
     "MRUT": IndexRoot("MRUT", _EUROPEAN, Settlement.PM),
     "VIX": IndexRoot("VIX", _EUROPEAN, Settlement.AM),
-    "VIXW": IndexRoot("VIX", _EUROPEAN, Settlement.AM),  # weekly, yet AM-settled: there is no VIX closing print
+    "VIXW": IndexRoot(
+        "VIX", _EUROPEAN, Settlement.AM
+    ),  # weekly, yet AM-settled: there is no VIX closing print
     "DJX": IndexRoot("DJX", _EUROPEAN, Settlement.AM),  # its weeklies share the root and are PM-settled
     "OEX": IndexRoot("OEX", _AMERICAN, Settlement.PM),
     "XEO": IndexRoot("OEX", _EUROPEAN, Settlement.PM),  # the European twin of OEX
@@ -102,7 +104,9 @@ class OptionContract:
             _refuse("right", f"right {self.right!r} is not a Right", good="Right.CALL")
         object.__setattr__(self, "strike", _checked_strike(self.strike))
         if type(self.multiplier) is not int or self.multiplier < 1:
-            _refuse("multiplier", f"multiplier {self.multiplier!r} is not a positive whole number", good="100")
+            _refuse(
+                "multiplier", f"multiplier {self.multiplier!r} is not a positive whole number", good="100"
+            )
 
     @property
     def underlying(self) -> str:
@@ -214,13 +218,6 @@ def _legible(text: str) -> str:
 def _read_packed(upper: str) -> OptionContract:
     # Read from the back: the strike holds no letter, so the last letter is the right whatever the root is.
     symbol = upper.strip()
-<<<<<<< HEAD
-    body = symbol.removeprefix("O:") if symbol.startswith("O:") else symbol.removeprefix(".").removeprefix("-")
-    at = max((i for i, character in enumerate(body) if character.isalpha()), default=-1)
-    head, right, strike = body[: max(at, 0)], body[at : at + 1], body[at + 1 :]
-    if not strike and not re.search(r"\d", head):
-        _refuse("symbol", f'"{symbol}" has no expiration, right and strike')
-=======
     body = (
         symbol.removeprefix("O:") if symbol.startswith("O:") else symbol.removeprefix(".").removeprefix("-")
     )
@@ -230,7 +227,6 @@ def _read_packed(upper: str) -> OptionContract:
     if not found:
         _refuse("right", f'"{symbol}" has no C or P before a strike')
     head, right, strike = found.groups()
->>>>>>> values
     if right not in ("C", "P"):
         where = upper.index(body) + len(head) + 1
         _refuse("right", f'"{right}", character {where} of "{upper}", is not the C or P before the strike')

@@ -9,7 +9,8 @@ import numpy as np
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration, list_expirations
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
-from thetaloom.domain.strategy.evaluation import check_candidate, evaluate_structure
+from thetaloom.domain.strategy.candidate_checks import check_candidate
+from thetaloom.domain.strategy.evaluation import evaluate_structure
 from thetaloom.domain.strategy.strategies import Metric, Strategy
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.money import Price

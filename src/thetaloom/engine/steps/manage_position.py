@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from thetaloom.domain.book.exits import decide_exit
 from thetaloom.domain.book.fills import Fill, LegFill
