@@ -73,9 +73,7 @@ INDEX_ROOTS: dict[str, IndexRoot] = {
     "RUTW": IndexRoot("RUT", _EUROPEAN, Settlement.PM),
     "MRUT": IndexRoot("MRUT", _EUROPEAN, Settlement.PM),
     "VIX": IndexRoot("VIX", _EUROPEAN, Settlement.AM),
-    "VIXW": IndexRoot(
-        "VIX", _EUROPEAN, Settlement.AM
-    ),  # weekly, yet AM-settled: there is no VIX closing print
+    "VIXW": IndexRoot("VIX", _EUROPEAN, Settlement.AM),  # weekly, yet AM-settled: there is no VIX closing print
     "DJX": IndexRoot("DJX", _EUROPEAN, Settlement.AM),  # its weeklies share the root and are PM-settled
     "OEX": IndexRoot("OEX", _AMERICAN, Settlement.PM),
     "XEO": IndexRoot("OEX", _EUROPEAN, Settlement.PM),  # the European twin of OEX
@@ -104,9 +102,7 @@ class OptionContract:
             _refuse("right", f"right {self.right!r} is not a Right", good="Right.CALL")
         object.__setattr__(self, "strike", _checked_strike(self.strike))
         if type(self.multiplier) is not int or self.multiplier < 1:
-            _refuse(
-                "multiplier", f"multiplier {self.multiplier!r} is not a positive whole number", good="100"
-            )
+            _refuse("multiplier", f"multiplier {self.multiplier!r} is not a positive whole number", good="100")
 
     @property
     def underlying(self) -> str:
@@ -218,9 +214,7 @@ def _legible(text: str) -> str:
 def _read_packed(upper: str) -> OptionContract:
     # Read from the back: the strike holds no letter, so the last letter is the right whatever the root is.
     symbol = upper.strip()
-    body = (
-        symbol.removeprefix("O:") if symbol.startswith("O:") else symbol.removeprefix(".").removeprefix("-")
-    )
+    body = symbol.removeprefix("O:") if symbol.startswith("O:") else symbol.removeprefix(".").removeprefix("-")
     if not re.search(r"\d", body):
         _refuse("symbol", f'"{symbol}" has no expiration and no strike')
     found = LAST_LETTER.fullmatch(body)
