@@ -12,6 +12,7 @@ from thetaloom.domain.risk.limits import LimitCheck
 from thetaloom.domain.strategy.candidate_checks import Check
 from thetaloom.domain.strategy.evaluation import Evaluation
 from thetaloom.domain.strategy.selection import Rejection
+from thetaloom.domain.strategy.strategies import Metric
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.domain.values.reasons import Verdict
@@ -39,7 +40,7 @@ class Indicators:
     """Market metrics by name; an absent one is unknown."""
 
     verdict: Verdict
-    metrics: dict[str, Decimal]
+    metrics: dict[Metric, Decimal]
     sessions_of_history: int
 
 

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from thetaloom.domain.book.exits import Marks
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.strategy.strategies import ExitKind, ExitRule
 from thetaloom.domain.strategy.structures import Leg
+from thetaloom.domain.values.instruments import Right
 from thetaloom.domain.values.money import Price
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.order_work import LegQuote, judge_legs, net_prices
@@ -94,29 +96,27 @@ def _wants_delta(rules: tuple[ExitRule, ...]) -> bool:
 
 
 def _deltas(view: PositionView) -> tuple[Decimal | None, ...]:
-    from thetaloom.maths.pricing import option_delta  # numba is imported where it is used
+    return tuple(_delta(view, entry, years) for entry, years in zip(view.quotes, view.years, strict=True))
 
-    if view.spot is None:
-        return (None,) * len(view.quotes)
-    deltas = []
-    for entry, years in zip(view.quotes, view.years, strict=True):
-        mid = entry.quote.mid if entry.quote is not None else None
-        contract = entry.leg.contract
-        delta = (
-            None
-            if mid is None
-            else option_delta(
-                is_call=contract.right.value == "C",
-                spot=float(view.spot),
-                strike=float(contract.strike),
-                years=years,
-                rate=view.rate,
-                dividend_yield=view.dividend_yield,
-                price=float(mid),
-            )
-        )
-        deltas.append(None if delta is None else Decimal(f"{delta:.4f}"))
-    return tuple(deltas)
+
+def _delta(view: PositionView, entry: LegQuote, years: float) -> Decimal | None:
+    from thetaloom.maths.pricing import implied_volatility, price_option  # numba is imported where it is used
+
+    mid = entry.quote.mid if entry.quote is not None else None
+    if mid is None or view.spot is None:
+        return None
+    contract = entry.leg.contract
+    case: dict[str, Any] = {
+        "is_call": contract.right is Right.CALL,
+        "spot": float(view.spot),
+        "strike": float(contract.strike),
+        "years": years,
+        "rate": view.rate,
+        "dividend_yield": view.dividend_yield,
+        "american": False,  # the European delta, as in the evaluation that the position was opened on
+    }
+    iv = implied_volatility(**case, price=float(mid)).iv
+    return None if iv is None else Decimal(f"{price_option(**case, iv=iv).delta:.4f}")
 
 
 def _net(view: PositionView, deltas: tuple[Decimal | None, ...]) -> Decimal | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from thetaloom.domain.book.exits import decide_exit
+from thetaloom.domain.book.exits import ExitAnswer, decide_exit
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.run.runs import RunStatus, StepName
 from thetaloom.domain.strategy.strategies import Strategy
@@ -75,7 +75,7 @@ class Monitor:
         age_max = strategy.liquidity.quote_age_seconds_max
         view = view_position(self._desk, position, strategy.exits, quotes, age_max, now)
         fired = frozenset(position.exits_fired)
-        return decide_exit(strategy.exits, position, mark(view), fired=fired).closes
+        return decide_exit(strategy.exits, position, mark(view), fired=fired).answer is ExitAnswer.CLOSE
 
     def _make_due(self, entry: _Watched, now: datetime) -> RunId | None:
         with self._desk.store.unit_of_work() as uow:

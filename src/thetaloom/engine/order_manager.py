@@ -201,7 +201,7 @@ def _keep(
 
 def _moved(uow: UnitOfWork, run: WorkflowRun, said: ReportOutput, now: datetime) -> WorkflowRun:
     if said.outcome is not None:
-        reason = Reason(said.reason) if said.reason else None
+        reason = Reason.of(said.reason) if said.reason else None
         return ended(uow, run, said.outcome, Verdict(answer=ALLOWED.answer, reason=reason), now)
     if said.status is RunStatus.MONITORING and run.returns_to is not None:
         return replace(run, returns_to=said.status, next_step=StepName.MANAGE_POSITION, updated_at=now)

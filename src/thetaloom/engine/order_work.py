@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from enum import StrEnum
 
 from thetaloom.domain.book.orders import Order, OrderStatus
-from thetaloom.domain.book.price_walk import net_tick, walk_limit
+from thetaloom.domain.book.price_walk import walk_limit, walk_tick
 from thetaloom.domain.market.quotes import Quote, judge_quote
 from thetaloom.domain.strategy.strategies import OrderRule
 from thetaloom.domain.strategy.structures import Leg
@@ -46,7 +45,6 @@ class OrderWork:
     order: Order | None
     rule: OrderRule
     interval_seconds: int
-    reach: Decimal
     floor: Price | None  # the worst net price allowed; None for exits, which may go to natural
     quote_age_seconds_max: int
     is_open: bool
@@ -163,9 +161,8 @@ def _walk(work: OrderWork, order: Order) -> OrderMove:
 
 def _limit(work: OrderWork, step: int, mid: Price, natural: Price) -> Price:
     legs = tuple(entry.leg for entry in work.legs)
-    return walk_limit(
-        work.rule, step, mid=mid, natural=natural, floor=work.floor, tick=net_tick(legs, mid), reach=work.reach
-    )
+    tick = walk_tick(work.rule, legs, mid=mid, natural=natural, floor=work.floor)
+    return walk_limit(work.rule, step, mid=mid, natural=natural, floor=work.floor, tick=tick)
 
 
 def _later(work: OrderWork) -> datetime:

@@ -19,6 +19,11 @@ class Reason(StrEnum):
         member.text = text
         return member
 
+    @classmethod
+    def of(cls, code: str) -> "Reason":
+        """Return the reason with this code. Raises ``ValueError`` when there is none."""
+        return cls(code)  # type: ignore[call-arg]  # mypy reads __new__, not the enum's look-up by value
+
     # before there is a candidate
     STRATEGY_INACTIVE = "strategy_inactive", "The strategy is switched off. Switch it on or name another."
     STRATEGY_NOT_FOUND = (

@@ -70,7 +70,7 @@ def decide(given: Inputs) -> RiskFinding:
         max_loss=_times(evaluation.max_loss, sizing.quantity),
         buying_power_effect=_times(effect, sizing.quantity),
         net_delta=None if evaluation.net_delta is None else evaluation.net_delta * sizing.quantity,
-        allow_undefined_risk=given.strategy.allow_undefined_risk,
+        undefined_risk_allowed=given.strategy.allow_undefined_risk,
     )
     verdict, checks = check_limits(given.limits, given.portfolio, trade)
     return RiskFinding(

@@ -1,6 +1,6 @@
 """Step 13: the closing order, walked down to natural if need be; one close intent per position."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -53,9 +53,8 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     work = OrderWork(
         legs=leg_quotes(desk, closing_legs(position), now),
         order=standing[0] if standing else None,
-        rule=strategy.order,
+        rule=replace(strategy.order, reach=EXIT_REACH),
         interval_seconds=min(strategy.order.interval_seconds, settings.exit_interval_seconds),
-        reach=EXIT_REACH,
         floor=None,
         quote_age_seconds_max=strategy.liquidity.quote_age_seconds_max,
         is_open=desk.calendar.is_open(now),

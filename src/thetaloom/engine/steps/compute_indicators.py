@@ -7,13 +7,13 @@ from decimal import Decimal
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.market.indicators import atm_iv, historical_volatility, put_call_ratio, rsi
-from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
-from thetaloom.domain.strategy.strategies import MARKET_METRICS, Condition, Metric
-from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied, unknown
+from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
+from thetaloom.domain.strategy.strategies import Metric
+from thetaloom.domain.values.reasons import ALLOWED
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import Indicators, MarketReading
 from thetaloom.engine.lineage import Decider, output_of
-from thetaloom.engine.steps.base import Step, ended, next_step, strategy_of
+from thetaloom.engine.steps.base import Step, next_step
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 
@@ -22,12 +22,11 @@ HISTORY_DAYS = 400  # calendar days of daily bars; a year of sessions and some t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """The chain, the closes and the conditions on the market."""
+    """The chain and the closes."""
 
     chain: OptionChain
     expirations: tuple[Expiration, ...]
     closes: tuple[float, ...]  # daily, oldest first, complete sessions only
-    conditions: tuple[Condition, ...]
     rate: float
     dividend_yield: float
     now: datetime
@@ -41,12 +40,10 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         raise InvariantError(f"{run.id}: fetch_market allowed a chain that is missing")
     today = desk.calendar.exchange_date(now)
     bars = desk.market.history(run.symbol, today - timedelta(days=HISTORY_DAYS), today)
-    conditions = strategy_of(desk, run).conditions
     return Inputs(
         chain=market.chain,
         expirations=market.expirations,
         closes=tuple(round(bar.close, 6) for bar in bars),
-        conditions=tuple(condition for condition in conditions if condition.metric in MARKET_METRICS),
         rate=desk.settings.rate,
         dividend_yield=desk.settings.dividend_yield,
         now=now,
@@ -61,29 +58,12 @@ def decide(given: Inputs) -> Indicators:
         Metric.HV_30: _percent(historical_volatility(given.closes)),
         Metric.RSI_14: rsi(given.closes),
     }
-    metrics = {metric.value: _exact(number) for metric, number in found.items() if number is not None}
-    return Indicators(verdict=_judge(given.conditions, metrics), metrics=metrics, sessions_of_history=len(given.closes))
+    metrics = {metric: _exact(number) for metric, number in found.items() if number is not None}
+    return Indicators(verdict=ALLOWED, metrics=metrics, sessions_of_history=len(given.closes))
 
 
 def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Indicators) -> WorkflowRun:
-    if not said.verdict.is_allowed:
-        return ended(uow, run, Outcome.NO_TRADE, said.verdict, given.now)
     return next_step(run, StepName.DRAW_CHART, RunStatus.SCANNING, given.now)
-
-
-def _judge(conditions: tuple[Condition, ...], metrics: dict[str, Decimal]) -> Verdict:
-    for condition in conditions:
-        known = metrics.get(condition.metric.value)
-        if known is None:
-            return unknown(Reason.INDICATOR_UNKNOWN, metric=condition.metric.value)
-        if not condition.holds(known):
-            return denied(
-                Reason.CONDITION_NOT_MET,
-                metric=condition.metric.value,
-                found=known,
-                wanted=f"{condition.comparison.value} {condition.threshold}",
-            )
-    return ALLOWED
 
 
 def _percent(fraction: float | None) -> float | None:

@@ -30,7 +30,7 @@ class Inputs:
     legs: tuple[Leg, ...]
     chain: OptionChain  # only the legs' contracts
     expirations: tuple[Expiration, ...]
-    metrics: dict[str, Decimal]
+    metrics: dict[Metric, Decimal]
     expected_move: Price | None
     rate: float
     dividend_yield: float
@@ -79,7 +79,7 @@ def decide(given: Inputs) -> Judgement:
         dividend_yield=given.dividend_yield,
         quote_age_max=timedelta(seconds=given.strategy.liquidity.quote_age_seconds_max),
     )
-    metrics = {Metric(name): number for name, number in given.metrics.items()}
+    metrics = dict(given.metrics)
     if given.expected_move is not None and given.chain.spot:
         metrics[Metric.EXPECTED_MOVE_PERCENT] = given.expected_move.ratio(given.chain.spot) * 100
     verdict, checks = check_candidate(evaluation, given.strategy, metrics)

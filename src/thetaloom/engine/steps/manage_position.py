@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from thetaloom.domain.book.exits import decide_exit
+from thetaloom.domain.book.exits import ExitAnswer, decide_exit
 from thetaloom.domain.book.fills import Fill, LegFill
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.run.events import EventKind
@@ -65,7 +65,7 @@ def decide(given: Inputs) -> ExitFinding:
         return ExitFinding(verdict=asked, kind="close", keep_quantity=0, exit=None, marks=mark(given.view))
     marks = mark(given.view)
     said = decide_exit(given.view.rules, position, marks, fired=frozenset(position.exits_fired))
-    if not said.closes:
+    if said.answer is ExitAnswer.HOLD:
         return ExitFinding(verdict=ALLOWED, kind="hold", keep_quantity=position.quantity, exit=said, marks=marks)
     verdict = Verdict(answer=Answer.ALLOW, reason=said.reason, facts=said.facts)
     keep = position.quantity - said.quantity
@@ -84,8 +84,8 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Exit
         return next_step(run, StepName.MANAGE_POSITION, RunStatus.MONITORING, now, due_at=given.next_check_at)
     reason = said.verdict.reason.value if said.verdict.reason else ""
     tell(uow, run, EventKind.EXIT_TRIGGERED, now, position=position.id, reason=reason, **said.verdict.facts)
-    if said.keep_quantity and said.exit is not None and said.exit.rule_index is not None:
-        fired = (*position.exits_fired, said.exit.rule_index)
+    if said.keep_quantity and said.exit is not None and said.exit.index is not None:
+        fired = (*position.exits_fired, said.exit.index)
         uow.positions.save(replace(position, exits_fired=fired))
     return replace(next_step(run, StepName.CLOSE_POSITION, RunStatus.CLOSING, now), reason=reason)
 

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from thetaloom.domain.book.price_walk import approved_floor, walk_tick
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import ApprovalMode, Strategy
 from thetaloom.domain.values.ids import AccountId, RunId, UserId, make_proposal_id
-from thetaloom.domain.values.money import Money, Price
+from thetaloom.domain.values.money import Money
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import Candidate, Judgement, RiskFinding
@@ -157,6 +158,8 @@ def _proposal(given: Inputs) -> Proposal:
     mid, natural, spot = evaluation.mid_price, evaluation.natural_price, given.judgement.spot
     if mid is None or natural is None or spot is None or risk.buying_power_effect is None:
         raise InvariantError(f"{given.run_id}: a candidate without prices passed its checks")
+    legs = tuple(entry.leg for entry in evaluation.legs)
+    tick = walk_tick(given.strategy.order, legs, mid=mid, natural=natural, floor=None)
     contracts = sum(abs(entry.leg.ratio) for entry in evaluation.legs) * risk.quantity
     expires_at = given.now + timedelta(minutes=given.strategy.approval.expires_minutes)
     return Proposal(
@@ -169,11 +172,11 @@ def _proposal(given: Inputs) -> Proposal:
         symbol=given.symbol,
         spot=spot,
         structure_name=evaluation.structure_name,
-        legs=tuple(entry.leg for entry in evaluation.legs),
+        legs=legs,
         quantity=risk.quantity,
         mid_price=mid,
         natural_price=natural,
-        limit_floor=_floor(given.strategy, mid, natural),
+        limit_floor=approved_floor(given.strategy.order, mid=mid, natural=natural, tick=tick),
         max_profit=None if evaluation.max_profit is None else evaluation.max_profit * risk.quantity,
         max_loss=risk.max_loss,
         breakevens=evaluation.breakevens,
@@ -189,13 +192,6 @@ def _proposal(given: Inputs) -> Proposal:
         created_at=given.now,
         expires_at=min(expires_at, given.closes_at),
     )
-
-
-def _floor(strategy: Strategy, mid: Price, natural: Price) -> Price:
-    reached = mid - (mid - natural) * strategy.order.reach
-    if strategy.order.slippage_max is not None:
-        reached = max(reached, mid - strategy.order.slippage_max)
-    return reached.down_to_tick(Decimal("0.01"))
 
 
 def _scaled(number: Decimal | None, quantity: int) -> Decimal | None:

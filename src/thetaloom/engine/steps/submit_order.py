@@ -66,7 +66,6 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         order=order,
         rule=strategy.order,
         interval_seconds=strategy.order.interval_seconds,
-        reach=strategy.order.reach,
         floor=proposal.limit_floor,
         quote_age_seconds_max=strategy.liquidity.quote_age_seconds_max,
         is_open=desk.calendar.is_open(now),
@@ -125,7 +124,7 @@ def _gate(desk: Desk, run: WorkflowRun, proposal: Proposal, approved: RiskFindin
             max_loss=approved.max_loss,
             buying_power_effect=approved.buying_power_effect,
             net_delta=proposal.net_delta,
-            allow_undefined_risk=strategy_of(desk, run).allow_undefined_risk,
+            undefined_risk_allowed=strategy_of(desk, run).allow_undefined_risk,
         ),
         give_up_at=proposal.decided_at + timedelta(seconds=desk.settings.approved_age_seconds_max),
     )
