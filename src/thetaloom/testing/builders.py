@@ -40,6 +40,7 @@ from thetaloom.domain.values.money import Money, Price
 from thetaloom.marketdata.calendar_table import SHIPPED_TABLE, read_table
 
 Number = Decimal | int | float | str
+Sides = tuple[Number | None, Number | None]  # bid and ask
 
 NEW_YORK = ZoneInfo("America/New_York")
 NOW = datetime(2026, 1, 5, 15, 30, tzinfo=UTC)  # a Monday, 10:30 in New York, an hour after the open
@@ -88,11 +89,11 @@ def quote(
 
 
 def chain(
-    quotes: Mapping[str | OptionContract, tuple[Number | None, Number | None] | Quote],
+    quotes: Mapping[str, Sides | Quote] | Mapping[OptionContract, Sides | Quote],
     *,
     spot: Number | None = 575,
     at: datetime = NOW,
-    columns: Mapping[str, Mapping[str | OptionContract, float]] | None = None,
+    columns: Mapping[str, Mapping[str, float] | Mapping[OptionContract, float]] | None = None,
     synthetic: bool = True,
 ) -> OptionChain:
     """Return the chain of the quoted contracts, all of one underlying.
