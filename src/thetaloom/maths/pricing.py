@@ -11,6 +11,7 @@ from thetaloom.errors import InvalidInput
 from thetaloom.maths import american, american_volatility, black_scholes
 from thetaloom.maths import implied_volatility as european_volatility
 from thetaloom.maths.black_scholes import FloatArray
+from thetaloom.maths.dividends import dividends_present_value, dividends_rate_slope
 from thetaloom.maths.implied_volatility import ImpliedStatus
 
 BLACK_SCHOLES: Final = "black-scholes-merton"
@@ -167,7 +168,7 @@ class _Schedule:
         paid = [(float(when), float(amount)) for when, amount in dividends if when <= years and amount > 0]
         when_paid = np.array([when for when, _ in paid], dtype=np.float64)
         amounts = np.array([amount for _, amount in paid], dtype=np.float64)
-        present_value = american.dividends_present_value(rate, 0.0, years, when_paid, amounts)
+        present_value = dividends_present_value(rate, 0.0, years, when_paid, amounts)
         if present_value >= spot:
             raise InvalidInput(
                 "the dividends until the expiration are worth more than the spot",
@@ -178,7 +179,7 @@ class _Schedule:
             amounts=amounts,
             expires=years,
             present_value=present_value,
-            rate_slope=american.dividends_rate_slope(rate, years, when_paid, amounts),
+            rate_slope=dividends_rate_slope(rate, years, when_paid, amounts),
         )
 
     @property

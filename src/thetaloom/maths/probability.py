@@ -117,7 +117,7 @@ def lognormal_expected_payoff(
         return NAN
     forward = spot * math.exp((rate - dividend_yield) * years)
     slope = slope_below
-    total = payoffs[0] + slope_below * (forward - knots[0])
+    total: float = payoffs[0] + slope_below * (forward - knots[0])
     for i in range(knots.size):
         slope_next = slope_above
         if i + 1 < knots.size:
