@@ -4,12 +4,9 @@ import math
 
 from numba import njit
 
-from thetaloom.maths.american import (
-    american_price,
-    dividends_present_value,
-    early_exercise_never_pays,
-)
+from thetaloom.maths.american import american_price, early_exercise_never_pays
 from thetaloom.maths.black_scholes import NAN, FloatArray, bsm_greeks
+from thetaloom.maths.dividends import dividends_present_value
 from thetaloom.maths.implied_volatility import (
     ABOVE_MAXIMUM,
     BAD_INPUT,
