@@ -57,10 +57,13 @@ def work(desk: Desk) -> int:
     """Take every due run as far as it goes now; return how many steps were taken."""
     steps = 0
     while claimed := desk.dispatch.claim(desk.clock.now()):
+        before = steps
         for run_id in claimed:
             while advance(desk, run_id) is not None:
                 steps += 1
             desk.dispatch.done(run_id)
+        if steps == before:  # due, but moved by somebody else meanwhile: the next turn looks again
+            break
     return steps
 
 
