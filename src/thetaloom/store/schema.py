@@ -6,6 +6,7 @@ and reached through the records of a run.
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+from sqlalchemy.types import TypeEngine
 
 from thetaloom.domain.book.fills import LegFill
 from thetaloom.domain.book.orders import Effect, OrderLeg, OrderStatus, TimeInForce
@@ -47,8 +49,8 @@ _LEGS = Structured(tuple[OrderLeg, ...])
 _SEQUENCE = BigInteger().with_variant(Integer(), "sqlite")
 
 
-def _needed(name: str, kind: object) -> Column[object]:
-    return Column(name, kind, nullable=False)  # type: ignore[call-overload]  # any column type
+def _needed(name: str, kind: TypeEngine[Any] | type[TypeEngine[Any]]) -> Column[Any]:
+    return Column(name, kind, nullable=False)
 
 
 def _owner() -> Column[str]:

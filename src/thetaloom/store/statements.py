@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from functools import lru_cache
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Insert, Table, Update, bindparam, update
@@ -14,8 +13,7 @@ from thetaloom.store.database import Database
 T = TypeVar("T")
 
 
-@lru_cache
-def names_of(kind: type) -> tuple[str, ...]:
+def names_of(kind: type[Any]) -> tuple[str, ...]:
     """Return the fields of a dataclass; its columns carry the same names."""
     return tuple(field.name for field in fields(kind))
 
@@ -43,8 +41,9 @@ def values_of(kind: type[T], rows: Iterable[Any]) -> tuple[T, ...]:
 
 def insert_or_skip(database: Database, table: Table) -> Insert:
     """Return an insert that leaves a row alone that is there already."""
-    dialect = sqlite if database.is_sqlite else postgresql
-    return dialect.insert(table).on_conflict_do_nothing()
+    if database.is_sqlite:
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()
 
 
 def versioned_update(table: Table) -> Update:

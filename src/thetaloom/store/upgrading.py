@@ -3,7 +3,7 @@
 import secrets
 from importlib.resources import files
 
-from sqlalchemy import column, inspect, select, table
+from sqlalchemy import Connection, column, inspect, select, table
 
 from thetaloom.errors import ConfigError
 from thetaloom.store import schema
@@ -58,20 +58,24 @@ def upgrade(database: Database, *, installation_id: str | None = None, to: str =
     if database.is_sqlite:
         # what it will hold is nobody else's business
         database.path.touch(mode=0o600)
-    _migrate(database, to)
-    row = {"name": INSTALLATION_ID, "content": installation_id or secrets.token_hex(16)}
     with database.begin() as connection:
-        connection.execute(insert_or_skip(database, schema.meta), row)
+        _migrate(connection, to)
+        _fill(connection, database, installation_id or secrets.token_hex(16))
 
 
-def _migrate(database: Database, to: str) -> None:
+def _fill(connection: Connection, database: Database, installation_id: str) -> None:
+    # in the transaction of the migration: no database ever is without its id and its counter
+    connection.execute(insert_or_skip(database, schema.meta), {"name": INSTALLATION_ID, "content": installation_id})
+    connection.execute(insert_or_skip(database, schema.counters), {"name": "run", "number": 0})
+
+
+def _migrate(connection: Connection, to: str) -> None:
     from alembic import command  # a tenth of a second that only an upgrade should pay
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", "thetaloom.store:migrations")
-    with database.begin() as connection:
-        if not database.is_sqlite:
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_UPGRADING})")
-        config.attributes["connection"] = connection
-        command.upgrade(config, to)
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_UPGRADING})")
+    config.attributes["connection"] = connection
+    command.upgrade(config, to)
