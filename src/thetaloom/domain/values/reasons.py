@@ -57,6 +57,10 @@ class Reason(StrEnum):
         "adjusted_contract",
         "The contract was adjusted; what it delivers is not 100 plain shares.",
     )
+    LEGS_COINCIDE = (
+        "legs_coincide",
+        "Two legs ended on the same contract. Widen the distance between their rules.",
+    )
     # judging a candidate
     BID_ASK_TOO_WIDE = (
         "bid_ask_too_wide",
