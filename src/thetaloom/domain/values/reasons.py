@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from thetaloom.errors import InvalidInput
+
 
 class Reason(StrEnum):
     """Why something was refused, skipped or ended. The code is API; the text is documentation."""
@@ -158,6 +160,10 @@ class Verdict:
     answer: Answer
     reason: Reason | None = None
     facts: Mapping[str, str] = field(default_factory=dict)  # name → number or word, as text
+
+    def __post_init__(self) -> None:
+        if self.reason is None and self.answer is not Answer.ALLOW:
+            raise InvalidInput("a no without a reason helps nobody")
 
     @property
     def is_allowed(self) -> bool:
