@@ -78,7 +78,7 @@ def call_column(is_call: npt.ArrayLike, size: int) -> npt.NDArray[np.bool_]:
     return np.ascontiguousarray(np.broadcast_to(np.asarray(is_call, dtype=np.bool_), (size,)))
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def fill_chain_greeks(
     spot: FloatArray,
     strikes: FloatArray,
