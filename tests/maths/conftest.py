@@ -5,11 +5,11 @@ from collections.abc import Callable
 import mpmath
 import numba
 import pytest
-import QuantLib as ql
+import QuantLib
 from hypothesis import settings
 
-COMPILED = not numba.config.DISABLE_JIT
-TODAY = ql.Date(15, 1, 2024)
+COMPILED = not getattr(numba.config, "DISABLE_JIT", 0)
+TODAY = QuantLib.Date(15, 1, 2024)
 
 # The first call of a kernel compiles it, which no deadline should count.
 settings.register_profile("kernels", deadline=None, max_examples=200 if COMPILED else 40)
@@ -41,9 +41,9 @@ def exact_price() -> Callable[..., mpmath.mpf]:
 
 
 @pytest.fixture(scope="session")
-def quantlib_option() -> Callable[..., ql.VanillaOption]:
+def quantlib_option() -> Callable[..., QuantLib.VanillaOption]:
     """A QuantLib option; european, american (QdFp), or with dividends by days and amounts."""
-    ql.Settings.instance().evaluationDate = TODAY
+    QuantLib.Settings.instance().evaluationDate = TODAY
 
     def option(
         is_call: bool,
@@ -55,29 +55,36 @@ def quantlib_option() -> Callable[..., ql.VanillaOption]:
         iv: float,
         american: bool = False,
         dividends: tuple[tuple[int, float], ...] = (),
-    ) -> ql.VanillaOption:
-        count = ql.Actual365Fixed()
-        curves = [ql.YieldTermStructureHandle(ql.FlatForward(TODAY, level, count)) for level in (q, rate)]
-        vol = ql.BlackVolTermStructureHandle(ql.BlackConstantVol(TODAY, ql.NullCalendar(), iv, count))
-        quote = ql.QuoteHandle(ql.SimpleQuote(spot))
-        model = ql.BlackScholesMertonProcess(quote, curves[0], curves[1], vol)
-        right = ql.Option.Call if is_call else ql.Option.Put
+    ) -> QuantLib.VanillaOption:
+        count = QuantLib.Actual365Fixed()
+        curves = [
+            QuantLib.YieldTermStructureHandle(QuantLib.FlatForward(TODAY, level, count))
+            for level in (q, rate)
+        ]
+        vol = QuantLib.BlackVolTermStructureHandle(
+            QuantLib.BlackConstantVol(TODAY, QuantLib.NullCalendar(), iv, count)
+        )
+        quote = QuantLib.QuoteHandle(QuantLib.SimpleQuote(spot))
+        model = QuantLib.BlackScholesMertonProcess(quote, curves[0], curves[1], vol)
+        right = QuantLib.Option.Call if is_call else QuantLib.Option.Put
         last = TODAY + days
-        exercise = ql.AmericanExercise(TODAY, last) if american else ql.EuropeanExercise(last)
-        contract = ql.VanillaOption(ql.PlainVanillaPayoff(right, strike), exercise)
+        exercise = QuantLib.AmericanExercise(TODAY, last) if american else QuantLib.EuropeanExercise(last)
+        contract = QuantLib.VanillaOption(QuantLib.PlainVanillaPayoff(right, strike), exercise)
         if dividends:
-            schedule = ql.DividendVector([TODAY + day for day, _ in dividends], [cash for _, cash in dividends])
+            schedule = QuantLib.DividendVector(
+                [TODAY + day for day, _ in dividends], [cash for _, cash in dividends]
+            )
             if american:
-                escrowed = ql.FdBlackScholesVanillaEngine.Escrowed
-                engine = ql.FdBlackScholesVanillaEngine(
-                    model, schedule, 2000, 2000, 0, ql.FdmSchemeDesc.Douglas(), False, 0.0, escrowed
+                escrowed = QuantLib.FdBlackScholesVanillaEngine.Escrowed
+                engine = QuantLib.FdBlackScholesVanillaEngine(
+                    model, schedule, 2000, 2000, 0, QuantLib.FdmSchemeDesc.Douglas(), False, 0.0, escrowed
                 )
             else:
-                engine = ql.AnalyticDividendEuropeanEngine(model, schedule)
+                engine = QuantLib.AnalyticDividendEuropeanEngine(model, schedule)
         elif american:
-            engine = ql.QdFpAmericanEngine(model, ql.QdFpAmericanEngine.highPrecisionScheme())
+            engine = QuantLib.QdFpAmericanEngine(model, QuantLib.QdFpAmericanEngine.highPrecisionScheme())
         else:
-            engine = ql.AnalyticEuropeanEngine(model)
+            engine = QuantLib.AnalyticEuropeanEngine(model)
         contract.setPricingEngine(engine)
         return contract
 

@@ -50,7 +50,7 @@ def american_chain_greeks(
     return table
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def fill_american_chain(
     spot: FloatArray,
     strikes: FloatArray,
@@ -79,7 +79,7 @@ def fill_american_chain(
         )
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def american_price(
     is_call: bool,
     spot: float,
@@ -98,7 +98,7 @@ def american_price(
     )[0]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def american_greeks(
     is_call: bool,
     spot: float,
@@ -205,7 +205,9 @@ def american_price_delta_gamma(
 ) -> tuple[float, float, float]:
     """Give price, delta and gamma; NaN for input that makes no sense."""
     # Written so that a NaN fails it.
-    sane = 0.0 < spot < math.inf and 0.0 < strike < math.inf and 0.0 <= years < math.inf and 0.0 <= iv < math.inf
+    sane = (
+        0.0 < spot < math.inf and 0.0 < strike < math.inf and 0.0 <= years < math.inf and 0.0 <= iv < math.inf
+    )
     if not (sane and abs(rate) < math.inf and abs(dividend_yield) < math.inf):
         return NAN, NAN, NAN
     escrow = dividends_present_value(rate, 0.0, years, dividend_years, dividend_amounts)
@@ -232,8 +234,19 @@ def american_price_delta_gamma(
     if price <= intrinsic or many[0] <= intrinsic:
         return intrinsic, sign, 0.0
     european = bsm_price(is_call, risky, strike, years, rate, dividend_yield, iv)
+    price = min(max(price, european), ceiling(is_call, spot, strike, years, rate, dividend_yield))
     gamma = few[2] + weight * (many[2] - few[2])
-    return max(price, european), few[1] + weight * (many[1] - few[1]), max(gamma, 0.0)
+    return price, few[1] + weight * (many[1] - few[1]), max(gamma, 0.0)
+
+
+@njit(cache=True, error_model="numpy")
+def ceiling(
+    is_call: bool, spot: float, strike: float, years: float, rate: float, dividend_yield: float
+) -> float:
+    """Give what an American option can never be worth more than."""
+    if is_call:
+        return spot * math.exp(max(0.0, -dividend_yield) * years)
+    return strike * math.exp(max(0.0, -rate) * years)
 
 
 @njit(cache=True, error_model="numpy")

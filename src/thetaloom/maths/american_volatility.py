@@ -4,7 +4,7 @@ import math
 
 from numba import njit
 
-from thetaloom.maths.american import american_price, early_exercise_never_pays
+from thetaloom.maths.american import american_price, ceiling, early_exercise_never_pays
 from thetaloom.maths.black_scholes import NAN, FloatArray, bsm_greeks
 from thetaloom.maths.dividends import dividends_present_value
 from thetaloom.maths.implied_volatility import (
@@ -25,7 +25,7 @@ TOLERANCE = 1e-11
 TREE_NOISE = 1e-12  # what rounding leaves of a tree of some thousand steps, in parts of spot and strike
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def american_implied_volatility(
     is_call: bool,
     price: float,
@@ -45,10 +45,7 @@ def american_implied_volatility(
         return NAN, status
     if early_exercise_never_pays(is_call, rate, dividend_yield, years, dividend_years):
         return european, status
-    ceiling = spot * math.exp(max(0.0, -dividend_yield) * years)
-    if not is_call:
-        ceiling = strike * math.exp(max(0.0, -rate) * years)
-    if price >= ceiling:
+    if price >= ceiling(is_call, spot, strike, years, rate, dividend_yield):
         return NAN, ABOVE_MAXIMUM
     floor = american_price(
         is_call, spot, strike, years, rate, dividend_yield, 0.0, dividend_years, dividend_amounts, steps
@@ -137,4 +134,4 @@ def _invert(
         if abs(iv_next - iv) <= TOLERANCE * iv or high - low <= TOLERANCE * iv:
             return iv_next, slope
         iv_before, miss_before, iv = iv, miss, iv_next
-    return iv, slope
+    return NAN, 0.0

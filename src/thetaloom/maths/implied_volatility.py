@@ -58,7 +58,7 @@ def chain_implied_volatility(
     return iv, status
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def fill_chain_implied_volatility(
     price: FloatArray,
     spot: FloatArray,
@@ -113,7 +113,7 @@ def bsm_implied_volatility(
 @njit(cache=True, error_model="numpy")
 def _total_volatility(x: float, beta: float, gap: float) -> tuple[float, float]:
     # beta: normalised price; gap: what is missing to the maximum exp(x/2). The elasticity of the price to s
-    # says how far noise in the price would move the answer.
+    # says how far noise in the price would move the answer; 0 says that there is none.
     inflection = math.sqrt(-2.0 * x)
     b_inflection, slope_inflection = 0.0, 1.0 / SQRT_TWO_PI
     if x < 0.0:
@@ -155,7 +155,7 @@ def _below_inflection(x: float, log_beta: float, inflection: float) -> tuple[flo
         if abs(s_next - s) < STEP_DONE * s:
             return s_next, elasticity
         s = s_next
-    return s, elasticity
+    return s, 0.0
 
 
 @njit(cache=True, error_model="numpy")
@@ -178,7 +178,7 @@ def _above_inflection(x: float, beta: float, s: float, inflection: float) -> tup
         if abs(s_next - s) < STEP_DONE * s:
             return s_next, elasticity
         s = s_next
-    return s, elasticity
+    return s, 0.0
 
 
 @njit(cache=True, error_model="numpy")
@@ -206,7 +206,7 @@ def _near_maximum(x: float, beta: float, log_gap: float, inflection: float) -> t
         if abs(s_next - s) < STEP_DONE * s:
             return s_next, elasticity
         s = s_next
-    return s, elasticity
+    return s, 0.0
 
 
 @njit(cache=True, error_model="numpy")

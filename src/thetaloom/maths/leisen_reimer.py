@@ -15,7 +15,9 @@ from thetaloom.maths.dividends import dividends_present_value
 from thetaloom.maths.normal import log_ratio
 
 DEVIATIONS_MAX = 30.0  # a tree centered farther out than this would have branches of no probability
-LOG_RANGE_MAX = 500.0  # the log of the widest node, so that it stays a float
+LOG_RANGE_MAX = 400.0  # the log of the widest node, so that it stays a float
+# Under more total volatility than this the price has surely gone to nothing; later dates decide nothing.
+TOTAL_VOLATILITY_MAX = 30.0
 
 
 @njit(cache=True, error_model="numpy")
@@ -33,12 +35,13 @@ def leisen_reimer(
 ) -> tuple[float, float, float]:
     """Give price, delta and gamma on one tree over the escrowed spot; ``steps`` is odd."""
     sign = 1.0 if is_call else -1.0
-    s = iv * math.sqrt(years)
+    s = min(iv * math.sqrt(years), TOTAL_VOLATILITY_MAX)
+    life = min(years, (s / iv) ** 2)
     widest = LOG_RANGE_MAX / s
-    if s * math.sqrt(steps) > LOG_RANGE_MAX:
-        steps = max(3, 2 * int(0.5 * widest * widest) + 1)
-    dt = years / steps
-    d2 = (log_ratio(risky, strike) + (rate - dividend_yield) * years) / s - 0.5 * s
+    if steps > widest * widest:
+        steps = 2 * int(0.5 * widest * widest) + 1
+    dt = life / steps
+    d2 = (log_ratio(risky, strike) + (rate - dividend_yield) * life) / s - 0.5 * s
     d2 = min(max(d2, -DEVIATIONS_MAX), DEVIATIONS_MAX)
     up_chance, down_chance = _peizer_pratt(d2, steps), _peizer_pratt(-d2, steps)
     growth = (rate - dividend_yield) * dt
@@ -50,7 +53,7 @@ def leisen_reimer(
 
     nodes = np.empty(steps + 1)
     worth = np.empty(steps + 1)
-    with_dividend = dividends_present_value(rate, years, years, dividend_years, dividend_amounts)
+    with_dividend = dividends_present_value(rate, life, years, dividend_years, dividend_amounts)
     for j in range(steps + 1):
         nodes[j] = risky * math.exp(j * log_up + (steps - j) * log_down)
         after = sign * (nodes[j] - strike)

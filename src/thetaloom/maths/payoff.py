@@ -61,7 +61,7 @@ def _kind_column(kinds: npt.ArrayLike, size: int) -> KindArray:
     return np.ascontiguousarray(np.broadcast_to(column.astype(np.int8), (size,)))
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def fill_expiration_payoff(
     grid: FloatArray,
     kinds: KindArray,
@@ -78,7 +78,7 @@ def fill_expiration_payoff(
         curve[i] = total
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def fill_payoff_at(
     grid: FloatArray,
     kinds: KindArray,
