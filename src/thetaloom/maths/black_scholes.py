@@ -118,9 +118,7 @@ def bsm_greeks(
 ) -> Greeks:
     """Price one European option with delta, gamma, theta, vega, rho, vanna, vomma and charm."""
     # Written so that a NaN fails it.
-    sane = (
-        0.0 < spot < math.inf and 0.0 < strike < math.inf and 0.0 <= years < math.inf and 0.0 <= iv < math.inf
-    )
+    sane = 0.0 < spot < math.inf and 0.0 < strike < math.inf and 0.0 <= years < math.inf and 0.0 <= iv < math.inf
     if not (sane and abs(rate) < math.inf and abs(dividend_yield) < math.inf):
         return NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN
     stock = spot * math.exp(-dividend_yield * years)
@@ -135,9 +133,7 @@ def bsm_greeks(
     h = -abs(m) / s
     t = 0.5 * s
     density = math.sqrt(stock) * math.sqrt(cash) * math.exp(-0.5 * (h * h + t * t)) / SQRT_TWO_PI
-    near, far, price = _out_of_the_money(
-        stock if call_is_out else cash, cash if call_is_out else stock, h, t, density
-    )
+    near, far, price = _out_of_the_money(stock if call_is_out else cash, cash if call_is_out else stock, h, t, density)
 
     # Signed worth of the shares and of the strike that exercise would exchange: price = shares - money.
     if call_is_out:
@@ -169,9 +165,7 @@ def bsm_greeks(
 
 
 @njit(cache=True, error_model="numpy")
-def _out_of_the_money(
-    gained: float, given: float, h: float, t: float, density: float
-) -> tuple[float, float, float]:
+def _out_of_the_money(gained: float, given: float, h: float, t: float, density: float) -> tuple[float, float, float]:
     if density == 0.0:
         return 0.0, 0.0, 0.0
     if h + t > 5.0:  # Y would grow like exp(z²/2); here the plain formula loses nothing
