@@ -10,7 +10,7 @@ from thetaloom.domain.strategy.horizon import HorizonLeg, horizon_payoff
 from thetaloom.domain.strategy.payoff import LegKind, PayoffLeg, expiration_payoff, payoff_legs
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.instruments import Right
-from thetaloom.domain.values.money import Price
+from thetaloom.domain.values.money import Money, Price
 from thetaloom.maths.black_scholes import bsm_price
 
 NEAR, FAR = "2026-01-16", "2026-02-20"
@@ -97,7 +97,7 @@ def test_a_short_calendar_of_calls_has_no_limit_once_its_cover_has_expired() -> 
 
     payoff = horizon_payoff(legs, Price(2), rate=0.04, dividend_yield=0.0)
 
-    assert (payoff.max_profit, payoff.max_loss) == (200, None)
+    assert (payoff.max_profit, payoff.max_loss) == (Money(200), None)
 
 
 def test_a_european_calendar_has_no_floor_at_exercise() -> None:

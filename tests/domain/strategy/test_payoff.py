@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -16,7 +17,7 @@ from thetaloom.domain.strategy.payoff import (
 )
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.instruments import Right
-from thetaloom.domain.values.money import Price
+from thetaloom.domain.values.money import Money, Price
 from thetaloom.errors import InvalidInput
 
 END = date(2026, 1, 16)
@@ -180,7 +181,7 @@ def test_a_covered_call_counts_a_hundred_shares_as_one_unit() -> None:
     payoff = position_payoff(legs)
 
     assert payoff.net_price == Price(-48)
-    assert (payoff.max_profit, payoff.max_loss) == (700, 4800)
+    assert (payoff.max_profit, payoff.max_loss) == (Money(700), Money(4800))
     assert payoff.breakevens == (Price(48),)
 
 
@@ -188,7 +189,7 @@ def test_stock_alone_is_priced_per_hundred_shares() -> None:
     payoff = position_payoff([PayoffLeg(kind=LegKind.STOCK, quantity=-50, price=Price(20))])
 
     assert payoff.net_price == Price(10)
-    assert (payoff.max_profit, payoff.max_loss, payoff.breakevens) == (1000, None, (Price(20),))
+    assert (payoff.max_profit, payoff.max_loss, payoff.breakevens) == (Money(1000), None, (Price(20),))
 
 
 @pytest.mark.parametrize(
@@ -206,10 +207,9 @@ def test_what_has_no_one_curve_is_refused(notations: list[str]) -> None:
 
 
 def test_legs_that_do_not_go_together_are_refused() -> None:
-    call = {"kind": LegKind.OPTION, "quantity": 1, "right": Right.CALL, "strike": Decimal(100)}
-    one = PayoffLeg(**call, expires_on=END)
-    later = PayoffLeg(**call, expires_on=date(2026, 2, 20))
-    mini = PayoffLeg(**call, expires_on=END, multiplier=10)
+    one = PayoffLeg(kind=LegKind.OPTION, quantity=1, right=Right.CALL, strike=Decimal(100), expires_on=END)
+    later = replace(one, expires_on=date(2026, 2, 20))
+    mini = replace(one, multiplier=10)
 
     for legs in ([], [one, mini], [one, later]):
         with pytest.raises(InvalidInput):
@@ -244,20 +244,18 @@ def test_the_chance_of_profit_is_the_weight_of_the_lognormal_above_zero(
 
 
 def test_each_breakeven_is_weighed_at_the_volatility_of_its_own_strikes() -> None:
-    legs = [Leg.parse(f"-1 SPY {END} P 90"), Leg.parse(f"-1 SPY {END} C 110")]
-    payoff = expiration_payoff(legs, Price(2))
+    payoff = expiration_payoff([Leg.parse(f"-1 SPY {END} P 90"), Leg.parse(f"-1 SPY {END} C 110")], Price(2))
 
-    known = {"spot": 100.0, "years": 0.25, "rate": 0.0, "dividend_yield": 0.0}
-    skewed = probability_of_profit(payoff, ivs={90.0: 0.4, 110.0: 0.2}, **known)
-    left = probability_of_profit(payoff, ivs={90.0: 0.4, 110.0: 0.4}, **known)
-    right = probability_of_profit(payoff, ivs={90.0: 0.2, 110.0: 0.2}, **known)
+    skewed, left, right = (
+        probability_of_profit(payoff, spot=100.0, years=0.25, ivs=ivs, rate=0.0, dividend_yield=0.0)
+        for ivs in ({90.0: 0.4, 110.0: 0.2}, {90.0: 0.4, 110.0: 0.4}, {90.0: 0.2, 110.0: 0.2})
+    )
 
     assert left < skewed < right
 
 
-def test_at_the_end_the_chance_is_a_certainty() -> None:
+@pytest.mark.parametrize(("spot", "chance"), [(89.0, 1), (87.0, 0)])
+def test_at_the_end_the_chance_is_a_certainty(spot: float, chance: int) -> None:
     payoff = expiration_payoff([Leg.parse(f"-1 SPY {END} P 90")], Price(2))
-    known = {"years": 0.0, "ivs": {90.0: 0.3}, "rate": 0.0, "dividend_yield": 0.0}
 
-    assert probability_of_profit(payoff, spot=89.0, **known) == 1
-    assert probability_of_profit(payoff, spot=87.0, **known) == 0
+    assert probability_of_profit(payoff, spot=spot, years=0.0, ivs={90.0: 0.3}, rate=0, dividend_yield=0) == chance
