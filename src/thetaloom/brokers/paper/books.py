@@ -294,7 +294,7 @@ class Ledger:
 
     def add_cash(self, money: Money) -> None:
         """Receive money, or pay it when negative."""
-        self._account["cash"] = str(Money(self._account["cash"]) + money)
+        self._account["cash"] = str((Money(self._account["cash"]) + money).to_cents())
         self.changed = True
 
     def add_holding(self, contract: OptionContract, quantity: int, settles_at: datetime) -> None:
