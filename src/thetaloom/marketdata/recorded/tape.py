@@ -109,7 +109,7 @@ class Tape:
 
     def price(self, name: str, rows: Rows) -> Floats:
         """Return bids or asks of rows in dollars, NaN where there is none."""
-        return self._numbers(name, rows)
+        return np.asarray(self._numbers(name, rows) / PRICE_SCALE)
 
     def count(self, name: str, rows: Rows) -> Floats:
         """Return sizes or open interest of rows, NaN where unknown."""

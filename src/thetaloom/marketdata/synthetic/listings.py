@@ -20,6 +20,7 @@ from thetaloom.marketdata.synthetic.models import SESSIONS_PER_YEAR, SymbolModel
 from thetaloom.marketdata.synthetic.paths import OVERNIGHT_SHARE, SymbolPath
 
 DAILY_SESSIONS, WEEKLY_DAYS, MONTHLY_DAYS = 5, 63, 365
+SMALL_STEP_DAYS = 63  # small steps between strikes are listed no earlier
 LOOK_AHEAD = timedelta(days=MONTHLY_DAYS + 7)
 Strikes = NDArray[np.int64]
 
@@ -114,9 +115,9 @@ def list_contracts(
 ) -> Listing:
     """Return what is listed in the session ``today``; ``sessions`` gives the index on the path by date."""
     index = sessions[today.session_on]
-    closes = path.closes(0, index) or [model.first_spot]
+    closes = path.closes(0, index) or [model.start_spot]
     listed = _list_series(model, calendar, sessions, today.session_on)
-    ladders = [_strikes(model, series, _range_since(closes, sessions, series.listed_from)) for series in listed]
+    ladders = [_strikes(model, series, closes, sessions, today.session_on) for series in listed]
     strike = np.concatenate([np.repeat(strikes, 2) for strikes in ladders])
     series_of = np.repeat(np.arange(len(listed), dtype=np.int32), [2 * len(strikes) for strikes in ladders])
     is_call = np.tile([True, False], len(strike) // 2)
@@ -180,22 +181,25 @@ def _session_at_or_before(calendar: TradingCalendar, day: date) -> date:
     return day if calendar.session_on(day) else calendar.previous_session(day).session_on
 
 
-def _range_since(closes: list[float], sessions: dict[date, int], listed_from: date) -> tuple[float, float]:
-    # From the last close before the first listing on; the path's beginning where it was listed earlier.
-    first = next((sessions[day] for day in _days_from(listed_from) if day in sessions), 0)
+def _strikes(
+    model: SymbolModel, series: Series, closes: list[float], sessions: dict[date, int], today: date
+) -> Strikes:
+    low, high = _range_since(closes, sessions, series.listed_from)
+    strikes = _ladder(low * (1 - series.ladder.wings), high * (1 + series.ladder.wings), model.wing_step)
+    dense_from = max(series.expires_on - timedelta(days=SMALL_STEP_DAYS), series.listed_from)
+    if today >= dense_from:
+        low, high = _range_since(closes, sessions, dense_from)
+        near = _ladder(low * (1 - series.ladder.near), high * (1 + series.ladder.near), model.strike_step)
+        strikes = np.union1d(strikes, near)
+    return strikes
+
+
+def _range_since(closes: list[float], sessions: dict[date, int], day: date) -> tuple[float, float]:
+    # From the last close before ``day`` on; the path's beginning where it was listed earlier.
+    ahead = (sessions.get(day + timedelta(days=days)) for days in range(10))
+    first = next((index for index in ahead if index is not None), 0)
     known = closes[max(min(first, len(closes)) - 1, 0) :]
     return min(known), max(known)
-
-
-def _days_from(day: date) -> list[date]:
-    return [day + timedelta(days=ahead) for ahead in range(10)]
-
-
-def _strikes(model: SymbolModel, series: Series, spots: tuple[float, float]) -> Strikes:
-    low, high = spots
-    near = _ladder(low * (1 - series.ladder.near), high * (1 + series.ladder.near), model.strike_step)
-    wings = _ladder(low * (1 - series.ladder.wings), high * (1 + series.ladder.wings), model.wing_step)
-    return np.union1d(near, wings)
 
 
 def _ladder(low: float, high: float, step: int) -> Strikes:

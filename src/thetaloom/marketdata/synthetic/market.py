@@ -15,6 +15,7 @@ from thetaloom.domain.values.calendar import TradingCalendar, TradingSession
 from thetaloom.domain.values.instruments import OptionContract, Right
 from thetaloom.domain.values.money import Price
 from thetaloom.errors import InvalidInput
+from thetaloom.marketdata.clocks import checked
 from thetaloom.marketdata.instants import to_microseconds, wake_on_changes
 from thetaloom.marketdata.symbols import describe
 from thetaloom.marketdata.synthetic.listings import LOOK_AHEAD, Listing, elapsed_years, list_contracts
@@ -88,7 +89,7 @@ class SyntheticMarket:
             )
         self._opens = [session.open_at for session in self._sessions[: self._end]]
         self._index_of = {session.session_on: index for index, session in enumerate(self._sessions)}
-        self._paths = {symbol: SymbolPath(MODELS[symbol], seed, self._sessions) for symbol in wanted}
+        self._paths = {symbol: SymbolPath(MODELS[symbol], seed, self._sessions, self._first) for symbol in wanted}
         self._listings: dict[tuple[str, int], Listing] = {}
         self._watched: dict[str, list[OptionContract]] = {}
         self._prepared: dict[str, tuple[int, list[OptionContract], Selection]] = {}
@@ -191,6 +192,7 @@ class SyntheticMarket:
 
     def next_change(self, after: datetime) -> datetime | None:
         """Return the first instant of the grid after ``after``; ``None`` when the calendar ends."""
+        after = checked(after)
         index = bisect_right(self._opens, after) - 1
         if index >= self._first:
             session = self._sessions[index]
@@ -205,7 +207,7 @@ class SyntheticMarket:
         return self._opens[self._first] + FIRST_CLOCK_DELAY
 
     def _moment(self, at: datetime) -> Moment | None:
-        at = min(at, self._clock.now())
+        at = min(checked(at), self._clock.now())
         index = bisect_right(self._opens, at) - 1
         if index < self._first:
             return None
@@ -279,7 +281,7 @@ class SyntheticMarket:
             selection.series_of,
             listing.series_days,
             (listing.settles_us - to_microseconds(moment.at)) / YEAR_US,
-            _thetas(model, variance, ahead),
+            model.expected_variances(variance, ahead),
             _scalars(model, listing.reference, float(day.spots[moment.minute]), variance, moment.minute, minutes),
             self._seed + model.key,
             from_date(self._sessions[moment.index].session_on),
@@ -302,14 +304,6 @@ def _check(seed: int, minutes_per_change: int, symbols: Sequence[str]) -> None:
             f"symbols {unknown} are not among {', '.join(MODELS)}" if unknown else "no symbol was named",
             details={"field": "symbols"},
         )
-
-
-def _thetas(model: SymbolModel, variance: float, ahead: Floats) -> Floats:
-    # Variance expected until each settlement, with a premium: the integral of mean + (now - mean)·exp(-speed·t),
-    # which is positive throughout, so that theta rises with time, as the surface demands.
-    speed, mean = model.reversion / 2, model.iv**2
-    expected = mean * ahead + (variance - mean) * -np.expm1(-speed * ahead) / speed
-    return model.premium**2 * expected
 
 
 def _scalars(

@@ -23,6 +23,8 @@ OVERNIGHT_SHARE = 0.3  # of a day's variance; the rest falls evenly on the minut
 VOLATILITY_RANGE = (0.05, 1.5)
 STRESS_CHANCE = 0.012  # per session
 STRESS_MINUTES = 40
+FALL_RANGE = (0.0, 0.045)  # of the logarithm of spot, times the symbol's beta
+JUMP_RANGE = (0.5, 1.6)  # of the logarithm of variance
 CENTS = 2
 MARKET_KEY = 0
 
@@ -47,26 +49,33 @@ class _Shocks:
 
 
 class SymbolPath:
-    """Grows by one session at a time, as far as it was asked for."""
+    """Grows by one session at a time, as far as it was asked for.
 
-    def __init__(self, model: SymbolModel, seed: int, sessions: Sequence[TradingSession]) -> None:
+    The level is set so that the session ``start`` opens at the model's; those before it only make the history.
+    """
+
+    def __init__(self, model: SymbolModel, seed: int, sessions: Sequence[TradingSession], start: int) -> None:
         self._model = model
         self._seed = seed
         self._sessions = sessions
+        self._start = start
+        self._walked: list[tuple[Floats, Floats]] = []  # logarithm of spot before the level is set, and variance
         self._days: list[PathDay] = []
         self._closes: list[float] = []
         self._growing = Lock()
-        # Below the square of iv by half the stationary variance of the logarithm, so that the mean is right.
+        # Below the square of iv by half the stationary variance of the logarithm and by what the jumps of stress
+        # add to it, so that the mean is right; likewise the drift makes up for the falls.
+        stress_per_year = STRESS_CHANCE * SESSIONS_PER_YEAR
         spread = model.vol_of_variance**2 / (2 * model.reversion)
-        self._mean_log_variance = math.log(model.iv**2) - spread / 2
+        jumps = stress_per_year * sum(JUMP_RANGE) / 2 / model.reversion
+        self._mean_log_variance = math.log(model.iv**2) - spread / 2 - jumps
+        self._drift = model.drift + stress_per_year * sum(FALL_RANGE) / 2 * model.crash_beta
 
     def day(self, index: int) -> PathDay:
         """Return the session at ``index``."""
-        with self._growing:
-            while len(self._days) <= index:
-                day = self._next_day()
-                self._days.append(day)
-                self._closes.append(day.bar.close)
+        if index >= len(self._days):
+            with self._growing:
+                self._grow(index)
         return self._days[index]
 
     def closes(self, first: int, end: int) -> list[float]:
@@ -75,28 +84,38 @@ class SymbolPath:
             self.day(end - 1)
         return self._closes[first:end]
 
-    def _next_day(self) -> PathDay:
-        model, index = self._model, len(self._days)
+    def _grow(self, index: int) -> None:
+        while len(self._walked) <= max(index, self._start):
+            self._walked.append(self._walk(len(self._walked)))
+        level = math.log(self._model.start_spot) - float(self._walked[self._start][0][0])
+        while len(self._days) <= index:
+            session = self._sessions[len(self._days)]
+            logarithms, variances = self._walked[len(self._days)]
+            spots = np.asarray(np.round(np.exp(logarithms + level), CENTS), np.float64)
+            bar = self._bar(session, spots, variances)
+            self._closes.append(bar.close)
+            self._days.append(PathDay(spots=spots, variances=variances, bar=bar))
+
+    def _walk(self, index: int) -> tuple[Floats, Floats]:
+        model = self._model
         session = self._sessions[index]
         minutes = (session.close_at - session.open_at) // timedelta(minutes=1)
         shocks = self._draw(from_date(session.session_on), minutes)
         years = np.full(minutes + 1, (1 - OVERNIGHT_SHARE) / SESSIONS_PER_YEAR / minutes)
         years[0] = OVERNIGHT_SHARE / SESSIONS_PER_YEAR
 
+        log_spot, log_variance = 0.0, self._mean_log_variance
         if index:
-            before = self._days[-1]
-            log_spot, log_variance = math.log(before.spots[-1]), math.log(before.variances[-1])
-        else:
-            log_spot, log_variance = math.log(model.first_spot), self._mean_log_variance
+            spots_before, variances_before = self._walked[-1]
+            log_spot, log_variance = float(spots_before[-1]), math.log(variances_before[-1])
         variances = self._variances(log_variance, years, shocks)
         # What a step moves by was known when it began.
         known = np.concatenate(([math.exp(log_variance)], variances[:-1]))
-        steps = (model.drift - known / 2) * years + np.sqrt(known * years) * shocks.spot
+        steps = (self._drift - known / 2) * years + np.sqrt(known * years) * shocks.spot
         if shocks.is_stress:
             last = min(shocks.stress_at + STRESS_MINUTES, minutes + 1)
             steps[shocks.stress_at : last] -= shocks.fall * model.crash_beta / STRESS_MINUTES
-        spots = np.round(np.exp(log_spot + np.cumsum(steps)), CENTS)
-        return PathDay(spots=spots, variances=variances, bar=self._bar(session, spots, variances))
+        return log_spot + np.cumsum(steps), variances
 
     def _variances(self, log_variance: float, years: Floats, shocks: _Shocks) -> Floats:
         model = self._model
@@ -115,7 +134,7 @@ class SymbolPath:
         common_spot, common_other = market.standard_normal((2, minutes + 1))
         is_stress = market.random() < STRESS_CHANCE
         stress_at = int(market.integers(0, minutes - STRESS_MINUTES))
-        fall, jump = market.uniform(0.0, 0.045), market.uniform(0.5, 1.6)
+        fall, jump = market.uniform(*FALL_RANGE), market.uniform(*JUMP_RANGE)
         own_spot, own_other = _generator(self._seed, model.key, day).standard_normal((2, minutes + 1))
         share, rest = model.market_share, math.sqrt(1 - model.market_share**2)
         spot = share * common_spot + rest * own_spot

@@ -23,9 +23,9 @@ TYPICAL_IV = 0.2
 @njit(cache=True, error_model="numpy")
 def total_variance(log_moneyness: float, theta: float, rho: float, eta: float, gamma: float) -> float:
     """Give SSVI's total variance at the logarithm of strike over forward; theta is that at the money."""
-    phi = eta / (theta**gamma * (1.0 + theta) ** (1.0 - gamma))
+    phi = eta * math.pow(theta, -gamma) * math.pow(1.0 + theta, gamma - 1.0)
     x = phi * log_moneyness
-    return 0.5 * theta * (1.0 + rho * x + math.sqrt((x + rho) ** 2 + 1.0 - rho * rho))
+    return 0.5 * theta * (1.0 + rho * x + math.sqrt((x + rho) * (x + rho) + 1.0 - rho * rho))
 
 
 @njit(cache=True, error_model="numpy")
@@ -64,7 +64,7 @@ def fill_quotes(
         inner = max(sign * (spot - strike), 0.0)
         outer = max(price - inner, 0.0)
         half = 0.5 * widening * width_factor
-        half *= width_base + 0.004 * outer + 0.002 * inner + 0.02 * vega
+        half *= width_base + 0.0025 * outer + 0.002 * inner + 0.012 * vega
         table[PRICE, i] = price
         table[BID, i] = _down(max(price - half, 0.0), tick_low, tick_high)
         table[ASK, i] = max(_up(price + half, tick_low, tick_high), tick_low)
@@ -104,23 +104,22 @@ def _up(price: float, tick_low: float, tick_high: float) -> float:
 
 
 @njit(cache=True, error_model="numpy")
-def _mixed(seed: int, first: int, second: int) -> int:
+def _mixed(seed: int, first: int, second: int) -> np.int64:
     mixed = np.uint64(seed) ^ (np.uint64(first) * np.uint64(0x9E3779B97F4A7C15))
     mixed ^= np.uint64(second) * np.uint64(0xC2B2AE3D27D4EB4F)
     return np.int64(_scrambled(mixed) >> np.uint64(2))
 
 
 @njit(cache=True, error_model="numpy")
-def _share(number: int, salt: int) -> float:
-    """A number in [0, 1) that only looks like chance."""
+def _share(number: np.int64, salt: int) -> float:
+    # A number in [0, 1) that only looks like chance.
     mixed = _scrambled(np.uint64(number) + np.uint64(salt) * np.uint64(0x9E3779B97F4A7C15))
-    return (mixed >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+    return float(mixed >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
 @njit(cache=True, error_model="numpy")
-def _scrambled(number: int) -> int:
+def _scrambled(number: np.uint64) -> np.uint64:
     # The finalizer of splitmix64 (Steele, Lea and Flood, 2014).
-    mixed = np.uint64(number)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (number ^ (number >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return mixed ^ (mixed >> np.uint64(31))
