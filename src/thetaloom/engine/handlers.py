@@ -15,7 +15,7 @@ from thetaloom.domain.values.reasons import Reason, denied
 from thetaloom.engine import commands
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.order_manager import deliver
-from thetaloom.engine.steps.base import ended, tell
+from thetaloom.engine.step import ended, tell
 from thetaloom.errors import InvalidInput, NotAllowed, NotFound
 from thetaloom.ports.store import StoredStrategy, UnitOfWork
 

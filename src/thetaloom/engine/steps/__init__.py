@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from thetaloom.domain.run.runs import StepName
 from thetaloom.engine.lineage import Decider
+from thetaloom.engine.step import Step
 from thetaloom.engine.steps import (
     analyze,
     check_risk,
@@ -22,7 +23,6 @@ from thetaloom.engine.steps import (
     submit_order,
     trigger,
 )
-from thetaloom.engine.steps.base import Step
 
 PIPELINE: Mapping[StepName, Step] = {
     step.name: step
