@@ -232,7 +232,7 @@ def test_several_files_and_folders_are_one_market(tmp_path: Path) -> None:
 
 
 def test_one_contract_twice_at_one_instant_in_two_files_is_refused() -> None:
-    frames = [frame_of(row(0, 1.0, 1.2)), frame_of(row(0, 1.1, 1.2))]
+    frames: list[Path | str | pl.DataFrame] = [frame_of(row(0, 1.0, 1.2)), frame_of(row(0, 1.1, 1.2))]
 
     with pytest.raises(InvalidInput, match="duplicates"):
         RecordedMarket(frames, VirtualClock(END)).chain("XYZ", START)
@@ -285,15 +285,20 @@ def test_what_cannot_be_is_refused_by_file_and_column(fault: str, tmp_path: Path
     assert str(path) in refusal.value.message
 
 
-def test_files_that_are_none_are_refused_by_name(tmp_path: Path) -> None:
-    text = tmp_path / "text.parquet"
-    text.write_text("quote_time,bid\n")
+@pytest.mark.parametrize("name", ["absent.parquet", "text.parquet", "empty"])
+def test_files_that_are_none_are_refused_by_name(name: str, tmp_path: Path) -> None:
+    (tmp_path / "text.parquet").write_text("quote_time,bid\n")
+    (tmp_path / "empty").mkdir()
 
-    for path in (tmp_path / "absent.parquet", text, tmp_path):
-        with pytest.raises(InvalidInput, match=tmp_path.name) as refusal:
-            RecordedMarket(path if path != tmp_path else tmp_path, VirtualClock(END))
-        assert str(refusal.value.details["file"]).startswith(str(tmp_path))
-        text.unlink(missing_ok=True) if path == text else None
+    with pytest.raises(InvalidInput, match=name) as refusal:
+        RecordedMarket(tmp_path / name, VirtualClock(END))
+
+    assert refusal.value.details["file"] == str(tmp_path / name)
+
+
+def test_no_file_at_all_is_refused() -> None:
+    with pytest.raises(InvalidInput):
+        RecordedMarket.from_paths([], VirtualClock(END))
 
 
 PRICES = st.one_of(st.none(), st.sampled_from([0.0, 0.05, 1.0, 2.5]))
