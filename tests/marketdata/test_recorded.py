@@ -398,3 +398,43 @@ def test_recorded_snapshots_replay_each_in_full() -> None:
         assert chain is not None
         assert len(chain) == count
         assert (chain.quoted_at == chain.quoted_at[0]).all()
+
+
+def test_the_notice_names_what_the_package_ships() -> None:
+    notice = Path(__file__).parents[2] / "NOTICE"
+    shipped = [path.name for path in packaged_day().parent.glob("*.parquet")]
+
+    assert shipped == [packaged_day().name]
+    assert packaged_day().name in notice.read_text()
+
+
+def test_polls_of_two_underlyings_come_in_one_batch() -> None:
+    clock = VirtualClock(START)
+    put = OptionContract(root="ABC", expires_on=EXPIRATION, right=Right.PUT, strike=Decimal(95))
+    frame = frame_of(
+        row(0, 1.0, 1.2, underlying_price=100.0), row(1, 2.0, 2.2, underlying="ABC", underlying_price=50.0)
+    )
+    market = RecordedMarket(frame, clock)
+    market.watch([PUT_95, put])
+
+    first = market.poll()
+    clock.move_to(START + MINUTE)
+    second = market.poll()
+
+    assert first is not None
+    assert second is not None
+    assert (set(first.quotes), dict(first.spots)) == ({PUT_95}, {"XYZ": Decimal(100)})
+    assert (set(second.quotes), dict(second.spots)) == ({put}, {"ABC": Decimal(50)})
+
+
+def test_a_clock_that_cannot_call_back_leaves_the_waking_to_its_driver() -> None:
+    class PlainClock:
+        def now(self) -> datetime:
+            return START
+
+    woken: list[None] = []
+    market = RecordedMarket(frame_of(row(0, 1.0, 1.2), row(1, 1.1, 1.2)), PlainClock())
+
+    market.on_change(lambda: woken.append(None))
+
+    assert woken == []
