@@ -57,13 +57,8 @@ def quantlib_option() -> Callable[..., QuantLib.VanillaOption]:
         dividends: tuple[tuple[int, float], ...] = (),
     ) -> QuantLib.VanillaOption:
         count = QuantLib.Actual365Fixed()
-        curves = [
-            QuantLib.YieldTermStructureHandle(QuantLib.FlatForward(TODAY, level, count))
-            for level in (q, rate)
-        ]
-        vol = QuantLib.BlackVolTermStructureHandle(
-            QuantLib.BlackConstantVol(TODAY, QuantLib.NullCalendar(), iv, count)
-        )
+        curves = [QuantLib.YieldTermStructureHandle(QuantLib.FlatForward(TODAY, level, count)) for level in (q, rate)]
+        vol = QuantLib.BlackVolTermStructureHandle(QuantLib.BlackConstantVol(TODAY, QuantLib.NullCalendar(), iv, count))
         quote = QuantLib.QuoteHandle(QuantLib.SimpleQuote(spot))
         model = QuantLib.BlackScholesMertonProcess(quote, curves[0], curves[1], vol)
         right = QuantLib.Option.Call if is_call else QuantLib.Option.Put
@@ -71,9 +66,7 @@ def quantlib_option() -> Callable[..., QuantLib.VanillaOption]:
         exercise = QuantLib.AmericanExercise(TODAY, last) if american else QuantLib.EuropeanExercise(last)
         contract = QuantLib.VanillaOption(QuantLib.PlainVanillaPayoff(right, strike), exercise)
         if dividends:
-            schedule = QuantLib.DividendVector(
-                [TODAY + day for day, _ in dividends], [cash for _, cash in dividends]
-            )
+            schedule = QuantLib.DividendVector([TODAY + day for day, _ in dividends], [cash for _, cash in dividends])
             if american:
                 escrowed = QuantLib.FdBlackScholesVanillaEngine.Escrowed
                 engine = QuantLib.FdBlackScholesVanillaEngine(

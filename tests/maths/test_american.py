@@ -53,9 +53,7 @@ def test_the_exact_setting_meets_quantlib_to_a_hundredth_of_a_cent(
         assert ours == pytest.approx(truth, abs=within)
 
 
-def test_cash_dividends_meet_quantlib(
-    quantlib_option: Callable[..., QuantLib.VanillaOption], compiled: bool
-) -> None:
+def test_cash_dividends_meet_quantlib(quantlib_option: Callable[..., QuantLib.VanillaOption], compiled: bool) -> None:
     cash = ((60, 1.5), (240, 2.0))
     when, amounts = np.array([60 / 365, 240 / 365]), np.array([1.5, 2.0])
     steps, within = (EXACT, 2e-3) if compiled else ((101, 303), 2e-2)
@@ -82,9 +80,7 @@ def test_greeks_are_the_slopes_of_the_price(is_call: bool, strike: float, cash: 
     day = 1.0 / 365.0
 
     def price(spot: float = 100.0, iv: float = 0.3, rate: float = 0.05, later: float = 0.0) -> float:
-        return float(
-            american_price(is_call, spot, strike, 0.5 - later, rate, 0.04, iv, when - later, amounts, steps)
-        )
+        return float(american_price(is_call, spot, strike, 0.5 - later, rate, 0.04, iv, when - later, amounts, steps))
 
     _, delta, gamma, theta, vega, rho = american_greeks(
         is_call, 100.0, strike, 0.5, 0.05, 0.04, 0.3, when, amounts, steps, bumps
@@ -206,9 +202,7 @@ def test_a_tree_far_out_of_the_money_stays_whole() -> None:
     ],
 )
 def test_senseless_input_gives_no_number(spot: float, iv: float, rate: float, dividend: float) -> None:
-    greeks = american_greeks(
-        False, spot, 100.0, 1.0, rate, 0.0, iv, np.array([0.1]), np.array([dividend]), LIVE, LIVE
-    )
+    greeks = american_greeks(False, spot, 100.0, 1.0, rate, 0.0, iv, np.array([0.1]), np.array([dividend]), LIVE, LIVE)
 
     assert all(math.isnan(number) for number in greeks)
 
@@ -231,9 +225,7 @@ def test_an_american_option_is_worth_its_intrinsic_and_its_twin_at_least_and_les
 
     assert price >= max(0.0, (100.0 - strike) if is_call else (strike - 100.0))
     assert price >= bsm_price(is_call, 100.0, strike, years, rate, q, iv)
-    assert price <= (
-        100.0 * math.exp(max(0.0, -q) * years) if is_call else strike * math.exp(max(0.0, -rate) * years)
-    )
+    assert price <= (100.0 * math.exp(max(0.0, -q) * years) if is_call else strike * math.exp(max(0.0, -rate) * years))
 
 
 @settings(max_examples=40)
@@ -253,9 +245,7 @@ def test_volatility_inverts_the_american_price_or_says_why_not(
     when, amounts = (np.array([0.03]), np.array([cash])) if cash else (NONE, NONE)
     price = american_price(is_call, 100.0, strike, years, rate, q, iv, when, amounts, SMALL)
 
-    implied, status = american_implied_volatility(
-        is_call, price, 100.0, strike, years, rate, q, when, amounts, SMALL
-    )
+    implied, status = american_implied_volatility(is_call, price, 100.0, strike, years, rate, q, when, amounts, SMALL)
 
     if status == ImpliedStatus.OK:
         again = american_price(is_call, 100.0, strike, years, rate, q, implied, when, amounts, SMALL)

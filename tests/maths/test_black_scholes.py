@@ -126,9 +126,7 @@ def test_quantlib_agrees(quantlib_option: Callable[..., QuantLib.VanillaOption])
         (False, 120.0, 73),
     ):
         contract = quantlib_option(is_call, 100.0, strike, days, 0.04, 0.015, 0.25)
-        price, delta, gamma, theta, vega, rho, *_ = bsm_greeks(
-            is_call, 100.0, strike, days / 365, 0.04, 0.015, 0.25
-        )
+        price, delta, gamma, theta, vega, rho, *_ = bsm_greeks(is_call, 100.0, strike, days / 365, 0.04, 0.015, 0.25)
 
         assert price == pytest.approx(contract.NPV(), rel=1e-11)
         assert delta == pytest.approx(contract.delta(), rel=1e-11)
@@ -144,9 +142,7 @@ def test_a_call_less_its_put_is_the_forward(
 ) -> None:
     strike = spot * math.exp(moneyness)
 
-    difference = bsm_price(True, spot, strike, years, rate, q, iv) - bsm_price(
-        False, spot, strike, years, rate, q, iv
-    )
+    difference = bsm_price(True, spot, strike, years, rate, q, iv) - bsm_price(False, spot, strike, years, rate, q, iv)
 
     forward = spot * math.exp(-q * years) - strike * math.exp(-rate * years)
     assert difference == pytest.approx(forward, abs=1e-13 * (spot + strike))
@@ -244,7 +240,5 @@ def test_the_normal_distribution_keeps_its_low_tail() -> None:
 
 
 def test_the_logarithm_of_a_ratio_is_exact_near_one_and_for_tiny_numbers() -> None:
-    assert log_ratio(100.0 + 1e-9, 100.0) == pytest.approx(
-        float(mpmath.log(mpmath.mpf(100.0 + 1e-9) / 100)), rel=1e-15
-    )
+    assert log_ratio(100.0 + 1e-9, 100.0) == pytest.approx(float(mpmath.log(mpmath.mpf(100.0 + 1e-9) / 100)), rel=1e-15)
     assert log_ratio(1e-300, 1e300) == pytest.approx(-600 * math.log(10), rel=1e-15)

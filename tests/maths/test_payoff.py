@@ -15,9 +15,7 @@ ENTRIES = [0.5, 1.25, 1.25, 0.5]
 
 
 def test_an_iron_condor_keeps_its_credit_between_the_short_strikes_and_loses_its_width_outside() -> None:
-    curve = expiration_payoff(
-        [0.0, 90.0, 95.0, 100.0, 105.0, 107.0, 200.0], KINDS, STRIKES, QUANTITIES, ENTRIES
-    )
+    curve = expiration_payoff([0.0, 90.0, 95.0, 100.0, 105.0, 107.0, 200.0], KINDS, STRIKES, QUANTITIES, ENTRIES)
 
     assert curve.tolist() == pytest.approx([-3.5, -3.5, 1.5, 1.5, 1.5, -0.5, -3.5])
 
@@ -32,9 +30,7 @@ def test_a_covered_call_is_stock_below_its_strike() -> None:
     price=st.floats(0.0, 300.0),
     legs=st.lists(st.tuples(st.sampled_from([PUT, STOCK, CALL]), st.floats(1, 200)), min_size=1),
 )
-def test_the_payoff_of_a_structure_is_the_sum_of_its_legs(
-    price: float, legs: list[tuple[int, float]]
-) -> None:
+def test_the_payoff_of_a_structure_is_the_sum_of_its_legs(price: float, legs: list[tuple[int, float]]) -> None:
     kinds, strikes = [kind for kind, _ in legs], [strike for _, strike in legs]
 
     whole = expiration_payoff(price, kinds, strikes, 2.0, 1.0)
@@ -44,9 +40,7 @@ def test_the_payoff_of_a_structure_is_the_sum_of_its_legs(
 
 
 def test_before_expiration_each_leg_is_worth_its_black_scholes_price() -> None:
-    curve = payoff_at(
-        [80.0, 110.0], [PUT, CALL], [95.0, 105.0], [-1.0, 2.0], 1.0, [0.1, 0.3], [0.3, 0.2], 0.04, 0.01
-    )
+    curve = payoff_at([80.0, 110.0], [PUT, CALL], [95.0, 105.0], [-1.0, 2.0], 1.0, [0.1, 0.3], [0.3, 0.2], 0.04, 0.01)
 
     for i, spot in enumerate((80.0, 110.0)):
         put = bsm_price(False, spot, 95.0, 0.1, 0.04, 0.01, 0.3)
@@ -54,12 +48,8 @@ def test_before_expiration_each_leg_is_worth_its_black_scholes_price() -> None:
         assert curve[i] == pytest.approx(-(put - 1.0) + 2.0 * (call - 1.0), rel=1e-14)
 
 
-def test_a_leg_that_has_expired_counts_its_intrinsic_and_a_worthless_underlying_the_discounted_strike() -> (
-    None
-):
-    curve = payoff_at(
-        [0.0, 100.0], [PUT, CALL, STOCK], [95.0, 90.0, 0.0], 1.0, 0.0, [0.5, 0.0, 0.0], 0.2, 0.04, 0.0
-    )
+def test_a_leg_that_has_expired_counts_its_intrinsic_and_a_worthless_underlying_the_discounted_strike() -> None:
+    curve = payoff_at([0.0, 100.0], [PUT, CALL, STOCK], [95.0, 90.0, 0.0], 1.0, 0.0, [0.5, 0.0, 0.0], 0.2, 0.04, 0.0)
 
     assert curve[0] == pytest.approx(95.0 * math.exp(-0.02))
     assert curve[1] == pytest.approx(bsm_price(False, 100.0, 95.0, 0.5, 0.04, 0.0, 0.2) + 10.0 + 100.0)

@@ -161,21 +161,15 @@ def test_dividends_after_the_expiration_or_of_nothing_change_nothing(
         ("dividend_yield", -math.inf),
     ],
 )
-def test_senseless_input_is_refused_by_its_name(
-    field: str, number: float, price: Callable[..., OptionValue]
-) -> None:
+def test_senseless_input_is_refused_by_its_name(field: str, number: float, price: Callable[..., OptionValue]) -> None:
     with pytest.raises(InvalidInput, match=field) as refused:
         price(**{field: number})
 
     assert field in refused.value.details
 
 
-@pytest.mark.parametrize(
-    "dividend", [(-0.1, 1.0), (0.1, -1.0), (math.nan, 1.0), (0.1, math.inf), (0.1, 200.0)]
-)
-def test_senseless_dividends_are_refused(
-    dividend: tuple[float, float], price: Callable[..., OptionValue]
-) -> None:
+@pytest.mark.parametrize("dividend", [(-0.1, 1.0), (0.1, -1.0), (math.nan, 1.0), (0.1, math.inf), (0.1, 200.0)])
+def test_senseless_dividends_are_refused(dividend: tuple[float, float], price: Callable[..., OptionValue]) -> None:
     with pytest.raises(InvalidInput, match="dividend"):
         price(dividends=[dividend])
 

@@ -83,9 +83,7 @@ def test_a_touch_without_volatility_is_a_matter_of_drift() -> None:
 def test_the_expected_payoff_of_a_call_is_its_price_with_interest() -> None:
     expected = expected_payoff([100.0], [0.0], 0.0, 1.0, 95.0, 0.05, 0.02, 0.3, 0.8)
 
-    assert expected == pytest.approx(
-        bsm_price(True, 95.0, 100.0, 0.8, 0.05, 0.02, 0.3) * math.exp(0.04), rel=1e-13
-    )
+    assert expected == pytest.approx(bsm_price(True, 95.0, 100.0, 0.8, 0.05, 0.02, 0.3) * math.exp(0.04), rel=1e-13)
 
 
 def test_the_expected_payoff_of_a_straight_line_is_its_height_at_the_forward() -> None:

@@ -80,6 +80,10 @@ class PacedClock:
         """Return the start plus the real time since then times the speed."""
         return self._start + timedelta(seconds=(self._monotonic() - self._started) * self.speed)
 
+    def skip_to(self, at: datetime) -> None:
+        """Jump forward to ``at`` and go on from there at the same pace; a time already passed changes nothing."""
+        self._start += max(checked(at) - self.now(), timedelta(0))
+
     def call_at(self, at: datetime, ring: Callable[[], None]) -> None:
         """Have ``ring`` called from a thread of its own once the clock shows ``at``."""
         _ring_in((checked(at) - self.now()).total_seconds() / self.speed, ring)

@@ -205,9 +205,7 @@ def american_price_delta_gamma(
 ) -> tuple[float, float, float]:
     """Give price, delta and gamma; NaN for input that makes no sense."""
     # Written so that a NaN fails it.
-    sane = (
-        0.0 < spot < math.inf and 0.0 < strike < math.inf and 0.0 <= years < math.inf and 0.0 <= iv < math.inf
-    )
+    sane = 0.0 < spot < math.inf and 0.0 < strike < math.inf and 0.0 <= years < math.inf and 0.0 <= iv < math.inf
     if not (sane and abs(rate) < math.inf and abs(dividend_yield) < math.inf):
         return NAN, NAN, NAN
     escrow = dividends_present_value(rate, 0.0, years, dividend_years, dividend_amounts)
@@ -240,9 +238,7 @@ def american_price_delta_gamma(
 
 
 @njit(cache=True, error_model="numpy")
-def ceiling(
-    is_call: bool, spot: float, strike: float, years: float, rate: float, dividend_yield: float
-) -> float:
+def ceiling(is_call: bool, spot: float, strike: float, years: float, rate: float, dividend_yield: float) -> float:
     """Give what an American option can never be worth more than."""
     if is_call:
         return spot * math.exp(max(0.0, -dividend_yield) * years)

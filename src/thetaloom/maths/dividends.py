@@ -21,9 +21,7 @@ def dividends_present_value(
 
 
 @njit(cache=True, error_model="numpy")
-def dividends_rate_slope(
-    rate: float, years: float, dividend_years: FloatArray, dividend_amounts: FloatArray
-) -> float:
+def dividends_rate_slope(rate: float, years: float, dividend_years: FloatArray, dividend_amounts: FloatArray) -> float:
     """Give by how much the escrowed spot rises per unit of rate."""
     total = 0.0
     for i in range(dividend_years.size):
