@@ -5,14 +5,16 @@ ThetaloomError
 ├── InvariantError         stop: our own books contradict themselves
 │   ├── IllegalTransitionError
 │   ├── OverfillError
-│   └── StaleVersionError  (someone else moved the row first; read again)
+│   ├── StaleVersionError  (someone else moved the row first; read again)
+│   └── StoreDamaged
 ├── DomainError            stop this run or refuse this input
 │   ├── InvalidInput
 │   └── NotFound
 ├── NotAllowed             tell the person: a rule refused
 ├── Unavailable            try again later
 │   ├── BrokerUnavailable
-│   └── MarketDataUnavailable
+│   ├── MarketDataUnavailable
+│   └── StoreUnavailable
 └── OutcomeUnknown         ask the broker what happened; never resend
 """
 
@@ -70,6 +72,12 @@ class StaleVersionError(InvariantError):
     code = "stale_version"
 
 
+class StoreDamaged(InvariantError):
+    """The database file cannot be read or does not fit together; only a backup helps."""
+
+    code = "store_damaged"
+
+
 class DomainError(ThetaloomError):
     """This input or this run cannot go on."""
 
@@ -116,6 +124,12 @@ class MarketDataUnavailable(Unavailable):
     """No market data for this request from this source."""
 
     code = "market_data_unavailable"
+
+
+class StoreUnavailable(Unavailable):
+    """The database does not take this now: busy, full, read-only or not reachable. Nothing was written."""
+
+    code = "store_unavailable"
 
 
 class OutcomeUnknown(ThetaloomError):

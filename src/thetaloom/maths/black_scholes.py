@@ -51,10 +51,9 @@ def chain_greeks(
     dividend_yield: npt.ArrayLike,
 ) -> ChainGreeks:
     """Price a whole chain with all greeks; each argument is one number or one per contract."""
-    columns = chain_columns(spot, strikes, years, iv, rate, dividend_yield)
-    calls = np.ascontiguousarray(np.broadcast_to(np.asarray(is_call, dtype=np.bool_), columns[0].shape))
-    table = np.empty((9, columns[0].size))
-    fill_chain_greeks(*columns, calls, table)
+    s, k, t, v, r, q = chain_columns(spot, strikes, years, iv, rate, dividend_yield)
+    table = np.empty((9, s.size))
+    fill_chain_greeks(s, k, t, v, r, q, call_column(is_call, s.size), table)
     return ChainGreeks(
         price=table[0],
         delta=table[1],
@@ -69,12 +68,17 @@ def chain_greeks(
 
 
 def chain_columns(*columns: npt.ArrayLike) -> tuple[FloatArray, ...]:
-    """Stretch numbers and arrays to one-dimensional contiguous columns, so that one compiled kernel serves all."""
+    """Stretch numbers and arrays to contiguous columns, so that one compiled kernel serves them all."""
     arrays = np.broadcast_arrays(*(np.atleast_1d(np.asarray(column, dtype=np.float64)) for column in columns))
     return tuple(np.ascontiguousarray(array) for array in arrays)
 
 
-@njit(cache=True, error_model="numpy")
+def call_column(is_call: npt.ArrayLike, size: int) -> npt.NDArray[np.bool_]:
+    """Stretch the flags to a contiguous column of ``size``."""
+    return np.ascontiguousarray(np.broadcast_to(np.asarray(is_call, dtype=np.bool_), (size,)))
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
 def fill_chain_greeks(
     spot: FloatArray,
     strikes: FloatArray,

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from thetaloom.maths.black_scholes import NAN, FloatArray, chain_columns, mills_difference
+from thetaloom.maths.black_scholes import NAN, FloatArray, call_column, chain_columns, mills_difference
 from thetaloom.maths.normal import SQRT_TWO_PI, log_ratio, mills
 
 LOG_SQRT_TWO_PI = 0.9189385332046727
@@ -51,15 +51,14 @@ def chain_implied_volatility(
     dividend_yield: npt.ArrayLike,
 ) -> tuple[FloatArray, npt.NDArray[np.int8]]:
     """Give the volatility of each contract, NaN where there is none, and its ``ImpliedStatus``."""
-    columns = chain_columns(price, spot, strikes, years, rate, dividend_yield)
-    calls = np.ascontiguousarray(np.broadcast_to(np.asarray(is_call, dtype=np.bool_), columns[0].shape))
-    iv = np.empty(columns[0].size)
-    status = np.empty(columns[0].size, dtype=np.int8)
-    fill_chain_implied_volatility(*columns, calls, iv, status)
+    p, s, k, t, r, q = chain_columns(price, spot, strikes, years, rate, dividend_yield)
+    iv = np.empty(p.size)
+    status = np.empty(p.size, dtype=np.int8)
+    fill_chain_implied_volatility(p, s, k, t, r, q, call_column(is_call, p.size), iv, status)
     return iv, status
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def fill_chain_implied_volatility(
     price: FloatArray,
     spot: FloatArray,
@@ -114,7 +113,7 @@ def bsm_implied_volatility(
 @njit(cache=True, error_model="numpy")
 def _total_volatility(x: float, beta: float, gap: float) -> tuple[float, float]:
     # beta: normalised price; gap: what is missing to the maximum exp(x/2). The elasticity of the price to s
-    # says how far noise in the price would move the answer.
+    # says how far noise in the price would move the answer; 0 says that there is none.
     inflection = math.sqrt(-2.0 * x)
     b_inflection, slope_inflection = 0.0, 1.0 / SQRT_TWO_PI
     if x < 0.0:
@@ -156,7 +155,7 @@ def _below_inflection(x: float, log_beta: float, inflection: float) -> tuple[flo
         if abs(s_next - s) < STEP_DONE * s:
             return s_next, elasticity
         s = s_next
-    return s, elasticity
+    return s, 0.0
 
 
 @njit(cache=True, error_model="numpy")
@@ -179,7 +178,7 @@ def _above_inflection(x: float, beta: float, s: float, inflection: float) -> tup
         if abs(s_next - s) < STEP_DONE * s:
             return s_next, elasticity
         s = s_next
-    return s, elasticity
+    return s, 0.0
 
 
 @njit(cache=True, error_model="numpy")
@@ -207,7 +206,7 @@ def _near_maximum(x: float, beta: float, log_gap: float, inflection: float) -> t
         if abs(s_next - s) < STEP_DONE * s:
             return s_next, elasticity
         s = s_next
-    return s, elasticity
+    return s, 0.0
 
 
 @njit(cache=True, error_model="numpy")

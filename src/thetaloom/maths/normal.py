@@ -17,7 +17,7 @@ def normal_density(z: float) -> float:
 
 @njit(cache=True, error_model="numpy")
 def normal_below(z: float) -> float:
-    """Give the probability that a standard normal falls below ``z``, with full relative accuracy below zero."""
+    """Give the chance that a standard normal falls below ``z``, to full relative accuracy in the low tail."""
     return 0.5 * math.erfc(-z * SQRT_HALF)
 
 

@@ -1,9 +1,10 @@
-"""Builders for strategies as documents and for small chains written as text."""
+"""Builders for strategies as documents, for small chains written as text, and for chains to evaluate on."""
 
 import re
 from collections.abc import Callable
 from copy import deepcopy
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,19 +14,24 @@ import polars as pl
 import pytest
 
 from thetaloom.domain.market.chain import ARRAY_TYPES, OptionChain, from_date, from_strike
-from thetaloom.domain.market.expirations import list_expirations
+from thetaloom.domain.market.expirations import Expiration, list_expirations
 from thetaloom.domain.strategy.documents import parse_strategy
 from thetaloom.domain.strategy.schema import strategy_schema
 from thetaloom.domain.strategy.selection import Selection, select_structure
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.calendar import TradingCalendar
+from thetaloom.domain.values.instruments import OptionContract, parse_option_symbol
 from thetaloom.domain.values.money import Price
 from thetaloom.marketdata.calendar_table import SHIPPED_TABLE, read_table
 from thetaloom.store.catalogue import load_catalogue
 
-NOW = datetime(2026, 1, 15, 15, 30, tzinfo=UTC)  # a Thursday; monthlies in 1, 36 and 64 days
+SELECTED_AT = datetime(2026, 1, 15, 15, 30, tzinfo=UTC)  # a Thursday; monthlies in 1, 36 and 64 days
 
+NOW = datetime(2025, 12, 17, 15, 0, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 GOOG_DAY = Path(__file__).parents[4] / "shared/data/lean_minute/GOOG_20151224_minute.parquet"
+
+ChainMaker = Callable[..., OptionChain]
 
 PUT_SPREAD: dict[str, Any] = {
     "id": "put-spread",
@@ -108,13 +114,13 @@ def build_chain() -> Callable[..., OptionChain]:
         columns["expires_on"] = [from_date(date.fromisoformat(row[0])) for row in rows]
         columns["is_call"] = [row[1] == "C" for row in rows]
         columns["strike"] = [from_strike(Price(row[2])) for row in rows]
-        columns["quoted_at"] = [int(NOW.timestamp() * 1_000_000)] * len(rows)
+        columns["quoted_at"] = [int(SELECTED_AT.timestamp() * 1_000_000)] * len(rows)
         for place, name in ((3, "bid"), (4, "ask"), (5, "delta")):
             columns[name] = [float(row[place]) if len(row) > place and row[place] != "-" else np.nan for row in rows]
         arrays = {name: np.array(column, dtype=ARRAY_TYPES[name]) for name, column in columns.items()}
         return OptionChain(
             underlying="XYZ",
-            as_of=NOW,
+            as_of=SELECTED_AT,
             spot=None if spot is None else Price(spot),
             source="test",
             synthetic=True,
@@ -129,8 +135,8 @@ def select() -> Callable[[Strategy, OptionChain], Selection]:
     """Run the selection with the expirations that the calendar lists."""
 
     def run(strategy: Strategy, chain: OptionChain) -> Selection:
-        expirations = list_expirations(chain, _calendar(), NOW) if len(chain) else ()
-        return select_structure(strategy, chain, expirations, now=NOW, rate=0.04, dividend_yield=0.0)
+        expirations = list_expirations(chain, _calendar(), SELECTED_AT) if len(chain) else ()
+        return select_structure(strategy, chain, expirations, now=SELECTED_AT, rate=0.04, dividend_yield=0.0)
 
     return run
 
@@ -235,3 +241,60 @@ def goog() -> Callable[[datetime], OptionChain]:
         )
 
     return at
+
+
+@pytest.fixture(scope="session")
+def make_chain() -> ChainMaker:
+    """Return a maker of chains from rows ``"SPY 2026-01-16 P 95": (bid, ask)``; NaN is no such side."""
+
+    def make(
+        rows: dict[str, tuple[float, float]],
+        *,
+        spot: str | None = "100",
+        age: timedelta = timedelta(seconds=10),
+        open_interest: float = 500,
+        volume: float = 50,
+    ) -> OptionChain:
+        contracts: list[OptionContract] = [parse_option_symbol(text) for text in rows]
+        quotes = np.array(list(rows.values()), dtype=np.float64).reshape(-1, 2)
+        count = len(rows)
+        quoted_at = (NOW - age - datetime.fromtimestamp(0, UTC)) // MICROSECOND
+        return OptionChain(
+            underlying="SPY",
+            as_of=NOW,
+            spot=None if spot is None else Price(Decimal(spot)),
+            source="test",
+            synthetic=True,
+            root=np.array([contract.root for contract in contracts], dtype=np.str_),
+            expires_on=np.array([from_date(contract.expires_on) for contract in contracts], dtype=np.int32),
+            strike=np.array([from_strike(contract.strike) for contract in contracts], dtype=np.int64),
+            is_call=np.array([contract.right.value == "C" for contract in contracts], dtype=np.bool_),
+            bid=quotes[:, 0].copy(),
+            ask=quotes[:, 1].copy(),
+            bid_size=np.full(count, 10.0),
+            ask_size=np.full(count, 10.0),
+            volume=np.full(count, float(volume)),
+            open_interest=np.full(count, float(open_interest)),
+            iv=np.full(count, np.nan),
+            delta=np.full(count, np.nan),
+            quoted_at=np.full(count, quoted_at, dtype=np.int64),
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def expirations() -> tuple[Expiration, ...]:
+    """Thirty and sixty-five days from now, of SPY and of its adjusted twin."""
+    return tuple(
+        Expiration(
+            expires_on=day,
+            root=root,
+            dte=(day - NOW.date()).days,
+            years=(day - NOW.date()).days / 365,
+            is_monthly=True,
+            last_trading_at=datetime(day.year, day.month, day.day, 21, tzinfo=UTC),
+        )
+        for day in (date(2026, 1, 16), date(2026, 2, 20))
+        for root in ("SPY", "SPY1", "XSP")
+    )

@@ -1,0 +1,161 @@
+"""Dispatch on the table of runs itself: a lease is three columns of the row, and what is due is an index.
+
+It works on SQLite and PostgreSQL and knows neither: it is given the database and the table.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Table, bindparam, func, or_, select, text, update
+
+from thetaloom.domain.run.runs import RunStatus
+from thetaloom.domain.values.ids import RunId
+from thetaloom.ports.dispatch import Lane
+
+CAPS: Mapping[Lane, int | None] = {Lane.EVALUATION: 5, Lane.EXECUTION: 3, Lane.CARE: None}
+LEASE = timedelta(seconds=60)
+CLAIMED_MAX = 100  # runs that one claim takes from an uncapped lane
+_ONE_CLAIM_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7108003)")  # else two workers could both take the last place
+
+
+class Transactions(Protocol):
+    """What dispatch needs of a database."""
+
+    def connect(self) -> AbstractContextManager[Connection]: ...
+    def begin(self) -> AbstractContextManager[Connection]: ...
+    def after_commit(self, call: Callable[[], None]) -> None: ...
+
+
+class EmbeddedDispatch:
+    """Leases on the rows of ``runs``; ``owner`` is unique to each start of a worker."""
+
+    def __init__(
+        self,
+        database: Transactions,
+        runs: Table,
+        *,
+        owner: str,
+        lease: timedelta = LEASE,
+        caps: Mapping[Lane, int | None] = CAPS,
+        on_enqueue: Callable[[], None] | None = None,
+    ) -> None:
+        self._database = database
+        self._owner = owner
+        self._lease = lease
+        self._caps = caps
+        self._on_enqueue = on_enqueue
+        self._statements = _Statements(runs)
+
+    def enqueue(self, run: RunId, due_at: datetime) -> None:
+        """Wake the run at ``due_at``, or earlier if it waits for something earlier.
+
+        A run that really is to wake earlier gets the next version: whoever works on an older copy of it must
+        read again and cannot write over the wake-up. A completed run stays asleep.
+        """
+        with self._database.begin() as connection:
+            connection.execute(self._statements.wake, {"of_run": run, "at": due_at})
+            self._wake_up()
+
+    def claim(self, now: datetime) -> Sequence[RunId]:
+        """Lease the due runs, oldest first, as many as the caps of their lanes leave room for."""
+        if not self._has_work(now):
+            return ()
+        claimed: list[Any] = []
+        with self._database.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(_ONE_CLAIM_AT_A_TIME)
+            for lane, room in self._room(connection, now).items():
+                if room > 0:
+                    claimed += connection.execute(self._statements.lease, self._terms(lane, room, now)).all()
+        # RETURNING promises no order
+        return tuple(RunId(row.id) for row in sorted(claimed, key=lambda row: (row.due_at, row.id)))
+
+    def done(self, run: RunId) -> None:
+        """Give the lease back, unless it ended and somebody else has the run now."""
+        with self._database.begin() as connection:
+            connection.execute(self._statements.release, {"of_run": run, "mine": self._owner})
+            self._wake_up()
+
+    def next_due_at(self) -> datetime | None:
+        """Return when a claim may find something next; ``None`` when nothing waits.
+
+        That is when the earliest run is due in a lane with room, or when the lease of another worker ends: if
+        that worker died, its run is due then.
+        """
+        with self._database.connect() as connection:
+            leased: dict[Lane, int] = {lane: count for lane, count in connection.execute(self._statements.leases)}
+            found = [connection.scalar(self._statements.others, {"mine": self._owner})]
+            for lane in Lane:
+                if _room_left(self._caps.get(lane), leased.get(lane, 0)) > 0:
+                    found.append(connection.scalar(self._statements.earliest, {"of_lane": lane}))
+        return min((at for at in found if at is not None), default=None)
+
+    def _has_work(self, now: datetime) -> bool:
+        # Without this look, each idle claim would wait for its turn to write.
+        with self._database.connect() as connection:
+            for lane, room in self._room(connection, now).items():
+                if room > 0 and connection.execute(self._statements.due, self._terms(lane, 1, now)).first():
+                    return True
+        return False
+
+    def _room(self, connection: Connection, now: datetime) -> dict[Lane, int]:
+        live = connection.execute(self._statements.live_leases, {"now": now})
+        leased: dict[Lane, int] = {lane: count for lane, count in live}
+        return {lane: _room_left(self._caps.get(lane), leased.get(lane, 0)) for lane in Lane}
+
+    def _terms(self, lane: Lane, room: int, now: datetime) -> dict[str, object]:
+        until = now + self._lease
+        return {"of_lane": lane, "room": room, "now": now, "mine": self._owner, "until": until}
+
+    def _wake_up(self) -> None:
+        if self._on_enqueue is not None:
+            self._database.after_commit(self._on_enqueue)
+
+
+class _Statements:
+    def __init__(self, runs: Table) -> None:
+        c = runs.c
+        waits = c.due_at.is_not(None)
+        self.due = (
+            select(c.id)
+            .where(c.lane == bindparam("of_lane", type_=c.lane.type), waits)
+            .where(c.due_at <= bindparam("now", type_=c.due_at.type))
+            .where(or_(c.lease_until.is_(None), c.lease_until <= bindparam("now", type_=c.due_at.type)))
+            .order_by(c.due_at, c.id)
+            .limit(bindparam("room"))
+        )
+        self.lease = (
+            update(runs)
+            .where(c.id.in_(select(self.due.with_for_update(skip_locked=True).cte("due").c.id)))
+            .values(lease_owner=bindparam("mine"), lease_until=bindparam("until", type_=c.lease_until.type))
+            .returning(c.id, c.due_at)
+        )
+        self.release = (
+            update(runs)
+            .where(c.id == bindparam("of_run"), c.lease_owner == bindparam("mine"))
+            .values(lease_owner=None, lease_until=None)
+        )
+        at = bindparam("at", type_=c.due_at.type)
+        self.wake = (
+            update(runs)
+            .where(c.id == bindparam("of_run"), c.status != RunStatus.COMPLETED, or_(c.due_at.is_(None), c.due_at > at))
+            .values(due_at=at, version=c.version + 1)
+        )
+        count = select(c.lane, func.count()).group_by(c.lane)
+        self.leases = count.where(c.lease_until.is_not(None))
+        self.live_leases = count.where(c.lease_until > bindparam("now", type_=c.due_at.type))
+        self.others = select(func.min(c.lease_until)).where(
+            c.lease_until.is_not(None), c.lease_owner != bindparam("mine")
+        )
+        self.earliest = (
+            select(c.due_at)
+            .where(c.lane == bindparam("of_lane", type_=c.lane.type), waits, c.lease_until.is_(None))
+            .order_by(c.due_at)
+            .limit(1)
+        )
+
+
+def _room_left(cap: int | None, leased: int) -> int:
+    return CLAIMED_MAX if cap is None else cap - leased

@@ -1,0 +1,183 @@
+"""A database: one writer and many readers on SQLite, plain transactions on PostgreSQL.
+
+SQLite runs with a write-ahead log, so that readers never wait for the writer, and with ``synchronous=FULL`` on the
+writing connection: a commit that was acknowledged survives a loss of power. One flush per commit is the price;
+``tests/store/test_speed.py`` measures it.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import QueuePool
+
+from thetaloom.errors import ConfigError, InvariantError, StoreUnavailable
+from thetaloom.store.foreign_errors import translate
+
+BUSY_TIMEOUT_SECONDS = 30
+READERS_MAX = 8
+CommitHook = Callable[[Literal["before", "after"]], None]
+
+
+class Transaction:
+    """A writing transaction; what was not committed when its block ends is undone."""
+
+    def __init__(self, connection: Connection, on_commit: CommitHook | None) -> None:
+        self.connection = connection
+        self._on_commit = on_commit
+        self._then: list[Callable[[], None]] = []
+
+    def commit(self) -> None:
+        """Make everything so far durable, then do what was to be done after it."""
+        if self._on_commit is not None:
+            self._on_commit("before")
+        self.connection.commit()
+        if self._on_commit is not None:
+            self._on_commit("after")
+        then, self._then = self._then, []
+        for call in then:
+            call()
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Do ``call`` once this is durable; an undone transaction never does it."""
+        self._then.append(call)
+
+
+class Database:
+    """Connections to one database; ``on_commit`` is called right before and right after every writing commit."""
+
+    def __init__(self, url: URL, on_commit: CommitHook | None = None) -> None:
+        self.url = url
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self.on_commit = on_commit
+        self._mine = threading.local()
+        if self.is_sqlite:
+            self._writing = _sqlite_engine(url, "BEGIN IMMEDIATE", _prepare_writer, size=1)
+            self._reading = _sqlite_engine(url, "BEGIN", _prepare_reader, size=READERS_MAX)
+            self._turn = _turn_of(self.path)
+        else:
+            self._writing = self._reading = create_engine(url, pool_size=READERS_MAX, pool_pre_ping=True)
+            event.listen(self._writing, "handle_error", translate)
+
+    @property
+    def path(self) -> Path:
+        """The file of an SQLite database."""
+        if not self.is_sqlite or not self.url.database:
+            raise ConfigError("this is only possible with a database in an SQLite file")
+        return Path(self.url.database)
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """Open a reading transaction: one snapshot that waits for nobody and that nobody waits for."""
+        with self._reading.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Open a writing transaction; on SQLite only one at a time is open in the whole process."""
+        if self._open() is not None:
+            raise InvariantError("this thread has a writing transaction open already; join it with begin()")
+        with self._turn_to_write(), self._writing.connect() as connection:
+            self._mine.transaction = Transaction(connection, self.on_commit)
+            try:
+                connection.begin()
+                yield self._mine.transaction
+            finally:
+                self._mine.transaction = None
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """Join the writing transaction of this thread, or open one that commits when the block ends well."""
+        joined = self._open()
+        if joined is not None:
+            yield joined.connection
+            return
+        with self.transaction() as transaction:
+            yield transaction.connection
+            transaction.commit()
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Do ``call`` when this thread's writing transaction is durable; at once when none is open."""
+        joined = self._open()
+        if joined is None:
+            call()
+        else:
+            joined.after_commit(call)
+
+    def first(self, select: Select[Any]) -> Any:
+        """Return the first column of the first row, or ``None``."""
+        with self.connect() as connection:
+            return connection.scalar(select)
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._writing.dispose()
+        self._reading.dispose()
+
+    def _open(self) -> Transaction | None:
+        return getattr(self._mine, "transaction", None)
+
+    @contextmanager
+    def _turn_to_write(self) -> Iterator[None]:
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._turn.acquire(timeout=BUSY_TIMEOUT_SECONDS):
+            raise StoreUnavailable(f"the database {self.path} was busy for {BUSY_TIMEOUT_SECONDS} s")
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+
+def open_database(where: str | Path, on_commit: CommitHook | None = None) -> Database:
+    """Open the database at ``where``: an SQLite file, or an URL of SQLite or PostgreSQL. Nothing is connected yet."""
+    try:
+        url = URL.create("sqlite", database=str(where)) if isinstance(where, Path) else make_url(where)
+    except ArgumentError as error:
+        raise ConfigError(
+            f"{where!r} is no address of a database",
+            advice="Write sqlite:///path/to/thetaloom.db or postgresql://user@host/name.",
+        ) from error
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise ConfigError(f"{url.get_backend_name()} is not supported; SQLite and PostgreSQL are")
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+        raise ConfigError("a database in memory would lose what happened; name a file")
+    return Database(url, on_commit)
+
+
+_turns: dict[Path, threading.Lock] = {}
+
+
+def _turn_of(path: Path) -> threading.Lock:
+    # setdefault is atomic: two threads that open one file get one lock
+    return _turns.setdefault(path.resolve(), threading.Lock())
+
+
+def _sqlite_engine(url: URL, begin: str, prepare: Callable[[Any, Any], None], size: int) -> Engine:
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=BUSY_TIMEOUT_SECONDS,
+        connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False, "isolation_level": None},
+    )
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    event.listen(engine, "handle_error", translate)
+    return engine
+
+
+def _prepare_writer(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _prepare_reader(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA query_only=ON")

@@ -1,0 +1,1 @@
+"""One repository a noun: rows in, domain values out. They read and write inside the transaction they are given."""

@@ -1,0 +1,80 @@
+"""Accounts, how far their reports were read, the limits of users, and halts."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from thetaloom.domain.values.ids import AccountId, UserId
+from thetaloom.errors import ConfigError, NotFound
+from thetaloom.store.database import Database
+from thetaloom.store.schema import accounts as table
+from thetaloom.store.schema import halts, risk_limits
+from thetaloom.store.statements import insert_or_skip
+
+
+class SqlAccounts:
+    """Accounts in the database."""
+
+    def __init__(self, connection: Connection, database: Database) -> None:
+        self._connection = connection
+        self._database = database
+
+    def ensure(self, account: AccountId, user: UserId, broker: str, is_live: bool) -> None:
+        """Make the account known. One that is known must be the same: paper money never turns into real money."""
+        given = {"user_id": user, "broker": broker, "is_live": is_live}
+        self._connection.execute(insert_or_skip(self._database, table), {"id": account, "report_cursor": 0} | given)
+        row = self._connection.execute(select(table).where(table.c.id == account)).one()
+        known = {name: row._mapping[name] for name in given}
+        if known != given:
+            raise ConfigError(
+                f"account {account} is known with other properties",
+                advice="Give another account another id.",
+                details={name: f"{known[name]} is known, {given[name]} was given" for name in given},
+            )
+
+    def owner(self, account: AccountId) -> UserId | None:
+        """Return whose account it is."""
+        return self._connection.scalar(select(table.c.user_id).where(table.c.id == account))
+
+    def report_cursor(self, account: AccountId) -> int:
+        """Return the sequence of the last report that was read."""
+        cursor = self._connection.scalar(select(table.c.report_cursor).where(table.c.id == account))
+        if cursor is None:
+            raise NotFound(f"there is no account {account}")
+        return int(cursor)
+
+    def set_report_cursor(self, account: AccountId, sequence: int) -> None:
+        """Remember the sequence of the last report that was read."""
+        moved = update(table).where(table.c.id == account).values(report_cursor=sequence)
+        if self._connection.execute(moved).rowcount != 1:
+            raise NotFound(f"there is no account {account}")
+
+    def limits(self, user: UserId) -> Mapping[str, str]:
+        """Return the user's own risk limits, name → number as text."""
+        rows = self._connection.execute(
+            select(risk_limits.c.name, risk_limits.c.amount)
+            .where(risk_limits.c.user_id == user)
+            .order_by(risk_limits.c.name)
+        )
+        return {row.name: row.amount for row in rows}
+
+    def set_limit(self, user: UserId, name: str, limit: str, now: datetime) -> None:
+        """Set one of the user's own limits."""
+        of = (risk_limits.c.user_id == user, risk_limits.c.name == name)
+        self._connection.execute(delete(risk_limits).where(*of))
+        self._connection.execute(insert(risk_limits), {"user_id": user, "name": name, "amount": limit, "set_at": now})
+
+    def halt(self, scope: str, reason: str, now: datetime) -> None:
+        """Halt new risk in ``scope``; a halt that stands keeps its reason and time."""
+        row = {"scope": scope, "reason": reason, "halted_at": now}
+        self._connection.execute(insert_or_skip(self._database, halts), row)
+
+    def resume(self, scope: str) -> None:
+        """Lift the halt of ``scope``."""
+        self._connection.execute(delete(halts).where(halts.c.scope == scope))
+
+    def halts(self) -> Mapping[str, str]:
+        """Return the halted scopes and why."""
+        rows = self._connection.execute(select(halts.c.scope, halts.c.reason).order_by(halts.c.scope))
+        return {row.scope: row.reason for row in rows}

@@ -1,0 +1,74 @@
+"""Orders and their fills; an order is never written over with fewer contracts filled."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from thetaloom.domain.book.fills import Fill
+from thetaloom.domain.book.orders import Order
+from thetaloom.domain.values.ids import ClientOrderId, RunId
+from thetaloom.errors import NotFound, StaleVersionError
+from thetaloom.store.database import Database
+from thetaloom.store.schema import fills, runs
+from thetaloom.store.schema import orders as table
+from thetaloom.store.statements import columns_of, insert_or_skip, row_of, value_of, values_of
+
+_SELECT = select(*columns_of(table, Order))
+_GET = _SELECT.where(table.c.client_order_id == bindparam("of_order"))
+_OF_RUN = _SELECT.where(table.c.run_id == bindparam("of_run")).order_by(table.c.staged_at, table.c.client_order_id)
+_OPEN = _SELECT.where(table.c.is_open).order_by(table.c.staged_at, table.c.client_order_id)
+_FILLS = (
+    select(*columns_of(fills, Fill))
+    .where(fills.c.client_order_id == bindparam("of_order"))
+    .order_by(fills.c.filled_at, fills.c.fill_id)
+)
+_OWNER_OF_RUN = select(runs.c.user_id).where(runs.c.id == bindparam("of_run")).scalar_subquery()
+_OWNER_OF_ORDER = select(table.c.user_id).where(table.c.client_order_id == bindparam("of_order")).scalar_subquery()
+_UPDATE = update(table).where(
+    table.c.client_order_id == bindparam("of_order"), table.c.filled <= bindparam("filled_now")
+)
+
+
+class SqlOrders:
+    """Orders in the database."""
+
+    def __init__(self, connection: Connection, database: Database) -> None:
+        self._connection = connection
+        self._insert_fill = insert_or_skip(database, fills).values(user_id=_OWNER_OF_ORDER).returning(fills.c.fill_id)
+
+    def add(self, order: Order) -> None:
+        """Write a new order of a stored run."""
+        owned = insert(table).values(user_id=_OWNER_OF_RUN)
+        self._connection.execute(owned, row_of(order, is_open=order.is_open, of_run=order.run_id))
+
+    def get(self, order: ClientOrderId) -> Order | None:
+        """Return the order as it stands."""
+        row = self._connection.execute(_GET, {"of_order": order}).first()
+        return None if row is None else value_of(Order, row)
+
+    def of_run(self, run: RunId) -> Sequence[Order]:
+        """Return the orders of the run, oldest first."""
+        return values_of(Order, self._connection.execute(_OF_RUN, {"of_run": run}))
+
+    def open_orders(self) -> Sequence[Order]:
+        """Return the orders that are staged, submitted, working or being canceled, oldest first."""
+        return values_of(Order, self._connection.execute(_OPEN))
+
+    def save(self, order: Order) -> None:
+        """Write the order over the stored one. Raises ``StaleVersionError`` when that would lose a fill."""
+        row = row_of(order, is_open=order.is_open)
+        key = {"of_order": row.pop("client_order_id"), "filled_now": order.filled}
+        if self._connection.execute(_UPDATE, row | key).rowcount == 1:
+            return
+        if self.get(order.client_order_id) is None:
+            raise NotFound(f"there is no order {order.client_order_id}")
+        raise StaleVersionError(f"order {order.client_order_id} has more contracts filled than {order.filled}")
+
+    def add_fill(self, fill: Fill) -> bool:
+        """Add a fill of a stored order; False when this fill of this order is known already."""
+        row = row_of(fill, of_order=fill.client_order_id)
+        return self._connection.execute(self._insert_fill, row).first() is not None
+
+    def fills_of(self, order: ClientOrderId) -> Sequence[Fill]:
+        """Return the fills of the order, oldest first."""
+        return values_of(Fill, self._connection.execute(_FILLS, {"of_order": order}))

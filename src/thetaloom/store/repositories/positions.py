@@ -1,0 +1,60 @@
+"""Positions: saved by compare-and-swap."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, func, insert, select
+
+from thetaloom.domain.book.positions import Position
+from thetaloom.domain.values.ids import AccountId, PositionId, RunId
+from thetaloom.store.schema import positions as table
+from thetaloom.store.statements import columns_of, row_of, swap, value_of, values_of, versioned_update
+
+_SELECT = select(*columns_of(table, Position))
+_GET = _SELECT.where(table.c.id == bindparam("of_id"))
+_OF_RUN = _SELECT.where(table.c.run_id == bindparam("of_run"))
+_OPEN = _SELECT.where(table.c.is_open).order_by(table.c.opened_at, table.c.id)
+_UPDATE = versioned_update(table)
+
+
+class SqlPositions:
+    """Positions in the database."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, position: Position) -> None:
+        """Write a new position of a stored run, which opens at most one."""
+        self._connection.execute(insert(table), row_of(position, is_open=position.is_open))
+
+    def get(self, position: PositionId) -> Position | None:
+        """Return the position as it stands."""
+        row = self._connection.execute(_GET, {"of_id": position}).first()
+        return None if row is None else value_of(Position, row)
+
+    def of_run(self, run: RunId) -> Position | None:
+        """Return the position the run opened."""
+        row = self._connection.execute(_OF_RUN, {"of_run": run}).first()
+        return None if row is None else value_of(Position, row)
+
+    def open_positions(self, account: AccountId | None = None) -> Sequence[Position]:
+        """Return what is held, of one account or of all, oldest first."""
+        held = _OPEN if account is None else _OPEN.where(table.c.account_id == account)
+        return values_of(Position, self._connection.execute(held))
+
+    def closed_since(self, account: AccountId, since: datetime) -> Sequence[Position]:
+        """Return what was closed from ``since`` on, in the order of closing."""
+        closed = _SELECT.where(table.c.account_id == account, table.c.closed_at >= since)
+        return values_of(Position, self._connection.execute(closed.order_by(table.c.closed_at, table.c.id)))
+
+    def opened_since(self, account: AccountId, since: datetime) -> int:
+        """Count the positions opened from ``since`` on."""
+        count = select(func.count()).where(table.c.account_id == account, table.c.opened_at >= since)
+        return self._connection.scalar(count) or 0
+
+    def save(self, position: Position) -> Position:
+        """Write the position if its version is still the stored one and return it with the next version."""
+        saved = replace(position, version=position.version + 1)
+        swap(self._connection, _UPDATE, saved, is_open=saved.is_open)
+        return saved

@@ -1,0 +1,317 @@
+"""The tables: what is kept, in which form, and the indexes that keep reading cheap.
+
+Every row that belongs to a person carries ``user_id``. Evidence carries none: it is addressed by its content
+and reached through the records of a run.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeEngine
+
+from thetaloom.domain.book.fills import LegFill
+from thetaloom.domain.book.orders import Effect, OrderStatus, TimeInForce
+from thetaloom.domain.book.positions import Lot
+from thetaloom.domain.run.events import EventKind
+from thetaloom.domain.run.proposals import ProposalStatus
+from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, StepStatus, TriggerKind
+from thetaloom.domain.strategy.strategies import Strategy
+from thetaloom.domain.strategy.structures import Leg
+from thetaloom.domain.values.money import Money, Price
+from thetaloom.ports.dispatch import Lane
+from thetaloom.store.columns import Exact, Instant, Structured, Word
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_LEGS = Structured(tuple[Leg, ...])
+# SQLite numbers rows by itself only when the key is called INTEGER.
+_SEQUENCE = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _needed(name: str, kind: TypeEngine[Any] | type[TypeEngine[Any]]) -> Column[Any]:
+    return Column(name, kind, nullable=False)
+
+
+def _owner() -> Column[str]:
+    return Column("user_id", Text, nullable=False)
+
+
+def _run() -> Column[str]:
+    return Column("run_id", Text, ForeignKey("runs.id"), nullable=False)
+
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _needed("content", Text),  # installation_id
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _needed("number", BigInteger),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    _needed("role", Text),
+    Column("password_hash", Text),
+    _needed("created_at", Instant),
+    Column("disabled_at", Instant),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _owner(),
+    _needed("broker", Text),
+    _needed("is_live", Boolean),
+    _needed("report_cursor", BigInteger),
+)
+
+risk_limits = Table(
+    "risk_limits",
+    metadata,
+    _owner(),
+    _needed("name", Text),
+    _needed("amount", Text),
+    _needed("set_at", Instant),
+    PrimaryKeyConstraint("user_id", "name"),
+)
+
+halts = Table(
+    "halts",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    _needed("reason", Text),
+    _needed("halted_at", Instant),
+)
+
+strategies = Table(
+    "strategies",
+    metadata,
+    _owner(),
+    _needed("id", Text),
+    _needed("revision", Integer),
+    _needed("strategy", Structured(Strategy)),
+    _needed("saved_at", Instant),
+    Column("hidden_at", Instant),  # on the newest revision: deleted by the user
+    PrimaryKeyConstraint("user_id", "id", "revision"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _owner(),
+    _needed("account_id", Text),
+    _needed("strategy_id", Text),
+    _needed("strategy_revision", Integer),
+    _needed("symbol", Text),
+    _needed("trigger", Word(TriggerKind)),
+    _needed("forced", Boolean),
+    _needed("status", Word(RunStatus)),
+    Column("next_step", Word(StepName)),
+    Column("returns_to", Word(RunStatus)),
+    Column("outcome", Word(Outcome)),
+    _needed("reason", Text),
+    _needed("version", Integer),
+    _needed("seq", Integer),
+    _needed("attempts", Integer),
+    Column("due_at", Instant),
+    _needed("created_at", Instant),
+    _needed("updated_at", Instant),
+    Column("lane", Word(Lane)),
+    Column("lease_owner", Text),
+    Column("lease_until", Instant),
+)
+Index(None, runs.c.user_id, runs.c.created_at)
+Index(None, runs.c.user_id, runs.c.strategy_id, runs.c.symbol)
+# Only the runs that wait or are worked on: the thousands that are completed cost dispatch nothing.
+_waits, _leased = runs.c.due_at.is_not(None), runs.c.lease_until.is_not(None)
+Index("ix_runs_waiting", runs.c.lane, runs.c.due_at, sqlite_where=_waits, postgresql_where=_waits)
+Index("ix_runs_leased", runs.c.lease_until, sqlite_where=_leased, postgresql_where=_leased)
+
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _run(),
+    _owner(),
+    _needed("account_id", Text),
+    _needed("strategy_id", Text),
+    _needed("strategy_revision", Integer),
+    _needed("symbol", Text),
+    _needed("spot", Exact(Price)),
+    _needed("structure_name", Text),
+    _needed("legs", _LEGS),
+    _needed("quantity", Integer),
+    _needed("mid_price", Exact(Price)),
+    _needed("natural_price", Exact(Price)),
+    _needed("limit_floor", Exact(Price)),
+    Column("max_profit", Exact(Money)),
+    Column("max_loss", Exact(Money)),
+    _needed("breakevens", Structured(tuple[Price, ...])),
+    Column("pop", Exact(Decimal)),
+    Column("net_delta", Exact(Decimal)),
+    Column("net_theta", Exact(Decimal)),
+    Column("net_vega", Exact(Decimal)),
+    _needed("buying_power_effect", Exact(Money)),
+    _needed("fees", Exact(Money)),
+    _needed("reasons", Structured(tuple[str, ...])),
+    _needed("synthetic", Boolean),
+    _needed("as_of", Instant),
+    _needed("created_at", Instant),
+    _needed("expires_at", Instant),
+    _needed("status", Word(ProposalStatus)),
+    _needed("decided_by", Text),
+    Column("decided_at", Instant),
+    _needed("decision_note", Text),
+    _needed("approved_hash", Text),
+    _needed("version", Integer),
+    Index(None, "run_id"),
+    Index(None, "user_id", "created_at"),
+    Index(None, "user_id", "status", "created_at"),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("client_order_id", Text, primary_key=True),
+    _run(),
+    _owner(),
+    _needed("account_id", Text),
+    _needed("effect", Word(Effect)),
+    _needed("legs", _LEGS),
+    _needed("quantity", Integer),
+    _needed("limit_price", Exact(Price)),
+    _needed("time_in_force", Word(TimeInForce)),
+    _needed("status", Word(OrderStatus)),
+    _needed("filled", Integer),
+    _needed("revision", Integer),
+    Column("broker_order_id", Text),
+    _needed("staged_at", Instant),
+    _needed("expires_at", Instant),
+    _needed("reason", Text),
+    _needed("is_open", Boolean),
+    Index(None, "run_id"),
+    Index(None, "user_id", "staged_at"),
+    Index(None, "is_open", "staged_at"),
+)
+
+fills = Table(
+    "fills",
+    metadata,
+    Column("client_order_id", Text, ForeignKey("orders.client_order_id"), nullable=False),
+    _needed("fill_id", Text),
+    _owner(),
+    _needed("quantity", Integer),
+    _needed("price", Exact(Price)),
+    _needed("fees", Exact(Money)),
+    _needed("filled_at", Instant),
+    _needed("legs", Structured(tuple[LegFill, ...])),
+    _needed("model", Text),
+    PrimaryKeyConstraint("client_order_id", "fill_id"),
+)
+
+positions = Table(
+    "positions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("run_id", Text, ForeignKey("runs.id"), nullable=False, unique=True),
+    _owner(),
+    _needed("account_id", Text),
+    _needed("strategy_id", Text),
+    _needed("symbol", Text),
+    _needed("legs", _LEGS),
+    _needed("lots", Structured(tuple[Lot, ...])),
+    _needed("opened_quantity", Integer),
+    _needed("realized", Exact(Money)),
+    _needed("fees", Exact(Money)),
+    _needed("opened_at", Instant),
+    Column("closed_at", Instant),
+    _needed("exits_fired", Structured(tuple[int, ...])),
+    _needed("version", Integer),
+    _needed("is_open", Boolean),
+    Index(None, "user_id", "opened_at"),
+    Index(None, "is_open", "opened_at"),
+    Index(None, "account_id", "opened_at"),
+    Index(None, "account_id", "closed_at"),
+)
+
+lineage = Table(
+    "lineage",
+    metadata,
+    Column("id", _SEQUENCE, primary_key=True),  # the order of writing over all runs
+    _run(),
+    _owner(),
+    _needed("seq", Integer),
+    _needed("step", Word(StepName)),
+    _needed("status", Word(StepStatus)),
+    _needed("started_at", Instant),
+    _needed("duration_us", BigInteger),
+    _needed("input_digest", Text),
+    _needed("output_digest", Text),
+    _needed("reason", Text),
+    _needed("error", Text),
+    _needed("code_version", Text),
+    _needed("strategy_id", Text),
+    _needed("strategy_revision", Integer),
+    Column("parent", Integer),
+    _needed("previous_hash", Text),
+    _needed("hash", Text),
+    UniqueConstraint("run_id", "seq"),
+    Index(None, "user_id", "started_at"),
+    Index(None, "user_id", "step", "started_at"),
+    sqlite_autoincrement=True,
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    _needed("kind", Text),
+    _needed("is_compressed", Boolean),
+    _needed("content", LargeBinary),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("sequence", _SEQUENCE, primary_key=True),
+    _needed("kind", Word(EventKind)),
+    _owner(),
+    _needed("happened_at", Instant),
+    Column("run_id", Text),
+    _needed("facts", Structured(Mapping[str, str])),
+    Index(None, "user_id", "sequence"),
+    sqlite_autoincrement=True,
+)

