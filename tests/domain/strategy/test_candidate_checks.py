@@ -29,7 +29,7 @@ from thetaloom.domain.values.instruments import Right
 from thetaloom.domain.values.money import Price
 from thetaloom.domain.values.reasons import Answer, Reason, unknown
 
-from .conftest import EVALUATED_AT as NOW
+from .conftest import NOW
 
 P90, P95 = "SPY 2026-01-16 P 90", "SPY 2026-01-16 P 95"
 C105 = "SPY 2026-01-16 C 105"
@@ -44,7 +44,7 @@ STRATEGY = Strategy(
             name="short_put",
             side=Side.SELL,
             right=Right.PUT,
-            strike=StrikeRule(by=SelectBy.DELTA, distance=Decimal("-0.16"), unit=Unit.DELTA),
+            strike=StrikeRule(by=SelectBy.STRIKE, distance=Decimal(95), unit=Unit.DOLLARS),
         ),
     ),
 )

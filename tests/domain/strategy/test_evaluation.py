@@ -13,7 +13,7 @@ from thetaloom.domain.values.money import Money, Price
 from thetaloom.domain.values.reasons import Answer, Reason
 from thetaloom.maths.black_scholes import bsm_greeks, bsm_price
 
-from .conftest import EVALUATED_AT as NOW
+from .conftest import NOW
 
 P90, P95 = "SPY 2026-01-16 P 90", "SPY 2026-01-16 P 95"
 C105, C110 = "SPY 2026-01-16 C 105", "SPY 2026-01-16 C 110"
