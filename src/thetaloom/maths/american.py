@@ -210,9 +210,7 @@ def american_price_delta_gamma(
 ) -> tuple[float, float, float]:
     """Give price, delta and gamma; NaN for input that makes no sense."""
     # Written so that a NaN fails it.
-    sane = (
-        0.0 < spot < math.inf and 0.0 < strike < math.inf and 0.0 <= years < math.inf and 0.0 <= iv < math.inf
-    )
+    sane = 0.0 < spot < math.inf and 0.0 < strike < math.inf and 0.0 <= years < math.inf and 0.0 <= iv < math.inf
     if not (sane and abs(rate) < math.inf and abs(dividend_yield) < math.inf):
         return NAN, NAN, NAN
     escrow = dividends_present_value(rate, 0.0, years, dividend_years, dividend_amounts)
@@ -270,9 +268,7 @@ def dividends_present_value(
 
 
 @njit(cache=True, error_model="numpy")
-def dividends_rate_slope(
-    rate: float, years: float, dividend_years: FloatArray, dividend_amounts: FloatArray
-) -> float:
+def dividends_rate_slope(rate: float, years: float, dividend_years: FloatArray, dividend_amounts: FloatArray) -> float:
     """Give by how much the escrowed spot rises per unit of rate."""
     total = 0.0
     for i in range(dividend_years.size):

@@ -118,9 +118,7 @@ def bsm_greeks(
 ) -> Greeks:
     """Price one European option with delta, gamma, theta, vega, rho, vanna, vomma and charm."""
     # Written so that a NaN fails it.
-    sane = (
-        0.0 < spot < math.inf and 0.0 < strike < math.inf and 0.0 <= years < math.inf and 0.0 <= iv < math.inf
-    )
+    sane = 0.0 < spot < math.inf and 0.0 < strike < math.inf and 0.0 <= years < math.inf and 0.0 <= iv < math.inf
     if not (sane and abs(rate) < math.inf and abs(dividend_yield) < math.inf):
         return NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN
     stock = spot * math.exp(-dividend_yield * years)

@@ -58,9 +58,7 @@ def price_option(
 ) -> OptionValue:
     """Price one option; ``dividends`` are (years, amount) in cash, without effect after the expiration."""
     # Whole numbers become floats here, lest each mixture of types compile its own kernels.
-    spot, strike, years, rate, dividend_yield, iv = map(
-        float, (spot, strike, years, rate, dividend_yield, iv)
-    )
+    spot, strike, years, rate, dividend_yield, iv = map(float, (spot, strike, years, rate, dividend_yield, iv))
     _check(spot=spot, strike=strike, years=years, rate=rate, dividend_yield=dividend_yield, iv=iv)
     schedule = _Schedule.of(dividends, spot=spot, rate=rate, years=years)
     if american and not schedule.early_exercise_never_pays(is_call, rate, dividend_yield):
@@ -153,9 +151,7 @@ class _Schedule:
     rate_slope: float
 
     @classmethod
-    def of(
-        cls, dividends: Sequence[tuple[float, float]], *, spot: float, rate: float, years: float
-    ) -> "_Schedule":
+    def of(cls, dividends: Sequence[tuple[float, float]], *, spot: float, rate: float, years: float) -> "_Schedule":
         for when, amount in dividends:
             if not (0.0 <= when < math.inf and 0.0 <= amount < math.inf):
                 raise InvalidInput(
@@ -186,14 +182,10 @@ class _Schedule:
         return WITH_ESCROW if self.years.size else ""
 
     def early_exercise_never_pays(self, is_call: bool, rate: float, dividend_yield: float) -> bool:
-        return bool(
-            american.early_exercise_never_pays(is_call, rate, dividend_yield, self.expires, self.years)
-        )
+        return bool(american.early_exercise_never_pays(is_call, rate, dividend_yield, self.expires, self.years))
 
 
-def _check(
-    *, spot: float, strike: float, years: float, rate: float, dividend_yield: float, **rest: float
-) -> None:
+def _check(*, spot: float, strike: float, years: float, rate: float, dividend_yield: float, **rest: float) -> None:
     for name, number in {"spot": spot, "strike": strike}.items():
         if not 0.0 < number < math.inf:
             raise InvalidInput(f"{name} must be a positive finite number", details={name: number})
@@ -204,6 +196,4 @@ def _check(
         if not abs(number) < math.inf:
             raise InvalidInput(f"{name} must be a finite number", details={name: number})
         if abs(number) * years > EXPONENT_MAX:
-            raise InvalidInput(
-                f"{name} × years is out of all proportion", details={name: number, "years": years}
-            )
+            raise InvalidInput(f"{name} × years is out of all proportion", details={name: number, "years": years})

@@ -41,9 +41,7 @@ def expected_payoff(
     """Give the undiscounted expectation of a payoff that is linear between and beyond its rising knots."""
     knot, payoff = chain_columns(knots, payoffs)
     return float(
-        lognormal_expected_payoff(
-            knot, payoff, slope_below, slope_above, spot, rate, dividend_yield, iv, years
-        )
+        lognormal_expected_payoff(knot, payoff, slope_below, slope_above, spot, rate, dividend_yield, iv, years)
     )
 
 
@@ -125,9 +123,7 @@ def lognormal_expected_payoff(
                 return NAN
             slope_next = (payoffs[i + 1] - payoffs[i]) / (knots[i + 1] - knots[i])
         if slope_next != slope:
-            total += (slope_next - slope) * _expected_excess(
-                knots[i], forward, spot, rate, dividend_yield, iv, years
-            )
+            total += (slope_next - slope) * _expected_excess(knots[i], forward, spot, rate, dividend_yield, iv, years)
         slope = slope_next
     return total
 
