@@ -25,12 +25,13 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from thetaloom.domain.book.fills import LegFill
-from thetaloom.domain.book.orders import Effect, OrderLeg, OrderStatus, TimeInForce
+from thetaloom.domain.book.orders import Effect, OrderStatus, TimeInForce
 from thetaloom.domain.book.positions import Lot
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, StepStatus, TriggerKind
 from thetaloom.domain.strategy.strategies import Strategy
+from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.ports.dispatch import Lane
 from thetaloom.store.columns import Exact, Instant, Structured, Word
@@ -44,7 +45,7 @@ metadata = MetaData(
     }
 )
 
-_LEGS = Structured(tuple[OrderLeg, ...])
+_LEGS = Structured(tuple[Leg, ...])
 # SQLite numbers rows by itself only when the key is called INTEGER.
 _SEQUENCE = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -194,6 +195,7 @@ proposals = Table(
     _needed("decided_by", Text),
     Column("decided_at", Instant),
     _needed("decision_note", Text),
+    _needed("approved_hash", Text),
     _needed("version", Integer),
     Index(None, "run_id"),
     Index(None, "user_id", "created_at"),
@@ -256,6 +258,7 @@ positions = Table(
     _needed("fees", Exact(Money)),
     _needed("opened_at", Instant),
     Column("closed_at", Instant),
+    _needed("exits_fired", Structured(tuple[int, ...])),
     _needed("version", Integer),
     _needed("is_open", Boolean),
     Index(None, "user_id", "opened_at"),

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import AccountId, BrokerOrderId, ClientOrderId, RunId
-from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Price
 from thetaloom.errors import IllegalTransitionError, InvalidInput, OverfillError
 
@@ -30,7 +30,8 @@ SUCCESSORS: dict[OrderStatus, frozenset[OrderStatus]] = {
     S.STAGED: frozenset({S.SUBMITTED, S.DENIED, S.CANCELED}),  # canceled before it was sent
     S.SUBMITTED: frozenset({S.WORKING, S.CANCELED, S.REJECTED, S.EXPIRED, S.PENDING_CANCEL}),
     S.WORKING: frozenset({S.PENDING_CANCEL, S.CANCELED, S.REJECTED, S.EXPIRED}),  # brokers reject late, too
-    S.PENDING_CANCEL: frozenset({S.WORKING, S.CANCELED, S.EXPIRED}),  # a cancel can be refused
+    # A cancel can be refused, and the order that it overtook can be rejected.
+    S.PENDING_CANCEL: frozenset({S.WORKING, S.CANCELED, S.REJECTED, S.EXPIRED}),
     S.FILLED: frozenset(),
     S.CANCELED: frozenset(),
     S.REJECTED: frozenset(),
@@ -59,18 +60,6 @@ class TimeInForce(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrderLeg:
-    """One leg of an order: ``ratio`` contracts per structure, positive to buy, negative to sell."""
-
-    contract: OptionContract
-    ratio: int
-
-    def __post_init__(self) -> None:
-        if self.ratio == 0:
-            raise InvalidInput(f"leg {self.contract.occ_symbol}: a ratio of zero trades nothing")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """One order for ``quantity`` structures at one net price (credit positive), all legs or none."""
 
@@ -78,7 +67,7 @@ class Order:
     run_id: RunId
     account_id: AccountId
     effect: Effect
-    legs: tuple[OrderLeg, ...]
+    legs: tuple[Leg, ...]
     quantity: int
     limit_price: Price  # net, per share of one structure; what we receive is positive
     time_in_force: TimeInForce = TimeInForce.DAY

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from thetaloom.domain.book.fills import Fill
-from thetaloom.domain.book.orders import OrderLeg
+from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import AccountId, FillId, PositionId, RunId, StrategyId, UserId
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.errors import InvalidInput, OverfillError
@@ -32,14 +32,19 @@ class Position:
     account_id: AccountId
     strategy_id: StrategyId
     symbol: str
-    legs: tuple[OrderLeg, ...]  # as opened: a bought leg has a positive ratio
+    legs: tuple[Leg, ...]  # as opened: a bought leg has a positive ratio
     lots: tuple[Lot, ...] = ()
     opened_quantity: int = 0
     realized: Money = NOTHING  # profit and loss of what is closed, before fees
     fees: Money = NOTHING  # all fees so far, negative
     opened_at: datetime
     closed_at: datetime | None = None
+    exits_fired: tuple[int, ...] = ()  # indices of the partial exit rules that have had their turn
     version: int = 0
+
+    def __post_init__(self) -> None:
+        if len({leg.contract.multiplier for leg in self.legs}) != 1:
+            raise InvalidInput(f"{self.id} needs at least one leg, and all legs with one multiplier")
 
     @property
     def quantity(self) -> int:

@@ -1,0 +1,137 @@
+"""What a person, a schedule or a signal can ask of the engine."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from thetaloom.domain.run.runs import TriggerKind
+from thetaloom.domain.strategy.strategies import Strategy
+from thetaloom.domain.values.ids import ClientOrderId, PositionId, ProposalId, RunId, StrategyId, UserId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartRun:
+    """Start one strategy on one symbol. ``forced`` skips the limit on open runs of the pair, and nothing else."""
+
+    user_id: UserId
+    symbol: str
+    strategy_id: StrategyId
+    trigger: TriggerKind = TriggerKind.MANUAL
+    forced: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApproveProposal:
+    """Approve what was shown; ``content_hash``, when given, must be the one that was shown."""
+
+    user_id: UserId
+    proposal_id: ProposalId
+    content_hash: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectProposal:
+    """Reject a proposal, with a reason in words."""
+
+    user_id: UserId
+    proposal_id: ProposalId
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRun:
+    """End a run that holds no position; a working entry order is canceled first."""
+
+    user_id: UserId
+    run_id: RunId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseRun:
+    """Set a run aside; what rests at the broker stays there."""
+
+    user_id: UserId
+    run_id: RunId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeRun:
+    """Let a paused or failed run go on where it was."""
+
+    user_id: UserId
+    run_id: RunId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelOrder:
+    """Ask the broker to cancel a working order."""
+
+    user_id: UserId
+    client_order_id: ClientOrderId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosePosition:
+    """Close an open position now."""
+
+    user_id: UserId
+    position_id: PositionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halt:
+    """Stop new risk in a scope (``all``, ``account:<id>``, ``strategy:<id>``); exits go on."""
+
+    user_id: UserId
+    scope: str = "all"
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiftHalt:
+    """Allow new risk in a scope again."""
+
+    user_id: UserId
+    scope: str = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveStrategy:
+    """Store a strategy; a changed one becomes the next revision."""
+
+    user_id: UserId
+    strategy: Strategy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteStrategy:
+    """Take a strategy out of the lists; runs that used it keep their revision."""
+
+    user_id: UserId
+    strategy_id: StrategyId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetLimit:
+    """Set one risk limit of a user."""
+
+    user_id: UserId
+    name: str
+    limit: Decimal
+
+
+Command = (
+    StartRun
+    | ApproveProposal
+    | RejectProposal
+    | CancelRun
+    | PauseRun
+    | ResumeRun
+    | CancelOrder
+    | ClosePosition
+    | Halt
+    | LiftHalt
+    | SaveStrategy
+    | DeleteStrategy
+    | SetLimit
+)

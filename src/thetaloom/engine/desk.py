@@ -1,0 +1,45 @@
+"""What the engine works with: one market, one broker account, one database, one clock."""
+
+from dataclasses import dataclass
+
+from thetaloom.domain.values.calendar import TradingCalendar
+from thetaloom.domain.values.money import Money
+from thetaloom.ports.broker import Broker
+from thetaloom.ports.clock import Clock
+from thetaloom.ports.dispatch import Dispatch
+from thetaloom.ports.evidence import ChainCodec
+from thetaloom.ports.market_data import MarketData
+from thetaloom.ports.store import Store
+
+FEE_PER_CONTRACT = Money("0.65")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """The engine's own numbers; each has a reader and a test."""
+
+    fee_per_contract: Money = FEE_PER_CONTRACT  # expected, for the proposal; the broker's fills say the truth
+    rate: float = 0.04  # continuously compounded, per year
+    dividend_yield: float = 0.0  # continuously compounded, per year
+    data_age_seconds_max: int = 300  # of the chain, for any decision
+    approved_age_seconds_max: int = 600  # of the quotes a person approved, at submission
+    order_minutes_max: int = 60  # an entry order is canceled after this long, whatever its walk
+    exit_interval_seconds: int = 60  # between the steps of a closing order's walk
+    proposals_max: int = 3  # how often a run may ask again after the price left the approved band
+    attempts_max: int = 5  # how often a step is tried while an outside system is unavailable
+    retry_seconds: int = 2  # doubled with every attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """The parts that the engine is given."""
+
+    store: Store
+    market: MarketData
+    broker: Broker
+    clock: Clock
+    calendar: TradingCalendar
+    dispatch: Dispatch
+    codec: ChainCodec
+    code_version: str
+    settings: EngineSettings
