@@ -18,7 +18,7 @@ from thetaloom.domain.market.quotes import Quote
 from thetaloom.domain.values.ids import AccountId, ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
-from thetaloom.errors import BrokerUnavailable, ConfigError
+from thetaloom.errors import BrokerUnavailable, ConfigError, OutcomeUnknown
 from thetaloom.testing import builders as b
 from thetaloom.testing.bench import SPREAD_QUOTES, PaperBench
 from thetaloom.testing.market import FixedMarket
@@ -243,3 +243,22 @@ def test_the_file_is_written_through_to_the_disk(bench: PaperBench) -> None:
     with bench.broker._books._engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+
+
+@pytest.mark.postgres
+def test_a_commit_without_an_answer_has_an_unknown_outcome(postgres_books: str) -> None:
+    engine = sa.create_engine(postgres_books)
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+
+    def cut(phase: Phase) -> None:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"{others} AND pid <> pg_backend_pid()")
+
+    bench = PaperBench(postgres_books, on_commit=cut)
+
+    with pytest.raises(OutcomeUnknown):
+        bench.broker.submit(b.order())
+    engine.dispose()
+
+    assert bench.reopen().find(FIRST) is None
+    bench.broker.close()

@@ -169,3 +169,25 @@ def test_some_ratios_divide_every_decimal() -> None:
         *(-10, -8, -5, -4, -2, -1),
         *(1, 2, 4, 5, 8, 10),
     ]
+
+
+@pytest.mark.parametrize(
+    ("ask", "limit", "within"),
+    [
+        # The leg of one has room for a millionth of a dollar only, so that prices need more digits.
+        ("0.5001", "2.50021", Decimal(0)),
+        # It has none: what thirds leave over is put on it all the same, so that the net is exact.
+        ("0.5000", "2.5010", Decimal("1e-15")),
+    ],
+)
+def test_prices_get_more_digits_where_the_quotes_are_narrow(ask: str, limit: str, within: Decimal) -> None:
+    legs = b.legs("-3 SPY 2026-01-16 P 560", "+1 SPY 2026-01-16 P 555")
+    quotes = {legs[0].contract: b.quote("1.0001", "1.0101"), legs[1].contract: b.quote("0.5000", ask)}
+
+    priced = judge_fill(legs, Price(limit), quotes, now=b.NOW, fill_at=HALF, age_max=AGE_MAX)
+
+    assert priced is not None
+    sold, bought = (Decimal(price) for price in priced.leg_prices)
+    assert 3 * sold - bought == Decimal(limit)
+    assert Decimal("1.0001") <= sold <= Decimal("1.0101")
+    assert Decimal("0.5000") - within <= bought <= Decimal(ask) + within
