@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from thetaloom.domain.values.calendar import TradingCalendar
+from thetaloom.domain.values.money import Money
 from thetaloom.ports.broker import Broker
 from thetaloom.ports.clock import Clock
 from thetaloom.ports.dispatch import Dispatch
@@ -10,11 +11,14 @@ from thetaloom.ports.evidence import ChainCodec
 from thetaloom.ports.market_data import MarketData
 from thetaloom.ports.store import Store
 
+FEE_PER_CONTRACT = Money("0.65")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
     """The engine's own numbers; each has a reader and a test."""
 
+    fee_per_contract: Money = FEE_PER_CONTRACT  # expected, for the proposal; the broker's fills say the truth
     rate: float = 0.04  # continuously compounded, per year
     dividend_yield: float = 0.0  # continuously compounded, per year
     data_age_seconds_max: int = 300  # of the chain, for any decision

@@ -1,10 +1,11 @@
 """Recording of steps, and the replay that demands the same decisions from the stored inputs."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -19,6 +20,7 @@ from thetaloom.errors import InvariantError, NotFound
 from thetaloom.ports.evidence import ChainCodec
 from thetaloom.ports.store import Lineage, UnitOfWork
 
+T = TypeVar("T")
 CHAIN_MARK = "$chain"  # stands in the JSON where a chain stood; the digest of its Parquet follows
 
 
@@ -109,7 +111,7 @@ def record_failure(
     )
 
 
-def output_of[T](desk: Desk, uow: UnitOfWork, run: RunId, step: StepName, type_: type[T]) -> T:
+def output_of(desk: Desk, uow: UnitOfWork, run: RunId, step: StepName, type_: type[T]) -> T:
     """Return what the newest successful execution of ``step`` in this run said."""
     for entry in reversed(uow.lineage.of_run(run)):
         if entry.step is step and entry.status is not StepStatus.FAILED:
@@ -132,11 +134,9 @@ def verify_run(uow: UnitOfWork, run: WorkflowRun) -> list[ChainFault]:
     return faults
 
 
-def replay_run(
-    uow: UnitOfWork, run: RunId, deciders: Mapping[str, Decider], codec: ChainCodec
-) -> ReplayReport:
+def replay_run(uow: UnitOfWork, run: RunId, deciders: Mapping[str, Decider], codec: ChainCodec) -> ReplayReport:
     """Run every recorded decision again from its stored inputs and compare the output byte for byte."""
-    evidence = _Evidence(uow.lineage, codec)
+    evidence = _Evidence(uow.lineage, codec, fresh=True)
     replayed = 0
     for entry in uow.lineage.of_run(run):
         if entry.status is StepStatus.FAILED:
@@ -172,9 +172,10 @@ def first_difference(stored: Any, again: Any, path: str = "") -> str:
 class _Evidence:
     """Turns decision inputs and outputs into evidence and back; chains travel as Parquet of their own."""
 
-    def __init__(self, lineage: Lineage, codec: ChainCodec) -> None:
+    def __init__(self, lineage: Lineage, codec: ChainCodec, *, fresh: bool = False) -> None:
         self._lineage = lineage
         self._codec = codec
+        self._fresh = fresh  # a replay reads what is stored, not what is remembered
 
     def json(self, value: object) -> str:
         return self._lineage.put_evidence(self.text(value), "json")
@@ -182,24 +183,41 @@ class _Evidence:
     def text(self, value: object) -> bytes:
         return canonical_json(value, self._replace)
 
-    def read[T](self, digest: str, type_: type[T]) -> T:
+    def read(self, digest: str, type_: type[T]) -> T:
         return self.convert(msgspec.json.decode(self._lineage.get_evidence(digest)), type_)
 
-    def convert[T](self, plain: object, type_: type[T]) -> T:
+    def convert(self, plain: object, type_: type[T]) -> T:
         return from_plain(plain, type_, self._restore)
 
     def _replace(self, value: object) -> object:
         if isinstance(value, OptionChain):
-            return {CHAIN_MARK: self._lineage.put_evidence(_encoded(self._codec, value), "chain")}
+            digest = self._lineage.put_evidence(_encoded(self._codec, value), "chain")
+            _remember(digest, value)
+            return {CHAIN_MARK: digest}
         return value
 
     def _restore(self, wanted: type, given: object) -> object:
         if wanted is OptionChain and isinstance(given, dict):
-            return self._codec.decode(self._lineage.get_evidence(given[CHAIN_MARK]))
+            digest = given[CHAIN_MARK]
+            if self._fresh or digest not in _RECENT:
+                return self._codec.decode(self._lineage.get_evidence(digest))
+            return _RECENT[digest]
         raise TypeError(f"no way to read a {wanted.__name__}")
 
 
-@lru_cache(maxsize=8)
+# The chains of the runs in hand, by digest: the next step of a run need not read back what was just written.
+_RECENT: OrderedDict[str, OptionChain] = OrderedDict()
+RECENT_MAX = 8
+
+
+def _remember(digest: str, chain: OptionChain) -> None:
+    _RECENT[digest] = chain
+    _RECENT.move_to_end(digest)
+    while len(_RECENT) > RECENT_MAX:
+        _RECENT.popitem(last=False)
+
+
+@lru_cache(maxsize=RECENT_MAX)
 def _encoded(codec: ChainCodec, chain: OptionChain) -> bytes:
     # A chain is immutable and stands in the inputs of several steps; it is turned into Parquet once.
     return codec.encode(chain)

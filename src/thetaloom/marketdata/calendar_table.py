@@ -16,9 +16,9 @@ from thetaloom.errors import InvalidInput, InvariantError
 SHIPPED_EXCHANGE = "XNYS"
 SHIPPED_TABLE = Path(__file__).with_name("sessions_xnys.csv")
 FIRST_ON = date(1998, 1, 1)  # the oldest recorded underlying days begin here
-# SPX lists expirations five years out and some; a contract beyond the table cannot be dated.
-SHIPPED_LAST_ON = date(2036, 12, 31)
+# SPX lists expirations more than five years out, and a contract beyond the table cannot be dated.
 YEARS_AHEAD = 6
+SHIPPED_LAST_ON = date(2032, 12, 31)
 COVER_AHEAD = timedelta(days=548)  # 18 months
 
 COLUMNS = "session,open,close,early_close"
@@ -87,19 +87,20 @@ def write_table(calendar: TradingCalendar, path: Path) -> None:
         f"{row['session']},{row['open']},{row['close']},{int(row['early_close'])}\n"
         for row in calendar.session_rows(calendar.first_on, calendar.last_on)
     )
-    head = f"# {calendar.exchange} {calendar.zone_name} {_digest(body)}\n{COLUMNS}\n"
+    name = f"{calendar.exchange} {calendar.zone_name}"
+    head = f"# {name} {_digest(name, body)}\n{COLUMNS}\n"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False) as written:
+    with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=path.name, delete=False) as written:
         written.write(head + body)
     Path(written.name).replace(path)
 
 
 def read_table(path: Path) -> TradingCalendar:
     """Read a calendar that ``write_table`` wrote; a changed or cut file raises ``InvariantError``."""
-    title, _, rest = path.read_text().partition("\n")
+    title, _, rest = path.read_text(encoding="utf-8").partition("\n")
     columns, _, body = rest.partition("\n")
     words = title.split(" ")
-    if len(words) != 4 or columns != COLUMNS or words[3] != _digest(body):
+    if len(words) != 4 or columns != COLUMNS or words[3] != _digest(f"{words[1]} {words[2]}", body):
         raise InvariantError(f"table of sessions {path} is damaged", details={"path": str(path)})
     instant = datetime.fromisoformat
     sessions = [
@@ -121,8 +122,8 @@ def _read_if_whole(path: Path) -> TradingCalendar | None:
         return None
 
 
-def _digest(body: str) -> str:
-    return blake2b(body.encode(), digest_size=16).hexdigest()
+def _digest(name: str, body: str) -> str:
+    return blake2b(f"{name}\n{body}".encode(), digest_size=16).hexdigest()
 
 
 def _file_stem(exchange: str) -> str:

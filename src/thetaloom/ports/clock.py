@@ -10,3 +10,11 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """Return the instant, aware and in UTC."""
         ...
+
+
+class MovableClock(Clock, Protocol):
+    """A clock that stands still until its driver moves it."""
+
+    def move_to(self, at: datetime) -> None:
+        """Move forward to ``at``; never back."""
+        ...

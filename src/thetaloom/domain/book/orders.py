@@ -30,7 +30,8 @@ SUCCESSORS: dict[OrderStatus, frozenset[OrderStatus]] = {
     S.STAGED: frozenset({S.SUBMITTED, S.DENIED, S.CANCELED}),  # canceled before it was sent
     S.SUBMITTED: frozenset({S.WORKING, S.CANCELED, S.REJECTED, S.EXPIRED, S.PENDING_CANCEL}),
     S.WORKING: frozenset({S.PENDING_CANCEL, S.CANCELED, S.REJECTED, S.EXPIRED}),  # brokers reject late, too
-    S.PENDING_CANCEL: frozenset({S.WORKING, S.CANCELED, S.EXPIRED}),  # a cancel can be refused
+    # A cancel can be refused, and the order that it overtook can be rejected.
+    S.PENDING_CANCEL: frozenset({S.WORKING, S.CANCELED, S.REJECTED, S.EXPIRED}),
     S.FILLED: frozenset(),
     S.CANCELED: frozenset(),
     S.REJECTED: frozenset(),

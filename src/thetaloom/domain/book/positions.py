@@ -39,7 +39,12 @@ class Position:
     fees: Money = NOTHING  # all fees so far, negative
     opened_at: datetime
     closed_at: datetime | None = None
+    exits_fired: tuple[int, ...] = ()  # indices of the partial exit rules that have had their turn
     version: int = 0
+
+    def __post_init__(self) -> None:
+        if len({leg.contract.multiplier for leg in self.legs}) != 1:
+            raise InvalidInput(f"{self.id} needs at least one leg, and all legs with one multiplier")
 
     @property
     def quantity(self) -> int:

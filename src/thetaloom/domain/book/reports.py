@@ -34,12 +34,14 @@ class BrokerReport:
     broker_order_id: BrokerOrderId | None
     reported_at: datetime
     fill: Fill | None = None  # with FILLED
-    limit_price: Price | None = None  # with REPLACED
+    limit_price: Price | None = None  # what stands, with REPLACED and REPLACE_REFUSED
     message: str = ""
 
     def __post_init__(self) -> None:
         if (self.kind is ReportKind.FILLED) != (self.fill is not None):
             raise InvalidInput(f"report {self.sequence}: a fill comes with FILLED and with nothing else")
+        if self.fill is not None and self.fill.client_order_id != self.client_order_id:
+            raise InvalidInput(f"report {self.sequence}: its fill is of another order")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,10 @@ def apply_report(order: Order, report: BrokerReport) -> Order:
     """Return the order after ``report``; a report that tells nothing new changes nothing.
 
     Late acknowledgements after a fill and duplicate ends are ordinary; a move the books forbid raises.
+    Fills are counted as they come: one that the store knows already must not be handed in again.
     """
+    if report.client_order_id != order.client_order_id:
+        raise InvalidInput(f"report {report.sequence} is of {report.client_order_id}, not of {order.client_order_id}")
     order = replace(order, broker_order_id=report.broker_order_id or order.broker_order_id)
     if report.fill is not None:
         return order.with_fill(report.fill.quantity)
@@ -86,10 +91,8 @@ def apply_report(order: Order, report: BrokerReport) -> Order:
     match report.kind:
         case ReportKind.ACCEPTED:
             return order.moved_to(OrderStatus.WORKING) if order.status is OrderStatus.SUBMITTED else order
-        case ReportKind.REPLACED:
+        case ReportKind.REPLACED | ReportKind.REPLACE_REFUSED:
             return order if report.limit_price is None else replace(order, limit_price=report.limit_price)
         case ReportKind.CANCEL_REFUSED:
             return order.moved_to(OrderStatus.WORKING) if order.status in IN_FLIGHT else order
-        case ReportKind.REPLACE_REFUSED:
-            return order
     return order.moved_to(_ENDS[report.kind], report.message)

@@ -1,5 +1,6 @@
 """A quote, and the judgement whether it can be believed."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -61,7 +62,7 @@ def judge_quote(quote: Quote | None, now: datetime, age_max: timedelta, *, to_se
 
 
 def price_from_float(number: float) -> Price | None:
-    """The one door from a feed's float to an exact price; NaN is no price."""
-    if number != number:
+    """The one door from a feed's float to an exact price; what is not finite is no price."""
+    if not math.isfinite(number):
         return None
     return Price(Decimal(f"{number:.{PRICE_DIGITS}f}").normalize() + 0)

@@ -9,16 +9,18 @@ from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.canonical import canonical_json, digest_of
 from thetaloom.domain.values.ids import AccountId, ProposalId, RunId, StrategyId, UserId
 from thetaloom.domain.values.money import Money, Price
-from thetaloom.errors import IllegalTransitionError
+from thetaloom.domain.values.reasons import Reason
+from thetaloom.errors import IllegalTransitionError, NotAllowed
 
 
 class ProposalStatus(StrEnum):
-    """Where a proposal stands; it leaves PENDING once and for ever."""
+    """Where a proposal stands; it is decided once and for ever."""
 
     PENDING = "pending"
     APPROVED = "approved"
     REJECTED = "rejected"
     EXPIRED = "expired"
+    SPENT = "spent"  # approved, but the price left its band before an order was staged; the run asks again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,7 @@ class Proposal:
     decided_by: str = ""  # user id, or ``rule:<strategy id>``
     decided_at: datetime | None = None
     decision_note: str = ""
+    approved_hash: str = ""  # the content hash at the moment of approval
     version: int = 0
 
     @property
@@ -65,7 +68,7 @@ class Proposal:
         bound = (
             self.id,
             self.account_id,
-            [(leg.contract.occ_symbol, leg.ratio) for leg in self.legs],
+            [(leg.contract.occ_symbol, leg.contract.multiplier, leg.ratio) for leg in self.legs],
             self.quantity,
             self.mid_price,
             self.limit_floor,
@@ -75,7 +78,26 @@ class Proposal:
         return digest_of(canonical_json(bound))
 
     def decided(self, status: ProposalStatus, *, by: str, at: datetime, note: str = "") -> "Proposal":
-        """Return the proposal with its one and only decision."""
-        if self.status is not ProposalStatus.PENDING or status is ProposalStatus.PENDING:
+        """Return the proposal with its one and only decision; what has expired can't be approved any more."""
+        if self.status is not ProposalStatus.PENDING or status in _NO_DECISION:
             raise IllegalTransitionError(f"proposal {self.id}", self.status, status)
-        return replace(self, status=status, decided_by=by, decided_at=at, decision_note=note)
+        if status is ProposalStatus.APPROVED and at >= self.expires_at:
+            raise NotAllowed(
+                Reason.APPROVAL_EXPIRED,
+                f"proposal {self.id} expired at {self.expires_at}",
+                advice="Start the strategy again for a proposal at today's prices.",
+                details={"expires_at": self.expires_at.isoformat(), "decided_at": at.isoformat()},
+            )
+        approved_hash = self.content_hash if status is ProposalStatus.APPROVED else ""
+        return replace(
+            self, status=status, decided_by=by, decided_at=at, decision_note=note, approved_hash=approved_hash
+        )
+
+    def spent(self) -> "Proposal":
+        """Return the approved proposal as one that can't be executed any more."""
+        if self.status is not ProposalStatus.APPROVED:
+            raise IllegalTransitionError(f"proposal {self.id}", self.status, ProposalStatus.SPENT)
+        return replace(self, status=ProposalStatus.SPENT)
+
+
+_NO_DECISION = frozenset({ProposalStatus.PENDING, ProposalStatus.SPENT})

@@ -30,13 +30,13 @@ _ASIDE = frozenset({S.PAUSED, S.ERROR})  # PAUSED and ERROR remember where they 
 SUCCESSORS: dict[RunStatus, frozenset[RunStatus]] = {
     S.SCANNING: _ASIDE | {S.EVALUATING, S.COMPLETED},
     S.EVALUATING: _ASIDE | {S.PENDING_APPROVAL, S.COMPLETED},
-    S.PENDING_APPROVAL: _ASIDE | {S.EXECUTING, S.COMPLETED, S.EVALUATING},  # a moved price asks for a new proposal
-    S.EXECUTING: _ASIDE | {S.MONITORING, S.COMPLETED, S.PENDING_APPROVAL},  # outside the approved band: ask again
+    S.PENDING_APPROVAL: _ASIDE | {S.EXECUTING, S.COMPLETED},
+    S.EXECUTING: _ASIDE | {S.MONITORING, S.COMPLETED, S.EVALUATING},  # price outside the approved band: ask again
     S.MONITORING: _ASIDE | {S.CLOSING, S.COMPLETED},  # completed without closing: expired or assigned
     S.CLOSING: _ASIDE | {S.MONITORING, S.COMPLETED},  # a closing order that ends unfilled leaves the position open
     S.PAUSED: WORKING | {S.COMPLETED, S.ERROR},
     S.ERROR: WORKING | {S.COMPLETED, S.PAUSED},
-    S.COMPLETED: frozenset(),
+    S.COMPLETED: frozenset({S.MONITORING}),  # only a fill that the broker reports late reopens a run
 }
 
 

@@ -1,12 +1,12 @@
-"""Canonical JSON: one text for one value, so that equal values have equal digests.
+"""Canonical JSON: one text for one value, so that what is stored has one digest wherever it is read again.
 
-Keys are sorted, decimals are strings exactly as they stand, instants are ISO 8601 in UTC, and a number
-that is not finite is refused: what is unknown is ``None``.
+Keys are sorted, decimals are strings with the places they have (1.20 is not 1.2: a digest covers what was shown),
+instants are ISO 8601 in UTC, and a number that is not finite is refused: what is unknown is ``None``.
 """
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 def canonical_json(value: object, hook: Callable[[object], object] | None = None) -> bytes:
     """Return the one JSON text of ``value``; ``hook`` turns what is no plain data into plain data."""
-    return msgspec.json.encode(_plain(value, hook), order="sorted")
+    return _encoded(_plain(value, hook))
 
 
 def digest_of(content: bytes) -> str:
@@ -34,22 +34,24 @@ def from_plain(plain: object, type_: type[T], hook: Callable[[type, object], obj
 
     def decode(wanted: type, given: object) -> object:
         if isinstance(wanted, type) and issubclass(wanted, Decimal):
-            return wanted(str(given))
+            return _decimal(wanted, given)
         if hook is not None:
             return hook(wanted, given)
         raise TypeError(f"no way to read a {wanted.__name__}")
 
     try:
-        return msgspec.convert(plain, type=type_, dec_hook=decode, strict=True)
-    except (msgspec.ValidationError, ValueError, TypeError, ArithmeticError) as error:
-        raise InvalidInput(f"{type_.__name__}: {error}") from error
+        value = msgspec.convert(plain, type=type_, dec_hook=decode, strict=True, str_keys=True)
+    except (ValueError, TypeError) as error:
+        raise InvalidInput(f"{getattr(type_, '__name__', type_)}: {error}") from error
+    _check_finite(value)
+    return value
 
 
 def from_json(text: bytes, type_: type[T], hook: Callable[[type, object], object] | None = None) -> T:
     """Rebuild a value from its canonical JSON."""
     try:
         plain = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInput(f"not JSON: {error}") from error
     return from_plain(plain, type_, hook)
 
@@ -59,20 +61,45 @@ def _plain(value: Any, hook: Callable[[object], object] | None) -> Any:
         case None | bool() | int() | str() if not isinstance(value, Enum):
             return value
         case Enum():
-            return value.value
+            return _plain(value.value, hook)
         case Decimal():
             return format(value, "f") if value.is_finite() else _refuse(value)
         case float():
             return value if math.isfinite(value) else _refuse(value)
         case datetime():
-            return value.astimezone(UTC).isoformat(timespec="microseconds")
-        case dict():
-            return {str(_plain(key, hook)): _plain(entry, hook) for key, entry in value.items()}
+            return _instant(value)
+        case Mapping():
+            return _plain_mapping(value, hook)
         case list() | tuple():
             return [_plain(entry, hook) for entry in value]
         case set() | frozenset():
-            return sorted(_plain(entry, hook) for entry in value)
+            return sorted((_plain(entry, hook) for entry in value), key=_encoded)
     return _plain_record(value, hook)
+
+
+def _decimal(wanted: type[Decimal], given: object) -> Decimal:
+    try:
+        return wanted(str(given))
+    except ArithmeticError as error:  # the decoder adds the place to a ValueError only
+        raise ValueError(f"{str(given)[:40]!r} is no number") from error
+
+
+def _instant(at: datetime) -> str:
+    if at.tzinfo is None:
+        raise InvalidInput(f"{at} names no zone; an instant is aware")
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _plain_mapping(value: Mapping[Any, Any], hook: Callable[[object], object] | None) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for key, entry in value.items():
+        name = _plain(key, hook)
+        if isinstance(name, bool) or not isinstance(name, str | int):
+            raise TypeError(f"{key!r} can't be a key of canonical JSON")
+        if str(name) in plain:
+            raise InvalidInput(f'two keys would both be written "{name}"')
+        plain[str(name)] = _plain(entry, hook)
+    return plain
 
 
 def _plain_record(value: Any, hook: Callable[[object], object] | None) -> Any:
@@ -90,6 +117,28 @@ def _plain_record(value: Any, hook: Callable[[object], object] | None) -> Any:
         for name, field in fields.items()
         if field.metadata.get("canonical", True)
     }
+
+
+def _encoded(plain: object) -> bytes:
+    try:
+        return msgspec.json.encode(plain, order="sorted")
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"a text holds what is no character: {error}") from error
+
+
+def _check_finite(value: Any) -> None:
+    # The decoder lets a plain Decimal be "NaN"; such a threshold would break the first comparison made with it.
+    match value:
+        case Decimal() if not value.is_finite():
+            _refuse(value)
+        case Mapping():
+            _check_finite([*value.keys(), *value.values()])
+        case list() | tuple() | set() | frozenset():
+            for entry in value:
+                _check_finite(entry)
+        case _:
+            for name in getattr(value, "__dataclass_fields__", ()):
+                _check_finite(getattr(value, name))
 
 
 def _refuse(value: object) -> Any:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Context, Decimal
 from enum import StrEnum
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from thetaloom.errors import InvalidInput
 
 ROOT_PATTERN = re.compile(r"[A-Z][A-Z0-9]{0,5}")
+LAST_LETTER = re.compile(r"(.*)([A-Z])([^A-Z]*)", re.DOTALL)
 STRIKE_LIMIT = Decimal(100_000)  # the OCC symbol has five digits before the point
 STRIKE_STEP = Decimal("0.001")  # and three after it
 EXPIRATION_YEARS = range(2000, 2100)  # and two for the year
@@ -52,8 +53,7 @@ class Settlement(StrEnum):
     PM = "pm"
 
 
-@dataclass(frozen=True, slots=True)
-class IndexRoot:
+class IndexRoot(NamedTuple):
     """What the rules of the exchange say about one root of a cash-settled index."""
 
     underlying: str
@@ -205,9 +205,9 @@ def _legible(text: str) -> str:
             "symbol",
             f'"{_shown(text)}" has {len(text)} characters, more than the {SYMBOL_LENGTH_MAX} allowed',
         )
-    for at, character in enumerate(text, start=1):
-        if not character.isascii():
-            _refuse("symbol", f"character {at}, {character!r}, is not a plain letter, digit or sign")
+    if not text.isascii():
+        at, character = next((i, c) for i, c in enumerate(text, start=1) if not c.isascii())
+        _refuse("symbol", f"character {at}, {character!r}, is not a plain letter, digit or sign")
     return text.upper()
 
 
@@ -215,14 +215,17 @@ def _read_packed(upper: str) -> OptionContract:
     # Read from the back: the strike holds no letter, so the last letter is the right whatever the root is.
     symbol = upper.strip()
     body = symbol.removeprefix("O:") if symbol.startswith("O:") else symbol.removeprefix(".").removeprefix("-")
-    at = max((i for i, character in enumerate(body) if character.isalpha()), default=-1)
-    head, right, strike = body[: max(at, 0)], body[at : at + 1], body[at + 1 :]
-    if not strike and not re.search(r"\d", head):
-        _refuse("symbol", f'"{symbol}" has no expiration, right and strike')
+    if not re.search(r"\d", body):
+        _refuse("symbol", f'"{symbol}" has no expiration and no strike')
+    found = LAST_LETTER.fullmatch(body)
+    if not found:
+        _refuse("right", f'"{symbol}" has no C or P before a strike')
+    head, right, strike = found.groups()
     if right not in ("C", "P"):
-        where = upper.index(body) + at + 1
-        wrong = f'"{right}", character {where} of "{upper}",' if right else f'"{symbol}"'
-        _refuse("right", f"{wrong} is not the C or P that stands before the strike")
+        where = upper.index(body) + len(head) + 1
+        _refuse("right", f'"{right}", character {where} of "{upper}", is not the C or P before the strike')
+    if not strike:
+        _refuse("strike", f'"{symbol}" has no strike after its last letter, the {right}')
     root, day = head[:-6], head[-6:]
     month_first = root.endswith("_")
     return OptionContract(

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from thetaloom.errors import InvalidInput
+
 
 class Reason(StrEnum):
     """Why something was refused, skipped or ended. The code is API; the text is documentation."""
@@ -18,6 +20,11 @@ class Reason(StrEnum):
         member._value_ = code
         member.text = text
         return member
+
+    @classmethod
+    def of(cls, code: str) -> "Reason":
+        """Return the reason with this code. Raises ``ValueError`` when there is none."""
+        return cls(code)  # type: ignore[call-arg]  # mypy reads __new__, not the enum's look-up by value
 
     # before there is a candidate
     STRATEGY_INACTIVE = "strategy_inactive", "The strategy is switched off. Switch it on or name another."
@@ -51,6 +58,10 @@ class Reason(StrEnum):
     ADJUSTED_CONTRACT = (
         "adjusted_contract",
         "The contract was adjusted; what it delivers is not 100 plain shares.",
+    )
+    LEGS_COINCIDE = (
+        "legs_coincide",
+        "Two legs ended on the same contract. Widen the distance between their rules.",
     )
     # judging a candidate
     BID_ASK_TOO_WIDE = (
@@ -149,6 +160,10 @@ class Verdict:
     answer: Answer
     reason: Reason | None = None
     facts: Mapping[str, str] = field(default_factory=dict)  # name → number or word, as text
+
+    def __post_init__(self) -> None:
+        if self.reason is None and self.answer is not Answer.ALLOW:
+            raise InvalidInput("a no without a reason helps nobody")
 
     @property
     def is_allowed(self) -> bool:

@@ -1,0 +1,298 @@
+"""The only place that chooses real parts: which market, which broker, which clock, which database."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy import select, update
+
+from thetaloom import __version__
+from thetaloom.brokers.paper.broker import PaperBroker
+from thetaloom.brokers.paper.settings import PaperSettings
+from thetaloom.config import MarketSource, Settings
+from thetaloom.dispatch.embedded import EmbeddedDispatch
+from thetaloom.domain.values.calendar import TradingCalendar
+from thetaloom.domain.values.ids import AccountId, UserId
+from thetaloom.domain.values.money import Money
+from thetaloom.engine.desk import Desk, EngineSettings
+from thetaloom.engine.engine import Engine
+from thetaloom.engine.loop import EngineLoop
+from thetaloom.marketdata.calendar_table import load_calendar
+from thetaloom.marketdata.clocks import PacedClock, SystemClock, VirtualClock
+from thetaloom.marketdata.recorded import packaged_day
+from thetaloom.marketdata.recorded.market import RecordedMarket
+from thetaloom.marketdata.synthetic.market import SyntheticMarket
+from thetaloom.ports.clock import Clock
+from thetaloom.ports.dispatch import Lane
+from thetaloom.ports.market_data import ReplayedMarket
+from thetaloom.store.catalogue import load_catalogue
+from thetaloom.store.database import Database, open_database
+from thetaloom.store.evidence import ParquetChainCodec
+from thetaloom.store.schema import meta, runs, users
+from thetaloom.store.statements import insert_or_skip
+from thetaloom.store.unit_of_work import SqlStore
+from thetaloom.store.upgrading import check_version, upgrade
+
+LOCAL_USER = UserId("local")  # the one user until accounts exist
+PAPER_ACCOUNT = AccountId("PAPER")
+PULSE = "market_clock"  # in meta: where the market's clock stands, and when that was written
+PULSE_SECONDS = 5.0
+PULSE_FRESH = timedelta(seconds=15)
+SYNTHETIC_START = date(2026, 1, 5)
+CommitHook = Callable[[Literal["before", "after"]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """Everything of one process, put together."""
+
+    settings: Settings
+    database: Database
+    store: SqlStore
+    broker: PaperBroker
+    market: ReplayedMarket
+    clock: Clock
+    desk: Desk
+    engine: Engine
+    user_id: UserId
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.broker.close()
+        self.database.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulse:
+    """Where the market's clock stood when a server last said so."""
+
+    at: datetime
+    wall: datetime
+    speed: float
+    process: int
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether a server is alive now."""
+        return SystemClock().now() - self.wall < PULSE_FRESH
+
+    @property
+    def now(self) -> datetime:
+        """The market's time now: moving with a living server, standing still without one."""
+        if not self.is_fresh:
+            return self.at
+        return self.at + (SystemClock().now() - self.wall) * self.speed
+
+
+def prepare_home(settings: Settings) -> None:
+    """Make the folder that everything is written to, readable by its owner only."""
+    settings.home_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(settings.home_folder / f"kernels-{__version__}"))
+
+
+def open_store(settings: Settings, *, on_commit: CommitHook | None = None) -> Database:
+    """Open the database and refuse one that is newer than this code or was not upgraded to it."""
+    prepare_home(settings)
+    database = open_database(settings.database, on_commit)
+    check_version(database)
+    return database
+
+
+@contextmanager
+def open_platform(settings: Settings, *, on_commit: CommitHook | None = None) -> Iterator[Platform]:
+    """Put a platform together for one command: its clock stands where the server's is, or where it was left."""
+    prepare_home(settings)
+    database = open_database(settings.database, on_commit)
+    upgrade(database)
+    pulse = read_pulse(database)
+    start = pulse.now if pulse is not None else None
+    platform = build(settings, database, start=start, clock_kind="virtual", on_commit=on_commit)
+    try:
+        yield platform
+        if pulse is None or not pulse.is_fresh:
+            write_pulse(platform, alive=False)
+    finally:
+        platform.close()
+
+
+def build(
+    settings: Settings,
+    database: Database,
+    *,
+    start: datetime | None,
+    clock_kind: Literal["virtual", "paced"],
+    on_commit: CommitHook | None = None,
+    minutes_per_change: int = 1,
+) -> Platform:
+    """Choose the parts. ``start`` is where the market's clock begins; ``None`` lets the market say."""
+    calendar = load_calendar(today=SystemClock().now().date(), cache_dir=settings.home_folder)
+    clock = _clock(settings, calendar, start, clock_kind, minutes_per_change)
+    market = _market(settings, calendar, clock, minutes_per_change)
+    broker = PaperBroker(
+        database_url=_paper_url(settings),
+        settings=_paper_settings(settings),
+        market=market,
+        clock=clock,
+        calendar=calendar,
+        on_commit=on_commit,
+    )
+    store = SqlStore(database)
+    caps = {Lane.EVALUATION: settings.evaluations_max, Lane.EXECUTION: settings.executions_max, Lane.CARE: None}
+    desk = Desk(
+        store=store,
+        market=market,
+        broker=broker,
+        clock=clock,
+        calendar=calendar,
+        dispatch=EmbeddedDispatch(database, runs, owner=f"pid-{os.getpid()}", caps=caps),
+        codec=ParquetChainCodec(),
+        code_version=__version__,
+        settings=EngineSettings(
+            rate=settings.rate,
+            dividend_yield=settings.dividend_yield,
+            fee_per_contract=Money(settings.fee_per_contract),
+            data_age_seconds_max=settings.data_age_seconds_max,
+            approved_age_seconds_max=settings.approved_age_seconds_max,
+        ),
+    )
+    platform = Platform(
+        settings=settings,
+        database=database,
+        store=store,
+        broker=broker,
+        market=market,
+        clock=clock,
+        desk=desk,
+        engine=Engine(desk, broker),
+        user_id=LOCAL_USER,
+    )
+    _first_rows(platform)
+    return platform
+
+
+def engine_loop(platform: Platform) -> EngineLoop:
+    """Make the engine's thread for a server on a paced clock."""
+    keeper = _PulseKeeper(platform)
+    return EngineLoop(platform.engine, seconds_until=keeper.seconds_until, each_turn=keeper.keep)
+
+
+def read_pulse(database: Database) -> Pulse | None:
+    """Return where the market's clock stood when it was last written."""
+    text = database.first(select(meta.c.content).where(meta.c.name == PULSE))
+    if text is None:
+        return None
+    found = json.loads(text)
+    return Pulse(
+        at=datetime.fromisoformat(found["at"]),
+        wall=datetime.fromisoformat(found["wall"]),
+        speed=found["speed"],
+        process=found["process"],
+    )
+
+
+def write_pulse(platform: Platform, *, alive: bool = True) -> None:
+    """Write where the market's clock stands, for other processes and for the next start."""
+    wall = SystemClock().now() if alive else SystemClock().now() - PULSE_FRESH
+    content = json.dumps(
+        {
+            "at": platform.clock.now().isoformat(),
+            "wall": wall.isoformat(),
+            "speed": platform.settings.speed,
+            "process": os.getpid(),
+        }
+    )
+    with platform.database.begin() as connection:
+        connection.execute(insert_or_skip(platform.database, meta), {"name": PULSE, "content": content})
+        connection.execute(update(meta).where(meta.c.name == PULSE).values(content=content))
+
+
+class _PulseKeeper:
+    """Writes the pulse now and then, and lets closed hours of a replayed market pass at once."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._written: datetime | None = None
+
+    def seconds_until(self, at: datetime) -> float:
+        return (at - self._platform.clock.now()).total_seconds() / self._platform.settings.speed
+
+    def keep(self) -> None:
+        self._skip_closed_hours()
+        wall = SystemClock().now()
+        if self._written is None or (wall - self._written).total_seconds() >= PULSE_SECONDS:
+            self._written = wall
+            write_pulse(self._platform)
+
+    def _skip_closed_hours(self) -> None:
+        clock, desk = self._platform.clock, self._platform.desk
+        if not isinstance(clock, PacedClock) or desk.calendar.is_open(clock.now()):
+            return
+        next_change = self._platform.market.next_change(clock.now())
+        if next_change is not None:
+            clock.skip_to(next_change)
+
+
+def _clock(
+    settings: Settings,
+    calendar: TradingCalendar,
+    start: datetime | None,
+    kind: Literal["virtual", "paced"],
+    minutes_per_change: int,
+) -> VirtualClock | PacedClock:
+    if start is None:
+        first = calendar.next_session(SYNTHETIC_START).open_at
+        start = _market(settings, calendar, VirtualClock(first), minutes_per_change).starts_at()
+    return VirtualClock(start) if kind == "virtual" else PacedClock(start, settings.speed)
+
+
+def _market(
+    settings: Settings, calendar: TradingCalendar, clock: Clock, minutes_per_change: int
+) -> RecordedMarket | SyntheticMarket:
+    if settings.market is MarketSource.RECORDED:
+        return RecordedMarket.from_paths(settings.market_files or (packaged_day(),), clock)
+    return SyntheticMarket(
+        seed=settings.seed,
+        start_on=SYNTHETIC_START,
+        calendar=calendar,
+        clock=clock,
+        minutes_per_change=minutes_per_change,
+    )
+
+
+def _paper_url(settings: Settings) -> str:
+    # On SQLite the broker's books are a file of their own: it is another party, with commits of its own.
+    if settings.database.startswith("sqlite"):
+        main = Path(settings.database.removeprefix("sqlite:///"))
+        return f"sqlite:///{main.with_name(main.stem + '-paper-broker.db')}"
+    return settings.database
+
+
+def _paper_settings(settings: Settings) -> PaperSettings:
+    return PaperSettings(
+        account_id=PAPER_ACCOUNT,
+        seed=settings.seed,
+        fill_at=settings.paper_fill_at,
+        fee_per_contract=Money(settings.fee_per_contract),
+        starting_cash=Money(settings.paper_cash),
+        is_cash_account=settings.paper_cash_account,
+    )
+
+
+def _first_rows(platform: Platform) -> None:
+    now = platform.clock.now()
+    with platform.database.begin() as connection:
+        known = connection.scalar(select(users.c.id).where(users.c.id == LOCAL_USER))
+        if known is None:
+            row = {"id": LOCAL_USER, "name": "local", "role": "admin", "created_at": now}
+            connection.execute(insert_or_skip(platform.database, users), row)
+    with platform.store.unit_of_work() as uow:
+        uow.accounts.ensure(PAPER_ACCOUNT, LOCAL_USER, platform.broker.name, is_live=False)
+        if known is None:  # once: a default that the user deleted or changed stays so
+            for strategy in load_catalogue():
+                uow.strategies.save(LOCAL_USER, strategy, now)
+        uow.commit()

@@ -1,0 +1,152 @@
+"""Settings: one frozen record, read once from ``config.toml``, the environment and the command line, in that order.
+
+An unknown key is an error, so that a misspelt limit can never be silently absent. Secrets print as stars.
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from thetaloom.errors import ConfigError
+
+ENVIRONMENT_PREFIX = "THETALOOM_"
+DEFAULT_HOME = Path("~/.thetaloom")
+
+
+class Mode(StrEnum):
+    """Whether orders can reach real money."""
+
+    PAPER = "paper"
+    LIVE = "live"
+
+
+class MarketSource(StrEnum):
+    """Where market data comes from."""
+
+    SYNTHETIC = "synthetic"
+    RECORDED = "recorded"
+
+
+class Settings(BaseSettings):
+    """All settings. Every one can be set as ``THETALOOM_<NAME>`` or in ``config.toml`` in the home folder."""
+
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="forbid")
+
+    home: Path = Field(DEFAULT_HOME, description="Folder of everything Thetaloom writes.")
+    database_url: SecretStr | None = Field(
+        None, description="sqlite:///… or postgresql://…; without it thetaloom.db in the home folder."
+    )
+    mode: Mode = Field(Mode.PAPER, description="paper, or live; live needs allow_live and a live account as well.")
+    allow_live: bool = Field(False, description="The second of the switches that live trading needs.")
+    market: MarketSource = Field(MarketSource.SYNTHETIC, description="Source of market data: synthetic or recorded.")
+    market_files: tuple[Path, ...] = Field(
+        (), description="Parquet files for the recorded source; without any, the recorded day of the package."
+    )
+    seed: int = Field(1, ge=0, description="Seed of the synthetic market and of the paper broker.")
+    speed: float = Field(1.0, gt=0, le=100_000, description="How many times faster than real a replayed market runs.")
+    host: str = Field("127.0.0.1", description="Address the web server listens on; loopback unless you say otherwise.")
+    port: int = Field(8787, ge=1, le=65535, description="Port of the web server.")
+    rate: float = Field(0.04, ge=-0.1, le=1, description="Risk-free rate per year, continuously compounded.")
+    dividend_yield: float = Field(0.0, ge=-0.1, le=1, description="Dividend yield per year, continuously compounded.")
+    fee_per_contract: Decimal = Field(Decimal("0.65"), ge=0, le=100, description="Dollars a contract and side.")
+    paper_cash: Decimal = Field(Decimal(100_000), gt=0, description="Cash of a new paper account, dollars.")
+    paper_fill_at: Decimal = Field(
+        Decimal("0.5"), ge=0, le=1, description="Where paper orders fill: 0 at mid, 1 at natural."
+    )
+    paper_cash_account: bool = Field(False, description="Whether the paper account is a cash account.")
+    evaluations_max: int = Field(5, ge=1, le=100, description="Runs evaluated at once.")
+    executions_max: int = Field(3, ge=1, le=100, description="Runs executed at once.")
+    data_age_seconds_max: int = Field(300, ge=1, description="Oldest chain that a decision may rest on.")
+    approved_age_seconds_max: int = Field(600, ge=1, description="How long after approval an order may be staged.")
+    log_level: str = Field("warning", pattern="^(debug|info|warning|error)$", description="What is logged.")
+
+    @property
+    def home_folder(self) -> Path:
+        """The home folder with ``~`` resolved."""
+        return self.home.expanduser()
+
+    @property
+    def database(self) -> str:
+        """The address of the database."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.home_folder / 'thetaloom.db'}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command line first, then environment, then the file."""
+        environment = EnvSettingsSource(settings_cls)()
+        asked = init_settings().get("home") or environment.get("home") or DEFAULT_HOME
+        file = Path(str(asked)).expanduser() / "config.toml"
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+
+
+def load_settings(**given: Any) -> Settings:
+    """Read the settings; ``given`` come from the command line, ``None`` among them meaning "not given"."""
+    _refuse_unknown_environment()
+    try:
+        settings = Settings(**{name: entry for name, entry in given.items() if entry is not None})
+    except ValidationError as error:
+        problems = {".".join(map(str, each["loc"])): each["msg"] for each in error.errors()}
+        listed = "; ".join(f"{name}: {message}" for name, message in problems.items())
+        raise ConfigError(f"settings: {listed}", advice="See `thetaloom config show`.", details=problems) from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"settings: {error}", advice="Is config.toml in the home folder well-formed TOML?") from error
+    if settings.mode is Mode.LIVE:
+        _check_live(settings)
+    return settings
+
+
+def shown(settings: Settings) -> dict[str, object]:
+    """Return the effective settings with secrets as stars."""
+    return {name: _shown(getattr(settings, name)) for name in Settings.model_fields}
+
+
+def _shown(entry: object) -> object:
+    match entry:
+        case SecretStr():
+            return "**********"
+        case None | bool() | int() | float():
+            return entry
+        case tuple():
+            return [str(part) for part in entry]
+    return str(entry)
+
+
+def _check_live(settings: Settings) -> None:
+    if not settings.allow_live:
+        raise ConfigError(
+            "mode is live but allow_live is false", advice=f"Set {ENVIRONMENT_PREFIX}ALLOW_LIVE=true as well, or paper."
+        )
+    raise ConfigError(
+        "live trading needs a broker session that says it is a live account; this version connects to none",
+        advice="Use mode = paper.",
+    )
+
+
+def _refuse_unknown_environment() -> None:
+    import os
+
+    known = {ENVIRONMENT_PREFIX + name.upper() for name in Settings.model_fields}
+    unknown = sorted(name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX) and name not in known)
+    if unknown:
+        raise ConfigError(
+            f"no setting is called {', '.join(unknown)}", advice="`thetaloom config show` lists the settings."
+        )

@@ -1,0 +1,267 @@
+"""The numbers about a candidate: its legs with their quotes and greeks, its prices, payoff and chance of profit.
+
+Volatilities and greeks are those of the European Black–Scholes–Merton model for every contract, American ones
+too: near the money and before dividends the difference is below the bid-ask width. Every float kept is rounded
+to ten places, so that the same inputs give the same record to the byte.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from thetaloom.domain.market.chain import OptionChain
+from thetaloom.domain.market.expirations import Expiration
+from thetaloom.domain.market.quotes import judge_quote
+from thetaloom.domain.strategy.horizon import HorizonLeg, horizon_payoff
+from thetaloom.domain.strategy.payoff import (
+    Payoff,
+    expiration_payoff,
+    multiplier_of,
+    payoff_legs,
+    probability_of_profit,
+    tidy,
+)
+from thetaloom.domain.strategy.structures import Leg, is_single_expiration, max_width, name_structure
+from thetaloom.domain.values.instruments import ExerciseStyle, Right
+from thetaloom.domain.values.money import Money, Price
+from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, unknown
+
+FLOAT_PLACES = 10
+GREEK_STEP = Decimal("0.0001")
+POP_STEP = Decimal("0.0001")
+POP_MODEL = "lognormal with risk-neutral drift, at each breakeven the volatility interpolated between the legs' own"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegEvaluation:
+    """One leg with its quote; greeks are per share of a long contract, whichever side the leg is on."""
+
+    leg: Leg
+    bid: Price | None
+    ask: Price | None
+    mid: Price | None
+    iv: float | None  # implied by the mid, 0.20 = 20 %
+    delta: float | None
+    gamma: float | None
+    theta: float | None  # per calendar day
+    vega: float | None  # per vol point
+    bid_ask_width: Price | None
+    open_interest: int | None
+    volume: int | None
+    quote_age_seconds: int | None
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """One structure at a snapshot. Prices are per share, credit positive; money and greeks hold the multiplier.
+
+    ``None`` is unknown; for max profit and max loss it is unlimited where the flag beside it says so.
+    """
+
+    structure_name: str
+    legs: tuple[LegEvaluation, ...]
+    mid_price: Price | None
+    natural_price: Price | None  # what it brings at once: buying at the ask, selling at the bid
+    width: Price | None
+    max_profit: Money | None
+    max_loss: Money | None  # positive
+    is_profit_unlimited: bool
+    is_loss_unlimited: bool
+    breakevens: tuple[Price, ...]
+    pop: Decimal | None  # 0 to 1
+    pop_model: str
+    net_delta: Decimal | None  # shares
+    net_gamma: Decimal | None  # shares per dollar
+    net_theta: Decimal | None  # dollars per calendar day
+    net_vega: Decimal | None  # dollars per vol point
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Market:
+    """What all legs are judged and priced by."""
+
+    chain: OptionChain
+    now: datetime
+    years: dict[tuple[str, date], float]  # by root and expiration
+    rate: float
+    dividend_yield: float
+    quote_age_max: timedelta
+
+    def years_of(self, leg: Leg) -> float | None:
+        return self.years.get((leg.contract.root, leg.contract.expires_on))
+
+
+def evaluate_structure(
+    legs: tuple[Leg, ...],
+    chain: OptionChain,
+    *,
+    now: datetime,
+    expirations: tuple[Expiration, ...],
+    rate: float,
+    dividend_yield: float,
+    quote_age_max: timedelta,
+) -> Evaluation:
+    """Return the numbers of one structure. A leg that can't be believed leaves prices unknown and the verdict a no."""
+    years = {(expiration.root, expiration.expires_on): expiration.years for expiration in expirations}
+    market = _Market(
+        chain=chain,
+        now=now,
+        years=years,
+        rate=rate,
+        dividend_yield=dividend_yield,
+        quote_age_max=quote_age_max,
+    )
+    evaluated = tuple(_evaluate_leg(leg, market) for leg in legs)
+    verdict = next((one.verdict for one in evaluated if not one.verdict.is_allowed), ALLOWED)
+    mid, natural = (_mid_price(evaluated), _natural_price(evaluated)) if verdict.is_allowed else (None, None)
+    payoff = None if mid is None else _payoff(evaluated, mid, market)
+    width = max_width(legs)
+    return Evaluation(
+        structure_name=name_structure(legs),
+        legs=evaluated,
+        mid_price=mid,
+        natural_price=natural,
+        width=None if width is None else Price(width),
+        max_profit=None if payoff is None else payoff.max_profit,
+        max_loss=None if payoff is None else payoff.max_loss,
+        is_profit_unlimited=payoff is not None and payoff.max_profit is None,
+        is_loss_unlimited=payoff is not None and payoff.max_loss is None,
+        breakevens=() if payoff is None else payoff.breakevens,
+        pop=None if payoff is None else _pop(payoff, evaluated, market),
+        pop_model=POP_MODEL,
+        net_delta=_net(evaluated, [one.delta for one in evaluated]),
+        net_gamma=_net(evaluated, [one.gamma for one in evaluated]),
+        net_theta=_net(evaluated, [one.theta for one in evaluated]),
+        net_vega=_net(evaluated, [one.vega for one in evaluated]),
+        verdict=verdict,
+    )
+
+
+def _evaluate_leg(leg: Leg, market: _Market) -> LegEvaluation:
+    index = market.chain.find(leg.contract)
+    quote = None if index is None else market.chain.quote(index)
+    verdict = judge_quote(quote, market.now, market.quote_age_max, to_sell=leg.ratio < 0)
+    if verdict.is_allowed:
+        verdict = _judge_market(leg, market)
+    mid = quote.mid if quote is not None and verdict.is_allowed else None
+    iv, greeks = _implied(leg, mid, market)
+    return LegEvaluation(
+        leg=leg,
+        bid=None if quote is None else quote.bid,
+        ask=None if quote is None else quote.ask,
+        mid=mid,
+        iv=iv,
+        delta=greeks[0],
+        gamma=greeks[1],
+        theta=greeks[2],
+        vega=greeks[3],
+        bid_ask_width=None if quote is None else quote.bid_ask_width,
+        open_interest=None if index is None else _count(market.chain.open_interest[index]),
+        volume=None if index is None else _count(market.chain.volume[index]),
+        quote_age_seconds=None if quote is None else math.ceil(quote.age(market.now).total_seconds()),
+        verdict=verdict,
+    )
+
+
+def _judge_market(leg: Leg, market: _Market) -> Verdict:
+    if market.chain.spot is None or market.chain.spot <= 0:
+        return unknown(Reason.NO_SPOT, symbol=market.chain.underlying)
+    if market.years_of(leg) is None:  # it no longer trades, or the calendar does not reach it
+        return unknown(Reason.NO_EXPIRATION, leg=leg.notation)
+    return ALLOWED
+
+
+_NO_GREEKS = (None, None, None, None)
+
+
+def _implied(
+    leg: Leg, mid: Price | None, market: _Market
+) -> tuple[float | None, tuple[float | None, float | None, float | None, float | None]]:
+    years, spot = market.years_of(leg), market.chain.spot
+    if mid is None or years is None or spot is None:
+        return None, _NO_GREEKS
+    from thetaloom.maths.black_scholes import bsm_greeks  # compiles on first use
+    from thetaloom.maths.implied_volatility import OK, bsm_implied_volatility
+
+    is_call, strike = leg.contract.right is Right.CALL, float(leg.contract.strike)
+    iv, status = bsm_implied_volatility(
+        is_call, float(mid), float(spot), strike, years, market.rate, market.dividend_yield
+    )
+    if status != OK:
+        return None, _NO_GREEKS
+    _, delta, gamma, theta, vega, *_ = bsm_greeks(
+        is_call, float(spot), strike, years, market.rate, market.dividend_yield, iv
+    )
+    return _finite(iv), (_finite(delta), _finite(gamma), _finite(theta), _finite(vega))
+
+
+def _mid_price(legs: Sequence[LegEvaluation]) -> Price:
+    return _net_price([(one.leg, one.mid) for one in legs])
+
+
+def _natural_price(legs: Sequence[LegEvaluation]) -> Price:
+    return _net_price([(one.leg, one.ask if one.leg.ratio > 0 else one.bid) for one in legs])
+
+
+def _net_price(priced: Sequence[tuple[Leg, Price | None]]) -> Price:
+    return Price(tidy(sum((Decimal(price or 0) * -leg.ratio for leg, price in priced), Decimal(0))))
+
+
+def _payoff(legs: Sequence[LegEvaluation], mid_price: Price, market: _Market) -> Payoff | None:
+    plain = [one.leg for one in legs]
+    if is_single_expiration(plain):
+        return expiration_payoff(plain, mid_price)
+    years = [market.years_of(leg) or 0.0 for leg in plain]
+    left = [life - min(years) for life in years]
+    if any(life > 0 and one.iv is None for one, life in zip(legs, left, strict=True)):
+        return None
+    parts = [
+        HorizonLeg(
+            leg=part,
+            years_left=life,
+            iv=one.iv or 0.0,
+            early_exercise=one.leg.contract.exercise_style is ExerciseStyle.AMERICAN,
+        )
+        for part, one, life in zip(payoff_legs(plain), legs, left, strict=True)
+    ]
+    return horizon_payoff(parts, mid_price, rate=market.rate, dividend_yield=market.dividend_yield)
+
+
+def _pop(payoff: Payoff, legs: Sequence[LegEvaluation], market: _Market) -> Decimal | None:
+    spot, years = market.chain.spot, [market.years_of(one.leg) for one in legs]
+    by_strike: dict[float, list[float]] = {}
+    for one in legs:
+        if one.iv is not None:
+            by_strike.setdefault(float(one.leg.contract.strike), []).append(one.iv)
+    if spot is None or not by_strike:
+        return None
+    chance = probability_of_profit(
+        payoff,
+        spot=float(spot),
+        years=min(life for life in years if life is not None),
+        ivs={strike: math.fsum(ivs) / len(ivs) for strike, ivs in by_strike.items()},
+        rate=market.rate,
+        dividend_yield=market.dividend_yield,
+    )
+    return Decimal(repr(chance)).quantize(POP_STEP)
+
+
+def _net(legs: Sequence[LegEvaluation], greeks: Sequence[float | None]) -> Decimal | None:
+    multiplier = multiplier_of(payoff_legs([one.leg for one in legs]))
+    products = [one.leg.ratio * greek for one, greek in zip(legs, greeks, strict=True) if greek is not None]
+    if len(products) < len(legs):
+        return None
+    net = Decimal(repr(round(math.fsum(products) * multiplier, FLOAT_PLACES))).quantize(GREEK_STEP)
+    return net + 0  # never -0.0000
+
+
+def _finite(number: float) -> float | None:
+    return round(number, FLOAT_PLACES) + 0.0 if math.isfinite(number) else None
+
+
+def _count(number: float) -> int | None:
+    return None if math.isnan(number) else int(number)

@@ -1,0 +1,289 @@
+"""The ``payoff`` calculator: one case of plain data in, one result of plain data out."""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, NoReturn, TypeVar
+
+from thetaloom.domain.strategy.horizon import HorizonLeg, horizon_payoff
+from thetaloom.domain.strategy.payoff import (
+    LegKind,
+    Payoff,
+    PayoffLeg,
+    exact_payoff,
+    multiplier_of,
+    net_price_of,
+    probability_of_profit,
+)
+from thetaloom.domain.strategy.structures import Leg, name_structure
+from thetaloom.domain.values.calendar import TradingCalendar
+from thetaloom.domain.values.instruments import ExerciseStyle, OptionContract, Right
+from thetaloom.domain.values.money import Price
+from thetaloom.errors import InvalidInput
+
+T = TypeVar("T")
+
+LEGS_MAX = 100
+DAYS_PER_YEAR = 365
+ROOT_DEFAULT = "STOCK"  # any root of a share: PM-settled, American
+GREEKS = ("delta", "gamma", "theta", "vega", "rho")
+
+
+def payoff_case(case: Mapping[str, Any], calendar: TradingCalendar | None = None) -> dict[str, object]:
+    """Return net price, extremes, breakevens, chance of profit, name and greeks of one case.
+
+    ``legs``: each ``kind`` option (default) or stock, ``quantity`` signed (contracts, or shares of stock),
+    ``price`` per share; of an option ``right``, ``strike``, ``expiration`` and ``multiplier`` (100). ``spot``,
+    ``iv``, ``rate``, ``dividend_yield`` as numbers (0.20 = 20 %). ``at`` is a date, from which days are counted
+    to the expiration, or an instant, for which the calendar must be given. ``root`` (optional) tells exercise
+    style and settlement; without it the options are those on a share.
+
+    ``net_price`` is per share of the whole, credit positive: the sum of -quantity × price of the options; 100
+    shares of stock (the contracts' multiplier) count as one. Money and greeks are those of the whole, multiplier
+    included: delta in shares, theta in dollars per calendar day, vega and rho in dollars per 0.01. ``null`` is
+    unlimited for ``max_profit`` and ``max_loss``, and not known for ``pop`` and the greeks, which need ``spot``,
+    ``iv`` and ``at``. With several expirations all is as of the nearest one; ``iv`` and ``at`` are then needed.
+    """
+    fields = _Fields(case, "")
+    root = str(case.get("root") or ROOT_DEFAULT)
+    legs = _read_legs(case)
+    view = _View(
+        spot=fields.number("spot", above=0),
+        iv=fields.number("iv", at_least=0),
+        rate=fields.number("rate") or 0.0,
+        dividend_yield=fields.number("dividend_yield") or 0.0,
+    )
+    contracts = tuple(_contract(leg, root, i) for i, leg in enumerate(legs))
+    years = _years(contracts, case.get("at"), calendar)
+    net_price = _named("legs", lambda: net_price_of(legs))
+    payoff = _payoff(legs, contracts, years, view, net_price)
+    shares = sum(leg.quantity for leg in legs if leg.kind is LegKind.STOCK)
+    options = [
+        Leg(contract=contract, ratio=leg.quantity)
+        for leg, contract in zip(legs, contracts, strict=True)
+        if contract is not None
+    ]
+    return {
+        "net_price": float(net_price),
+        "max_profit": None if payoff.max_profit is None else float(payoff.max_profit),
+        "max_loss": None if payoff.max_loss is None else float(payoff.max_loss),
+        "breakevens": [float(price) for price in payoff.breakevens],
+        "pop": _pop(payoff, years, view),
+        "name": name_structure(options, shares),
+        **_greeks(legs, years, view),
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _View:
+    spot: float | None
+    iv: float | None
+    rate: float
+    dividend_yield: float
+
+
+class _Fields:
+    """Reads fields of one record and names the field that does not fit."""
+
+    def __init__(self, record: Mapping[str, Any], where: str) -> None:
+        self.record = record
+        self.where = where
+
+    def decimal(self, name: str) -> Decimal | None:
+        given = self.record.get(name)
+        if given is None or given == "":
+            return None
+        try:
+            number = Decimal(str(given))
+        except InvalidOperation:
+            _refuse(self.where + name, f'"{given}" is not a number')
+        if isinstance(given, bool) or not number.is_finite():
+            _refuse(self.where + name, f'"{given}" is not a finite number')
+        return number
+
+    def needed(self, name: str) -> Decimal:
+        number = self.decimal(name)
+        return _refuse(self.where + name, "is missing") if number is None else number
+
+    def number(self, name: str, *, above: float = -math.inf, at_least: float = -math.inf) -> float | None:
+        given = self.decimal(name)
+        if given is None:
+            return None
+        number = float(given)
+        if not math.isfinite(number) or number <= above or number < at_least:
+            limit = f"above {above:g}" if above > -math.inf else f"at least {at_least:g}"
+            _refuse(self.where + name, f"{given} is not {limit}")
+        return number
+
+    def whole(self, name: str, default: int | None = None) -> int:
+        given = self.decimal(name) if default is not None else self.needed(name)
+        if given is None:
+            return default or 0
+        if given != given.to_integral_value() or given == 0 or abs(given) > 1_000_000:
+            _refuse(self.where + name, f"{given} is not a whole number other than zero, up to 1000000")
+        return int(given)
+
+
+def _read_legs(case: Mapping[str, Any]) -> tuple[PayoffLeg, ...]:
+    given = case.get("legs")
+    if isinstance(given, str):  # a cell of a CSV file
+        try:
+            given = json.loads(given)
+        except json.JSONDecodeError as error:
+            _refuse("legs", f"is not JSON: {error}")
+    if not isinstance(given, Sequence) or isinstance(given, str) or not 1 <= len(given) <= LEGS_MAX:
+        _refuse("legs", f"is not a list of 1 to {LEGS_MAX} legs")
+    return tuple(_read_leg(leg, f"legs[{i}].") for i, leg in enumerate(given))
+
+
+def _read_leg(given: object, where: str) -> PayoffLeg:
+    if not isinstance(given, Mapping):
+        _refuse(where.rstrip("."), "is not a leg with fields")
+    fields = _Fields(given, where)
+    try:
+        kind = LegKind(str(given.get("kind") or LegKind.OPTION).lower())
+    except ValueError:
+        _refuse(where + "kind", f'"{given.get("kind")}" is neither option nor stock')
+    quantity, price = fields.whole("quantity"), fields.needed("price")
+    if price < 0:
+        _refuse(where + "price", f"{price} is below zero")
+    if kind is LegKind.STOCK:
+        return PayoffLeg(kind=kind, quantity=quantity, price=Price(price))
+    strike, multiplier = fields.needed("strike"), fields.whole("multiplier", 100)
+    if strike <= 0 or multiplier < 1:
+        _refuse(where + ("strike" if strike <= 0 else "multiplier"), "is not above zero")
+    return PayoffLeg(
+        kind=kind,
+        quantity=quantity,
+        price=Price(price),
+        right=_named(where + "right", lambda: Right.parse(str(given.get("right") or ""))),
+        strike=strike,
+        expires_on=_read_date(where + "expiration", given.get("expiration")),
+        multiplier=multiplier,
+    )
+
+
+def _read_date(field: str, given: object) -> date:
+    if isinstance(given, date) and not isinstance(given, datetime):
+        return given
+    try:
+        return date.fromisoformat(str(given))
+    except ValueError:
+        _refuse(field, f'"{given}" is not a date like 2026-01-16')
+
+
+def _contract(leg: PayoffLeg, root: str, index: int) -> OptionContract | None:
+    right, strike, expires_on = leg.right, leg.strike, leg.expires_on
+    if right is None or strike is None or expires_on is None:
+        return None
+    return _named(
+        f"legs[{index}]",
+        lambda: OptionContract(root=root, expires_on=expires_on, right=right, strike=strike, multiplier=leg.multiplier),
+    )
+
+
+def _years(
+    contracts: Sequence[OptionContract | None], at: object, calendar: TradingCalendar | None
+) -> tuple[float | None, ...]:
+    """Years from ``at`` to each contract's end; None for stock, and for all where ``at`` is not given."""
+    if at is None or at == "":
+        return (None,) * len(contracts)
+    instant = _read_instant(at)
+    return tuple(None if one is None else _years_of(one, instant, calendar) for one in contracts)
+
+
+def _years_of(contract: OptionContract, at: date | datetime, calendar: TradingCalendar | None) -> float:
+    if not isinstance(at, datetime):
+        years = contract.dte(at) / DAYS_PER_YEAR
+    elif calendar is None:
+        _refuse("at", "is an instant, which needs a trading calendar; a date will do without")
+    else:
+        years = _named("at", lambda: calendar.year_fraction(at, contract))
+        if calendar.settles_at(contract) < at:
+            years = -1.0
+    if years < 0:
+        _refuse("at", f"{at} lies after the expiration of {contract.expires_on}")
+    return years
+
+
+def _read_instant(at: object) -> date | datetime:
+    if isinstance(at, date):  # a datetime is one, too
+        return at
+    try:
+        return date.fromisoformat(str(at)) if len(str(at)) <= 10 else datetime.fromisoformat(str(at))
+    except ValueError:
+        _refuse("at", f'"{at}" is neither a date like 2026-01-16 nor an instant like 2026-01-16T15:00:00Z')
+
+
+def _payoff(
+    legs: Sequence[PayoffLeg],
+    contracts: Sequence[OptionContract | None],
+    years: Sequence[float | None],
+    view: _View,
+    net_price: Price,
+) -> Payoff:
+    if len({leg.expires_on for leg in legs if leg.expires_on is not None}) <= 1:
+        return exact_payoff(legs, net_price, multiplier_of(legs))
+    if view.iv is None:
+        _refuse("iv", "is needed where expirations differ")
+    lives = [life for life in years if life is not None]
+    if not lives:
+        _refuse("at", "is needed where expirations differ")
+    parts = [
+        HorizonLeg(
+            leg=leg,
+            years_left=0.0 if life is None else life - min(lives),
+            iv=view.iv,
+            early_exercise=contract is not None and contract.exercise_style is ExerciseStyle.AMERICAN,
+        )
+        for leg, contract, life in zip(legs, contracts, years, strict=True)
+    ]
+    return horizon_payoff(parts, net_price, rate=view.rate, dividend_yield=view.dividend_yield)
+
+
+def _pop(payoff: Payoff, years: Sequence[float | None], view: _View) -> float | None:
+    lives = [life for life in years if life is not None]
+    if view.spot is None or view.iv is None or not lives:
+        return None
+    return probability_of_profit(
+        payoff,
+        spot=view.spot,
+        years=min(lives),
+        ivs={view.spot: view.iv},
+        rate=view.rate,
+        dividend_yield=view.dividend_yield,
+    )
+
+
+def _greeks(legs: Sequence[PayoffLeg], years: Sequence[float | None], view: _View) -> dict[str, object]:
+    known = all(life is not None for leg, life in zip(legs, years, strict=True) if leg.kind is LegKind.OPTION)
+    if view.spot is None or view.iv is None or not known:
+        return dict.fromkeys(GREEKS)
+    from thetaloom.maths.black_scholes import bsm_greeks  # compiles on first use
+
+    totals = [0.0] * len(GREEKS)
+    for leg, life in zip(legs, years, strict=True):
+        greeks = (1.0, 0.0, 0.0, 0.0, 0.0)
+        if leg.strike is not None:
+            greeks = bsm_greeks(
+                leg.is_call, view.spot, float(leg.strike), life or 0.0, view.rate, view.dividend_yield, view.iv
+            )[1:6]
+        totals = [total + leg.shares * greek for total, greek in zip(totals, greeks, strict=True)]
+    return {
+        name: round(total, 10) + 0.0 if math.isfinite(total) else None
+        for name, total in zip(GREEKS, totals, strict=True)
+    }
+
+
+def _named(field: str, read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except InvalidInput as error:
+        _refuse(field, error.message)
+
+
+def _refuse(field: str, problem: str) -> NoReturn:
+    raise InvalidInput(f"{field}: {problem}", details={"part": field, "problem": problem})

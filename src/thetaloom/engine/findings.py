@@ -1,0 +1,91 @@
+"""What one step finds and later steps build on."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from thetaloom.domain.book.exits import ExitDecision, Marks
+from thetaloom.domain.book.fills import Fill
+from thetaloom.domain.market.chain import OptionChain
+from thetaloom.domain.market.expirations import Expiration
+from thetaloom.domain.risk.limits import LimitCheck
+from thetaloom.domain.strategy.candidate_checks import Check
+from thetaloom.domain.strategy.evaluation import Evaluation
+from thetaloom.domain.strategy.selection import Rejection
+from thetaloom.domain.strategy.strategies import Metric
+from thetaloom.domain.strategy.structures import Leg
+from thetaloom.domain.values.money import Money, Price
+from thetaloom.domain.values.reasons import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketReading:
+    """What the chain holds, in numbers, and the chain itself."""
+
+    verdict: Verdict
+    as_of: datetime | None = None
+    age_seconds: int | None = None
+    source: str = ""
+    synthetic: bool = False
+    spot: Price | None = None
+    contracts: int = 0
+    two_sided: int = 0
+    crossed: int = 0
+    expirations: tuple[Expiration, ...] = ()
+    chain: OptionChain | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indicators:
+    """Market metrics by name; an absent one is unknown."""
+
+    verdict: Verdict
+    metrics: dict[Metric, Decimal]
+    sessions_of_history: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """The legs selected, and why these."""
+
+    verdict: Verdict
+    legs: tuple[Leg, ...]
+    expires_on: date | None
+    reasons: tuple[str, ...]
+    rejections: tuple[Rejection, ...]
+    expected_move: Price | None  # ATM straddle of the chosen expiration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """The candidate in numbers, and every check it had to pass."""
+
+    verdict: Verdict
+    evaluation: Evaluation
+    checks: tuple[Check, ...]
+    spot: Price | None
+    synthetic: bool
+    as_of: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskFinding:
+    """How many structures may be traded, and every limit that was looked at."""
+
+    verdict: Verdict
+    quantity: int
+    max_loss: Money | None  # of the whole quantity, positive; None = unlimited
+    buying_power_effect: Money | None  # of the whole quantity, positive
+    checks: tuple[LimitCheck, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitFinding:
+    """Whether to hold, close or settle a position, and the rules as they stood."""
+
+    verdict: Verdict  # its reason is the exit's
+    kind: str  # hold, close or settle
+    keep_quantity: int  # structures that stay
+    exit: ExitDecision | None
+    marks: Marks | None
+    settlement: Fill | None = None  # what expiration brought, as a fill at intrinsic value

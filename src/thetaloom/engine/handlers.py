@@ -1,0 +1,328 @@
+"""One handler a command: a transaction that changes what the command asks for, or refuses with a reason code."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from thetaloom.domain.book.orders import OrderStatus
+from thetaloom.domain.book.positions import Position
+from thetaloom.domain.risk.limits import RiskLimits
+from thetaloom.domain.run.events import Event, EventKind
+from thetaloom.domain.run.proposals import Proposal, ProposalStatus
+from thetaloom.domain.run.runs import FINAL, Outcome, RunStatus, StepName, WorkflowRun
+from thetaloom.domain.values.ids import RunId, UserId, make_run_id
+from thetaloom.domain.values.reasons import Reason, denied
+from thetaloom.engine import commands
+from thetaloom.engine.desk import Desk
+from thetaloom.engine.order_manager import deliver
+from thetaloom.engine.step import ended, tell
+from thetaloom.errors import InvalidInput, NotAllowed, NotFound
+from thetaloom.ports.store import StoredStrategy, UnitOfWork
+
+
+def handle(desk: Desk, command: commands.Command) -> Any:
+    """Carry out a command. Raises ``NotFound``, ``NotAllowed`` (a rule refused) or ``InvalidInput``."""
+    return HANDLERS[type(command)](desk, command)
+
+
+def start_run(desk: Desk, command: commands.StartRun) -> WorkflowRun:
+    """Write a new run, due now."""
+    now = desk.clock.now()
+    symbol = command.symbol.strip().upper()
+    if not symbol or len(symbol) > 12 or not symbol.replace(".", "").replace("^", "").isalnum():
+        raise InvalidInput(f"{command.symbol!r} is no symbol; a good one: SPY", details={"symbol": command.symbol})
+    with desk.store.unit_of_work() as uow:
+        stored = uow.strategies.latest(command.user_id, command.strategy_id)
+        if stored is None:
+            raise NotFound(f"no strategy has the id {command.strategy_id!r}", advice=Reason.STRATEGY_NOT_FOUND.text)
+        run = WorkflowRun(
+            id=make_run_id(desk.store.installation_id(), uow.runs.next_number()),
+            user_id=command.user_id,
+            account_id=desk.broker.account_id,
+            strategy_id=command.strategy_id,
+            strategy_revision=stored.revision,
+            symbol=symbol,
+            trigger=command.trigger,
+            forced=command.forced,
+            due_at=now,
+            created_at=now,
+            updated_at=now,
+        )
+        uow.runs.add(run)
+        uow.commit()
+    desk.dispatch.enqueue(run.id, now)
+    return run
+
+
+def approve(desk: Desk, command: commands.ApproveProposal) -> Proposal:
+    """Approve once; a second press returns the first answer."""
+    now = desk.clock.now()
+    with desk.store.unit_of_work() as uow:
+        proposal = _own_proposal(uow, command.user_id, command.proposal_id)
+        if proposal.status is ProposalStatus.APPROVED and proposal.decided_by == command.user_id:
+            return proposal
+        _refuse_unless_pending(proposal, now)
+        if command.content_hash is not None and command.content_hash != proposal.content_hash:
+            raise NotAllowed(
+                Reason.APPROVAL_CONTENT_CHANGED.value,
+                f"{proposal.id} is not what was shown: {command.content_hash[:12]}… is not"
+                f" {proposal.content_hash[:12]}…",
+                advice="Look at the proposal again before approving it.",
+            )
+        run = _own_run(uow, command.user_id, proposal.run_id)
+        decided = uow.proposals.save(
+            proposal.decided(ProposalStatus.APPROVED, by=command.user_id, at=now, note=command.note)
+        )
+        tell(uow, run, EventKind.APPROVAL_GRANTED, now, proposal=proposal.id, by=command.user_id)
+        uow.runs.save(replace(run, due_at=now, updated_at=now))
+        uow.commit()
+    desk.dispatch.enqueue(run.id, now)
+    return decided
+
+
+def reject(desk: Desk, command: commands.RejectProposal) -> Proposal:
+    """Reject once, with a reason in words."""
+    if not command.note.strip():
+        raise InvalidInput("a rejection needs a reason in words", details={"reason": "empty"})
+    now = desk.clock.now()
+    with desk.store.unit_of_work() as uow:
+        proposal = _own_proposal(uow, command.user_id, command.proposal_id)
+        if proposal.status is ProposalStatus.REJECTED and proposal.decided_by == command.user_id:
+            return proposal
+        _refuse_unless_pending(proposal, now)
+        run = _own_run(uow, command.user_id, proposal.run_id)
+        decided = uow.proposals.save(
+            proposal.decided(ProposalStatus.REJECTED, by=command.user_id, at=now, note=command.note)
+        )
+        tell(uow, run, EventKind.APPROVAL_REJECTED, now, proposal=proposal.id, by=command.user_id)
+        uow.runs.save(replace(run, due_at=now, updated_at=now))
+        uow.commit()
+    desk.dispatch.enqueue(run.id, now)
+    return decided
+
+
+def cancel_run(desk: Desk, command: commands.CancelRun) -> WorkflowRun:
+    """End a run that holds no position and has no order at the broker; cancel a working entry order first."""
+    now = desk.clock.now()
+    with desk.store.unit_of_work() as uow:
+        run = _own_run(uow, command.user_id, command.run_id)
+        if run.status in FINAL:
+            return run
+        position = uow.positions.of_run(run.id)
+        if position is not None and position.is_open:
+            raise NotAllowed(
+                "holds_position",
+                f"{run.id} holds a position",
+                advice=f"Close it first: thetaloom position close {position.id}",
+            )
+        standing = [order for order in uow.orders.of_run(run.id) if order.is_open]
+        if standing:
+            for order in standing:
+                _ask_cancel(uow, order.client_order_id)
+        else:
+            for proposal in uow.proposals.of_run(run.id):
+                if proposal.status is ProposalStatus.PENDING:
+                    note = "the run was canceled"
+                    uow.proposals.save(proposal.decided(ProposalStatus.REJECTED, by=command.user_id, at=now, note=note))
+            run = ended(uow, run, Outcome.CANCELED, denied(Reason.CANCELED_BY_USER), now)
+        run = uow.runs.save(run)
+        uow.commit()
+    for order in standing:
+        deliver(desk, order.client_order_id)
+    return run
+
+
+def pause_run(desk: Desk, command: commands.PauseRun) -> WorkflowRun:
+    """Set a run aside; resuming brings it back where it was."""
+    return _move_run(desk, command.user_id, command.run_id, RunStatus.PAUSED, EventKind.RUN_PAUSED)
+
+
+def resume_run(desk: Desk, command: commands.ResumeRun) -> WorkflowRun:
+    """Bring a paused or failed run back to where it was, due now."""
+    with desk.store.unit_of_work() as uow:
+        run = _own_run(uow, command.user_id, command.run_id)
+    if run.returns_to is None:
+        raise NotAllowed("not_paused", f"{run.id} is {run.status.value}; only a paused or failed run can be resumed")
+    return _move_run(desk, command.user_id, command.run_id, run.returns_to, EventKind.RUN_RESUMED)
+
+
+def cancel_order(desk: Desk, command: commands.CancelOrder) -> None:
+    """Ask the broker to cancel; the broker's report decides."""
+    with desk.store.unit_of_work() as uow:
+        order = uow.orders.get(command.client_order_id)
+        if order is None:
+            raise NotFound(f"no order has the id {command.client_order_id!r}")
+        _own_run(uow, command.user_id, order.run_id)
+        if not order.is_open:
+            raise NotAllowed("order_not_open", f"{order.client_order_id} is {order.status.value} already")
+        _ask_cancel(uow, order.client_order_id)
+        uow.commit()
+    deliver(desk, command.client_order_id)
+
+
+def close_position(desk: Desk, command: commands.ClosePosition) -> Position:
+    """Make the run close its position at once."""
+    now = desk.clock.now()
+    with desk.store.unit_of_work() as uow:
+        position = uow.positions.get(command.position_id)
+        if position is None or position.user_id != command.user_id:
+            raise NotFound(f"no position has the id {command.position_id!r}")
+        run = _own_run(uow, command.user_id, position.run_id)
+        if not position.is_open:
+            raise NotAllowed("position_not_open", f"{position.id} holds nothing any more")
+        if run.status is RunStatus.CLOSING:
+            return position
+        if run.status is not RunStatus.MONITORING:
+            raise NotAllowed("run_not_monitoring", f"{run.id} is {run.status.value}; resume or wait first")
+        asked = replace(
+            run, next_step=StepName.MANAGE_POSITION, due_at=now, reason=Reason.MANUAL_CLOSE.value, updated_at=now
+        )
+        uow.runs.save(asked)
+        uow.commit()
+    desk.dispatch.enqueue(run.id, now)
+    return position
+
+
+def halt(desk: Desk, command: commands.Halt) -> None:
+    """Block new risk in a scope and cancel its working entries; exits go on."""
+    _check_scope(command.scope)
+    now = desk.clock.now()
+    with desk.store.unit_of_work() as uow:
+        uow.accounts.halt(command.scope, command.note or "halted by a person", now)
+        _tell_all(uow, command.user_id, EventKind.TRADING_HALTED, now, scope=command.scope, note=command.note)
+        entries = [order for order in uow.orders.open_orders() if _covers(uow, command.scope, order)]
+        for order in entries:
+            _ask_cancel(uow, order.client_order_id)
+        uow.commit()
+    for order in entries:
+        deliver(desk, order.client_order_id)
+
+
+def lift_halt(desk: Desk, command: commands.LiftHalt) -> None:
+    """Allow new risk in a scope again."""
+    _check_scope(command.scope)
+    now = desk.clock.now()
+    with desk.store.unit_of_work() as uow:
+        if command.scope not in uow.accounts.halts():
+            raise NotFound(f"{command.scope!r} is not halted")
+        uow.accounts.resume(command.scope)
+        _tell_all(uow, command.user_id, EventKind.TRADING_RESUMED, now, scope=command.scope)
+        uow.commit()
+
+
+def save_strategy(desk: Desk, command: commands.SaveStrategy) -> StoredStrategy:
+    """Store a strategy; a changed one becomes the next revision."""
+    now = desk.clock.now()
+    with desk.store.unit_of_work() as uow:
+        stored = uow.strategies.save(command.user_id, command.strategy, now)
+        facts = {"strategy": command.strategy.id, "revision": stored.revision}
+        _tell_all(uow, command.user_id, EventKind.STRATEGY_SAVED, now, **facts)
+        uow.commit()
+    return stored
+
+
+def delete_strategy(desk: Desk, command: commands.DeleteStrategy) -> None:
+    """Take a strategy out of the lists."""
+    with desk.store.unit_of_work() as uow:
+        if not uow.strategies.delete(command.user_id, command.strategy_id, desk.clock.now()):
+            raise NotFound(f"no strategy has the id {command.strategy_id!r}")
+        uow.commit()
+
+
+def set_limit(desk: Desk, command: commands.SetLimit) -> RiskLimits:
+    """Set one risk limit; a name or number that makes no sense is refused."""
+    with desk.store.unit_of_work() as uow:
+        wanted = {**uow.accounts.limits(command.user_id), command.name: str(command.limit)}
+        limits = RiskLimits.from_settings(wanted)
+        uow.accounts.set_limit(command.user_id, command.name, str(command.limit), desk.clock.now())
+        uow.commit()
+    return limits
+
+
+HANDLERS: dict[type, Any] = {
+    commands.StartRun: start_run,
+    commands.ApproveProposal: approve,
+    commands.RejectProposal: reject,
+    commands.CancelRun: cancel_run,
+    commands.PauseRun: pause_run,
+    commands.ResumeRun: resume_run,
+    commands.CancelOrder: cancel_order,
+    commands.ClosePosition: close_position,
+    commands.Halt: halt,
+    commands.LiftHalt: lift_halt,
+    commands.SaveStrategy: save_strategy,
+    commands.DeleteStrategy: delete_strategy,
+    commands.SetLimit: set_limit,
+}
+
+
+def _own_proposal(uow: UnitOfWork, user: UserId, proposal_id: Any) -> Proposal:
+    proposal = uow.proposals.get(proposal_id)
+    if proposal is None or proposal.user_id != user:
+        raise NotFound(f"no proposal has the id {proposal_id!r}")
+    return proposal
+
+
+def _own_run(uow: UnitOfWork, user: UserId, run_id: RunId) -> WorkflowRun:
+    run = uow.runs.get(run_id)
+    if run is None or run.user_id != user:
+        raise NotFound(f"no run has the id {run_id!r}")
+    return run
+
+
+def _refuse_unless_pending(proposal: Proposal, now: datetime) -> None:
+    if proposal.status is not ProposalStatus.PENDING:
+        raise NotAllowed(
+            Reason.APPROVAL_ALREADY_DECIDED.value,
+            f"{proposal.id} was {proposal.status.value} by {proposal.decided_by}",
+            details={"status": proposal.status.value, "decided_by": proposal.decided_by},
+        )
+    if now >= proposal.expires_at:
+        raise NotAllowed(
+            Reason.APPROVAL_EXPIRED.value,
+            f"{proposal.id} expired at {proposal.expires_at.isoformat()}",
+            advice="Start a new run.",
+        )
+
+
+def _ask_cancel(uow: UnitOfWork, client_order_id: Any) -> None:
+    order = uow.orders.get(client_order_id)
+    if order is None or order.status is OrderStatus.PENDING_CANCEL:
+        return
+    staged = order.status is OrderStatus.STAGED
+    status = OrderStatus.CANCELED if staged else OrderStatus.PENDING_CANCEL
+    uow.orders.save(order.moved_to(status, Reason.ORDER_CANCELED.value))
+
+
+def _move_run(desk: Desk, user: UserId, run_id: RunId, status: RunStatus, kind: EventKind) -> WorkflowRun:
+    now = desk.clock.now()
+    with desk.store.unit_of_work() as uow:
+        run = _own_run(uow, user, run_id)
+        if run.status in FINAL:
+            raise NotAllowed("run_completed", f"{run.id} is completed ({run.outcome})")
+        moved = run.moved_to(status, now=now)
+        if kind is EventKind.RUN_RESUMED:
+            moved = replace(moved, due_at=now, attempts=0)
+        tell(uow, moved, kind, now)
+        saved = uow.runs.save(moved)
+        uow.commit()
+    if saved.due_at is not None:
+        desk.dispatch.enqueue(saved.id, saved.due_at)
+    return saved
+
+
+def _covers(uow: UnitOfWork, scope: str, order: Any) -> bool:
+    run = uow.runs.get(order.run_id)
+    names = {"all", f"account:{order.account_id}", f"strategy:{run.strategy_id if run else ''}"}
+    return order.effect.value == "open" and scope in names
+
+
+def _check_scope(scope: str) -> None:
+    kind, _, name = scope.partition(":")
+    if scope != "all" and not (kind in {"account", "strategy"} and name):
+        raise InvalidInput(f"{scope!r} is no scope; good ones: all, account:<id>, strategy:<id>")
+
+
+def _tell_all(uow: UnitOfWork, user: UserId, kind: EventKind, now: datetime, **facts: object) -> None:
+    text = {name: str(fact) for name, fact in facts.items()}
+    uow.events.add(Event(kind=kind, user_id=user, happened_at=now, facts=text))

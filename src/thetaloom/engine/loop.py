@@ -1,0 +1,109 @@
+"""The engine's own thread: it sleeps until something is due or somebody wakes it, and takes commands one by one."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import datetime
+from queue import Empty, SimpleQueue
+
+import structlog
+
+from thetaloom.engine.commands import Command
+from thetaloom.engine.engine import Engine
+
+log = structlog.get_logger()
+
+SWEEP_SECONDS = 1.0  # what another process wrote is found at the latest after this long
+
+
+class EngineLoop:
+    """Runs an engine in a thread of its own; every write of this process happens there."""
+
+    def __init__(
+        self, engine: Engine, *, seconds_until: Callable[[datetime], float], each_turn: Callable[[], None]
+    ) -> None:
+        self.engine = engine
+        self._seconds_until = seconds_until
+        self._each_turn = each_turn
+        self._posted: SimpleQueue[tuple[Command, Future[object]]] = SimpleQueue()
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What ended the thread, if anything did."""
+        return self._failure
+
+    def start(self) -> None:
+        """Start the thread; it settles what was in doubt first."""
+        self.engine.desk.market.on_change(self.wake)
+        self.engine.desk.broker.on_report(self.wake)
+        self._thread.start()
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Let the current turn end, then stop."""
+        self._stop.set()
+        self._wake.set()
+        self._thread.join(timeout)
+
+    def wake(self) -> None:
+        """Have the engine look around; callable from any thread."""
+        self._wake.set()
+
+    def post(self, command: Command) -> Future[object]:
+        """Have a command carried out; the future holds its answer or its refusal."""
+        answer: Future[object] = Future()
+        if self._failure is not None:
+            answer.set_exception(self._failure)
+            return answer
+        self._posted.put((command, answer))
+        self._wake.set()
+        return answer
+
+    def _run(self) -> None:
+        try:
+            self.engine.start()
+            while not self._stop.is_set():
+                self._wake.clear()
+                self._answer_posted()
+                self.engine.settle()
+                self._each_turn()
+                self._wake.wait(self._patience())
+        except BaseException as error:
+            self._failure = error
+            log.exception("engine_stopped")
+            raise
+        finally:
+            self._refuse_posted()
+
+    def _answer_posted(self) -> None:
+        while True:
+            try:
+                command, answer = self._posted.get_nowait()
+            except Empty:
+                return
+            try:
+                answer.set_result(self.engine.handle(command))
+            except Exception as error:  # noqa: BLE001  # the asker gets it, whatever it is
+                answer.set_exception(error)
+
+    def _refuse_posted(self) -> None:
+        while True:
+            try:
+                _, answer = self._posted.get_nowait()
+            except Empty:
+                return
+            answer.set_exception(self._failure or RuntimeError("the engine has stopped"))
+
+    def _patience(self) -> float:
+        due_at = self.engine.desk.dispatch.next_due_at()
+        if due_at is None:
+            return SWEEP_SECONDS
+        return min(SWEEP_SECONDS, max(0.0, self._seconds_until(due_at)))

@@ -1,0 +1,68 @@
+"""The account as the limits see it: what is held, what is in flight, and what today brought."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from thetaloom.domain.book.orders import Effect, Order
+from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.reports import AccountSnapshot
+from thetaloom.domain.risk.limits import Portfolio
+from thetaloom.domain.risk.margin import buying_power_effect
+from thetaloom.domain.strategy.payoff import expiration_payoff
+from thetaloom.domain.strategy.structures import Leg
+from thetaloom.domain.values.ids import RunId
+from thetaloom.domain.values.money import Money, Price
+from thetaloom.engine.desk import Desk
+from thetaloom.ports.store import UnitOfWork
+
+
+def portfolio_of(desk: Desk, uow: UnitOfWork, snapshot: AccountSnapshot, now: datetime, *, without: RunId) -> Portfolio:
+    """Return the account's state; entry orders in flight count like positions, those of run ``without`` do not."""
+    account = desk.broker.account_id
+    positions = uow.positions.open_positions(account)
+    entries = [
+        order
+        for order in uow.orders.open_orders()
+        if order.account_id == account and order.effect is Effect.OPEN and order.run_id != without
+    ]
+    entry_runs = [uow.runs.get(order.run_id) for order in entries]
+    symbols = [position.symbol for position in positions] + [run.symbol for run in entry_runs if run is not None]
+    day_start = _session_start(desk, now)
+    closed = uow.positions.closed_since(account, day_start)
+    risks = [_position_risk(desk, position, now) for position in positions]
+    risks += [_order_risk(desk, order, run.symbol, now) for order, run in zip(entries, entry_runs, strict=True) if run]
+    known = [risk for risk in risks if risk is not None]
+    return Portfolio(
+        net_liquidating_value=snapshot.net_liquidating_value,
+        cash=snapshot.cash,
+        buying_power=snapshot.buying_power,
+        open_positions=len(symbols),
+        positions_by_symbol={symbol: symbols.count(symbol) for symbol in sorted(set(symbols))},
+        risk_in_use=sum(known, Money(0)) if len(known) == len(risks) else None,
+        opened_today=uow.positions.opened_since(account, day_start) + len(entries),
+        realized_today=sum((position.realized_pnl for position in closed), Money(0)),
+        net_delta=Decimal(0) if not positions else None,
+    )
+
+
+def _session_start(desk: Desk, now: datetime) -> datetime:
+    session = desk.calendar.session_on(desk.calendar.exchange_date(now))
+    return now if session is None else session.open_at
+
+
+def _position_risk(desk: Desk, position: Position, now: datetime) -> Money | None:
+    risk = _structure_risk(desk, position.legs, position.entry_price, position.symbol, now)
+    return None if risk is None else risk * position.quantity
+
+
+def _order_risk(desk: Desk, order: Order, symbol: str, now: datetime) -> Money | None:
+    risk = _structure_risk(desk, order.legs, order.limit_price, symbol, now)
+    return None if risk is None else risk * order.remaining
+
+
+def _structure_risk(desk: Desk, legs: tuple[Leg, ...], net_price: Price, symbol: str, now: datetime) -> Money | None:
+    max_loss = expiration_payoff(legs, net_price).max_loss
+    if max_loss is not None:
+        return max_loss
+    spot = desk.market.spot(symbol, now)
+    return None if spot is None else buying_power_effect(legs, net_price, spot=spot, is_cash_account=False)

@@ -1,0 +1,62 @@
+"""Reconciliation at start: what our books committed and the broker may not have, and what the broker has to say."""
+
+from dataclasses import dataclass
+
+from thetaloom.domain.book.orders import OrderStatus
+from thetaloom.domain.values.instruments import OptionContract
+from thetaloom.engine.desk import Desk
+from thetaloom.engine.order_manager import apply_reports, deliver
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """A contract of which the broker holds another number than our positions say."""
+
+    contract: OptionContract
+    ours: int
+    theirs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """What a reconciliation did."""
+
+    reports_applied: int
+    orders_delivered: int
+    drifts: tuple[Drift, ...]
+
+
+def reconcile(desk: Desk, *, dry_run: bool = False) -> Reconciled:
+    """Read the broker's reports, deliver what was committed but may not have arrived, and compare holdings.
+
+    An order in doubt is looked up in the broker's books first; only proven absence lets it be sent.
+    """
+    applied = 0 if dry_run else len(apply_reports(desk))
+    with desk.store.unit_of_work() as uow:
+        doubtful = [
+            order
+            for order in uow.orders.open_orders()
+            if order.account_id == desk.broker.account_id
+            and (order.status is not OrderStatus.WORKING or order.revision > 0)
+        ]
+    if not dry_run:
+        for order in doubtful:
+            deliver(desk, order.client_order_id, again=True)
+        applied += len(apply_reports(desk))
+    return Reconciled(reports_applied=applied, orders_delivered=len(doubtful), drifts=find_drifts(desk))
+
+
+def find_drifts(desk: Desk) -> tuple[Drift, ...]:
+    """Compare the broker's holdings with our open positions, contract by contract."""
+    ours: dict[OptionContract, int] = {}
+    with desk.store.unit_of_work() as uow:
+        for position in uow.positions.open_positions(desk.broker.account_id):
+            for leg in position.legs:
+                ours[leg.contract] = ours.get(leg.contract, 0) + leg.ratio * position.quantity
+    theirs = desk.broker.holdings()
+    contracts = sorted(set(ours) | set(theirs), key=lambda contract: contract.occ_symbol)
+    return tuple(
+        Drift(contract=contract, ours=ours.get(contract, 0), theirs=theirs.get(contract, 0))
+        for contract in contracts
+        if ours.get(contract, 0) != theirs.get(contract, 0)
+    )

@@ -1,0 +1,114 @@
+"""The runner: takes one due run through its next step, in one transaction, and records it."""
+
+import time
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from thetaloom.domain.run.events import EventKind
+from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
+from thetaloom.domain.values.ids import RunId
+from thetaloom.domain.values.reasons import Reason
+from thetaloom.engine.desk import Desk
+from thetaloom.engine.lineage import Executed, record, record_failure
+from thetaloom.engine.order_manager import deliver
+from thetaloom.engine.step import Step, tell
+from thetaloom.engine.steps import PIPELINE
+from thetaloom.errors import ConfigError, StaleVersionError, Unavailable
+
+log = structlog.get_logger()
+
+
+def advance(desk: Desk, run_id: RunId) -> WorkflowRun | None:
+    """Take the run through its next step if one is due now; return it as stored, or ``None`` when nothing was due.
+
+    An outside system that is unavailable means another try later; any other error sets the run aside as ERROR
+    with the message in its lineage. A run that somebody else moved meanwhile is left to them.
+    """
+    now = desk.clock.now()
+    with desk.store.unit_of_work() as uow:
+        run = uow.runs.get(run_id)
+    if run is None or run.next_step is None or run.due_at is None or run.due_at > now or run.is_final:
+        return None
+    if run.status in {RunStatus.PAUSED, RunStatus.ERROR}:
+        return None
+    step = PIPELINE[run.next_step]
+    inputs: Any = None
+    try:
+        started = time.perf_counter_ns()
+        inputs = step.gather(desk, run)
+        said = step.decider.decide(inputs)
+        return _commit(desk, step, run, inputs, said, started)
+    except StaleVersionError:
+        log.info("run_moved_by_another_worker", run=run.id, step=step.name)
+        return None
+    except Unavailable as error:
+        return _try_later(desk, run, step.name, inputs, error)
+    except ConfigError:
+        raise
+    except Exception as error:  # the one loop that must outlive any fault of a single run
+        log.exception("step_failed", run=run.id, step=step.name)
+        return _fail(desk, run, step.name, inputs, f"{type(error).__name__}: {error}")
+
+
+def work(desk: Desk) -> int:
+    """Take every due run as far as it goes now; return how many steps were taken."""
+    steps = 0
+    while claimed := desk.dispatch.claim(desk.clock.now()):
+        before = steps
+        for run_id in claimed:
+            while advance(desk, run_id) is not None:
+                steps += 1
+            desk.dispatch.done(run_id)
+        if steps == before:  # due, but moved by somebody else meanwhile: the next turn looks again
+            break
+    return steps
+
+
+def _commit(desk: Desk, step: Step, run: WorkflowRun, inputs: Any, said: Any, started: int) -> WorkflowRun:
+    with desk.store.unit_of_work() as uow:
+        moved = step.act(desk, uow, run, inputs, said)
+        if not step.is_quiet(said):
+            executed = Executed(
+                step=step.name,
+                decider=step.decider,
+                inputs=inputs,
+                output=said,
+                started_at=desk.clock.now(),
+                duration_us=(time.perf_counter_ns() - started) // 1000,
+            )
+            moved = record(desk, uow, moved, executed)
+        saved = uow.runs.save(moved)
+        uow.commit()
+    order = step.delivers(inputs, said)
+    if order is not None:
+        deliver(desk, order)
+    return saved
+
+
+def _try_later(desk: Desk, run: WorkflowRun, step: StepName, inputs: Any, error: Unavailable) -> WorkflowRun | None:
+    attempts = run.attempts + 1
+    if attempts >= desk.settings.attempts_max:
+        return _fail(desk, run, step, inputs, f"{attempts} attempts: {error.message}")
+    delay = timedelta(seconds=desk.settings.retry_seconds * 2 ** (attempts - 1))
+    log.warning("step_unavailable", run=run.id, step=step, attempt=attempts, error=error.message)
+    with desk.store.unit_of_work() as uow:
+        uow.runs.save(replace(run, attempts=attempts, due_at=desk.clock.now() + delay))
+        uow.commit()
+    return None
+
+
+def _fail(desk: Desk, run: WorkflowRun, step: StepName, inputs: Any, message: str) -> WorkflowRun | None:
+    now = desk.clock.now()
+    with desk.store.unit_of_work() as uow:
+        stored = uow.runs.get(run.id)
+        if stored is None or stored.version != run.version:
+            return None
+        failed = replace(run.moved_to(RunStatus.ERROR, now=now), reason=Reason.STEP_FAILED.value, due_at=None)
+        failed = record_failure(desk, uow, failed, step, inputs, message, now)
+        tell(uow, failed, EventKind.RUN_FAILED, now, step=step.value, message=message)
+        saved = uow.runs.save(failed)
+        uow.commit()
+    return saved

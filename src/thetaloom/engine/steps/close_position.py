@@ -1,0 +1,122 @@
+"""Step 13: the closing order, walked down to natural if need be; one close intent per position."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+
+from thetaloom.domain.book.orders import OPEN, Effect, Order
+from thetaloom.domain.book.positions import Position
+from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
+from thetaloom.domain.values.ids import ClientOrderId, make_client_order_id
+from thetaloom.domain.values.reasons import ALLOWED, Verdict
+from thetaloom.engine.desk import Desk
+from thetaloom.engine.findings import ExitFinding
+from thetaloom.engine.lineage import Decider, output_of
+from thetaloom.engine.marks import closing_legs
+from thetaloom.engine.order_manager import leg_quotes, perform
+from thetaloom.engine.order_work import DELIVERED, OrderAction, OrderMove, OrderWork, next_move
+from thetaloom.engine.step import Step, next_step, strategy_of
+from thetaloom.errors import InvariantError
+from thetaloom.ports.store import UnitOfWork
+
+EXIT_REACH = Decimal(1)  # an exit may pay the whole half-spread: to stay in costs more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """The position, how much of it goes, and the closing order's work."""
+
+    client_order_id: ClientOrderId
+    position: Position
+    quantity: int
+    work: OrderWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """The next move of the closing order."""
+
+    verdict: Verdict
+    move: OrderMove
+
+
+def gather(desk: Desk, run: WorkflowRun) -> Inputs:
+    now, settings = desk.clock.now(), desk.settings
+    strategy = strategy_of(desk, run)
+    with desk.store.unit_of_work() as uow:
+        position = uow.positions.of_run(run.id)
+        finding = output_of(desk, uow, run.id, StepName.MANAGE_POSITION, ExitFinding)
+        earlier = [order for order in uow.orders.of_run(run.id) if order.effect is Effect.CLOSE]
+    if position is None:
+        raise InvariantError(f"{run.id} closes a position that does not exist")
+    standing = [order for order in earlier if order.status in OPEN]
+    work = OrderWork(
+        legs=leg_quotes(desk, closing_legs(position), now),
+        order=standing[0] if standing else None,
+        rule=replace(strategy.order, reach=EXIT_REACH),
+        interval_seconds=min(strategy.order.interval_seconds, settings.exit_interval_seconds),
+        floor=None,
+        quote_age_seconds_max=strategy.liquidity.quote_age_seconds_max,
+        is_open=desk.calendar.is_open(now),
+        next_open_at=desk.calendar.next_open(now),
+        cancel_at=min(now + timedelta(minutes=settings.order_minutes_max), desk.calendar.next_close(now)),
+        now=now,
+    )
+    return Inputs(
+        client_order_id=_exit_order_id(run, earlier, standing),
+        position=position,
+        quantity=position.quantity - finding.keep_quantity,
+        work=work,
+    )
+
+
+def decide(given: Inputs) -> Output:
+    move = next_move(given.work)
+    if move.action is OrderAction.REFUSE:  # an exit is never given up: it waits for the open or for better quotes
+        waits = OrderMove(verdict=ALLOWED, action=OrderAction.WAIT, look_again_at=move.look_again_at)
+        return Output(verdict=ALLOWED, move=waits)
+    return Output(verdict=move.verdict, move=move)
+
+
+def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> WorkflowRun:
+    now, order = given.work.now, given.work.order
+    if given.quantity <= 0:  # the fills of an earlier order already did it
+        return next_step(run, StepName.MANAGE_POSITION, RunStatus.MONITORING, now)
+    if said.move.action is OrderAction.STAGE:
+        order = _stage(uow, run, given, said)
+    perform(uow, run, order, said.move, now)
+    return next_step(run, StepName.CLOSE_POSITION, RunStatus.CLOSING, now, due_at=said.move.look_again_at)
+
+
+def _exit_order_id(run: WorkflowRun, earlier: list[Order], standing: list[Order]) -> ClientOrderId:
+    if standing:
+        return standing[0].client_order_id
+    return make_client_order_id(run.id, "exit", len(earlier) + 1)
+
+
+def _stage(uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> Order:
+    if said.move.limit_price is None:
+        raise InvariantError(f"{run.id}: a closing order without a limit price was about to be staged")
+    order = Order(
+        client_order_id=given.client_order_id,
+        run_id=run.id,
+        account_id=run.account_id,
+        effect=Effect.CLOSE,
+        legs=closing_legs(given.position),
+        quantity=given.quantity,
+        limit_price=said.move.limit_price,
+        staged_at=given.work.now,
+        expires_at=given.work.cancel_at,
+    )
+    uow.orders.add(order)
+    return order
+
+
+STEP = Step(
+    name=StepName.CLOSE_POSITION,
+    decider=Decider(name="close_position", inputs=Inputs, decide=decide),
+    gather=gather,
+    act=act,
+    is_quiet=lambda said: said.move.action is OrderAction.WAIT,
+    delivers=lambda given, said: given.client_order_id if said.move.action in DELIVERED else None,
+)

@@ -1,0 +1,107 @@
+"""Step 8: the candidate in numbers, held against every condition of the strategy."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import numpy as np
+
+from thetaloom.domain.market.chain import OptionChain
+from thetaloom.domain.market.expirations import Expiration, list_expirations
+from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
+from thetaloom.domain.strategy.candidate_checks import check_candidate
+from thetaloom.domain.strategy.evaluation import evaluate_structure
+from thetaloom.domain.strategy.strategies import Metric, Strategy
+from thetaloom.domain.strategy.structures import Leg
+from thetaloom.domain.values.money import Price
+from thetaloom.engine.desk import Desk
+from thetaloom.engine.findings import Candidate, Indicators, Judgement
+from thetaloom.engine.lineage import Decider, output_of
+from thetaloom.engine.step import Step, ended, next_step, strategy_of
+from thetaloom.errors import MarketDataUnavailable
+from thetaloom.ports.store import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """The legs with their quotes of this moment, the strategy, and the market's metrics."""
+
+    strategy: Strategy
+    legs: tuple[Leg, ...]
+    chain: OptionChain  # only the legs' contracts
+    expirations: tuple[Expiration, ...]
+    metrics: dict[Metric, Decimal]
+    expected_move: Price | None
+    rate: float
+    dividend_yield: float
+    now: datetime
+
+
+def gather(desk: Desk, run: WorkflowRun) -> Inputs:
+    now = desk.clock.now()
+    with desk.store.unit_of_work() as uow:
+        candidate = output_of(desk, uow, run.id, StepName.SELECT_STRUCTURE, Candidate)
+        indicators = output_of(desk, uow, run.id, StepName.COMPUTE_INDICATORS, Indicators)
+    chain = desk.market.chain(run.symbol, now)
+    if chain is None:
+        raise MarketDataUnavailable(f"{desk.market.name} has no chain of {run.symbol} now")
+    part = slice_of(chain, candidate.legs)
+    return Inputs(
+        strategy=strategy_of(desk, run),
+        legs=candidate.legs,
+        chain=part,
+        expirations=list_expirations(part, desk.calendar, now),
+        metrics=indicators.metrics,
+        expected_move=candidate.expected_move,
+        rate=desk.settings.rate,
+        dividend_yield=desk.settings.dividend_yield,
+        now=now,
+    )
+
+
+def slice_of(chain: OptionChain, legs: tuple[Leg, ...]) -> OptionChain:
+    """Return the part of the chain that holds the legs' contracts."""
+    mask = np.zeros(len(chain), dtype=np.bool_)
+    for leg in legs:
+        index = chain.find(leg.contract)
+        if index is not None:
+            mask[index] = True
+    return chain.select(mask)
+
+
+def decide(given: Inputs) -> Judgement:
+    evaluation = evaluate_structure(
+        given.legs,
+        given.chain,
+        now=given.now,
+        expirations=given.expirations,
+        rate=given.rate,
+        dividend_yield=given.dividend_yield,
+        quote_age_max=timedelta(seconds=given.strategy.liquidity.quote_age_seconds_max),
+    )
+    metrics = dict(given.metrics)
+    if given.expected_move is not None and given.chain.spot:
+        metrics[Metric.EXPECTED_MOVE_PERCENT] = given.expected_move.ratio(given.chain.spot) * 100
+    verdict, checks = check_candidate(evaluation, given.strategy, metrics)
+    return Judgement(
+        verdict=verdict,
+        evaluation=evaluation,
+        checks=checks,
+        spot=given.chain.spot,
+        synthetic=given.chain.synthetic,
+        as_of=given.chain.as_of,
+    )
+
+
+def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Judgement) -> WorkflowRun:
+    if not said.verdict.is_allowed:
+        return ended(uow, run, Outcome.NO_TRADE, said.verdict, given.now)
+    return next_step(run, StepName.CHECK_RISK, RunStatus.EVALUATING, given.now)
+
+
+STEP = Step(
+    name=StepName.EVALUATE,
+    decider=Decider(name="evaluate", inputs=Inputs, decide=decide),
+    gather=gather,
+    act=act,
+)

@@ -1,0 +1,181 @@
+"""Step 11: the approved proposal becomes an order, after everything was checked again, and is walked to its fill."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from thetaloom.domain.book.orders import Effect, Order
+from thetaloom.domain.risk.limits import LimitCheck, Portfolio, RiskLimits, Trade, check_limits
+from thetaloom.domain.run.proposals import Proposal, ProposalStatus
+from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
+from thetaloom.domain.values.ids import ClientOrderId, make_client_order_id
+from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied
+from thetaloom.engine.desk import Desk
+from thetaloom.engine.findings import RiskFinding
+from thetaloom.engine.lineage import Decider, output_of
+from thetaloom.engine.order_manager import leg_quotes, perform
+from thetaloom.engine.order_work import DELIVERED, QUOTE_RETRY, OrderAction, OrderMove, OrderWork, next_move
+from thetaloom.engine.portfolio import portfolio_of
+from thetaloom.engine.step import Step, ended, halted_scope, next_step, strategy_of
+from thetaloom.errors import InvariantError
+from thetaloom.ports.store import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What must still hold before the first order of an entry may be staged."""
+
+    approved_hash: str
+    halts: dict[str, str]
+    portfolio: Portfolio
+    limits: RiskLimits
+    trade: Trade
+    give_up_at: datetime  # after this the approval is too old to act on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """The proposal, the gate (only while no order stands), and the order's work."""
+
+    client_order_id: ClientOrderId
+    proposal: Proposal
+    gate: Gate | None
+    work: OrderWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """The next move, and the limits as they stood at the gate."""
+
+    verdict: Verdict
+    move: OrderMove
+    checks: tuple[LimitCheck, ...]
+
+
+def gather(desk: Desk, run: WorkflowRun) -> Inputs:
+    now, settings = desk.clock.now(), desk.settings
+    strategy = strategy_of(desk, run)
+    with desk.store.unit_of_work() as uow:
+        proposal = uow.proposals.of_run(run.id)[-1]
+        client_order_id = make_client_order_id(run.id, "entry", len(uow.proposals.of_run(run.id)))
+        order = uow.orders.get(client_order_id)
+        approved = output_of(desk, uow, run.id, StepName.CHECK_RISK, RiskFinding)
+    gate = None if order is not None else _gate(desk, run, proposal, approved, now)
+    session_end = desk.calendar.next_close(now)
+    work = OrderWork(
+        legs=leg_quotes(desk, proposal.legs, now),
+        order=order,
+        rule=strategy.order,
+        interval_seconds=strategy.order.interval_seconds,
+        floor=proposal.limit_floor,
+        quote_age_seconds_max=strategy.liquidity.quote_age_seconds_max,
+        is_open=desk.calendar.is_open(now),
+        next_open_at=desk.calendar.next_open(now),
+        cancel_at=min(now + timedelta(minutes=settings.order_minutes_max), session_end),
+        now=now,
+    )
+    return Inputs(client_order_id=client_order_id, proposal=proposal, gate=gate, work=work)
+
+
+def decide(given: Inputs) -> Output:
+    if given.gate is None:
+        move = next_move(given.work)
+        return Output(verdict=move.verdict, move=move, checks=())
+    verdict, checks = _pass_gate(given.gate, given.proposal, given.work.now)
+    if not verdict.is_allowed:
+        refused = OrderMove(verdict=verdict, action=OrderAction.REFUSE, look_again_at=given.work.now)
+        return Output(verdict=verdict, move=refused, checks=checks)
+    move = next_move(given.work)
+    if move.action is OrderAction.REFUSE and _may_wait(move, given.gate, given.work.now):
+        waits = OrderMove(verdict=ALLOWED, action=OrderAction.WAIT, look_again_at=given.work.now + QUOTE_RETRY)
+        return Output(verdict=ALLOWED, move=waits, checks=checks)
+    return Output(verdict=move.verdict, move=move, checks=checks)
+
+
+def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> WorkflowRun:
+    now, move, order = given.work.now, said.move, given.work.order
+    if said.verdict.reason is Reason.PRICE_MOVED:
+        uow.proposals.save(given.proposal.spent())
+        return next_step(run, StepName.EVALUATE, RunStatus.EVALUATING, now)
+    if not said.verdict.is_allowed:
+        return ended(uow, run, Outcome.DENIED, said.verdict, now)
+    if move.action is OrderAction.STAGE:
+        order = _stage(uow, run, given, said)
+    perform(uow, run, order, move, now)
+    return next_step(run, StepName.SUBMIT_ORDER, RunStatus.EXECUTING, now, due_at=move.look_again_at)
+
+
+def _gate(desk: Desk, run: WorkflowRun, proposal: Proposal, approved: RiskFinding, now: datetime) -> Gate:
+    snapshot = desk.broker.account()
+    with desk.store.unit_of_work() as uow:
+        portfolio = portfolio_of(desk, uow, snapshot, now, without=run.id)
+        limits = RiskLimits.from_settings(uow.accounts.limits(run.user_id))
+        halts = dict(uow.accounts.halts())
+        stored = uow.proposals.get(proposal.id)
+    if stored is None or proposal.decided_at is None:
+        raise InvariantError(f"{run.id}: executing without a decided proposal")
+    return Gate(
+        approved_hash=stored.approved_hash,
+        halts=halts,
+        portfolio=portfolio,
+        limits=limits,
+        trade=Trade(
+            symbol=run.symbol,
+            quantity=proposal.quantity,
+            max_loss=approved.max_loss,
+            buying_power_effect=approved.buying_power_effect,
+            net_delta=proposal.net_delta,
+            undefined_risk_allowed=strategy_of(desk, run).allow_undefined_risk,
+        ),
+        give_up_at=proposal.decided_at + timedelta(seconds=desk.settings.approved_age_seconds_max),
+    )
+
+
+def _pass_gate(gate: Gate, proposal: Proposal, now: datetime) -> tuple[Verdict, tuple[LimitCheck, ...]]:
+    scope = halted_scope(gate.halts, proposal.account_id, proposal.strategy_id)
+    if scope is not None:
+        return denied(Reason.HALTED, scope=scope, note=gate.halts[scope]), ()
+    if proposal.status is not ProposalStatus.APPROVED or gate.approved_hash != proposal.content_hash:
+        changed = denied(
+            Reason.APPROVAL_CONTENT_CHANGED,
+            status=proposal.status.value,
+            approved=gate.approved_hash[:12],
+            stored=proposal.content_hash[:12],
+        )
+        return changed, ()
+    if now > gate.give_up_at:
+        return denied(Reason.APPROVAL_EXPIRED, approved_until=gate.give_up_at.isoformat()), ()
+    return check_limits(gate.limits, gate.portfolio, gate.trade)
+
+
+def _may_wait(move: OrderMove, gate: Gate, now: datetime) -> bool:
+    # Quotes that can't be believed for a moment are waited out; a closed market and a moved price are answers.
+    answers = {Reason.MARKET_CLOSED, Reason.PRICE_MOVED}
+    return move.verdict.reason not in answers and now + QUOTE_RETRY <= gate.give_up_at
+
+
+def _stage(uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> Order:
+    if said.move.limit_price is None:
+        raise InvariantError(f"{run.id}: an order without a limit price was about to be staged")
+    order = Order(
+        client_order_id=given.client_order_id,
+        run_id=run.id,
+        account_id=run.account_id,
+        effect=Effect.OPEN,
+        legs=given.proposal.legs,
+        quantity=given.proposal.quantity,
+        limit_price=said.move.limit_price,
+        staged_at=given.work.now,
+        expires_at=given.work.cancel_at,
+    )
+    uow.orders.add(order)
+    return order
+
+
+STEP = Step(
+    name=StepName.SUBMIT_ORDER,
+    decider=Decider(name="submit_order", inputs=Inputs, decide=decide),
+    gather=gather,
+    act=act,
+    is_quiet=lambda said: said.move.action is OrderAction.WAIT,
+    delivers=lambda given, said: given.client_order_id if said.move.action in DELIVERED else None,
+)
