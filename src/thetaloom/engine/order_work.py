@@ -138,7 +138,8 @@ def _walk(work: OrderWork, order: Order) -> OrderMove:
     verdict = judge_legs(work.legs, work.now, work.quote_age_seconds_max)
     mid, natural = net_prices(work.legs)
     believable = verdict.is_allowed and mid is not None and natural is not None
-    if not believable or order.revision >= work.rule.steps_max or mid is None or natural is None:
+    walk_is_over = work.floor is not None and order.revision >= work.rule.steps_max  # an exit follows the market
+    if not believable or walk_is_over or mid is None or natural is None:
         return OrderMove(verdict=ALLOWED, action=OrderAction.WAIT, look_again_at=_later(work))
     limit = _limit(work, order.revision + 1, mid, natural)
     if limit == order.limit_price:

@@ -1,7 +1,7 @@
 """Step 13: the closing order, walked down to natural if need be; one close intent per position."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from thetaloom.domain.book.orders import OPEN, Effect, Order
@@ -29,6 +29,8 @@ class Inputs:
     client_order_id: ClientOrderId
     position: Position
     quantity: int
+    retry_at: datetime | None  # after a closing order died: when the next one may be staged
+    settles_at: datetime
     work: OrderWork
 
 
@@ -38,6 +40,7 @@ class Output:
 
     verdict: Verdict
     move: OrderMove
+    gives_up: bool = False  # the position is handed back to be settled
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
@@ -66,26 +69,43 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         client_order_id=_exit_order_id(run, earlier, standing),
         position=position,
         quantity=position.quantity - finding.keep_quantity,
+        retry_at=_retry_at(earlier, settings.exit_interval_seconds),
+        settles_at=max(desk.calendar.settles_at(leg.contract) for leg in position.legs),
         work=work,
     )
 
 
 def decide(given: Inputs) -> Output:
-    move = next_move(given.work)
+    work = given.work
+    if work.order is None and work.now >= given.settles_at:  # too late to trade: what is left settles
+        return _wait(work.now, gives_up=True)
+    if work.order is None and given.retry_at is not None and work.now < given.retry_at:
+        return _wait(given.retry_at)  # a broker that refuses at once must not be asked without pause
+    move = next_move(work)
     if move.action is OrderAction.REFUSE:  # an exit is never given up: it waits for the open or for better quotes
-        waits = OrderMove(verdict=ALLOWED, action=OrderAction.WAIT, look_again_at=move.look_again_at)
-        return Output(verdict=ALLOWED, move=waits)
+        return _wait(min(move.look_again_at, given.settles_at))
     return Output(verdict=move.verdict, move=move)
 
 
 def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> WorkflowRun:
     now, order = given.work.now, given.work.order
-    if given.quantity <= 0:  # the fills of an earlier order already did it
+    if said.gives_up:
         return next_step(run, StepName.MANAGE_POSITION, RunStatus.MONITORING, now)
     if said.move.action is OrderAction.STAGE:
         order = _stage(uow, run, given, said)
     perform(uow, run, order, said.move, now)
     return next_step(run, StepName.CLOSE_POSITION, RunStatus.CLOSING, now, due_at=said.move.look_again_at)
+
+
+def _retry_at(earlier: list[Order], seconds: int) -> datetime | None:
+    if not earlier or not earlier[-1].remaining:
+        return None
+    return earlier[-1].staged_at + timedelta(seconds=seconds)
+
+
+def _wait(until: datetime, *, gives_up: bool = False) -> Output:
+    waits = OrderMove(verdict=ALLOWED, action=OrderAction.WAIT, look_again_at=until)
+    return Output(verdict=ALLOWED, move=waits, gives_up=gives_up)
 
 
 def _exit_order_id(run: WorkflowRun, earlier: list[Order], standing: list[Order]) -> ClientOrderId:

@@ -107,8 +107,8 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Outp
 def _gate(desk: Desk, run: WorkflowRun, proposal: Proposal, approved: RiskFinding, now: datetime) -> Gate:
     snapshot = desk.broker.account()
     with desk.store.unit_of_work() as uow:
-        portfolio = portfolio_of(desk, uow, snapshot, now, without=run.id)
         limits = RiskLimits.from_settings(uow.accounts.limits(run.user_id))
+        portfolio = portfolio_of(desk, uow, snapshot, limits, now, without=run.id)
         halts = dict(uow.accounts.halts())
         stored = uow.proposals.get(proposal.id)
     if stored is None or proposal.decided_at is None:
