@@ -300,9 +300,13 @@ def test_an_expired_position_waits_for_a_price_to_settle_at(lite: DeskBench) -> 
 
 
 def test_a_position_whose_close_never_got_a_quote_is_settled_at_expiration(bench: DeskBench) -> None:
-    run = bench.enter(put_credit_spread(exits=(exit_rule(ExitKind.DTE, 0, ExitUnit.DAYS),)), at="1.00")
+    run = bench.enter(at="1.00")
+    position = bench.position(run)
+    assert position is not None
     bench.market.drop_quote("SPY 2026-01-16 P 560")
     bench.pass_time(to=AFTER_CLOSE - timedelta(minutes=1))
+    bench.engine.handle(commands.ClosePosition(user_id=ANNA, position_id=position.id))
+    bench.pass_time(seconds=30)
     assert bench.run(run).status is RunStatus.CLOSING
 
     bench.pass_time(to=AFTER_CLOSE + timedelta(minutes=1))
