@@ -34,7 +34,7 @@ from thetaloom.store.queries.runs import RunDetail, run_detail
 from thetaloom.store.queries.story import strike_text, tell_step, tell_why
 
 NEW_YORK = ZoneInfo("America/New_York")
-RECORDED_START = "10:00"  # exchange time; the first half hour's quotes are too wide to trade
+RECORDED_START = "10:05"  # exchange time; the first half hour's quotes are too wide to trade
 COARSE_MINUTES, FAST_MINUTES = 5, 30
 STYLES = {"done": "green", "skipped": "dim", "denied": "yellow", "failed": "red"}
 
