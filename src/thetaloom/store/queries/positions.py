@@ -1,0 +1,37 @@
+"""Positions: what is held, and what was."""
+
+from sqlalchemy import select
+
+from thetaloom.domain.book.positions import Position
+from thetaloom.domain.values.ids import PositionId, UserId
+from thetaloom.errors import NotFound
+from thetaloom.store.database import Database
+from thetaloom.store.queries.paging import FIRST_PAGE, Page, Window, matching, owned, page_of
+from thetaloom.store.schema import positions as table
+from thetaloom.store.statements import columns_of, value_of
+
+_SELECT = select(*columns_of(table, Position))
+
+
+def list_positions(
+    database: Database,
+    user: UserId,
+    *,
+    is_open: bool | None = None,
+    symbol: str | None = None,
+    window: Window = FIRST_PAGE,
+) -> Page[Position]:
+    """Return the user's positions, newest first: held, no longer held, or both."""
+    wanted = [*matching(table.c.is_open, is_open), *matching(table.c.symbol, symbol)]
+    ordered = _SELECT.where(owned(table, user), *wanted).order_by(table.c.opened_at.desc(), table.c.id)
+    with database.connect() as connection:
+        return page_of(connection, ordered, window, lambda row: value_of(Position, row))
+
+
+def position_detail(database: Database, user: UserId, position: PositionId) -> Position:
+    """Return the position. Raises ``NotFound`` for one that is not the user's."""
+    with database.connect() as connection:
+        row = connection.execute(_SELECT.where(owned(table, user), table.c.id == position)).first()
+    if row is None:
+        raise NotFound(f"there is no position {position}", advice="`thetaloom position list` shows the positions.")
+    return value_of(Position, row)
