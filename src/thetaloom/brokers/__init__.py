@@ -1,0 +1,1 @@
+"""Adapters to brokers, real and simulated; each implements ``ports.broker`` and knows no other."""

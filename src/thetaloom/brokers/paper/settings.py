@@ -1,0 +1,69 @@
+"""Settings of the paper broker, and what it can be told to do to an order."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from thetaloom.domain.values.ids import AccountId, ClientOrderId
+from thetaloom.domain.values.money import Money
+from thetaloom.errors import ConfigError
+
+ACCOUNT = AccountId("PAPER")
+FILL_POINTS = {"mid": Decimal(0), "halfway": Decimal("0.5"), "natural": Decimal(1)}
+FEE_PER_CONTRACT = Money("0.65")
+STARTING_CASH = Money(100_000)
+QUOTE_AGE_MAX = timedelta(minutes=2)  # two bars of minute data; widen it for a source that is delayed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instruction:
+    """What to do to the orders it matches when they arrive; the first that matches an order counts."""
+
+    client_order_id: ClientOrderId | None = None  # None matches every order
+    reject: str = ""  # the message to reject with; empty accepts
+    fills: tuple[int, ...] = ()  # structures of the first fills, one at a time; the rest fills at once after them
+
+    def __post_init__(self) -> None:
+        if any(quantity <= 0 for quantity in self.fills):
+            raise ConfigError("paper broker: a scripted fill needs a positive quantity")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperSettings:
+    """How the paper account starts and how its orders fill."""
+
+    account_id: AccountId = ACCOUNT
+    seed: int = 0  # of the random partial fills
+    fill_at: Decimal = FILL_POINTS["halfway"]  # the fill point's place between mid (0) and natural (1)
+    fee_per_contract: Money = FEE_PER_CONTRACT  # positive; charged when opening and when closing
+    starting_cash: Money = STARTING_CASH  # counts when the account is created, and never again
+    is_cash_account: bool = False
+    quote_age_max: timedelta = QUOTE_AGE_MAX
+    partial_fill_probability: Decimal = Decimal(0)  # that a fill of more than one structure is only a part
+    script: tuple[Instruction, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.account_id:
+            raise ConfigError("paper broker: the account needs an id")
+        for name in ("fill_at", "partial_fill_probability"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"paper broker: {name} is {getattr(self, name)}, not within 0 to 1")
+        if self.fee_per_contract < Money(0) or self.starting_cash < Money(0):
+            raise ConfigError("paper broker: fees and starting cash are not negative")
+        if self.starting_cash != self.starting_cash.to_cents():
+            raise ConfigError("paper broker: the starting cash has parts of a cent")
+        if self.quote_age_max <= timedelta(0):
+            raise ConfigError("paper broker: quote_age_max must be positive")
+
+
+def parse_fill_point(text: str) -> Decimal:
+    """Read mid, halfway, natural or a number from 0 (mid) to 1 (natural)."""
+    if text in FILL_POINTS:
+        return FILL_POINTS[text]
+    try:
+        point = Decimal(text)
+    except ArithmeticError:
+        point = Decimal(-1)
+    if not (point.is_finite() and 0 <= point <= 1):
+        raise ConfigError(f'fill point "{text}" is not mid, halfway, natural or a number from 0 to 1')
+    return point

@@ -1,0 +1,264 @@
+"""A broker that does what a test tells it, above all what brokers should not do."""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from thetaloom.domain.book.fills import Fill
+from thetaloom.domain.book.orders import Order, OrderStatus
+from thetaloom.domain.book.reports import AccountSnapshot, BrokerOrder, BrokerReport, ReportKind
+from thetaloom.domain.values.ids import AccountId, BrokerOrderId, ClientOrderId, FillId
+from thetaloom.domain.values.instruments import OptionContract
+from thetaloom.domain.values.money import Money, Price
+from thetaloom.errors import BrokerUnavailable, NotFound, OutcomeUnknown
+from thetaloom.ports.clock import Clock
+from thetaloom.testing import builders
+from thetaloom.testing.builders import Number
+
+
+class Trouble(StrEnum):
+    """What goes wrong with one request."""
+
+    UNAVAILABLE = "unavailable"  # BrokerUnavailable; nothing arrived
+    LOST = "lost"  # OutcomeUnknown; nothing arrived
+    ACCEPTED_IN_SILENCE = "accepted_in_silence"  # OutcomeUnknown; it arrived, and its report is held back
+    UNREPORTED = "unreported"  # no error; it arrived, and its report is held back: a late acknowledgement
+    REFUSED = "refused"  # rejected, or refused to cancel or replace
+
+
+HELD_BACK = frozenset({Trouble.ACCEPTED_IN_SILENCE, Trouble.UNREPORTED})
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    order: Order
+    broker_order_id: BrokerOrderId
+    status: OrderStatus
+
+
+class ScriptedBroker:
+    """Implements ``ports.broker.Broker``: orders work until the test fills, expires or rejects them.
+
+    ``plan`` names the troubles of the requests to come, in their order. Reports that were held back come with
+    ``release``, in either order; ``sequence`` is given when a report is let out, as a broker's stream would.
+    """
+
+    name = "scripted"
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        account_id: AccountId = builders.ACCOUNT,
+        simulated: bool = True,
+        cash: Number = 100_000,
+        fills_at_once: bool = False,
+    ) -> None:
+        self.account_id = account_id
+        self.simulated = simulated
+        self.is_live = not simulated
+        self.requests: list[tuple[str, ClientOrderId]] = []  # all that were sent, arrived or not
+        self.is_down = False  # while set, every call raises BrokerUnavailable
+        self._clock = clock
+        self._fills_at_once = fills_at_once
+        self._troubles: deque[Trouble | None] = deque()
+        self._orders: dict[ClientOrderId, _Known] = {}
+        self._reports: list[BrokerReport] = []
+        self._held_back: list[BrokerReport] = []
+        self._withholding = False
+        self._wakes: list[Callable[[], None]] = []
+        self.balances: AccountSnapshot = AccountSnapshot(
+            account_id=account_id,
+            as_of=clock.now(),
+            cash=Money(str(cash)),
+            net_liquidating_value=Money(str(cash)),
+            buying_power=Money(str(cash)),
+            is_live=self.is_live,
+        )
+        self.held: dict[OptionContract, int] = {}  # a test may change it: trades made elsewhere, assignments
+
+    def plan(self, *troubles: Trouble | None) -> None:
+        """Name what goes wrong with the next requests, one each; ``None`` lets one pass."""
+        self._troubles.extend(troubles)
+
+    def submit(self, order: Order) -> None:
+        """Send a new order."""
+        trouble = self._receive("submit", order.client_order_id)
+        if order.client_order_id not in self._orders:
+            refused = trouble is Trouble.REFUSED
+            number = BrokerOrderId(f"S-{len(self._orders) + 1:06d}")
+            status = OrderStatus.REJECTED if refused else OrderStatus.WORKING
+            self._orders[order.client_order_id] = _Known(order, number, status)
+            kind = ReportKind.REJECTED if refused else ReportKind.ACCEPTED
+            message = "refused as planned" if refused else ""
+            self._report(kind, order.client_order_id, silent=trouble in HELD_BACK, message=message)
+            if self._fills_at_once and not refused:
+                self.fill(order.client_order_id)
+        self._answer(trouble)
+
+    def replace(self, client_order_id: ClientOrderId, limit_price: Price, revision: int) -> None:
+        """Ask to move the limit of a working order."""
+        trouble = self._receive("replace", client_order_id)
+        known = self._orders.get(client_order_id)
+        if known is None or known.status is not OrderStatus.WORKING or trouble is Trouble.REFUSED:
+            self._report(ReportKind.REPLACE_REFUSED, client_order_id, message="not working, or refused as planned")
+        elif revision > known.order.revision:
+            moved = replace(known.order, limit_price=limit_price, revision=revision)
+            self._orders[client_order_id] = replace(known, order=moved)
+            silent = trouble in HELD_BACK
+            self._report(ReportKind.REPLACED, client_order_id, silent=silent, limit_price=limit_price)
+        self._answer(trouble)
+
+    def cancel(self, client_order_id: ClientOrderId) -> None:
+        """Ask to cancel a working order."""
+        trouble = self._receive("cancel", client_order_id)
+        known = self._orders.get(client_order_id)
+        if known is None or known.status is not OrderStatus.WORKING or trouble is Trouble.REFUSED:
+            self._report(ReportKind.CANCEL_REFUSED, client_order_id, message="not working, or refused as planned")
+        else:
+            self._end(client_order_id, OrderStatus.CANCELED, ReportKind.CANCELED, silent=trouble in HELD_BACK)
+        self._answer(trouble)
+
+    def fill(self, client_order_id: ClientOrderId, quantity: int | None = None, at: Number | None = None) -> Fill:
+        """Fill an order, by default all that remains at its limit; also one that was canceled or has expired."""
+        known = self._known(client_order_id)
+        number = known.order.filled + 1
+        fill_id = FillId(f"{known.broker_order_id}-{number}")
+        done = builders.fill(known.order, quantity=quantity, at=at, fill_id=fill_id, filled_at=self._clock.now())
+        filled = replace(known.order, status=OrderStatus.WORKING).with_fill(done.quantity)
+        status = OrderStatus.FILLED if filled.status is OrderStatus.FILLED else known.status
+        self._orders[client_order_id] = replace(known, order=filled, status=status)
+        for leg in done.legs:
+            self.held[leg.contract] = self.held.get(leg.contract, 0) + leg.quantity
+        self.held = {contract: held for contract, held in self.held.items() if held}
+        if self.balances.cash is not None:
+            self.balances = replace(self.balances, cash=self.balances.cash + done.cash + done.fees)
+        self._report(ReportKind.FILLED, client_order_id, fill=done)
+        return done
+
+    def expire(self, client_order_id: ClientOrderId) -> None:
+        """Let an order expire."""
+        self._end(client_order_id, OrderStatus.EXPIRED, ReportKind.EXPIRED)
+
+    def reject(self, client_order_id: ClientOrderId, message: str) -> None:
+        """Reject an order after all, as brokers do late."""
+        self._end(client_order_id, OrderStatus.REJECTED, ReportKind.REJECTED, message=message)
+
+    def repeat(self, sequence: int) -> None:
+        """Report something a second time, under a new sequence."""
+        found = next((report for report in self._reports if report.sequence == sequence), None)
+        if found is None:
+            raise NotFound(f"no report has sequence {sequence}")
+        self._let_out([found])
+
+    def withhold(self) -> None:
+        """Hold all reports back from now on."""
+        self._withholding = True
+
+    def release(self, *, reverse: bool = False) -> None:
+        """Let out what was held back, in its order or the last first, and hold back no longer."""
+        self._withholding = False
+        held, self._held_back = self._held_back, []
+        self._let_out(held[::-1] if reverse else held)
+
+    def find(self, client_order_id: ClientOrderId) -> BrokerOrder | None:
+        """Look the order up in the books, which know more than the reports let out."""
+        self._check_up()
+        known = self._orders.get(client_order_id)
+        if known is None:
+            return None
+        return BrokerOrder(
+            client_order_id=client_order_id,
+            broker_order_id=known.broker_order_id,
+            is_open=known.status is OrderStatus.WORKING,
+            filled=known.order.filled,
+            limit_price=known.order.limit_price,
+        )
+
+    def reports_since(self, sequence: int) -> Sequence[BrokerReport]:
+        """Return the reports let out after ``sequence``, oldest first."""
+        self._check_up()
+        return [report for report in self._reports if report.sequence > sequence]
+
+    def account(self) -> AccountSnapshot:
+        """Return ``balances``, which a test may set; fills move the cash in it."""
+        self._check_up()
+        return replace(self.balances, as_of=self._clock.now())
+
+    def holdings(self) -> Mapping[OptionContract, int]:
+        """Return the contracts held."""
+        self._check_up()
+        return dict(self.held)
+
+    def on_report(self, wake: Callable[[], None]) -> None:
+        """Have ``wake`` called when a report is let out."""
+        self._wakes.append(wake)
+
+    def _receive(self, verb: str, client_order_id: ClientOrderId) -> Trouble | None:
+        self.requests.append((verb, client_order_id))
+        self._check_up()
+        trouble = self._troubles.popleft() if self._troubles else None
+        if trouble is Trouble.UNAVAILABLE:
+            raise BrokerUnavailable(f"{verb} {client_order_id}: unavailable as planned")
+        if trouble is Trouble.LOST:
+            raise OutcomeUnknown(f"{verb} {client_order_id}: lost as planned")
+        return trouble
+
+    def _answer(self, trouble: Trouble | None) -> None:
+        if trouble is Trouble.ACCEPTED_IN_SILENCE:
+            raise OutcomeUnknown("it arrived, and no answer came, as planned")
+
+    def _check_up(self) -> None:
+        if self.is_down:
+            raise BrokerUnavailable("the scripted broker is down")
+
+    def _known(self, client_order_id: ClientOrderId) -> _Known:
+        if client_order_id not in self._orders:
+            raise NotFound(f"order {client_order_id} never arrived")
+        return self._orders[client_order_id]
+
+    def _end(
+        self,
+        client_order_id: ClientOrderId,
+        status: OrderStatus,
+        kind: ReportKind,
+        *,
+        silent: bool = False,
+        message: str = "",
+    ) -> None:
+        known = self._known(client_order_id)
+        self._orders[client_order_id] = replace(known, status=status)
+        self._report(kind, client_order_id, silent=silent, message=message)
+
+    def _report(
+        self,
+        kind: ReportKind,
+        client_order_id: ClientOrderId,
+        *,
+        silent: bool = False,
+        fill: Fill | None = None,
+        limit_price: Price | None = None,
+        message: str = "",
+    ) -> None:
+        known = self._orders.get(client_order_id)
+        report = BrokerReport(
+            sequence=0,
+            kind=kind,
+            client_order_id=client_order_id,
+            broker_order_id=None if known is None else known.broker_order_id,
+            reported_at=self._clock.now(),
+            fill=fill,
+            limit_price=limit_price,
+            message=message,
+        )
+        if silent or self._withholding:
+            self._held_back.append(report)
+        else:
+            self._let_out([report])
+
+    def _let_out(self, reports: Sequence[BrokerReport]) -> None:
+        for report in reports:
+            self._reports.append(replace(report, sequence=len(self._reports) + 1))
+            for wake in self._wakes:
+                wake()
