@@ -39,7 +39,8 @@ def horizon_payoff(legs: Sequence[HorizonLeg], net_price: Price, *, rate: float,
     """Return the payoff at the nearest expiration of legs opened at ``net_price`` per share of one structure.
 
     The loss is unlimited, too, where calls sold outlive the calls and shares that cover them: after the nearest
-    expiration nothing would hold it. Max profit and max loss are given to the cent, breakevens to 0.0001.
+    expiration nothing would hold it. Max profit and max loss are given to the cent, breakevens to 0.0001; where
+    the curve only touches zero it is not said to break even.
     """
     curve = _Curve(legs=tuple(legs), net_price=net_price, rate=rate, dividend_yield=dividend_yield)
     grid = curve.grid()

@@ -169,6 +169,8 @@ def probability_of_profit(
     The underlying ends lognormally around its forward. The volatility at each breakeven is that of the strikes
     in ``ivs`` (strike → volatility), interpolated in a straight line between them and flat outside.
     """
+    from thetaloom.maths.probability import probability_within  # compiles on first use
+
     strikes = sorted(ivs)
 
     def below(level: Price | None) -> float:
@@ -177,11 +179,7 @@ def probability_of_profit(
         if level <= 0:
             return 0.0
         iv = float(np.interp(float(level), strikes, [ivs[strike] for strike in strikes]))
-        spread = iv * math.sqrt(years)
-        distance = math.log(float(level) / spot) - (rate - dividend_yield) * years
-        if spread == 0:
-            return 1.0 if distance > 0 else 0.0
-        return 0.5 * math.erfc(-(distance / spread + spread / 2) / math.sqrt(2))
+        return probability_within(0.0, float(level), spot, rate, dividend_yield, iv, years)
 
     # Volatilities that differ by breakeven could cross; a region then counts as empty, never as less.
     chance = math.fsum(max(0.0, below(high) - below(low)) for low, high in payoff.profit_regions)

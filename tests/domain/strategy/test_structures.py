@@ -1,0 +1,169 @@
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from thetaloom.domain.strategy.structures import CREDIT_NAMES, NAMES, Leg, max_width, name_structure
+from thetaloom.domain.values.instruments import OptionContract, Right
+from thetaloom.errors import InvalidInput
+
+NEAR, FAR = "2026-01-16", "2026-02-20"
+
+CONTRACTS = st.builds(
+    OptionContract,
+    root=st.sampled_from(["SPY", "SPXW", "A"]),
+    expires_on=st.dates(date(2020, 1, 1), date(2040, 1, 1)),
+    right=st.sampled_from(Right),
+    strike=st.integers(1, 9_999_999).map(lambda thousandths: Decimal(thousandths) / 1000),
+)
+LEGS = st.builds(Leg, contract=CONTRACTS, ratio=st.integers(-999, 999).filter(bool))
+
+NAMED = [
+    ("long_call", ["+1 C 100"]),
+    ("short_call", ["-3 C 100"]),
+    ("long_put", ["+1 P 100"]),
+    ("short_put", ["-1 P 100"]),
+    ("call_debit_spread", ["+1 C 100", "-1 C 105"]),
+    ("call_credit_spread", ["-2 C 100", "+2 C 105"]),
+    ("put_credit_spread", ["-1 P 100", "+1 P 95"]),
+    ("put_debit_spread", ["+1 P 100", "-1 P 95"]),
+    ("long_straddle", ["+1 P 100", "+1 C 100"]),
+    ("short_straddle", ["-1 P 100", "-1 C 100"]),
+    ("long_strangle", ["+1 P 95", "+1 C 105"]),
+    ("short_strangle", ["-1 P 95", "-1 C 105"]),
+    ("short_guts", ["-1 P 105", "-1 C 95"]),
+    ("synthetic_long", ["+1 C 100", "-1 P 100"]),
+    ("bearish_risk_reversal", ["+1 P 95", "-1 C 105"]),
+    ("long_call_butterfly", ["+1 C 95", "-2 C 100", "+1 C 105"]),
+    ("long_call_butterfly", ["+1 C 95", "-1 C 100", "+1 C 105", "-1 C 100"]),
+    ("long_put_broken_wing_butterfly", ["+1 P 85", "-2 P 95", "+1 P 100"]),
+    ("jade_lizard", ["-1 P 95", "-1 C 105", "+1 C 110"]),
+    ("reverse_jade_lizard", ["+1 P 90", "-1 P 95", "-1 C 105"]),
+    ("iron_condor", ["+1 P 90", "-1 P 95", "-1 C 105", "+1 C 110"]),
+    ("reverse_iron_condor", ["-1 P 90", "+1 P 95", "+1 C 105", "-1 C 110"]),
+    ("iron_butterfly", ["+1 P 90", "-1 P 100", "-1 C 100", "+1 C 110"]),
+    ("long_call_condor", ["+1 C 90", "-1 C 95", "-1 C 105", "+1 C 110"]),
+    ("long_box", ["+1 C 95", "-1 C 105", "-1 P 95", "+1 P 105"]),
+    ("short_box", ["-1 C 95", "+1 C 105", "+1 P 95", "-1 P 105"]),
+    ("call_ratio_spread", ["+1 C 100", "-2 C 105"]),
+    ("put_ratio_spread", ["+1 P 100", "-2 P 95"]),
+    ("call_backspread", ["-1 C 100", "+2 C 105"]),
+    ("put_backspread", ["-2 P 100", "+3 P 95"]),
+    ("custom", ["+2 C 100", "-1 C 105"]),
+    ("custom", ["+1 C 100", "+2 C 105"]),
+    ("custom", ["+1 C 100", "-2 P 95"]),
+    ("custom", ["+1 C 100", "+1 C 105", "+1 C 110"]),
+    ("custom", ["+1 C 100", "-1 C 100"]),
+]
+
+
+@pytest.mark.parametrize(("name", "short"), NAMED)
+def test_legs_are_named_by_what_they_are(name: str, short: list[str]) -> None:
+    legs = [Leg.parse(f"{word.split()[0]} SPY {NEAR} {' '.join(word.split()[1:])}") for word in short]
+
+    assert name_structure(legs) == name
+    assert name_structure(legs[::-1]) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "notations"),
+    [
+        ("long_call_calendar", [f"-1 SPY {NEAR} C 100", f"+1 SPY {FAR} C 100"]),
+        ("short_put_calendar", [f"+1 SPY {NEAR} P 100", f"-1 SPY {FAR} P 100"]),
+        ("long_call_diagonal", [f"-1 SPY {NEAR} C 110", f"+1 SPY {FAR} C 90"]),
+        ("long_put_diagonal", [f"-1 SPY {NEAR} P 95", f"+1 SPY {FAR} P 90"]),
+        ("short_put_diagonal", [f"+1 SPY {NEAR} P 95", f"-1 SPY {FAR} P 90"]),
+        (
+            "long_double_calendar",
+            [f"-1 SPY {NEAR} P 95", f"+1 SPY {FAR} P 95", f"-1 SPY {NEAR} C 105", f"+1 SPY {FAR} C 105"],
+        ),
+        (
+            "long_double_diagonal",
+            [f"-1 SPY {NEAR} P 95", f"+1 SPY {FAR} P 90", f"-1 SPY {NEAR} C 105", f"+1 SPY {FAR} C 110"],
+        ),
+        ("custom", [f"+1 SPY {NEAR} C 100", f"+1 SPY {FAR} C 100"]),
+        ("custom", [f"+1 SPY {NEAR} C 100", f"-2 SPY {FAR} C 105"]),
+        ("custom", [f"+1 SPY {NEAR} C 100", f"-1 QQQ {NEAR} C 105"]),
+        ("long_call_calendar", [f"-1 SPX {NEAR} C 100", f"+1 SPXW {FAR} C 100"]),
+    ],
+)
+def test_structures_of_two_expirations_are_named_by_the_later_leg(name: str, notations: list[str]) -> None:
+    assert name_structure([Leg.parse(text) for text in notations]) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "shares", "notations"),
+    [
+        ("long_stock", 300, []),
+        ("short_stock", -100, []),
+        ("covered_call", 200, [f"-2 SPY {NEAR} C 105"]),
+        ("covered_put", -100, [f"-1 SPY {NEAR} P 95"]),
+        ("protective_put", 100, [f"+1 SPY {NEAR} P 95"]),
+        ("collar", 100, [f"+1 SPY {NEAR} P 95", f"-1 SPY {NEAR} C 105"]),
+        ("covered_strangle", 100, [f"-1 SPY {NEAR} P 95", f"-1 SPY {NEAR} C 105"]),
+        ("conversion", 100, [f"+1 SPY {NEAR} P 100", f"-1 SPY {NEAR} C 100"]),
+        ("custom", 100, [f"+1 SPY {NEAR} C 100", f"-2 SPY {NEAR} C 105"]),
+        ("custom", 50, [f"-1 SPY {NEAR} C 105"]),
+        ("custom", 100, [f"-2 SPY {NEAR} C 105"]),
+        ("custom", 0, []),
+    ],
+)
+def test_stock_beside_the_legs_changes_the_name(name: str, shares: int, notations: list[str]) -> None:
+    assert name_structure([Leg.parse(text) for text in notations], shares) == name
+
+
+@given(legs=st.lists(LEGS, min_size=1, max_size=4), factor=st.integers(1, 9), seed=st.permutations(range(4)))
+def test_a_name_depends_neither_on_order_nor_on_a_common_factor(legs: list[Leg], factor: int, seed: list[int]) -> None:
+    shuffled = [legs[i] for i in seed if i < len(legs)]
+    scaled = [Leg(contract=leg.contract, ratio=leg.ratio * factor) for leg in shuffled]
+
+    assert name_structure(scaled) == name_structure(legs)
+
+
+def test_every_credit_name_is_a_name() -> None:
+    assert set(NAMES.values()) >= CREDIT_NAMES
+
+
+@given(leg=LEGS)
+def test_a_leg_reads_back_from_its_notation(leg: Leg) -> None:
+    assert Leg.parse(leg.notation) == leg
+
+
+def test_a_leg_is_written_like_the_book_says() -> None:
+    leg = Leg.parse("-1 SPY 2026-01-16 P 560")
+
+    assert (leg.ratio, leg.contract.occ_symbol) == (-1, "SPY   260116P00560000")
+    assert leg.notation == "-1 SPY 2026-01-16 P 560"
+    assert Leg.parse("2 SPY260116P00560000").notation == "+2 SPY 2026-01-16 P 560"
+
+
+@pytest.mark.parametrize("text", ["", "SPY 2026-01-16 P 560", "0 SPY 2026-01-16 P 560", "-1", "1.5 SPY 2026-01-16 P 5"])
+def test_what_is_no_leg_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        Leg.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("width", "short"),
+    [
+        (None, ["-1 P 100", "-1 C 100"]),
+        (None, ["+1 C 100"]),
+        ("5", ["-1 P 100", "+1 P 95"]),
+        ("7.5", ["+1 P 90", "-1 P 95", "-1 C 105", "+1 C 112.5"]),
+        ("10", ["+1 P 85", "-2 P 95", "+1 P 100"]),
+        ("5", ["-1 P 95", "-1 C 105", "+1 C 110"]),
+        ("5", ["+1 C 90", "-1 C 95", "-1 C 105", "+1 C 110"]),
+        ("5", ["+300 C 100", "-600 C 105"]),
+    ],
+)
+def test_the_width_is_that_of_the_widest_vertical(width: str | None, short: list[str]) -> None:
+    legs = [Leg.parse(f"{word.split()[0]} SPY {NEAR} {' '.join(word.split()[1:])}") for word in short]
+
+    assert max_width(legs) == (None if width is None else Decimal(width))
+
+
+def test_a_calendar_and_no_legs_have_no_width() -> None:
+    assert max_width([Leg.parse(f"-1 SPY {NEAR} C 110"), Leg.parse(f"+1 SPY {FAR} C 90")]) is None
+    assert max_width([]) is None
