@@ -8,9 +8,9 @@ from thetaloom.engine.handlers import handle
 from thetaloom.engine.lineage import Decider
 from thetaloom.engine.monitor import Monitor
 from thetaloom.engine.order_manager import REPORT_DECIDER, apply_reports
+from thetaloom.engine.pipeline import STEP_DECIDERS
 from thetaloom.engine.reconcile import Reconciled, reconcile
 from thetaloom.engine.runner import work
-from thetaloom.engine.steps import STEP_DECIDERS
 from thetaloom.ports.broker import SimulatedBroker
 
 DECIDERS: Mapping[str, Decider] = {**STEP_DECIDERS, REPORT_DECIDER.name: REPORT_DECIDER}
