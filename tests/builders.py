@@ -6,13 +6,14 @@ from decimal import Decimal
 from typing import Any
 
 from thetaloom.domain.book.fills import Fill, LegFill
-from thetaloom.domain.book.orders import Effect, Order, OrderLeg
+from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.run.events import Event, EventKind
 from thetaloom.domain.run.lineage import LineageRecord
 from thetaloom.domain.run.proposals import Proposal
 from thetaloom.domain.run.runs import StepName, StepStatus, TriggerKind, WorkflowRun
 from thetaloom.domain.strategy.strategies import ExpirationRule, LegRule, SelectBy, Side, Strategy, StrikeRule, Unit
+from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import (
     AccountId,
     ClientOrderId,
@@ -30,7 +31,7 @@ NOW = datetime(2026, 3, 2, 15, 30, 0, 123456, tzinfo=UTC)
 ANNA, BERT = UserId("anna"), UserId("bert")
 SHORT_PUT = OptionContract(root="SPY", expires_on=date(2026, 4, 17), right=Right.PUT, strike=Decimal("560"))
 LONG_PUT = OptionContract(root="SPY", expires_on=date(2026, 4, 17), right=Right.PUT, strike=Decimal("555.5"))
-LEGS = (OrderLeg(contract=SHORT_PUT, ratio=-1), OrderLeg(contract=LONG_PUT, ratio=1))
+LEGS = (Leg(contract=SHORT_PUT, ratio=-1), Leg(contract=LONG_PUT, ratio=1))
 
 
 def a_run(number: int = 1, **changes: Any) -> WorkflowRun:

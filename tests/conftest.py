@@ -11,10 +11,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from thetaloom.store.database import Database, open_database
 from thetaloom.store.unit_of_work import SqlStore
 from thetaloom.store.upgrading import upgrade
+
+settings.register_profile("thetaloom", deadline=None)  # a busy machine is no counterexample
+settings.load_profile("thetaloom")
 
 TEMPLATE = "template_thetaloom"
 POSTGRES_START_SECONDS = 30

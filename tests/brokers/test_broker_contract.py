@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pytest
 
@@ -30,8 +29,8 @@ class Rig:
     reopen: Callable[[], Broker]  # the same account after a restart of our side
 
 
-@pytest.fixture(params=["paper", "scripted"])
-def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+@pytest.fixture(params=["scripted", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     if request.param == "scripted":
         scripted = ScriptedBroker(FakeClock())
         yield Rig(
@@ -41,11 +40,11 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
             reopen=lambda: scripted,
         )
         return
-    bench = PaperBench(f"sqlite:///{tmp_path}/paper.db")
+    bench = PaperBench(request.getfixturevalue(f"{request.param}_books"))
     yield Rig(
         broker=bench.broker,
-        fill=lambda order: bench.broker.tick(),
-        expire=lambda order: (bench.clock.move_to(b.new_york("2026-01-05 16:00")), bench.broker.tick()),
+        fill=lambda order: bench.tick(),
+        expire=lambda order: bench.tick(b.new_york("2026-01-05 16:00")),
         reopen=bench.reopen,
     )
     bench.broker.close()

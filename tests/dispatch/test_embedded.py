@@ -48,11 +48,7 @@ def test_due_runs_come_oldest_first_and_once(database: Database, dispatch: Embed
 
 
 def test_each_lane_has_its_cap_and_care_has_none(database: Database, dispatch: EmbeddedDispatch) -> None:
-    statuses = {
-        Lane.EVALUATION: RunStatus.EVALUATING,
-        Lane.EXECUTION: RunStatus.EXECUTING,
-        Lane.CARE: RunStatus.CLOSING,
-    }
+    statuses = (RunStatus.EVALUATING, RunStatus.EXECUTING, RunStatus.CLOSING)
     runs = [a_run(100 * place + number, status=status) for place, status in enumerate(statuses) for number in range(10)]
     fill(database, *runs)
     lanes = {run.id: lane_of(run) for run in runs}

@@ -232,7 +232,7 @@ def test_several_files_and_folders_are_one_market(tmp_path: Path) -> None:
 
 
 def test_one_contract_twice_at_one_instant_in_two_files_is_refused() -> None:
-    frames = [frame_of(row(0, 1.0, 1.2)), frame_of(row(0, 1.1, 1.2))]
+    frames: list[Path | str | pl.DataFrame] = [frame_of(row(0, 1.0, 1.2)), frame_of(row(0, 1.1, 1.2))]
 
     with pytest.raises(InvalidInput, match="duplicates"):
         RecordedMarket(frames, VirtualClock(END)).chain("XYZ", START)
@@ -285,15 +285,20 @@ def test_what_cannot_be_is_refused_by_file_and_column(fault: str, tmp_path: Path
     assert str(path) in refusal.value.message
 
 
-def test_files_that_are_none_are_refused_by_name(tmp_path: Path) -> None:
-    text = tmp_path / "text.parquet"
-    text.write_text("quote_time,bid\n")
+@pytest.mark.parametrize("name", ["absent.parquet", "text.parquet", "empty"])
+def test_files_that_are_none_are_refused_by_name(name: str, tmp_path: Path) -> None:
+    (tmp_path / "text.parquet").write_text("quote_time,bid\n")
+    (tmp_path / "empty").mkdir()
 
-    for path in (tmp_path / "absent.parquet", text, tmp_path):
-        with pytest.raises(InvalidInput, match=tmp_path.name) as refusal:
-            RecordedMarket(path if path != tmp_path else tmp_path, VirtualClock(END))
-        assert str(refusal.value.details["file"]).startswith(str(tmp_path))
-        text.unlink(missing_ok=True) if path == text else None
+    with pytest.raises(InvalidInput, match=name) as refusal:
+        RecordedMarket(tmp_path / name, VirtualClock(END))
+
+    assert refusal.value.details["file"] == str(tmp_path / name)
+
+
+def test_no_file_at_all_is_refused() -> None:
+    with pytest.raises(InvalidInput):
+        RecordedMarket.from_paths([], VirtualClock(END))
 
 
 PRICES = st.one_of(st.none(), st.sampled_from([0.0, 0.05, 1.0, 2.5]))
@@ -393,3 +398,43 @@ def test_recorded_snapshots_replay_each_in_full() -> None:
         assert chain is not None
         assert len(chain) == count
         assert (chain.quoted_at == chain.quoted_at[0]).all()
+
+
+def test_the_notice_names_what_the_package_ships() -> None:
+    notice = Path(__file__).parents[2] / "NOTICE"
+    shipped = [path.name for path in packaged_day().parent.glob("*.parquet")]
+
+    assert shipped == [packaged_day().name]
+    assert packaged_day().name in notice.read_text()
+
+
+def test_polls_of_two_underlyings_come_in_one_batch() -> None:
+    clock = VirtualClock(START)
+    put = OptionContract(root="ABC", expires_on=EXPIRATION, right=Right.PUT, strike=Decimal(95))
+    frame = frame_of(
+        row(0, 1.0, 1.2, underlying_price=100.0), row(1, 2.0, 2.2, underlying="ABC", underlying_price=50.0)
+    )
+    market = RecordedMarket(frame, clock)
+    market.watch([PUT_95, put])
+
+    first = market.poll()
+    clock.move_to(START + MINUTE)
+    second = market.poll()
+
+    assert first is not None
+    assert second is not None
+    assert (set(first.quotes), dict(first.spots)) == ({PUT_95}, {"XYZ": Decimal(100)})
+    assert (set(second.quotes), dict(second.spots)) == ({put}, {"ABC": Decimal(50)})
+
+
+def test_a_clock_that_cannot_call_back_leaves_the_waking_to_its_driver() -> None:
+    class PlainClock:
+        def now(self) -> datetime:
+            return START
+
+    woken: list[None] = []
+    market = RecordedMarket(frame_of(row(0, 1.0, 1.2), row(1, 1.1, 1.2)), PlainClock())
+
+    market.on_change(lambda: woken.append(None))
+
+    assert woken == []

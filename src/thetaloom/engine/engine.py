@@ -8,9 +8,9 @@ from thetaloom.engine.handlers import handle
 from thetaloom.engine.lineage import Decider
 from thetaloom.engine.monitor import Monitor
 from thetaloom.engine.order_manager import REPORT_DECIDER, apply_reports
-from thetaloom.engine.pipeline import STEP_DECIDERS
 from thetaloom.engine.reconcile import Reconciled, reconcile
 from thetaloom.engine.runner import work
+from thetaloom.engine.steps import STEP_DECIDERS
 from thetaloom.ports.broker import SimulatedBroker
 
 DECIDERS: Mapping[str, Decider] = {**STEP_DECIDERS, REPORT_DECIDER.name: REPORT_DECIDER}
@@ -23,6 +23,7 @@ class Engine:
         self.desk = desk
         self._simulated = simulated
         self._monitor = Monitor(desk)
+        self.turns = 0  # so far, in this process
 
     def start(self) -> Reconciled:
         """Take over from whatever came before: settle what was in doubt, then watch what is open."""
@@ -36,6 +37,7 @@ class Engine:
 
     def turn(self) -> bool:
         """Do everything that is due now, once around; return whether anything was done."""
+        self.turns += 1
         if self._simulated is not None:
             self._simulated.tick()
         moved = bool(apply_reports(self.desk))

@@ -20,7 +20,7 @@ from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.lineage import Decider, Executed, record
 from thetaloom.engine.order_work import LegQuote, OrderAction, OrderMove
-from thetaloom.engine.steps.base import ended, next_step, tell
+from thetaloom.engine.step import ended, next_step, tell
 from thetaloom.errors import BrokerUnavailable, InvariantError, OutcomeUnknown
 from thetaloom.ports.store import UnitOfWork
 

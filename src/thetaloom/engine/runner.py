@@ -14,8 +14,8 @@ from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.lineage import Executed, record, record_failure
 from thetaloom.engine.order_manager import deliver
-from thetaloom.engine.pipeline import PIPELINE
-from thetaloom.engine.steps.base import Step, tell
+from thetaloom.engine.step import Step, tell
+from thetaloom.engine.steps import PIPELINE
 from thetaloom.errors import ConfigError, StaleVersionError, Unavailable
 
 log = structlog.get_logger()

@@ -1,6 +1,7 @@
 """A paper broker with a market, a clock and books to open again: what most tests of trading need."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from thetaloom.brokers.paper.books import Phase
@@ -35,6 +36,14 @@ class PaperBench:
         self.broker.close()
         self.broker = self._open(on_commit)
         return self.broker
+
+    def tick(self, at: datetime | None = None) -> list[ReportKind]:
+        """Let the broker look at the market, later if an instant is given; return what it reports."""
+        if at is not None:
+            self.clock.move_to(at)
+        seen = len(self.kinds())
+        self.broker.tick()
+        return self.kinds()[seen:]
 
     def kinds(self) -> list[ReportKind]:
         """Return what was reported so far."""

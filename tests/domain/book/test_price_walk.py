@@ -172,9 +172,9 @@ def test_the_mirror_walk_of_a_debit_takes_the_same_moves(
 
 
 @pytest.mark.parametrize(
-    ("slippage", "floor"), [(None, "1.16"), ("0.05", "1.20"), ("0.50", "1.16"), ("0", "1.25"), ("0.055", "1.20")]
+    ("slippage", "floor"), [(None, "1.16"), ("0.05", "1.20"), ("0.50", "0.75"), ("0", "1.25"), ("0.055", "1.20")]
 )
-def test_the_floor_to_approve_is_the_nearer_of_reach_and_slippage(slippage: str | None, floor: str) -> None:
+def test_the_floor_to_approve_is_the_slippage_below_mid_or_else_reach(slippage: str | None, floor: str) -> None:
     rule = replace(RULE, slippage_max=None if slippage is None else Price(slippage))
 
     assert approved_floor(rule, mid=Price("1.25"), natural=Price("1.10"), tick=CENT) == Price(floor)

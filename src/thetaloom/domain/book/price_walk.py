@@ -51,9 +51,9 @@ def next_step_at(rule: OrderRule, stepped_at: datetime) -> datetime:
 
 
 def approved_floor(rule: OrderRule, *, mid: Price, natural: Price, tick: Decimal) -> Price:
-    """Return the worst net price an approval at these quotes covers: ``reach``, or ``slippage_max`` if nearer."""
+    """Return the worst net price an approval at these quotes covers: ``slippage_max`` below mid, else ``reach``."""
     _, last = _span(rule, mid, natural)
-    worst = last if rule.slippage_max is None else max(last, mid - rule.slippage_max)
+    worst = last if rule.slippage_max is None else mid - rule.slippage_max
     return worst.to_tick(tick, favor_us=True)
 
 

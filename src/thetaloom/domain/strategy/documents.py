@@ -88,7 +88,7 @@ class _Reader:
         fields = {field.key: field for field in fields_of(record)}
         for key in document:
             if key not in fields:
-                self.add(path, {str(key)[:64]: "is not a known key; " + did_you_mean(str(key), list(fields))})
+                self.add(path, {shown(key).strip('"'): "is not a known key; " + did_you_mean(str(key), list(fields))})
         return {
             field.name: self._read_field(field, document.get(key, _ABSENT), _joined(path, key))
             for key, field in fields.items()

@@ -129,7 +129,7 @@ def shown(value: object) -> str:
     if isinstance(value, dict | list | tuple):
         return "a table" if isinstance(value, dict) else f"a list of {len(value)}"
     text = f'"{value}"' if isinstance(value, str) else str(value)
-    text = text.encode("ascii", "backslashreplace").decode() if not text.isprintable() else text
+    text = text.encode("unicode_escape").decode() if not text.isprintable() else text
     return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…"
 
 

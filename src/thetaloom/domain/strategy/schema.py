@@ -69,9 +69,7 @@ def _field_schema(field: Field, definitions: dict[str, Any]) -> dict[str, Any]:
 def _one_schema(field: Field, definitions: dict[str, Any]) -> dict[str, Any]:
     kind = field.kind
     if field.is_record:
-        if kind.__name__ not in definitions:
-            definitions[kind.__name__] = {}
-            definitions[kind.__name__] = _record_schema(kind, definitions)
+        definitions[kind.__name__] = _record_schema(kind, definitions)
         return {"$ref": f"#/$defs/{kind.__name__}"}
     if kind is bool:
         return {"type": "boolean"}

@@ -119,13 +119,9 @@ def _judge_expiration(rule: ExpirationRule, expiration: Expiration, now: datetim
 
 
 def _is_second_choice(prefer: Preference, expiration: Expiration) -> bool:
-    match prefer:
-        case Preference.NEAREST:
-            return False
-        case Preference.MONTHLY:
-            return not expiration.is_monthly
-        case Preference.WEEKLY:
-            return expiration.is_monthly
+    if prefer is Preference.NEAREST:
+        return False
+    return expiration.is_monthly is (prefer is Preference.WEEKLY)
 
 
 def _no_expiration(rule: ExpirationRule, rejections: Sequence[Rejection], expirations: Sequence[Expiration]) -> Verdict:

@@ -206,7 +206,7 @@ class OrderRule:
     slippage_max: Annotated[
         Price | None,
         About(
-            "How far below the approved mid the net price may fall; absent: only `reach` limits it.",
+            "How far below the approved mid the net price may fall before the run asks again; absent: to `reach`.",
             unit="dollars per share",
             at_least=0,
             at_most=100,

@@ -34,14 +34,14 @@ def from_plain(plain: object, type_: type[T], hook: Callable[[type, object], obj
 
     def decode(wanted: type, given: object) -> object:
         if isinstance(wanted, type) and issubclass(wanted, Decimal):
-            return wanted(str(given))
+            return _decimal(wanted, given)
         if hook is not None:
             return hook(wanted, given)
         raise TypeError(f"no way to read a {wanted.__name__}")
 
     try:
         value = msgspec.convert(plain, type=type_, dec_hook=decode, strict=True, str_keys=True)
-    except (msgspec.ValidationError, ValueError, TypeError, ArithmeticError) as error:
+    except (ValueError, TypeError) as error:
         raise InvalidInput(f"{getattr(type_, '__name__', type_)}: {error}") from error
     _check_finite(value)
     return value
@@ -75,6 +75,13 @@ def _plain(value: Any, hook: Callable[[object], object] | None) -> Any:
         case set() | frozenset():
             return sorted((_plain(entry, hook) for entry in value), key=_encoded)
     return _plain_record(value, hook)
+
+
+def _decimal(wanted: type[Decimal], given: object) -> Decimal:
+    try:
+        return wanted(str(given))
+    except ArithmeticError as error:  # the decoder adds the place to a ValueError only
+        raise ValueError(f"{str(given)[:40]!r} is no number") from error
 
 
 def _instant(at: datetime) -> str:

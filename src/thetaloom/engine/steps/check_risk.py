@@ -15,7 +15,7 @@ from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import Judgement, RiskFinding
 from thetaloom.engine.lineage import Decider, output_of
 from thetaloom.engine.portfolio import portfolio_of
-from thetaloom.engine.steps.base import Step, ended, next_step, strategy_of
+from thetaloom.engine.step import Step, ended, next_step, strategy_of
 from thetaloom.ports.store import UnitOfWork
 
 

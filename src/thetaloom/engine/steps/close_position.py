@@ -15,7 +15,7 @@ from thetaloom.engine.lineage import Decider, output_of
 from thetaloom.engine.marks import closing_legs
 from thetaloom.engine.order_manager import leg_quotes, perform
 from thetaloom.engine.order_work import DELIVERED, OrderAction, OrderMove, OrderWork, next_move
-from thetaloom.engine.steps.base import Step, next_step, strategy_of
+from thetaloom.engine.step import Step, next_step, strategy_of
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 

@@ -13,7 +13,7 @@ from thetaloom.domain.values.reasons import ALLOWED
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import Indicators, MarketReading
 from thetaloom.engine.lineage import Decider, output_of
-from thetaloom.engine.steps.base import Step, next_step
+from thetaloom.engine.step import Step, next_step
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 

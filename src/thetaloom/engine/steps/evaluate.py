@@ -17,7 +17,7 @@ from thetaloom.domain.values.money import Price
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import Candidate, Indicators, Judgement
 from thetaloom.engine.lineage import Decider, output_of
-from thetaloom.engine.steps.base import Step, ended, next_step, strategy_of
+from thetaloom.engine.step import Step, ended, next_step, strategy_of
 from thetaloom.errors import MarketDataUnavailable
 from thetaloom.ports.store import UnitOfWork
 

@@ -12,7 +12,7 @@ from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied, un
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import MarketReading
 from thetaloom.engine.lineage import Decider
-from thetaloom.engine.steps.base import Step, ended, next_step
+from thetaloom.engine.step import Step, ended, next_step
 from thetaloom.ports.store import UnitOfWork
 
 

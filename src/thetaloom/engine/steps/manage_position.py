@@ -18,7 +18,7 @@ from thetaloom.engine.findings import ExitFinding
 from thetaloom.engine.lineage import Decider
 from thetaloom.engine.marks import PositionView, mark, view_position
 from thetaloom.engine.order_manager import leg_quotes
-from thetaloom.engine.steps.base import Step, ended, next_step, strategy_of, tell
+from thetaloom.engine.step import Step, ended, next_step, strategy_of, tell
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 

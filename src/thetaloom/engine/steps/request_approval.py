@@ -15,7 +15,7 @@ from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import Candidate, Judgement, RiskFinding
 from thetaloom.engine.lineage import Decider, output_of
-from thetaloom.engine.steps.base import Step, ended, next_step, strategy_of, tell
+from thetaloom.engine.step import Step, ended, next_step, strategy_of, tell
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 

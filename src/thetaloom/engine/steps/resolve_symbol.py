@@ -7,7 +7,7 @@ from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.lineage import Decider
-from thetaloom.engine.steps.base import Step, ended, next_step
+from thetaloom.engine.step import Step, ended, next_step
 from thetaloom.ports.market_data import Underlying
 from thetaloom.ports.store import UnitOfWork
 

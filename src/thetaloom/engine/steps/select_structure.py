@@ -14,7 +14,7 @@ from thetaloom.domain.values.money import Price
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import Candidate, MarketReading
 from thetaloom.engine.lineage import Decider, output_of
-from thetaloom.engine.steps.base import Step, ended, next_step, strategy_of
+from thetaloom.engine.step import Step, ended, next_step, strategy_of
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 

@@ -8,7 +8,7 @@ from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, TriggerKind,
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied, unknown
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.lineage import Decider
-from thetaloom.engine.steps.base import Step, ended, halted_scope, next_step, strategy_of, tell
+from thetaloom.engine.step import Step, ended, halted_scope, next_step, strategy_of, tell
 from thetaloom.ports.store import UnitOfWork
 
 
