@@ -84,9 +84,6 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Exit
         return next_step(run, StepName.MANAGE_POSITION, RunStatus.MONITORING, now, due_at=given.next_check_at)
     reason = said.verdict.reason.value if said.verdict.reason else ""
     tell(uow, run, EventKind.EXIT_TRIGGERED, now, position=position.id, reason=reason, **said.verdict.facts)
-    if said.keep_quantity and said.exit is not None and said.exit.index is not None:
-        fired = (*position.exits_fired, said.exit.index)
-        uow.positions.save(replace(position, exits_fired=fired))
     return replace(next_step(run, StepName.CLOSE_POSITION, RunStatus.CLOSING, now), reason=reason)
 
 
