@@ -296,3 +296,16 @@ def _first_rows(platform: Platform) -> None:
             for strategy in load_catalogue():
                 uow.strategies.save(LOCAL_USER, strategy, now)
         uow.commit()
+
+
+@contextmanager
+def open_demo(settings: Settings, *, start: datetime | None = None, minutes_per_change: int = 1) -> Iterator[Platform]:
+    """Put a platform together on a virtual clock, with a database whose ids depend on the seed alone."""
+    prepare_home(settings)
+    database = open_database(settings.database)
+    upgrade(database, installation_id=f"demo-{settings.market.value}-{settings.seed}")
+    platform = build(settings, database, start=start, clock_kind="virtual", minutes_per_change=minutes_per_change)
+    try:
+        yield platform
+    finally:
+        platform.close()
