@@ -1,6 +1,6 @@
 """Write the reference pages from the code, or say which of them are out of date.
 
-    python -m tools.make_docs [--check]
+python -m tools.make_docs [--check]
 """
 
 import re

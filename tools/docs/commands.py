@@ -3,10 +3,10 @@
 import inspect
 from collections.abc import Iterator
 
-import click
+from thetaloom.cli.app import app
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
-from thetaloom.cli.app import app
 from tools.docs.markdown import code, page, sentences, table
 
 EXIT_CODES = (
@@ -25,31 +25,29 @@ def cli_page() -> str:
     return page("Command line", "`--help` after any command says the same.", exits, *parts)
 
 
-def commands() -> Iterator[tuple[str, click.Command]]:
+def commands() -> Iterator[tuple[str, TyperCommand]]:
     """Give every command that does something, with its words."""
     yield from _walk("thetaloom", root())
 
 
-def root() -> click.Group:
-    """Return the command line as click sees it."""
+def root() -> TyperGroup:
+    """Return the command line as a tree."""
     found = get_command(app)
-    assert isinstance(found, click.Group)
+    assert isinstance(found, TyperGroup)
     return found
 
 
-def _walk(words: str, group: click.Group) -> Iterator[tuple[str, click.Command]]:
+def _walk(words: str, group: TyperGroup) -> Iterator[tuple[str, TyperCommand]]:
     for name, command in sorted(group.commands.items()):
-        if command.hidden:
-            continue
-        if isinstance(command, click.Group):
+        if isinstance(command, TyperGroup):
             yield from _walk(f"{words} {name}", command)
-        else:
+        elif isinstance(command, TyperCommand) and not command.hidden:
             yield f"{words} {name}", command
 
 
-def _command(words: str, command: click.Command) -> str:
-    arguments = [param for param in command.params if isinstance(param, click.Argument)]
-    options = [param for param in command.params if isinstance(param, click.Option) and not param.hidden]
+def _command(words: str, command: TyperCommand) -> str:
+    arguments = [param for param in command.params if isinstance(param, TyperArgument)]
+    options = [param for param in command.params if isinstance(param, TyperOption) and not param.hidden]
     usage = " ".join([words, *(_placeholder(argument) for argument in arguments)])
     rows = [(code(_names(option)), code(_default(option)), option.help or "") for option in options]
     parts = [f"## {words}", sentences(inspect.cleandoc(command.help or "")), f"```text\n{usage}\n```"]
@@ -58,18 +56,18 @@ def _command(words: str, command: click.Command) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _placeholder(argument: click.Argument) -> str:
+def _placeholder(argument: TyperArgument) -> str:
     name = (argument.metavar or argument.name or "").upper().strip("[].")
     name += "…" if argument.nargs == -1 else ""
     return name if argument.required else f"[{name}]"
 
 
-def _names(option: click.Option) -> str:
+def _names(option: TyperOption) -> str:
     names = " / ".join([", ".join(option.opts), *option.secondary_opts])
     return names if option.is_flag else f"{names} {option.type.name.upper()}"
 
 
-def _default(option: click.Option) -> str:
+def _default(option: TyperOption) -> str:
     default = option.default
     if option.is_flag or default is None or callable(default) or not isinstance(default, str | int | float):
         return ""

@@ -134,7 +134,9 @@ def strategies_page() -> str:
     """Return the page of strategy fields."""
     schema = strategy_schema()
     records = {"Strategy": schema, **schema["$defs"]}
-    parts = [f"## {name}\n\n{sentences(record['description'])}\n\n{_fields(record)}" for name, record in records.items()]
+    parts = [
+        f"## {name}\n\n{sentences(record['description'])}\n\n{_fields(record)}" for name, record in records.items()
+    ]
     intro = (
         "A strategy is a TOML file of these fields; a key that is not listed is refused.\n"
         "The same as a [JSON Schema](strategy.schema.json), for editors."

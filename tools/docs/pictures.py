@@ -15,17 +15,18 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def order_picture() -> str:
-    """Draw the life of an order; a dotted word on an arrow says that only a fill takes it."""
-    fills = [(status, orders.OrderStatus.FILLED, "last fill") for status in orders.OrderStatus if status in orders.FILLABLE]
-    return _diagram(orders.OrderStatus.STAGED, _moves(orders.SUCCESSORS) + fills)
+    """Draw the life of an order, with the arrows that only a fill takes."""
+    fills = [
+        (status, orders.OrderStatus.FILLED, "last fill") for status in orders.OrderStatus if status in orders.FILLABLE
+    ]
+    moves = sorted(_moves(orders.SUCCESSORS) + fills, key=lambda move: list(orders.OrderStatus).index(move[0]))
+    return _diagram(orders.OrderStatus.STAGED, moves)
 
 
 def run_picture() -> str:
     """Draw the life of a run without the ways aside, which the page states in words."""
     aside = {runs.RunStatus.PAUSED, runs.RunStatus.ERROR}
-    plain = {
-        status: frozenset(after - aside) for status, after in runs.SUCCESSORS.items() if status not in aside
-    }
+    plain = {status: frozenset(after - aside) for status, after in runs.SUCCESSORS.items() if status not in aside}
     return _diagram(runs.RunStatus.SCANNING, _moves(plain))
 
 
@@ -49,7 +50,7 @@ def _layer(layer: str) -> str:
     return " | ".join(name for name in names if (package / name).exists() or (package / f"{name}.py").exists())
 
 
-def _moves(successors: Mapping[Status, Iterable[Status]]) -> list[tuple[StrEnum, StrEnum, str]]:
+def _moves(successors: Mapping[Status, Iterable[Status]]) -> list[tuple[Status, Status, str]]:
     return [(before, after, "") for before, found in successors.items() for after in sorted(found)]
 
 

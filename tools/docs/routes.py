@@ -1,9 +1,13 @@
 """The page of HTTP routes, from the OpenAPI description that the application itself gives."""
 
 from collections.abc import Iterator, Mapping
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from thetaloom.web.app import openapi_document
+from thetaloom.bootstrap import open_platform
+from thetaloom.config import load_settings
+from thetaloom.web.app import create_app
+
 from tools.docs.markdown import code, page, sentences, table
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -11,13 +15,19 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 def http_page() -> str:
     """Return the page of routes."""
-    document = openapi_document()
+    document = openapi()
     groups: dict[str, list[str]] = {}
     for path, method, operation in operations(document):
         groups.setdefault(_group(path), []).append(_operation(path, method, operation))
     parts = [f"## {name}\n\n" + "\n\n".join(found) for name, found in sorted(groups.items())]
     intro = "The running server gives the same as an OpenAPI document at `/openapi.json`."
     return page("HTTP routes", intro, *parts)
+
+
+def openapi() -> Mapping[str, Any]:
+    """Return the OpenAPI document of an application over an empty database."""
+    with TemporaryDirectory() as home, open_platform(load_settings(home=home)) as platform:
+        return create_app(platform).openapi()
 
 
 def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:

@@ -26,9 +26,15 @@ def _columns(entry: Table) -> str:
 
 
 def _kind(column: Column[object]) -> str:
-    words = {"Text": "text", "BigInteger": "integer", "Integer": "integer", "Boolean": "boolean", "LargeBinary": "bytes"}
+    words = {
+        "Text": "text",
+        "BigInteger": "integer",
+        "Integer": "integer",
+        "Boolean": "boolean",
+        "LargeBinary": "bytes",
+    }
     name = type(column.type).__name__
-    return words.get(name, {"Exact": "exact decimal", "Structured": "JSON", "Word": "word"}.get(name, name.lower()))
+    return words.get(name, name.lower())
 
 
 def _roles(column: Column[object]) -> list[str]:
