@@ -3,10 +3,10 @@
 import inspect
 from collections.abc import Iterator
 
-from thetaloom.cli.app import app
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
+from thetaloom.cli.app import app
 from tools.docs.markdown import code, page, sentences, table
 
 EXIT_CODES = (

@@ -7,7 +7,6 @@ from typing import Any
 from thetaloom.bootstrap import open_platform
 from thetaloom.config import load_settings
 from thetaloom.web.app import create_app
-
 from tools.docs.markdown import code, page, sentences, table
 
 METHODS = ("get", "post", "put", "patch", "delete")
