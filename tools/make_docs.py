@@ -8,10 +8,21 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.docs import domain_pages, pictures, tables
+from tools.docs import commands, domain_pages, pictures, routes, tables
+from tools.docs.markdown import page
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def _door(module: str, title: str, render: Callable[[], str]) -> Callable[[], str]:
+    """Return the page of a door, which says so where this checkout has none."""
+    is_there = (ROOT / "src" / "thetaloom" / module).exists()
+    return render if is_there else lambda: page(title, "This checkout has none.")
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "docs/reference/cli.md": _door("cli/app.py", "Command line", commands.cli_page),
+    "docs/reference/http.md": _door("web/app.py", "HTTP routes", routes.http_page),
     "docs/reference/settings.md": domain_pages.settings_page,
     "docs/reference/risk-limits.md": domain_pages.limits_page,
     "docs/reference/reason-codes.md": domain_pages.reasons_page,
@@ -33,7 +44,7 @@ MARKED = re.compile(r"(<!-- begin (?P<name>[a-z ]+), generated -->\n).*?(<!-- en
 
 def rendered() -> dict[Path, str]:
     """Return every generated page as it should be, and every written page with its generated parts renewed."""
-    pages = {ROOT / name: page() for name, page in PAGES.items()}
+    pages = {ROOT / name: render() for name, render in PAGES.items()}
     for path in sorted((ROOT / "docs").rglob("*.md")):
         if path not in pages and MARKED.search(text := path.read_text()):
             pages[path] = with_parts(text)

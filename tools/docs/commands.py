@@ -2,11 +2,12 @@
 
 import inspect
 from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
 
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
-from thetaloom.cli.app import app
 from tools.docs.markdown import code, page, sentences, table
 
 EXIT_CODES = (
@@ -32,13 +33,15 @@ def commands() -> Iterator[tuple[str, TyperCommand]]:
 
 def root() -> TyperGroup:
     """Return the command line as a tree."""
-    found = get_command(app)
+    found = get_command(import_module("thetaloom.cli.app").app)
     assert isinstance(found, TyperGroup)
     return found
 
 
 def _walk(words: str, group: TyperGroup) -> Iterator[tuple[str, TyperCommand]]:
-    for name, command in sorted(group.commands.items()):
+    context = group.make_context(words, [], resilient_parsing=True)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, TyperGroup):
             yield from _walk(f"{words} {name}", command)
         elif isinstance(command, TyperCommand) and not command.hidden:
@@ -64,7 +67,7 @@ def _placeholder(argument: TyperArgument) -> str:
 
 def _names(option: TyperOption) -> str:
     names = " / ".join([", ".join(option.opts), *option.secondary_opts])
-    return names if option.is_flag else f"{names} {option.type.name.upper()}"
+    return names if option.is_flag else f"{names} {_kind(option)}"
 
 
 def _default(option: TyperOption) -> str:
@@ -72,3 +75,9 @@ def _default(option: TyperOption) -> str:
     if option.is_flag or default is None or callable(default) or not isinstance(default, str | int | float):
         return ""
     return str(default)
+
+
+def _kind(option: TyperOption) -> str:
+    # The parser that Typer brings along shows a parameter's kind to no type checker.
+    kind: Any = getattr(option, "type", None)
+    return option.metavar or getattr(kind, "name", "text").upper()

@@ -26,7 +26,7 @@ def order_picture() -> str:
 def run_picture() -> str:
     """Draw the life of a run without the ways aside, which the page states in words."""
     aside = {runs.RunStatus.PAUSED, runs.RunStatus.ERROR}
-    plain = {status: frozenset(after - aside) for status, after in runs.SUCCESSORS.items() if status not in aside}
+    plain = {status: after - aside for status, after in runs.SUCCESSORS.items() if status not in aside}
     return _diagram(runs.RunStatus.SCANNING, _moves(plain))
 
 
@@ -50,7 +50,7 @@ def _layer(layer: str) -> str:
     return " | ".join(name for name in names if (package / name).exists() or (package / f"{name}.py").exists())
 
 
-def _moves(successors: Mapping[Status, Iterable[Status]]) -> list[tuple[Status, Status, str]]:
+def _moves(successors: Mapping[Status, frozenset[Status]]) -> list[tuple[Status, Status, str]]:
     return [(before, after, "") for before, found in successors.items() for after in sorted(found)]
 
 
