@@ -27,7 +27,8 @@ def run_picture() -> str:
     """Draw the life of a run without the ways aside, which the page states in words."""
     aside = {runs.RunStatus.PAUSED, runs.RunStatus.ERROR}
     plain = {status: after - aside for status, after in runs.SUCCESSORS.items() if status not in aside}
-    return _diagram(runs.RunStatus.SCANNING, _moves(plain))
+    moves = _moves(plain)
+    return _diagram(runs.RunStatus.SCANNING, moves)
 
 
 def layers() -> str:
