@@ -48,6 +48,12 @@ class SqlStore:
         with self.database.transaction() as transaction:
             yield SqlUnitOfWork(transaction, self.database)
 
+    @contextmanager
+    def snapshot(self) -> Iterator[store.UnitOfWork]:
+        """Open a view to read through: it sees one moment, waits for nobody, and what it writes is undone."""
+        with self.database.connect() as connection:
+            yield SqlUnitOfWork(Transaction(connection, None), self.database)
+
     def installation_id(self) -> str:
         """Return the id of this database, made once when it was created."""
         found = self.database.first(select(meta.c.content).where(meta.c.name == INSTALLATION_ID))

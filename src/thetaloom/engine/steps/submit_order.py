@@ -164,6 +164,7 @@ def _stage(uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> Or
         legs=given.proposal.legs,
         quantity=given.proposal.quantity,
         limit_price=said.move.limit_price,
+        floor=given.work.floor,
         staged_at=given.work.now,
         expires_at=given.work.cancel_at,
     )
