@@ -5,7 +5,7 @@ import shlex
 import pytest
 from tests.docs.conftest import ROOT, Block
 from tools.docs import commands
-from typer.core import TyperArgument, TyperCommand, TyperGroup
+from typer.core import TyperArgument, TyperGroup
 
 needs_the_command_line = pytest.mark.skipif(
     not (ROOT / "src" / "thetaloom" / "cli" / "app.py").exists(), reason="this checkout has no command line"
@@ -16,12 +16,12 @@ def refusal(typed: str) -> str:
     """Say what is wrong with a command as typed, nothing when it could run."""
     words = [word for word in shlex.split(typed.partition(" > ")[0]) if "=" not in word or word.startswith("-")]
     assert words[0] == "thetaloom"
-    found: TyperCommand | TyperGroup = commands.root()
+    found: commands.Command = commands.root()
     rest = words[1:]
     context = found.make_context("thetaloom", [], resilient_parsing=True)
-    while isinstance(found, TyperGroup) and rest:
+    while isinstance(found, TyperGroup) and rest and not rest[0].startswith("-"):
         command = found.get_command(context, rest[0])
-        if not isinstance(command, TyperCommand | TyperGroup):
+        if not isinstance(command, commands.Command):
             return f"{typed}: no command {rest[0]}"
         found, rest = command, rest[1:]
     context = found.make_context(words[0], [], resilient_parsing=True)

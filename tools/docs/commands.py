@@ -10,6 +10,7 @@ from typer.main import get_command
 
 from tools.docs.markdown import code, page, sentences, table
 
+Command = TyperCommand | TyperGroup  # a group can do something by itself, too
 EXIT_CODES = (
     ("0", "done"),
     ("1", "failed"),
@@ -26,7 +27,7 @@ def cli_page() -> str:
     return page("Command line", "`--help` after any command says the same.", exits, *parts)
 
 
-def commands() -> Iterator[tuple[str, TyperCommand]]:
+def commands() -> Iterator[tuple[str, Command]]:
     """Give every command that does something, with its words."""
     yield from _walk("thetaloom", root())
 
@@ -38,19 +39,21 @@ def root() -> TyperGroup:
     return found
 
 
-def _walk(words: str, group: TyperGroup) -> Iterator[tuple[str, TyperCommand]]:
+def _walk(words: str, group: TyperGroup) -> Iterator[tuple[str, Command]]:
     context = group.make_context(words, [], resilient_parsing=True)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
+        if not isinstance(command, Command) or command.hidden:
+            continue
+        if isinstance(command, TyperCommand) or command.invoke_without_command:
+            yield f"{words} {name}", command
         if isinstance(command, TyperGroup):
             yield from _walk(f"{words} {name}", command)
-        elif isinstance(command, TyperCommand) and not command.hidden:
-            yield f"{words} {name}", command
 
 
-def _command(words: str, command: TyperCommand) -> str:
+def _command(words: str, command: Command) -> str:
     arguments = [param for param in command.params if isinstance(param, TyperArgument)]
-    options = [param for param in command.params if isinstance(param, TyperOption) and not param.hidden]
+    options = [param for param in command.params if isinstance(param, TyperOption) and _is_ours(param)]
     usage = " ".join([words, *(_placeholder(argument) for argument in arguments)])
     rows = [(code(_names(option)), code(_default(option)), option.help or "") for option in options]
     parts = [f"## {words}", sentences(inspect.cleandoc(command.help or "")), f"```text\n{usage}\n```"]
@@ -75,6 +78,10 @@ def _default(option: TyperOption) -> str:
     if option.is_flag or default is None or callable(default) or not isinstance(default, str | int | float):
         return ""
     return str(default)
+
+
+def _is_ours(option: TyperOption) -> bool:
+    return not option.hidden and not {"--install-completion", "--show-completion"} & set(option.opts)
 
 
 def _kind(option: TyperOption) -> str:

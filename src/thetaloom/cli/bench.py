@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -100,7 +101,7 @@ def transitions() -> list[Figure]:
         for _ in range(TRANSITION_RUNS):
             run = _start(platform, "NOSUCH", "put-credit-spread-30dte")
             for _ in range(2):  # trigger, then resolve_symbol, which ends it
-                took.append(_timed(lambda run=run: advance(platform.desk, run.id)))  # type: ignore[misc]
+                took.append(_timed(partial(advance, platform.desk, run.id)))
     note = f"{len(took)} steps of {TRANSITION_RUNS} runs: gather, decide, write, commit"
     p50, p99 = np.percentile(took, [50, 99])
     return [
@@ -146,7 +147,7 @@ def demo_run() -> list[Figure]:
     for market in ("recorded", "synthetic"):
         command = [sys.executable, "-m", "thetaloom", "demo", "--json", "--market", market]
         subprocess.run(command, check=True, capture_output=True)
-        seconds = _timed(lambda command=command: subprocess.run(command, check=True, capture_output=True)) / 1000  # type: ignore[misc]
+        seconds = _timed(partial(subprocess.run, command, check=True, capture_output=True)) / 1000
         found.append(Figure(name=f"demo --market {market}", figure=seconds, unit="s", bar=10, note="second run"))
     return found
 
