@@ -147,7 +147,7 @@ def recent(
 def verify_all(
     front: FrontDoor, window: PageWindow, run: Annotated[str | None, Query(max_length=128)] = None
 ) -> VerificationPage:
-    """Check chains and evidence: of one run, or of the newest runs, ``limit`` at a time."""
+    """Check chains and evidence: of one run, or of the newest runs, so many at a time."""
     if run is not None:
         looked_at, total = (run_detail(front.database, front.user, RunId(run)).run,), 1
     else:

@@ -116,7 +116,7 @@ async def refresh(front: FrontDoor) -> Page[MarkedPosition]:
 
 @router.post("/sync-positions", responses=COMMANDED)
 async def sync(front: FrontDoor, asked: Annotated[Sync | None, Body()] = None) -> SyncAnswer:
-    """Compare our books with the broker's; what is in doubt is settled unless ``dry_run``."""
+    """Compare our books with the broker's; what is in doubt is settled unless it is a dry run."""
     dry_run = asked is not None and asked.dry_run
     said = await front.ask(Reconcile(user_id=front.user, dry_run=dry_run), Reconciled)
     drifts = [Drift(occ_symbol=one.contract.occ_symbol, ours=one.ours, theirs=one.theirs) for one in said.drifts]

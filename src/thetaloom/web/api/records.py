@@ -20,9 +20,20 @@ from thetaloom.store.queries.paging import Page as StoredPage
 
 T = TypeVar("T")
 
+PLACES_MAX = 10  # a quotient may have no end
+
+
+def exact_text(number: Decimal) -> str:
+    """Write an exact number as the API does."""
+    exponent = number.as_tuple().exponent
+    if isinstance(exponent, int) and -exponent > PLACES_MAX:
+        number = round(Decimal(number), PLACES_MAX).normalize() + 0
+    return format(number, "f")
+
+
 Exact = Annotated[
     Decimal,
-    PlainSerializer(lambda number: format(number, "f"), return_type=str),
+    PlainSerializer(exact_text, return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "examples": ["1.20"]}),
 ]
 

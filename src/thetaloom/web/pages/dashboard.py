@@ -106,10 +106,13 @@ async def lift(front: FrontDoor, scope: Word = "all", confirmed: Annotated[str, 
 
 
 def choices(front: Front) -> tuple[Choice, ...]:
-    """Return the strategies that runs may be started of."""
+    """Return the strategies that runs may be started of, those made for a symbol of this market first."""
     with front.platform.store.snapshot() as seen:
         every = seen.strategies.all_latest(front.user)
-    return tuple(Choice(id=one.strategy.id, name=one.strategy.name) for one in every if one.strategy.active)
+    traded = set(front.platform.market.symbols())
+    active = [one.strategy for one in every if one.strategy.active]
+    active.sort(key=lambda strategy: (not traded.intersection(strategy.symbols), strategy.id))
+    return tuple(Choice(id=strategy.id, name=strategy.name) for strategy in active)
 
 
 def _account(front: Front) -> AccountSnapshot | None:

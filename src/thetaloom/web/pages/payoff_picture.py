@@ -9,11 +9,11 @@ from thetaloom.domain.strategy.payoff import payoff_legs
 from thetaloom.domain.strategy.structures import is_single_expiration
 from thetaloom.domain.values.money import Money
 
-WIDTH, HEIGHT = 640, 300
-LEFT, RIGHT, TOP, BOTTOM = 76, 16, 34, 56  # room for the labels
+WIDTH, HEIGHT = 640, 310
+LEFT, RIGHT, TOP, BOTTOM = 104, 16, 34, 56  # room for the labels
 MARGIN = Decimal("0.35")  # of the span of the levels, beyond them on either side
 MARGIN_OF_SPOT_MIN = Decimal("0.03")
-LABEL_GAP = 64  # two labels nearer than this stand in two rows
+LABEL_GAP = 80  # two labels nearer than this stand in two rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,7 +91,7 @@ def _liquidity(strategy: Strategy) -> Iterator[str]:
         yield f"Each leg has traded at least {rule.volume_min} contracts today."
     yield f"No quote is older than {rule.quote_age_seconds_max} seconds."
     yield f"At least {strategy.entry_minutes_before_close_min} minutes remain before the close."
-    yield f"Fewer than {strategy.open_runs_max} runs of it are open on the symbol."
+    yield f"No more than {strategy.open_runs_max} of its runs are open on one symbol."
 
 
 def _size(strategy: Strategy) -> Iterator[str]:
