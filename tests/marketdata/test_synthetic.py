@@ -382,7 +382,7 @@ def test_quotes_stand_on_ticks() -> None:
         (-1, START_ON, 1, ("SPY",)),
         (2**62, START_ON, 1, ("SPY",)),
         (1, date(1990, 1, 1), 1, ("SPY",)),
-        (1, date(2036, 12, 1), 1, ("SPY",)),
+        (1, CALENDAR.last_on - timedelta(days=300), 1, ("SPY",)),
         (1, START_ON, 0, ("SPY",)),
         (1, START_ON, 1, ("XYZ",)),
         (1, START_ON, 1, ()),
@@ -394,7 +394,7 @@ def test_worlds_that_cannot_be_are_refused(seed: int, start_on: date, minutes: i
 
 
 def test_the_world_ends_where_the_calendar_can_no_longer_date_contracts(calendar: TradingCalendar) -> None:
-    market = SyntheticMarket(1, date(2035, 12, 1), calendar, VirtualClock(END), symbols=("SPY",))
+    market = SyntheticMarket(1, calendar.last_on - timedelta(days=400), calendar, VirtualClock(END), symbols=("SPY",))
     at = market.starts_at()
 
     while (following := market.next_change(at + timedelta(hours=8))) is not None:

@@ -152,8 +152,8 @@ def test_a_missing_folder_gives_one_clear_error(tmp_path: Path) -> None:
         add_runs(database, 1)
 
 
-def test_a_reader_cannot_write(sqlite_database: Database) -> None:
-    with sqlite_database.connect() as connection, pytest.raises(StoreUnavailable, match="only be read"):
+def test_a_reader_cannot_write(database: Database) -> None:
+    with database.connect() as connection, pytest.raises(StoreUnavailable, match="only be read"):
         connection.execute(text("DELETE FROM runs"))
 
 
@@ -175,6 +175,16 @@ def test_readers_go_on_while_a_unit_is_open(store: SqlStore) -> None:
         reader.join(timeout=5)
 
         assert counts == [1]
+
+
+def test_a_reader_sees_one_moment(store: SqlStore) -> None:
+    add_runs(store.database, 1)
+    count = select(func.count()).select_from(runs)
+    with store.database.connect() as connection:
+        before = connection.scalar(count)
+        add_runs(store.database, 2)
+
+        assert connection.scalar(count) == before == 1
 
 
 def test_a_thread_opens_one_unit_at_a_time(store: SqlStore) -> None:

@@ -184,16 +184,21 @@ def test_an_order_of_no_run_is_refused(store: SqlStore) -> None:
         work.orders.add(an_order(a_run()))
 
 
-def test_saving_an_order_never_loses_a_fill(store: SqlStore) -> None:
+def test_an_older_copy_of_an_order_is_not_written(store: SqlStore) -> None:
     run = a_run()
     working = an_order(run).moved_to(OrderStatus.SUBMITTED).moved_to(OrderStatus.WORKING)
+    replaced = working.with_limit(Price("1.00"))
+    canceled = replaced.with_fill(2).moved_to(OrderStatus.CANCELED)
     with store.unit_of_work() as work:
         work.runs.add(run)
         work.orders.add(working)
-        work.orders.save(working.with_fill(2))
+        for newer, older in ((replaced, working), (replaced.with_fill(2), replaced), (canceled, replaced.with_fill(2))):
+            work.orders.save(newer)
+            with pytest.raises(StaleVersionError):
+                work.orders.save(older)
 
-        with pytest.raises(StaleVersionError):
-            work.orders.save(working.moved_to(OrderStatus.CANCELED))
+        work.orders.save(canceled.with_fill(1))
+        assert work.orders.get(working.client_order_id) == canceled.with_fill(1), "a late fill still counts"
         with pytest.raises(NotFound):
             work.orders.save(an_order(run, 9))
 

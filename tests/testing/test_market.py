@@ -1,6 +1,9 @@
 from datetime import date, timedelta
 
+import pytest
+
 from thetaloom.domain.values.money import Price
+from thetaloom.errors import MarketDataUnavailable
 from thetaloom.ports.market_data import Bar, ReplayedMarket
 from thetaloom.testing import builders as b
 from thetaloom.testing.clock import FakeClock
@@ -88,3 +91,11 @@ def test_history_ends_with_the_last_closed_session() -> None:
 
     assert [bar.session_on for bar in market.history("SPY", days[0], days[1])] == days[:1]
     assert market.history("QQQ", days[0], days[1]) == []
+
+
+def test_a_market_that_is_down_answers_nothing() -> None:
+    market = FixedMarket(FakeClock())
+    market.is_down = True
+
+    with pytest.raises(MarketDataUnavailable):
+        market.spot("SPY", b.NOW)

@@ -27,6 +27,7 @@ class Engine:
 
     def start(self) -> Reconciled:
         """Take over from whatever came before: settle what was in doubt, then watch what is open."""
+        self.desk.dispatch.take_over()
         settled = reconcile(self.desk)
         self._monitor.reload()
         return settled

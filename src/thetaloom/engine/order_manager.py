@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.orders import Effect, Order, OrderStatus
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.reports import BrokerReport, ReportKind, apply_report
@@ -18,7 +19,8 @@ from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import ClientOrderId, make_position_id
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.lineage import Decider, Executed, record
+from thetaloom.engine.findings import ExitFinding
+from thetaloom.engine.lineage import Decider, Executed, output_of, record
 from thetaloom.engine.order_work import LegQuote, OrderAction, OrderMove
 from thetaloom.engine.step import ended, next_step, tell
 from thetaloom.errors import BrokerUnavailable, InvariantError, OutcomeUnknown
@@ -45,6 +47,7 @@ class ReportInputs:
     fill_is_known: bool
     run_status: RunStatus
     exit_reason: str  # why a closing order was staged
+    exit_index: int | None  # the exit rule that staged it, if a rule did
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +70,7 @@ def decide_report(given: ReportInputs) -> ReportOutput:
     position, fill = given.position, given.report.fill
     if fill is not None:
         opens = order.effect is Effect.OPEN
-        position = position.with_open_fill(fill) if opens else position.with_close_fill(fill)
+        position = position.with_open_fill(fill) if opens else _reduced(given, order, fill)
     status, outcome, reason = _after(given, order, position)
     return ReportOutput(verdict=ALLOWED, order=order, position=position, status=status, outcome=outcome, reason=reason)
 
@@ -121,7 +124,7 @@ def deliver(desk: Desk, client_order_id: ClientOrderId, *, again: bool = False) 
 def apply_reports(desk: Desk) -> list[WorkflowRun]:
     """Apply the broker's reports since the last one; return the runs they moved."""
     account = desk.broker.account_id
-    with desk.store.unit_of_work() as uow:
+    with desk.store.reading() as uow:
         cursor = uow.accounts.report_cursor(account)
     moved = []
     for report in desk.broker.reports_since(cursor):
@@ -162,6 +165,7 @@ def _apply(desk: Desk, uow: UnitOfWork, report: BrokerReport) -> WorkflowRun | N
         fill_is_known=report.fill is not None and report.fill.fill_id in known,
         run_status=run.returns_to or run.status,
         exit_reason=run.reason,
+        exit_index=_exit_index(desk, uow, run) if order.effect is Effect.CLOSE else None,
     )
     said = decide_report(given)
     executed = Executed(
@@ -175,6 +179,11 @@ def _apply(desk: Desk, uow: UnitOfWork, report: BrokerReport) -> WorkflowRun | N
     run = record(desk, uow, run, executed)
     _keep(uow, run, given, said, is_new=held is None, now=now)
     return uow.runs.save(_moved(uow, run, said, now))
+
+
+def _exit_index(desk: Desk, uow: UnitOfWork, run: WorkflowRun) -> int | None:
+    finding = output_of(desk, uow, run.id, StepName.MANAGE_POSITION, ExitFinding)
+    return None if finding.exit is None else finding.exit.index
 
 
 def _keep(
@@ -208,6 +217,14 @@ def _moved(uow: UnitOfWork, run: WorkflowRun, said: ReportOutput, now: datetime)
     if said.status is RunStatus.MONITORING:
         return next_step(run, StepName.MANAGE_POSITION, RunStatus.MONITORING, now)
     return replace(run, updated_at=now)
+
+
+def _reduced(given: ReportInputs, order: Order, fill: Fill) -> Position:
+    # A partial exit rule has had its turn once its order is filled, not when it was staged.
+    position = given.position.with_close_fill(fill)
+    if order.is_open or not position.is_open or given.exit_index is None:
+        return position
+    return replace(position, exits_fired=(*position.exits_fired, given.exit_index))
 
 
 def _after(given: ReportInputs, order: Order, position: Position) -> tuple[RunStatus | None, Outcome | None, str]:

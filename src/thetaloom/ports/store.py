@@ -99,7 +99,13 @@ class Orders(Protocol):
         """Return the orders that are staged, submitted, working or being canceled, oldest first."""
         ...
 
-    def save(self, order: Order) -> None: ...
+    def save(self, order: Order) -> None:
+        """Write the order. Raises ``StaleVersionError`` for an older copy than the stored one.
+
+        Older is what has less filled, an earlier revision of the limit, or is open where the stored one is closed.
+        """
+        ...
+
     def add_fill(self, fill: Fill) -> bool:
         """Add a fill; False when this fill of this order is known already."""
         ...
@@ -185,6 +191,10 @@ class Store(Protocol):
 
     def unit_of_work(self) -> AbstractContextManager[UnitOfWork]:
         """Open a writing transaction; on SQLite only one at a time can be open."""
+        ...
+
+    def reading(self) -> AbstractContextManager[UnitOfWork]:
+        """Open one snapshot to read from; it waits for no writer and cannot commit."""
         ...
 
     def installation_id(self) -> str:

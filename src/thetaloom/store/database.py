@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, exc, make_url
 from sqlalchemy.pool import QueuePool
 
 from thetaloom.errors import ConfigError, InvariantError, StoreUnavailable
@@ -60,8 +59,9 @@ class Database:
             self._reading = _sqlite_engine(url, "BEGIN", _prepare_reader, size=READERS_MAX)
             self._turn = _turn_of(self.path)
         else:
-            self._writing = self._reading = create_engine(url, pool_size=READERS_MAX, pool_pre_ping=True)
+            self._writing = create_engine(url, pool_size=READERS_MAX, pool_pre_ping=True)
             event.listen(self._writing, "handle_error", translate)
+            self._reading = self._writing.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     @property
     def path(self) -> Path:
@@ -73,7 +73,7 @@ class Database:
     @contextmanager
     def connect(self) -> Iterator[Connection]:
         """Open a reading transaction: one snapshot that waits for nobody and that nobody waits for."""
-        with self._reading.connect() as connection:
+        with _connected(self._reading) as connection:
             yield connection
 
     @contextmanager
@@ -81,7 +81,7 @@ class Database:
         """Open a writing transaction; on SQLite only one at a time is open in the whole process."""
         if self._open() is not None:
             raise InvariantError("this thread has a writing transaction open already; join it with begin()")
-        with self._turn_to_write(), self._writing.connect() as connection:
+        with self._turn_to_write(), _connected(self._writing) as connection:
             self._mine.transaction = Transaction(connection, self.on_commit)
             try:
                 connection.begin()
@@ -138,7 +138,7 @@ def open_database(where: str | Path, on_commit: CommitHook | None = None) -> Dat
     """Open the database at ``where``: an SQLite file, or an URL of SQLite or PostgreSQL. Nothing is connected yet."""
     try:
         url = URL.create("sqlite", database=str(where)) if isinstance(where, Path) else make_url(where)
-    except ArgumentError as error:
+    except exc.ArgumentError as error:
         raise ConfigError(
             f"{where!r} is no address of a database",
             advice="Write sqlite:///path/to/thetaloom.db or postgresql://user@host/name.",
@@ -148,6 +148,13 @@ def open_database(where: str | Path, on_commit: CommitHook | None = None) -> Dat
     if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
         raise ConfigError("a database in memory would lose what happened; name a file")
     return Database(url, on_commit)
+
+
+def _connected(engine: Engine) -> Connection:
+    try:
+        return engine.connect()
+    except exc.TimeoutError as error:
+        raise StoreUnavailable("all connections to the database are in use", advice="Try again.") from error
 
 
 _turns: dict[Path, threading.Lock] = {}

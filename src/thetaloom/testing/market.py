@@ -10,6 +10,7 @@ from thetaloom.domain.market.quotes import Quote
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.instruments import INDEX_ROOTS, OptionContract
 from thetaloom.domain.values.money import Price
+from thetaloom.errors import MarketDataUnavailable
 from thetaloom.ports.clock import Clock
 from thetaloom.ports.market_data import Bar, QuoteBatch, Underlying
 from thetaloom.testing import builders
@@ -38,8 +39,9 @@ class FixedMarket:
         calendar: TradingCalendar | None = None,
     ) -> None:
         self._clock = clock
+        self.is_down = False  # while set, questions raise MarketDataUnavailable
         self.synthetic = synthetic
-        self._always_fresh = always_fresh  # a quote counts as confirmed at every instant until it changes
+        self.always_fresh = always_fresh  # a quote counts as confirmed at every instant until it changes
         self._calendar = calendar or builders.trading_calendar()
         self._started_at = clock.now()
         self._changes: list[_Change] = []
@@ -160,8 +162,10 @@ class FixedMarket:
             wake()
 
     def _known(self, at: datetime) -> dict[OptionContract | str, Quote | Price | None]:
+        if self.is_down:
+            raise MarketDataUnavailable("the fixed market is down")
         until = min(at, self._clock.now())
         known = {change.key: change.known for change in self._changes if change.at <= until}
-        if not self._always_fresh:
+        if not self.always_fresh:
             return known
         return {key: replace(one, quoted_at=until) if isinstance(one, Quote) else one for key, one in known.items()}

@@ -246,10 +246,12 @@ def test_one_unknown_short_delta_leaves_the_largest_unknown_unless_another_has_b
 
     quiet = decide_exit((rule,), CREDIT, replace(MARKS, short_deltas=(None, Decimal("0.20"))))
     breached = decide_exit((rule,), CREDIT, replace(MARKS, short_deltas=(None, Decimal("0.40"))))
+    just_breached = decide_exit((rule,), CREDIT, replace(MARKS, short_deltas=(Decimal("-0.30"), None)))
     no_shorts = decide_exit((rule,), CREDIT, replace(MARKS, short_deltas=()))
 
     assert quiet.checks[0].met is None
     assert breached.checks[0].met is True
+    assert just_breached.checks[0].met is True
     assert no_shorts.checks[0].met is None
 
 

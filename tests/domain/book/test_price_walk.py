@@ -112,6 +112,16 @@ def test_a_structure_worth_nothing_at_mid_walks_through_zero() -> None:
     assert walked == [Price("0.03"), Price("-0.03")]
 
 
+def test_an_offset_for_the_worse_never_makes_a_walk_go_up() -> None:
+    hasty = replace(RULE, start_offset=Price("-0.50"))
+
+    walked = [
+        walk_limit(hasty, step, mid=Price("1.25"), natural=Price("1.10"), floor=None, tick=CENT) for step in (0, 3, 6)
+    ]
+
+    assert walked == [Price("1.16")] * 3
+
+
 def test_crossed_quotes_are_refused() -> None:
     with pytest.raises(InvalidInput, match="crossed"):
         walk_limit(RULE, 0, mid=Price("1.00"), natural=Price("1.01"), floor=None, tick=CENT)

@@ -214,14 +214,24 @@ def test_the_buying_power_effect_stands_in_for_an_unlimited_loss_and_the_facts_s
 
 def test_more_than_the_buying_power_is_another_reason_than_the_reserve() -> None:
     verdict, _ = check_limits(LIMITED, replace(PORTFOLIO, buying_power=Money(749)), TRADE)
+    all_of_it, _ = check_limits(LIMITED, replace(PORTFOLIO, buying_power=Money(750)), TRADE)
 
     assert verdict.reason is Reason.BUYING_POWER
+    assert all_of_it.reason is Reason.BUYING_POWER_RESERVE
     assert verdict.facts["short_by"] == "1001"
 
 
 @pytest.mark.parametrize(
     ("before", "change", "allowed"),
-    [(150, -40, True), (150, 1, False), (-150, 40, True), (150, 0, True), (90, -190, True), (90, -191, False)],
+    [
+        (150, -40, True),
+        (150, 1, False),
+        (-150, 40, True),
+        (150, 0, True),
+        (-150, 0, True),
+        (90, -190, True),
+        (90, -191, False),
+    ],
 )
 def test_a_trade_that_brings_the_delta_back_is_welcome(before: int, change: int, allowed: bool) -> None:
     verdict, _ = check_limits(

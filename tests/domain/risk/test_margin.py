@@ -40,6 +40,11 @@ CENTS = st.integers(1, 1000).map(lambda cents: Price("0.01") * cents)
         ([f"-1 {JAN} C 600", f"+1 {FEB} C 600"], "-3.20", 320),  # a calendar: its debit
         ([f"-1 {JAN} P 600", f"+1 {FEB} P 595"], "-1.00", 600),  # a diagonal: its debit and the gap
         ([f"-1 {SPX} P 5600", f"+1 {SPXW} P 5590"], "2.00", 800),  # the bought put outlasts the sold one
+        (
+            [f"-1 {JAN} C 600", f"+1 {JAN} C 605", f"-1 {FEB} C 600", f"+1 {FEB} C 605"],
+            "2.00",
+            800,  # each short has the cover that lasts as long
+        ),
         ([f"+1 {JAN} P 560", f"-1 {JAN} P 560", f"+1 {JAN} C 600"], "-2.00", 200),  # what cancels out is gone
     ],
 )

@@ -148,9 +148,11 @@ def test_a_truncated_chain_is_found(chain: list[LineageRecord], data: st.DataObj
 def test_the_records_of_another_run_do_not_pass() -> None:
     other = RunId("run-2")
     record = replace(RECORD, run_id=other).sealed(genesis_hash(other))
+    smuggled = replace(RECORD, run_id=other).sealed(genesis_hash(RUN))
 
     assert verify_chain(other, [record], 1) == []
     assert verify_chain(RUN, [record], 1)
+    assert verify_chain(RUN, [smuggled], 1)
 
 
 def test_two_runs_start_from_two_hashes() -> None:

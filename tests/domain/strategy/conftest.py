@@ -1,4 +1,4 @@
-"""Builders for strategies as documents and for small chains written as text."""
+"""Builders for strategies as documents, for small chains written as text, and for chains to evaluate on."""
 
 import re
 from collections.abc import Callable
@@ -25,9 +25,13 @@ from thetaloom.domain.values.money import Price
 from thetaloom.marketdata.calendar_table import SHIPPED_TABLE, read_table
 from thetaloom.store.catalogue import load_catalogue
 
-NOW = datetime(2026, 1, 15, 15, 30, tzinfo=UTC)  # a Thursday; monthlies in 1, 36 and 64 days
+SELECTED_AT = datetime(2026, 1, 15, 15, 30, tzinfo=UTC)  # a Thursday; monthlies in 1, 36 and 64 days
 
+NOW = datetime(2025, 12, 17, 15, 0, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 GOOG_DAY = Path(__file__).parents[4] / "shared/data/lean_minute/GOOG_20151224_minute.parquet"
+
+ChainMaker = Callable[..., OptionChain]
 
 PUT_SPREAD: dict[str, Any] = {
     "id": "put-spread",
@@ -110,13 +114,13 @@ def build_chain() -> Callable[..., OptionChain]:
         columns["expires_on"] = [from_date(date.fromisoformat(row[0])) for row in rows]
         columns["is_call"] = [row[1] == "C" for row in rows]
         columns["strike"] = [from_strike(Price(row[2])) for row in rows]
-        columns["quoted_at"] = [int(NOW.timestamp() * 1_000_000)] * len(rows)
+        columns["quoted_at"] = [int(SELECTED_AT.timestamp() * 1_000_000)] * len(rows)
         for place, name in ((3, "bid"), (4, "ask"), (5, "delta")):
             columns[name] = [float(row[place]) if len(row) > place and row[place] != "-" else np.nan for row in rows]
         arrays = {name: np.array(column, dtype=ARRAY_TYPES[name]) for name, column in columns.items()}
         return OptionChain(
             underlying="XYZ",
-            as_of=NOW,
+            as_of=SELECTED_AT,
             spot=None if spot is None else Price(spot),
             source="test",
             synthetic=True,
@@ -131,8 +135,8 @@ def select() -> Callable[[Strategy, OptionChain], Selection]:
     """Run the selection with the expirations that the calendar lists."""
 
     def run(strategy: Strategy, chain: OptionChain) -> Selection:
-        expirations = list_expirations(chain, _calendar(), NOW) if len(chain) else ()
-        return select_structure(strategy, chain, expirations, now=NOW, rate=0.04, dividend_yield=0.0)
+        expirations = list_expirations(chain, _calendar(), SELECTED_AT) if len(chain) else ()
+        return select_structure(strategy, chain, expirations, now=SELECTED_AT, rate=0.04, dividend_yield=0.0)
 
     return run
 
@@ -239,12 +243,6 @@ def goog() -> Callable[[datetime], OptionChain]:
     return at
 
 
-EVALUATED_AT = datetime(2025, 12, 17, 15, 0, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-
-ChainMaker = Callable[..., OptionChain]
-
-
 @pytest.fixture(scope="session")
 def make_chain() -> ChainMaker:
     """Return a maker of chains from rows ``"SPY 2026-01-16 P 95": (bid, ask)``; NaN is no such side."""
@@ -260,10 +258,10 @@ def make_chain() -> ChainMaker:
         contracts: list[OptionContract] = [parse_option_symbol(text) for text in rows]
         quotes = np.array(list(rows.values()), dtype=np.float64).reshape(-1, 2)
         count = len(rows)
-        quoted_at = (EVALUATED_AT - age - datetime.fromtimestamp(0, UTC)) // MICROSECOND
+        quoted_at = (NOW - age - datetime.fromtimestamp(0, UTC)) // MICROSECOND
         return OptionChain(
             underlying="SPY",
-            as_of=EVALUATED_AT,
+            as_of=NOW,
             spot=None if spot is None else Price(Decimal(spot)),
             source="test",
             synthetic=True,
@@ -292,8 +290,8 @@ def expirations() -> tuple[Expiration, ...]:
         Expiration(
             expires_on=day,
             root=root,
-            dte=(day - EVALUATED_AT.date()).days,
-            years=(day - EVALUATED_AT.date()).days / 365,
+            dte=(day - NOW.date()).days,
+            years=(day - NOW.date()).days / 365,
             is_monthly=True,
             last_trading_at=datetime(day.year, day.month, day.day, 21, tzinfo=UTC),
         )

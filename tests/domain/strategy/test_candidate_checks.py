@@ -14,12 +14,18 @@ from thetaloom.domain.strategy.strategies import (
     Comparison,
     Condition,
     ExpirationRule,
+    LegRule,
     Liquidity,
     Metric,
+    SelectBy,
+    Side,
     Strategy,
+    StrikeRule,
+    Unit,
 )
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import StrategyId
+from thetaloom.domain.values.instruments import Right
 from thetaloom.domain.values.money import Price
 from thetaloom.domain.values.reasons import Answer, Reason, unknown
 
@@ -30,7 +36,17 @@ C105 = "SPY 2026-01-16 C 105"
 ROWS = {P90: (0.4, 0.5), P95: (1.1, 1.3), C105: (1.4, 1.6)}
 SPREAD = (f"+1 {P90}", f"-1 {P95}")
 STRATEGY = Strategy(
-    id=StrategyId("s"), name="S", expiration=ExpirationRule(dte_min=20, dte_max=60, dte_target=45), legs=()
+    id=StrategyId("s"),
+    name="S",
+    expiration=ExpirationRule(dte_min=20, dte_max=60, dte_target=45),
+    legs=(
+        LegRule(
+            name="short_put",
+            side=Side.SELL,
+            right=Right.PUT,
+            strike=StrikeRule(by=SelectBy.STRIKE, distance=Decimal(95), unit=Unit.DOLLARS),
+        ),
+    ),
 )
 
 Judge = Callable[..., Evaluation]

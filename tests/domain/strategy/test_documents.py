@@ -37,7 +37,7 @@ from thetaloom.domain.strategy.strategies import (
     Unit,
 )
 from thetaloom.domain.strategy.toml_text import strategy_toml
-from thetaloom.domain.values.canonical import canonical_json
+from thetaloom.domain.values.canonical import canonical_json, from_json
 from thetaloom.domain.values.ids import StrategyId
 from thetaloom.domain.values.instruments import Right
 from thetaloom.domain.values.money import Money, Price
@@ -147,6 +147,7 @@ def test_a_strategy_survives_its_documents(strategy: Strategy, schema_errors: Ca
         assert canonical_json(again) == canonical_json(strategy)
     assert strategy_toml(parse_strategy(tomllib.loads(text))) == text
     assert schema_errors(document) == []
+    assert from_json(canonical_json(strategy), Strategy) == strategy
 
 
 JSON = st.recursive(

@@ -406,7 +406,7 @@ def test_the_leg_by_delta_is_the_nearest_that_can_be_sold(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     smile=st.lists(
-        st.tuples(st.integers(70, 130), st.floats(0.2, 0.9)), unique_by=lambda row: row[0], min_size=1, max_size=20
+        st.tuples(st.integers(80, 120), st.floats(0.3, 0.9)), unique_by=lambda row: row[0], min_size=1, max_size=20
     ),
     wished=st.floats(0.05, 0.95),
 )

@@ -76,5 +76,4 @@ def walk_tick(rule: OrderRule, legs: Sequence[Leg], *, mid: Price, natural: Pric
 def _span(rule: OrderRule, mid: Price, natural: Price) -> tuple[Price, Price]:
     if natural > mid:
         raise InvalidInput(f"natural {natural} is better than mid {mid}: these quotes are crossed")
-    last = mid - (mid - natural) * rule.reach
-    return max(mid + rule.start_offset, last), last
+    return mid + rule.start_offset, mid - (mid - natural) * rule.reach

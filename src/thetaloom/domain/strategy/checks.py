@@ -5,7 +5,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 
-from thetaloom.domain.strategy.fields import bound_problems, fields_of, shown
+from thetaloom.domain.strategy.fields import MAGNITUDE_MAX, bound_problems, fields_of, shown
 from thetaloom.domain.strategy.strategies import (
     EXIT_UNITS,
     UNITS,
@@ -46,7 +46,7 @@ METRIC_MAX: dict[Metric, int] = {
     Metric.NET_CREDIT: 10_000,
     Metric.CREDIT_TO_WIDTH: 100,
     Metric.POP: 100,
-    Metric.MAX_LOSS: 10_000_000,
+    Metric.MAX_LOSS: MAGNITUDE_MAX,
 }
 SIGNED_METRICS = frozenset({Metric.NET_CREDIT, Metric.CREDIT_TO_WIDTH})
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thetaloom.domain.market.chain import OptionChain, from_date, from_strike
-from thetaloom.domain.market.quotes import Quote, price_from_float
+from thetaloom.domain.market.quotes import Quote
 from thetaloom.domain.values.instruments import OptionContract, Right
 from thetaloom.domain.values.money import Price
 from thetaloom.errors import InvalidInput
 from thetaloom.marketdata.instants import from_microseconds, to_microseconds, wake_on_changes
+from thetaloom.marketdata.prices import exact_price
 from thetaloom.marketdata.recorded.reading import Recording, list_instants, open_recordings
 from thetaloom.marketdata.recorded.tape import Rows, Tape, load_tape
 from thetaloom.marketdata.symbols import describe
@@ -99,7 +100,7 @@ class RecordedMarket:
         return OptionChain(
             underlying=underlying,
             as_of=from_microseconds(tape.times[instant]),
-            spot=price_from_float(tape.spot(instant)),
+            spot=exact_price(tape.spot(instant)),
             source=self.name,
             synthetic=False,
             root=tape.root[listed],
@@ -135,7 +136,7 @@ class RecordedMarket:
     def spot(self, underlying: str, at: datetime) -> Price | None:
         """Return the price of the underlying; ``None`` when the recording does not tell."""
         found = self._find(underlying, at)
-        return None if found is None else price_from_float(found[0].spot(found[1]))
+        return None if found is None else exact_price(found[0].spot(found[1]))
 
     def history(self, symbol: str, first: date, last: date) -> Sequence[Bar]:
         """Return those of the bars given at the start whose session lies wholly before the clock's date."""
@@ -172,7 +173,7 @@ class RecordedMarket:
             some = np.flatnonzero(changed)
             quotes |= _quotes(tape, instant, [contracts[index] for index in some], rows[some])
             self._reported[underlying] = rows
-            spot = price_from_float(tape.spot(instant))
+            spot = exact_price(tape.spot(instant))
             if spot is not None and spot != self._reported_spots.get(underlying):
                 spots[underlying] = self._reported_spots[underlying] = spot
         if not quotes and not spots:
@@ -267,8 +268,8 @@ def _quotes(
         (
             contract,
             Quote(
-                bid=price_from_float(bid),
-                ask=price_from_float(ask),
+                bid=exact_price(bid),
+                ask=exact_price(ask),
                 quoted_at=from_microseconds(quoted_at),
                 bid_size=_whole(bid_size),
                 ask_size=_whole(ask_size),

@@ -57,8 +57,11 @@ class Recording:
         """Return the rows of one underlying in one set of types, every one of them possible."""
         import polars as pl
 
-        frame = _collect(self, lambda rows: rows.filter(pl.col("underlying") == underlying))
-        frame = frame.with_columns(_unified(self.columns))
+        wanted = pl.col("underlying") == underlying
+        frame = _collect(
+            self,
+            lambda rows: rows.filter(wanted).drop("underlying").with_columns(_unified(self.columns - {"underlying"})),
+        )
         _check_rows(self.name, frame)
         return frame
 
@@ -167,7 +170,7 @@ def _check_rows(name: str, frame: pl.DataFrame) -> None:
     import polars as pl
 
     for column in KEYS:
-        if frame[column].null_count():
+        if column in frame.columns and frame[column].null_count():
             _refuse(name, column, f"has {frame[column].null_count()} rows without one")
     if not frame["quote_time"].is_sorted():
         _refuse(name, "quote_time", "goes back: the rows are not sorted by time")

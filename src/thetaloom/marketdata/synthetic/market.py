@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thetaloom.domain.market.chain import STRIKE_SCALE, Floats, OptionChain, from_date, from_strike
-from thetaloom.domain.market.quotes import Quote, price_from_float
+from thetaloom.domain.market.quotes import Quote
 from thetaloom.domain.values.calendar import TradingCalendar, TradingSession
 from thetaloom.domain.values.instruments import OptionContract, Right
 from thetaloom.domain.values.money import Price
 from thetaloom.errors import InvalidInput
 from thetaloom.marketdata.clocks import checked
 from thetaloom.marketdata.instants import to_microseconds, wake_on_changes
+from thetaloom.marketdata.prices import exact_price
 from thetaloom.marketdata.symbols import describe
 from thetaloom.marketdata.synthetic.listings import LOOK_AHEAD, Listing, elapsed_years, list_contracts
 from thetaloom.marketdata.synthetic.models import MODELS, SymbolModel
@@ -120,7 +121,7 @@ class SyntheticMarket:
         return OptionChain(
             underlying=underlying,
             as_of=moment.at,
-            spot=price_from_float(self._spot(underlying, moment)),
+            spot=exact_price(self._spot(underlying, moment)),
             source=SOURCE,
             synthetic=True,
             root=listing.root[alive],
@@ -149,7 +150,7 @@ class SyntheticMarket:
         moment = self._moment(at)
         if moment is None or underlying not in self._paths:
             return None
-        return price_from_float(self._spot(underlying, moment))
+        return exact_price(self._spot(underlying, moment))
 
     def history(self, symbol: str, first: date, last: date) -> Sequence[Bar]:
         """Return the daily bars up to the last close, from about a year before the start on."""
@@ -181,7 +182,7 @@ class SyntheticMarket:
                 if self._reported.get(contract) != row:
                     self._reported[contract] = row
                     quotes[contract] = _quote(row, moment.at)
-            spot = price_from_float(self._spot(underlying, moment))
+            spot = exact_price(self._spot(underlying, moment))
             if spot is not None and spot != self._reported_spots.get(underlying):
                 spots[underlying] = self._reported_spots[underlying] = spot
         return QuoteBatch(as_of=moment.at, quotes=quotes, spots=spots) if quotes or spots else None
@@ -346,8 +347,8 @@ def _columns(table: Floats) -> dict[str, Floats]:
 def _quote(row: tuple[float, ...], at: datetime) -> Quote:
     bid, ask, bid_size, ask_size = row
     return Quote(
-        bid=price_from_float(bid),
-        ask=price_from_float(ask),
+        bid=exact_price(bid),
+        ask=exact_price(ask),
         quoted_at=at,
         bid_size=int(bid_size),
         ask_size=int(ask_size),

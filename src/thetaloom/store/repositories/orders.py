@@ -1,8 +1,8 @@
-"""Orders and their fills; an order is never written over with fewer contracts filled."""
+"""Orders and their fills; an order is never written over by an older copy of itself."""
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Boolean, Connection, bindparam, insert, or_, select, update
 
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.orders import Order
@@ -24,8 +24,12 @@ _FILLS = (
 )
 _OWNER_OF_RUN = select(runs.c.user_id).where(runs.c.id == bindparam("of_run")).scalar_subquery()
 _OWNER_OF_ORDER = select(table.c.user_id).where(table.c.client_order_id == bindparam("of_order")).scalar_subquery()
+# An order has no version: what may only grow says whether a copy is stale, and a closed order never opens again.
 _UPDATE = update(table).where(
-    table.c.client_order_id == bindparam("of_order"), table.c.filled <= bindparam("filled_now")
+    table.c.client_order_id == bindparam("of_order"),
+    table.c.filled <= bindparam("filled_now"),
+    table.c.revision <= bindparam("revision_now"),
+    or_(table.c.is_open, bindparam("closed_now", type_=Boolean)),
 )
 
 
@@ -55,14 +59,21 @@ class SqlOrders:
         return values_of(Order, self._connection.execute(_OPEN))
 
     def save(self, order: Order) -> None:
-        """Write the order over the stored one. Raises ``StaleVersionError`` when that would lose a fill."""
+        """Write the order over the stored one.
+
+        Raises ``StaleVersionError`` when that would lose a fill or a replaced limit, or open a closed order again.
+        """
         row = row_of(order, is_open=order.is_open)
-        key = {"of_order": row.pop("client_order_id"), "filled_now": order.filled}
+        now = {"filled_now": order.filled, "revision_now": order.revision, "closed_now": not order.is_open}
+        key = now | {"of_order": row.pop("client_order_id")}
         if self._connection.execute(_UPDATE, row | key).rowcount == 1:
             return
         if self.get(order.client_order_id) is None:
             raise NotFound(f"there is no order {order.client_order_id}")
-        raise StaleVersionError(f"order {order.client_order_id} has more contracts filled than {order.filled}")
+        raise StaleVersionError(
+            f"order {order.client_order_id} went on since this copy of it was read",
+            details={"status": order.status, "filled": order.filled, "revision": order.revision},
+        )
 
     def add_fill(self, fill: Fill) -> bool:
         """Add a fill of a stored order; False when this fill of this order is known already."""
