@@ -231,7 +231,7 @@ def _start(platform: Platform, symbol: str, strategy: str) -> WorkflowRun:
 def _propose(platform: Platform) -> tuple[float, RunStatus]:
     run = _start(platform, "GOOG", "goog-demo-put-credit-spread")
     milliseconds = _timed(platform.engine.settle)
-    with platform.store.unit_of_work() as uow:
+    with platform.store.reading() as uow:
         moved = uow.runs.get(run.id)
     return milliseconds, moved.status if moved is not None else RunStatus.ERROR
 

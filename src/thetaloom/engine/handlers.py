@@ -142,7 +142,7 @@ def pause_run(desk: Desk, command: commands.PauseRun) -> WorkflowRun:
 
 def resume_run(desk: Desk, command: commands.ResumeRun) -> WorkflowRun:
     """Bring a paused or failed run back to where it was, due now."""
-    with desk.store.unit_of_work() as uow:
+    with desk.store.reading() as uow:
         run = _own_run(uow, command.user_id, command.run_id)
     if run.returns_to is None:
         raise NotAllowed("not_paused", f"{run.id} is {run.status.value}; only a paused or failed run can be resumed")
@@ -244,7 +244,7 @@ def set_limit(desk: Desk, command: commands.SetLimit) -> RiskLimits:
 
 def reconcile_books(desk: Desk, command: commands.Reconcile) -> Reconciled:
     """Compare with the broker, who must have given this account to the user."""
-    with desk.store.unit_of_work() as uow:
+    with desk.store.reading() as uow:
         if uow.accounts.owner(desk.broker.account_id) != command.user_id:
             raise NotFound(f"no account of yours has the id {desk.broker.account_id!r}")
     return reconcile(desk, dry_run=command.dry_run)

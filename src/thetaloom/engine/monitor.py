@@ -44,7 +44,7 @@ class Monitor:
         """Read the open positions anew; called at start and whenever a position opened, changed or closed."""
         desk = self._desk
         watched = {}
-        with desk.store.unit_of_work() as uow:
+        with desk.store.reading() as uow:
             for position in uow.positions.open_positions(desk.broker.account_id):
                 run = uow.runs.get(position.run_id)
                 if run is None or run.status not in {RunStatus.MONITORING, RunStatus.CLOSING}:

@@ -47,7 +47,7 @@ class Output:
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     now, settings = desk.clock.now(), desk.settings
     strategy = strategy_of(desk, run)
-    with desk.store.unit_of_work() as uow:
+    with desk.store.reading() as uow:
         position = uow.positions.of_run(run.id)
         finding = output_of(desk, uow, run.id, StepName.MANAGE_POSITION, ExitFinding)
         earlier = [order for order in uow.orders.of_run(run.id) if order.effect is Effect.CLOSE]

@@ -38,7 +38,7 @@ class Inputs:
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     now = desk.clock.now()
     strategy = strategy_of(desk, run)
-    with desk.store.unit_of_work() as uow:
+    with desk.store.reading() as uow:
         position = uow.positions.of_run(run.id)
     if position is None:
         raise InvariantError(f"{run.id} manages a position that does not exist")
