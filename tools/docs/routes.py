@@ -59,7 +59,7 @@ def _operation(document: Mapping[str, Any], path: str, method: str, operation: M
 
 def _body_rows(document: Mapping[str, Any], operation: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
     content = operation.get("requestBody", {}).get("content", {})
-    schema = next((form["schema"] for form in content.values() if "schema" in form), {})
+    schema: Mapping[str, Any] = next((form["schema"] for form in content.values() if "schema" in form), {})
     if "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
     required = set(schema.get("required", []))
