@@ -35,6 +35,7 @@ PROPOSAL_RUNS = 60
 WAITING_RUNS = 50_000
 IDLE_SECONDS = 5.0
 START_SECONDS_MAX = 60.0
+app = typer.Typer()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,7 @@ class Figure:
         return self.figure <= self.bar
 
 
+@app.command()
 def bench(
     only: Annotated[str, typer.Option(help="Measure only the figures whose name contains this.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,

@@ -37,6 +37,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 RECORDED_START = "10:05"  # exchange time; the first half hour's quotes are too wide to trade
 COARSE_MINUTES, FAST_MINUTES = 5, 30
 STYLES = {"done": "green", "skipped": "dim", "denied": "yellow", "failed": "red"}
+app = typer.Typer()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,7 @@ class _Teller:
         self.told[run_id] = len(detail.timeline)
 
 
+@app.command()
 def demo(
     market: Annotated[MarketSource, typer.Option(help="A real recorded day, or a made world.")] = MarketSource.RECORDED,
     days: Annotated[int | None, typer.Option(min=1, max=400, help="Calendar days to play at most.")] = None,
