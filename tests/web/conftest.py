@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from thetaloom import bootstrap
 from thetaloom.bootstrap import Platform
-from thetaloom.config import MarketSource, Settings
+from thetaloom.config import MarketSource, load_settings
 from thetaloom.marketdata.clocks import VirtualClock
 from thetaloom.store.database import open_database
 from thetaloom.store.upgrading import upgrade
@@ -30,7 +30,7 @@ def pass_minutes(platform: Platform, minutes: int) -> None:
 
 def make_platform(home: Path) -> Platform:
     """Put a platform together in a folder of its own, its engine started and its clock where trading makes sense."""
-    settings = Settings(home=home, market=MarketSource.RECORDED)
+    settings = load_settings(home=home, market=MarketSource.RECORDED)
     bootstrap.prepare_home(settings)
     database = open_database(settings.database)
     upgrade(database)
