@@ -34,7 +34,7 @@ from thetaloom.store.queries.runs import RunDetail, run_detail
 from thetaloom.store.queries.story import strike_text, tell_step, tell_why
 
 NEW_YORK = ZoneInfo("America/New_York")
-RECORDED_START = "10:00"  # exchange time; the first half hour's quotes are too wide to trade
+RECORDED_START = "10:05"  # exchange time; the first half hour's quotes are too wide to trade
 COARSE_MINUTES, FAST_MINUTES = 5, 30
 STYLES = {"done": "green", "skipped": "dim", "denied": "yellow", "failed": "red"}
 
@@ -161,7 +161,7 @@ def _play(platform: Platform, clock: MovableClock, run_id: RunId, stop_at: datet
     engine = platform.engine
 
     def is_over() -> bool:
-        with platform.store.unit_of_work() as uow:
+        with platform.store.reading() as uow:
             run = uow.runs.get(run_id)
         return run is None or run.status in FINAL or run.status is RunStatus.ERROR
 
@@ -176,7 +176,7 @@ def _play(platform: Platform, clock: MovableClock, run_id: RunId, stop_at: datet
 
 def _approve_pending(platform: Platform, run_id: RunId) -> bool:
     # The demo plays the person: it approves what it is shown, bound to what it was shown.
-    with platform.store.unit_of_work() as uow:
+    with platform.store.reading() as uow:
         waiting = [each for each in uow.proposals.of_run(run_id) if each.status is ProposalStatus.PENDING]
     for proposal in waiting:
         platform.engine.handle(
@@ -190,7 +190,7 @@ def _approve_pending(platform: Platform, run_id: RunId) -> bool:
 def _collect(platform: Platform, scene: Scene, run_ids: list[RunId]) -> dict[str, Any]:
     details = [run_detail(platform.database, platform.user_id, run_id) for run_id in run_ids]
     faults, replays = 0, []
-    with platform.store.unit_of_work() as uow:
+    with platform.store.reading() as uow:
         for detail in details:
             faults += len(verify_run(uow, detail.run))
             replays.append(replay_run(uow, detail.run.id, DECIDERS, platform.desk.codec))

@@ -23,6 +23,7 @@ class Engine:
         self.desk = desk
         self._simulated = simulated
         self._monitor = Monitor(desk)
+        self.turns = 0  # so far, in this process
 
     def start(self) -> Reconciled:
         """Take over from whatever came before: settle what was in doubt, then watch what is open."""
@@ -37,6 +38,7 @@ class Engine:
 
     def turn(self) -> bool:
         """Do everything that is due now, once around; return whether anything was done."""
+        self.turns += 1
         if self._simulated is not None:
             self._simulated.tick()
         moved = bool(apply_reports(self.desk))

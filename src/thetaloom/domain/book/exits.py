@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.strategy.strategies import ExitKind, ExitRule, ExitUnit
-from thetaloom.domain.values.money import HUNDRED, Money, Price
+from thetaloom.domain.values.money import CENT, HUNDRED, Money, Price
 from thetaloom.domain.values.reasons import Reason, Verdict
 
 EXIT_REASONS: dict[ExitKind, Reason] = {
@@ -109,6 +109,27 @@ def decide_exit(
         },
         checks=checks,
     )
+
+
+def rules_beside_target(rules: tuple[ExitRule, ...]) -> tuple[ExitRule, ...]:
+    """Return the rules that may take the place of a profit target's resting order."""
+    return tuple(rule for rule in rules if rule.kind is not ExitKind.PROFIT_TARGET)
+
+
+def target_price(position: Position, rule: ExitRule) -> Price | None:
+    """Return the worst net price at which closing still earns the profit target; ``None`` for any other rule.
+
+    Rounded to the cent toward more for us, so that the order which takes the profit can't give it away.
+    """
+    if rule.kind is not ExitKind.PROFIT_TARGET:
+        return None
+    entry = position.entry_price
+    if rule.unit is ExitUnit.PERCENT_OF_PREMIUM:
+        wanted = abs(entry) * rule.threshold / HUNDRED
+    else:
+        still = Money(rule.threshold) - position.realized
+        wanted = Price(Decimal(still) / (position.multiplier * position.quantity))
+    return (wanted - entry).to_tick(CENT, favor_us=True)
 
 
 def _check(rule: ExitRule, position: Position, marks: Marks, *, spent: bool) -> RuleCheck:

@@ -54,7 +54,7 @@ class Output:
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     now, settings = desk.clock.now(), desk.settings
     strategy = strategy_of(desk, run)
-    with desk.store.unit_of_work() as uow:
+    with desk.store.reading() as uow:
         proposal = uow.proposals.of_run(run.id)[-1]
         client_order_id = make_client_order_id(run.id, "entry", len(uow.proposals.of_run(run.id)))
         order = uow.orders.get(client_order_id)
@@ -106,7 +106,7 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Outp
 
 def _gate(desk: Desk, run: WorkflowRun, proposal: Proposal, approved: RiskFinding, now: datetime) -> Gate:
     snapshot = desk.broker.account()
-    with desk.store.unit_of_work() as uow:
+    with desk.store.reading() as uow:
         portfolio = portfolio_of(desk, uow, snapshot, now, without=run.id)
         limits = RiskLimits.from_settings(uow.accounts.limits(run.user_id))
         halts = dict(uow.accounts.halts())
@@ -164,6 +164,7 @@ def _stage(uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> Or
         legs=given.proposal.legs,
         quantity=given.proposal.quantity,
         limit_price=said.move.limit_price,
+        floor=given.work.floor,
         staged_at=given.work.now,
         expires_at=given.work.cancel_at,
     )

@@ -1,0 +1,56 @@
+"""The page of HTTP routes, from the OpenAPI description that the application itself gives."""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from thetaloom.bootstrap import open_platform
+from thetaloom.config import load_settings
+from tools.docs.markdown import code, page, sentences, table
+
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+def http_page() -> str:
+    """Return the page of routes."""
+    document = openapi()
+    groups: dict[str, list[str]] = {}
+    for path, method, operation in operations(document):
+        groups.setdefault(_group(path), []).append(_operation(path, method, operation))
+    parts = [f"## {name}\n\n" + "\n\n".join(found) for name, found in sorted(groups.items())]
+    intro = "The running server gives the same as an OpenAPI document at `/openapi.json`."
+    return page("HTTP routes", intro, *parts)
+
+
+def openapi() -> Mapping[str, Any]:
+    """Return the OpenAPI document of an application over an empty database."""
+    with TemporaryDirectory() as home, open_platform(load_settings(home=home)) as platform:
+        document: Mapping[str, Any] = import_module("thetaloom.web.app").create_app(platform).openapi()
+        return document
+
+
+def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Give every operation of an OpenAPI document with its path and method."""
+    for path, methods in sorted(document["paths"].items()):
+        for method in METHODS:
+            if method in methods:
+                yield path, method, methods[method]
+
+
+def _group(path: str) -> str:
+    words = [word for word in path.split("/") if word and not word.startswith("{")]
+    return "/" + "/".join(words[:2] if words[:1] == ["api"] else words[:1])
+
+
+def _operation(path: str, method: str, operation: Mapping[str, Any]) -> str:
+    text = operation.get("description") or operation.get("summary", "")
+    rows = [
+        (code(given["name"]), given["in"], "required" if given.get("required") else "", given.get("description", ""))
+        for given in operation.get("parameters", [])
+    ]
+    answers = ", ".join(code(status) for status in operation.get("responses", {}))
+    parts = [f"### `{method.upper()} {path}`", sentences(text), f"Answers {answers}."]
+    if rows:
+        parts.append(table(("Parameter", "In", "Needed", "Meaning"), rows))
+    return "\n\n".join(part for part in parts if part)
