@@ -35,7 +35,6 @@ PROPOSAL_RUNS = 60
 WAITING_RUNS = 50_000
 IDLE_SECONDS = 5.0
 START_SECONDS_MAX = 60.0
-app = typer.Typer()
 
 app = typer.Typer(help="Measure the speed bars.")
 
