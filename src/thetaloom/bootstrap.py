@@ -312,12 +312,11 @@ def _paper_settings(settings: Settings) -> PaperSettings:
 
 def _first_rows(platform: Platform) -> None:
     now = platform.clock.now()
-    with platform.database.begin() as connection:
+    with platform.store.unit_of_work() as uow, platform.database.begin() as connection:  # one transaction
         known = connection.scalar(select(users.c.id).where(users.c.id == LOCAL_USER))
         if known is None:
             row = {"id": LOCAL_USER, "name": "local", "role": "admin", "created_at": now}
             connection.execute(insert_or_skip(platform.database, users), row)
-    with platform.store.unit_of_work() as uow:
         uow.accounts.ensure(PAPER_ACCOUNT, LOCAL_USER, platform.broker.name, is_live=False)
         if known is None:  # once: a default that the user deleted or changed stays so
             for strategy in load_catalogue():

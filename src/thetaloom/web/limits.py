@@ -13,6 +13,6 @@ def limits_now(front: Front) -> tuple[AccountSnapshot, tuple[LimitUse, ...]]:
     desk = front.platform.desk
     snapshot = desk.broker.account()
     with front.platform.store.reading() as seen:
-        portfolio = portfolio_of(desk, seen, snapshot, front.now, without=RunId(""))
         limits = RiskLimits.from_settings(seen.accounts.limits(front.user))
+        portfolio = portfolio_of(desk, seen, snapshot, limits, front.now, without=RunId(""))
     return snapshot, limit_use(limits, portfolio)

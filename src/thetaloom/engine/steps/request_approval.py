@@ -97,7 +97,7 @@ def decide(given: Inputs) -> Output:
 
 def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> WorkflowRun:
     proposal = said.proposal
-    if given.waiting is None:
+    if given.waiting is None and said.status is not ProposalStatus.EXPIRED:
         uow.proposals.add(proposal)
         tell(uow, run, EventKind.PROPOSAL_CREATED, given.now, proposal=proposal.id, expires_at=proposal.expires_at)
     if said.status is ProposalStatus.PENDING:
@@ -105,8 +105,9 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Outp
             run, StepName.REQUEST_APPROVAL, RunStatus.PENDING_APPROVAL, given.now, due_at=proposal.expires_at
         )
     if said.status is ProposalStatus.EXPIRED:
-        uow.proposals.save(proposal.decided(ProposalStatus.EXPIRED, by="clock", at=given.now))
-        tell(uow, run, EventKind.APPROVAL_EXPIRED, given.now, proposal=proposal.id)
+        if given.waiting is not None:  # else the run has asked often enough, and this one was never shown
+            uow.proposals.save(proposal.decided(ProposalStatus.EXPIRED, by="clock", at=given.now))
+            tell(uow, run, EventKind.APPROVAL_EXPIRED, given.now, proposal=proposal.id)
         return ended(uow, run, Outcome.APPROVAL_EXPIRED, said.verdict, given.now)
     if said.status is ProposalStatus.REJECTED:
         return ended(uow, run, Outcome.REFUSED, said.verdict, given.now)
