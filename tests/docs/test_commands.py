@@ -4,9 +4,10 @@ import shlex
 from importlib import import_module
 
 import pytest
+from typer.core import TyperArgument, TyperGroup
+
 from tests.docs.conftest import ROOT, Block
 from tools.docs import commands
-from typer.core import TyperArgument, TyperGroup
 
 needs_the_command_line = pytest.mark.skipif(
     not (ROOT / "src" / "thetaloom" / "cli" / "app.py").exists(), reason="this checkout has no command line"
