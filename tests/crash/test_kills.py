@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from tests.crash.kills import check_kills, play_undisturbed
 from tests.crash.nursery import Nursery
 from tests.crash.world import SPREAD, Phase, World, at
