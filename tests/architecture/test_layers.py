@@ -4,8 +4,8 @@ import tomllib
 from collections.abc import Mapping
 
 from importlinter.cli import lint_imports
-from tests.architecture.conftest import ROOT
 
+from tests.architecture.conftest import ROOT
 from thetaloom.domain.run.runs import StepName
 
 Imports = Mapping[str, frozenset[str]]

@@ -2,9 +2,14 @@
 
 import shlex
 
+<<<<<<< HEAD
+=======
+import pytest
+from typer.core import TyperArgument, TyperGroup
+
+>>>>>>> main
 from tests.docs.conftest import ROOT, Block
 from tools.docs import commands
-from typer.core import TyperArgument, TyperGroup
 
 
 def refusal(typed: str) -> str:

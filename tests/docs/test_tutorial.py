@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+
 from tests.docs.conftest import ROOT, blocks_of
 
 TUTORIAL = ROOT / "docs" / "tutorial.md"
