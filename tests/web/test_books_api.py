@@ -2,8 +2,8 @@
 
 import pytest
 from starlette.testclient import TestClient
-from tests.web.conftest import pass_minutes
 
+from tests.web.conftest import pass_minutes
 from thetaloom.bootstrap import Platform
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
-from tests.web.conftest import DEMO
 
+from tests.web.conftest import DEMO
 from thetaloom.bootstrap import Platform
 from thetaloom.domain.values.ids import StrategyId
 from thetaloom.engine.commands import StartRun

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
-from tests.web.conftest import ORIGIN
 
+from tests.web.conftest import ORIGIN
 from thetaloom.bootstrap import Platform, engine_loop
 from thetaloom.web.app import create_app
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 from starlette.testclient import TestClient
-from tests.web.conftest import DEMO, pass_minutes
 
+from tests.web.conftest import DEMO, pass_minutes
 from thetaloom.bootstrap import Platform
 from thetaloom.domain.values.reasons import Reason
 

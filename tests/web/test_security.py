@@ -2,8 +2,8 @@
 
 import pytest
 from starlette.testclient import TestClient
-from tests.web.conftest import ORIGIN
 
+from tests.web.conftest import ORIGIN
 from thetaloom.web.security import BODY_BYTES_MAX
 
 FOREIGN_HOSTS = (

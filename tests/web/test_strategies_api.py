@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
-from tests.web.conftest import DEMO
 
+from tests.web.conftest import DEMO
 from thetaloom.web.api.strategies import EXAMPLE
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 from starlette.testclient import TestClient
-from tests.web.conftest import DEMO, pass_minutes
 
+from tests.web.conftest import DEMO, pass_minutes
 from thetaloom.bootstrap import Platform
 
 MINUTES_TO_FILL = 10

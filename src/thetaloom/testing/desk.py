@@ -1,5 +1,6 @@
 """A desk for tests: the real store and dispatch, a hand-set market, a clock that stands still, and a broker."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -15,7 +16,7 @@ from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.lineage import LineageRecord
-from thetaloom.domain.run.proposals import Proposal
+from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.run.runs import StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import (
     ApprovalMode,
@@ -36,6 +37,7 @@ from thetaloom.engine import commands
 from thetaloom.engine.desk import Desk, EngineSettings
 from thetaloom.engine.engine import DECIDERS, Engine
 from thetaloom.engine.lineage import Decider, ReplayReport, replay_run, verify_run
+from thetaloom.engine.step import proposals_of
 from thetaloom.errors import InvalidInput, NotFound
 from thetaloom.ports.broker import Broker, SimulatedBroker
 from thetaloom.ports.store import UnitOfWork
@@ -173,7 +175,7 @@ class DeskBench:
     def proposals(self, run: RunId) -> list[Proposal]:
         """Return the run's proposals, oldest first."""
         with self.store.unit_of_work() as uow:
-            return list(uow.proposals.of_run(run))
+            return proposals_of(uow, run)
 
     def lineage(self, run: RunId) -> list[LineageRecord]:
         """Return the run's records."""
@@ -183,6 +185,21 @@ class DeskBench:
     def steps(self, run: RunId) -> list[StepName]:
         """Return the steps the run has taken, in their order."""
         return [record.step for record in self.lineage(run)]
+
+    def said(self, run: RunId, index: int = -1) -> dict[str, Any]:
+        """Return what a record of the run holds as its output, by default the last one."""
+        record = self.lineage(run)[index]
+        with self.store.unit_of_work() as uow:
+            found = json.loads(uow.lineage.get_evidence(record.output_digest))
+        return found if isinstance(found, dict) else {}
+
+    def left_nothing(self, run: RunId) -> bool:
+        """Whether a run that ended before its order left nothing half-done, and evidence of all that it did."""
+        pending = [proposal for proposal in self.proposals(run) if proposal.status is ProposalStatus.PENDING]
+        quiet = not (self.orders(run) or pending or self.position(run) or self.broker.requests)
+        told_once = self.events(run).count(EventKind.RUN_COMPLETED) == 1
+        ended = self.run(run).is_final and self.run(run).due_at is None
+        return quiet and told_once and ended and not self.faults(run) and self.replay(run).identical
 
     def events(self, run: RunId | None = None) -> list[EventKind]:
         """Return what was told, of one run or of everything."""

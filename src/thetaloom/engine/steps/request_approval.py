@@ -15,7 +15,7 @@ from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import Candidate, Judgement, RiskFinding
 from thetaloom.engine.lineage import Decider, output_of
-from thetaloom.engine.step import Step, ended, next_step, strategy_of, tell
+from thetaloom.engine.step import Step, ended, next_step, proposals_of, strategy_of, tell
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 
@@ -55,7 +55,7 @@ class Output:
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     now = desk.clock.now()
     with desk.store.reading() as uow:
-        earlier = uow.proposals.of_run(run.id)
+        earlier = proposals_of(uow, run.id)
         candidate = output_of(desk, uow, run.id, StepName.SELECT_STRUCTURE, Candidate)
         judgement = output_of(desk, uow, run.id, StepName.EVALUATE, Judgement)
         risk = output_of(desk, uow, run.id, StepName.CHECK_RISK, RiskFinding)

@@ -15,7 +15,7 @@ from thetaloom.engine.lineage import Decider, output_of
 from thetaloom.engine.order_manager import leg_quotes, perform
 from thetaloom.engine.order_work import DELIVERED, QUOTE_RETRY, OrderAction, OrderMove, OrderWork, next_move
 from thetaloom.engine.portfolio import portfolio_of
-from thetaloom.engine.step import Step, ended, halted_scope, next_step, strategy_of
+from thetaloom.engine.step import Step, ended, halted_scope, next_step, proposals_of, strategy_of
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 
@@ -55,8 +55,8 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     now, settings = desk.clock.now(), desk.settings
     strategy = strategy_of(desk, run)
     with desk.store.reading() as uow:
-        proposal = uow.proposals.of_run(run.id)[-1]
-        client_order_id = make_client_order_id(run.id, "entry", len(uow.proposals.of_run(run.id)))
+        proposals = proposals_of(uow, run.id)
+        proposal, client_order_id = proposals[-1], make_client_order_id(run.id, "entry", len(proposals))
         order = uow.orders.get(client_order_id)
         approved = output_of(desk, uow, run.id, StepName.CHECK_RISK, RiskFinding)
     gate = None if order is not None else _gate(desk, run, proposal, approved, now)
