@@ -93,6 +93,7 @@ class Pulse:
 def prepare_home(settings: Settings) -> None:
     """Make the folder that everything is written to, readable by its owner only."""
     settings.home_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")  # polars gives memory back
     os.environ.setdefault("NUMBA_CACHE_DIR", str(settings.home_folder / f"kernels-{__version__}"))
 
 

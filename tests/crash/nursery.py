@@ -126,7 +126,7 @@ def _fork(folder: Path, call: str, given: dict[str, Any]) -> int:
     try:
         module, _, function = call.partition(":")
         answer = getattr(importlib.import_module(module), function)(**given)
-    except BaseException:
+    except BaseException:  # noqa: BLE001  # the parent is told whatever ended the child
         error = traceback.format_exc()
     (folder / f"{os.getpid()}.json").write_text(json.dumps({"answer": answer, "error": error}))
     os._exit(0)

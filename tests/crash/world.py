@@ -212,7 +212,7 @@ def broker_books(platform: Platform) -> dict[str, Any]:
     """Return all that the paper broker's books hold, as plain data."""
     engine = create_engine(broker_url(platform.settings))
     with engine.connect() as connection:
-        orders = [json.loads(body) for body in connection.scalars(select(books.orders.c.body))]
+        orders: list[dict[str, Any]] = [json.loads(body) for body in connection.scalars(select(books.orders.c.body))]
         reports = connection.scalars(select(books.reports.c.body).order_by(books.reports.c.sequence))
         found = {
             "orders": sorted(orders, key=lambda order: str(order["client_order_id"])),

@@ -1,6 +1,5 @@
 """``thetaloom bench``: every speed bar as a figure, measured here and now, with machine and commit beside it."""
 
-import json
 import os
 import platform as machine
 import subprocess
@@ -23,6 +22,7 @@ from rich.table import Table
 
 from thetaloom import __version__
 from thetaloom.bootstrap import Platform, engine_loop, open_demo
+from thetaloom.cli.output import JsonOption, console, emit
 from thetaloom.config import MarketSource, load_settings
 from thetaloom.domain.run.runs import RunStatus, StepName, TriggerKind, WorkflowRun
 from thetaloom.domain.values.ids import StrategyId, make_run_id
@@ -35,6 +35,8 @@ PROPOSAL_RUNS = 60
 WAITING_RUNS = 50_000
 IDLE_SECONDS = 5.0
 START_SECONDS_MAX = 60.0
+
+app = typer.Typer(help="Measure the speed bars.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,24 +56,25 @@ class Figure:
         return self.figure <= self.bar
 
 
+@app.command()
 def bench(
     only: Annotated[str, typer.Option(help="Measure only the figures whose name contains this.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Measure every speed bar and print the figures; the exit code is 1 when one misses its bar."""
-    console = Console(stderr=as_json)
+    printer = console(stderr=as_json)
     figures: list[Figure] = []
     for measure in MEASURES:
         if only and only not in measure.__name__:
             continue
-        with console.status(measure.__doc__ or ""):
+        with printer.status(measure.__doc__ or ""):
             figures += measure()
     about = {"machine": _machine(), "version": __version__, "commit": _commit(), "at": _wall().isoformat()}
     if as_json:
         found = [{**asdict(figure), "met": figure.is_met} for figure in figures]
-        sys.stdout.write(json.dumps({**about, "figures": found}) + "\n")
+        emit({**about, "figures": found})
     else:
-        _print(console, about, figures)
+        _print(printer, about, figures)
     if not all(figure.is_met for figure in figures):
         raise typer.Exit(1)
 
@@ -272,6 +275,7 @@ def _idle_cpu_percent(platform: Platform) -> float:
 
 def _serve(home: str) -> tuple[float, float, float]:
     environment = {**os.environ, "THETALOOM_HOME": home}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's Python keeps what it compiled
     port = _free_port()
     command = [sys.executable, "-m", "thetaloom", "up", "--port", str(port)]
     began = time.perf_counter()

@@ -15,10 +15,7 @@ from thetaloom.errors import ThetaloomError
 EXCHANGE = "XNYS"
 YEARS_MAX = 200
 
-app = typer.Typer(help="Show the sessions of an exchange.")
 
-
-@app.command()
 def calendar(
     exchange: Annotated[
         str | None, typer.Option("--exchange", help="Market identifier code; XNYS if not given.")

@@ -1,8 +1,6 @@
 """``thetaloom demo``: a whole life from trigger to completed, on a virtual clock, ending with its own evidence."""
 
-import json
 import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +14,11 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from thetaloom import __version__
 from thetaloom.bootstrap import Platform, open_demo
+from thetaloom.cli.output import JsonOption, console, emit
 from thetaloom.config import DEFAULT_HOME, MarketSource, load_settings
 from thetaloom.domain.book.orders import Effect
 from thetaloom.domain.run.proposals import ProposalStatus
@@ -37,6 +37,8 @@ NEW_YORK = ZoneInfo("America/New_York")
 RECORDED_START = "10:05"  # exchange time; the first half hour's quotes are too wide to trade
 COARSE_MINUTES, FAST_MINUTES = 5, 30
 STYLES = {"done": "green", "skipped": "dim", "denied": "yellow", "failed": "red"}
+
+app = typer.Typer(help="Live through whole trades on a virtual clock.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,40 +91,50 @@ class _Teller:
             step = step_record(platform.database, platform.user_id, run_id, seq=record.seq)
             at = record.started_at.astimezone(NEW_YORK)
             style = STYLES[record.status.value]
-            stamp = f"[dim]{at:%Y-%m-%d %H:%M}[/]"
-            console.print(f"{stamp} [{style}]{record.step.value:<18}[/] {tell_step(step)}", highlight=False)
+            _print_row(console, f"{at:%Y-%m-%d %H:%M}", record.step.value, style, tell_step(step))
             said = step.output.content if step.output is not None else None
             for line in tell_why(record, said) if isinstance(said, dict) else ():
-                console.print(f"{'':>36}[dim]· {line}[/]", highlight=False)
+                _print_row(console, "", "", "dim", f"· {line}", text_style="dim")
         self.told[run_id] = len(detail.timeline)
 
 
+def _print_row(console: Console, stamp: str, step: str, style: str, text: str, text_style: str = "") -> None:
+    # One grid a line, so that long sentences wrap under their own column.
+    row = Table.grid(padding=(0, 1))
+    row.add_column(width=16, style="dim", no_wrap=True)
+    row.add_column(width=18, style=style, no_wrap=True)
+    row.add_column(overflow="fold", style=text_style)
+    row.add_row(stamp, step, Text(text))
+    console.print(row)
+
+
+@app.command()
 def demo(
     market: Annotated[MarketSource, typer.Option(help="A real recorded day, or a made world.")] = MarketSource.RECORDED,
     days: Annotated[int | None, typer.Option(min=1, max=400, help="Calendar days to play at most.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of ids, of the paper broker and of a made world.")] = 1,
     fast: Annotated[bool, typer.Option("--fast", help="Look at a made world every 30 minutes, not every 5.")] = False,
     keep: Annotated[Path | None, typer.Option(help="Keep database and evidence in this folder.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Live through whole trades, trigger to completed, then verify and replay the evidence."""
     began = time.perf_counter()
     scene = SCENES[market]
-    console = None if as_json else Console()
+    printer = None if as_json else console()
     with _home(keep) as home:
         settings = load_settings(home=home, market=market, seed=seed)
         start = _recorded_start() if market is MarketSource.RECORDED else None
         minutes = 1 if market is MarketSource.RECORDED else FAST_MINUTES if fast else COARSE_MINUTES
         with open_demo(settings, start=start, minutes_per_change=minutes) as platform:
-            if console is not None:
-                _headline(console, scene, platform)
-            runs = [_live(platform, scene, strategy, days or scene.days, console) for strategy in scene.strategies]
+            if printer is not None:
+                _headline(printer, scene, platform)
+            runs = [_live(platform, scene, strategy, days or scene.days, printer) for strategy in scene.strategies]
             found = _collect(platform, scene, runs)
             found["elapsed_s"] = round(time.perf_counter() - began, 3)
-            if console is None:
-                sys.stdout.write(json.dumps(found) + "\n")
+            if printer is None:
+                emit(found)
             else:
-                _summary(console, platform, runs, found, keep)
+                _summary(printer, platform, runs, found, keep)
     if not (found["lineage"]["verified"] and found["lineage"]["identical"]):
         raise typer.Exit(1)
 
@@ -307,8 +319,10 @@ def _summary(console: Console, platform: Platform, runs: list[RunId], found: dic
     console.print(
         f"Lineage: {lineage['records']} records {verified}; {lineage['replayed']} decisions replayed, {identical}."
     )
-    where = f" Kept in {keep}: THETALOOM_HOME={keep} thetaloom run why {runs[0]}" if keep else ""
-    console.print(f"[dim]{found['elapsed_s']} s.{where}[/]")
+    if keep:
+        home = f"THETALOOM_HOME={keep} THETALOOM_MARKET={found['market']}"
+        console.print(f"Kept. Look at it: {home} thetaloom run why {runs[0]}", soft_wrap=True)
+    console.print(f"[dim]{found['elapsed_s']} s.[/]")
 
 
 def _arithmetic(console: Console, found: dict[str, Any]) -> None:

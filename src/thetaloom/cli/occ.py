@@ -9,10 +9,7 @@ from thetaloom.cli.cases import Case, Fields, FileOption, JsonOption, Outcome, a
 from thetaloom.domain.values.instruments import OptionContract, Right, parse_option_symbol
 from thetaloom.errors import InvalidInput
 
-app = typer.Typer(help="Read and write option symbols.")
 
-
-@app.command()
 def occ(
     symbol: Annotated[
         str | None, typer.Argument(help='The symbol in any form, as in "SPY   240324P00480500" or .SPY240324P480.5.')

@@ -13,10 +13,7 @@ from thetaloom.domain.values.instruments import parse_option_symbol
 LEG = re.compile(r"\s*(?P<quantity>[+-]?\d+)\s+(?P<contract>.+?)\s*@\s*(?P<price>\S+)\s*")
 LEG_FORM = '"-1 SPY 2026-01-16 P 560 @ 1.25", or "100 SPY @ 560" for stock'
 
-app = typer.Typer(help="Work out what a structure can bring and cost.")
 
-
-@app.command()
 def payoff(
     leg: Annotated[
         list[str] | None,

@@ -46,9 +46,6 @@ WHY_NO_IV = {
     "BAD_INPUT": "case: no volatility can be implied from these numbers",
 }
 
-price_app = typer.Typer(help="Price an option, with its greeks.")
-iv_app = typer.Typer(help="Imply an option's volatility from its price.")
-
 RightOption = Annotated[str | None, typer.Option("--right", help="C or P.")]
 SpotOption = Annotated[str | None, typer.Option("--spot", help="Price of the underlying.")]
 StrikeOption = Annotated[str | None, typer.Option("--strike", help="Strike per share.")]
@@ -75,7 +72,6 @@ class NoVolatility(DomainError):
         self.code = status.lower()
 
 
-@price_app.command()
 def price(
     right: RightOption = None,
     spot: SpotOption = None,
@@ -100,7 +96,6 @@ def price(
     calculate(given, file, price_case, title="price", as_json=as_json, threads=_threads)
 
 
-@iv_app.command()
 def implied(
     right: RightOption = None,
     spot: SpotOption = None,
