@@ -119,7 +119,7 @@ def settings_of(world: World) -> Settings:
     return Settings(home=Path(world.home), market=MarketSource(world.market), seed=world.seed, **given)
 
 
-def play_on(platform: Platform, world: World) -> None:
+def play_on(platform: Platform, world: World, *, approves: bool = True) -> None:
     """Start the run unless it is there, approve what waits for approval, and let time pass until it is over."""
     assert isinstance(platform.clock, VirtualClock)
     run_id = only_run(platform.database)
@@ -134,10 +134,14 @@ def play_on(platform: Platform, world: World) -> None:
         platform.engine,
         platform.clock,
         platform.market,
-        until=lambda: read_run(platform, run_id).is_final,
+        until=lambda: _is_over(read_run(platform, run_id), approves),
         stop_at=platform.clock.now() + LONGEST,
-        each_turn=lambda: approve_pending(platform, run_id),
+        each_turn=lambda: approve_pending(platform, run_id) if approves else None,
     )
+
+
+def _is_over(run: WorkflowRun, approves: bool) -> bool:
+    return run.is_final or (run.status is RunStatus.PENDING_APPROVAL and not approves)
 
 
 def day_trade() -> Strategy:
