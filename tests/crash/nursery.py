@@ -99,7 +99,7 @@ def _warm_up(folder: Path) -> None:
     # must not be used here: it would start threads, and no fork has them. So chains are kept by pickle this once.
     from tests.crash import world
 
-    warm = world.World(home=str(folder / "warm"), **world.SPREAD, seed=2)
+    warm = world.World(home=str(folder / "warm"), **world.MADE)
     platform = world.open_world(warm)
     desk = replace(platform.desk, codec=_PickledChains())
     warmed = replace(platform, desk=desk, engine=Engine(desk, platform.broker))

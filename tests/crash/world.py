@@ -5,8 +5,9 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,25 +19,29 @@ from thetaloom.config import MarketSource, Settings
 from thetaloom.domain.book.reports import ReportKind
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.run.runs import RunStatus, WorkflowRun
+from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.canonical import canonical_json
 from thetaloom.domain.values.ids import RunId, StrategyId
-from thetaloom.engine.commands import ApproveProposal, StartRun
+from thetaloom.engine.commands import ApproveProposal, SaveStrategy, StartRun
 from thetaloom.engine.engine import DECIDERS
 from thetaloom.engine.lineage import replay_run, verify_run
 from thetaloom.engine.play import play
 from thetaloom.engine.reconcile import find_drifts
 from thetaloom.marketdata.clocks import VirtualClock
+from thetaloom.store.catalogue import load_catalogue
 from thetaloom.store.database import Database, open_database
 from thetaloom.store.schema import runs
 from thetaloom.store.upgrading import upgrade
 
 Phase = Literal["before", "after"]
-SPREAD: dict[str, Any] = {
+DAY_TRADE = "crash-day-trade"
+MADE: dict[str, Any] = {
     "market": "synthetic",
     "symbol": "SPY",
-    "strategy": "put-credit-spread-30dte",
-    "minutes_per_change": 30,
+    "strategy": DAY_TRADE,
+    "minutes_per_change": 15,
     "start": "",
+    "fills": (1, 2),
 }
 LONGEST = timedelta(days=60)  # no strategy of the catalogue holds on for longer
 
@@ -52,6 +57,7 @@ class World:
     seed: int = 1
     minutes_per_change: int = 1
     start: str = "2015-12-24T15:00:00+00:00"  # empty: where the market begins
+    fills: tuple[int, ...] = ()  # of every order, structures at a time; the rest at once
     database_url: str = ""
 
 
@@ -93,7 +99,7 @@ def open_world(world: World, on_commit: Callable[[Phase], None] | None = None) -
     prepare_home(settings)
     database = open_database(settings.database, on_commit)
     upgrade(database, installation_id="crash")
-    return build(
+    platform = build(
         settings,
         database,
         start=datetime.fromisoformat(world.start) if world.start else None,
@@ -101,19 +107,25 @@ def open_world(world: World, on_commit: Callable[[Phase], None] | None = None) -
         on_commit=on_commit,
         minutes_per_change=world.minutes_per_change,
     )
+    platform.broker.script(lambda order: True, fills=world.fills)
+    return platform
 
 
 def settings_of(world: World) -> Settings:
     """Return the settings of a world."""
-    address: dict[str, Any] = {"database_url": world.database_url} if world.database_url else {}
-    return Settings(home=Path(world.home), market=MarketSource(world.market), seed=world.seed, **address)
+    given: dict[str, Any] = {"database_url": world.database_url} if world.database_url else {}
+    if world.market == "synthetic":
+        given["paper_fill_at"] = Decimal(0)  # at mid: orders fill soon, and few minutes pass with nothing to kill
+    return Settings(home=Path(world.home), market=MarketSource(world.market), seed=world.seed, **given)
 
 
-def play_on(platform: Platform, world: World) -> None:
+def play_on(platform: Platform, world: World, *, approves: bool = True) -> None:
     """Start the run unless it is there, approve what waits for approval, and let time pass until it is over."""
     assert isinstance(platform.clock, VirtualClock)
     run_id = only_run(platform.database)
     if run_id is None:
+        if world.strategy == DAY_TRADE:
+            platform.engine.handle(SaveStrategy(user_id=platform.user_id, strategy=day_trade()))
         asked = StartRun(user_id=platform.user_id, symbol=world.symbol, strategy_id=StrategyId(world.strategy))
         started = platform.engine.handle(asked)
         assert isinstance(started, WorkflowRun)
@@ -122,9 +134,28 @@ def play_on(platform: Platform, world: World) -> None:
         platform.engine,
         platform.clock,
         platform.market,
-        until=lambda: read_run(platform, run_id).is_final,
+        until=lambda: _is_over(read_run(platform, run_id), approves),
         stop_at=platform.clock.now() + LONGEST,
-        each_turn=lambda: approve_pending(platform, run_id),
+        each_turn=lambda: approve_pending(platform, run_id) if approves else None,
+    )
+
+
+def _is_over(run: WorkflowRun, approves: bool) -> bool:
+    return run.is_final or (run.status is RunStatus.PENDING_APPROVAL and not approves)
+
+
+def day_trade() -> Strategy:
+    """Return the recorded day's strategy for any symbol: filled and closed in parts, over soon, worked in few steps."""
+    demo = next(one for one in load_catalogue() if one.id == "goog-demo-put-credit-spread")
+    first, stop, before_close = demo.exits
+    part = replace(first, threshold=Decimal(4), quantity_percent=50)
+    return replace(
+        demo,
+        id=StrategyId(DAY_TRADE),
+        symbols=(),
+        size=replace(demo.size, quantity=4),
+        order=replace(demo.order, interval_seconds=300),
+        exits=(part, first, stop, replace(before_close, threshold=Decimal(60))),
     )
 
 
@@ -148,7 +179,7 @@ def only_run(database: Database) -> RunId | None:
 
 def read_run(platform: Platform, run_id: RunId) -> WorkflowRun:
     """Return the run as stored."""
-    with platform.store.unit_of_work() as uow:
+    with platform.store.reading() as uow:
         run = uow.runs.get(run_id)
     assert run is not None
     return run
