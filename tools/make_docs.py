@@ -9,20 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools.docs import commands, domain_pages, pictures, routes, tables
-from tools.docs.markdown import page
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def _door(module: str, title: str, render: Callable[[], str]) -> Callable[[], str]:
-    """Return the page of a door, which says so where this checkout has none."""
-    is_there = (ROOT / "src" / "thetaloom" / module).exists()
-    return render if is_there else lambda: page(title, "This checkout has none.")
-
-
 PAGES: dict[str, Callable[[], str]] = {
-    "docs/reference/cli.md": _door("cli/app.py", "Command line", commands.cli_page),
-    "docs/reference/http.md": _door("web/app.py", "HTTP routes", routes.http_page),
+    "docs/reference/cli.md": commands.cli_page,
+    "docs/reference/http.md": routes.http_page,
     "docs/reference/settings.md": domain_pages.settings_page,
     "docs/reference/risk-limits.md": domain_pages.limits_page,
     "docs/reference/reason-codes.md": domain_pages.reasons_page,

@@ -93,6 +93,7 @@ class Pulse:
 def prepare_home(settings: Settings) -> None:
     """Make the folder that everything is written to, readable by its owner only."""
     settings.home_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")  # polars gives memory back
     os.environ.setdefault("NUMBA_CACHE_DIR", str(settings.home_folder / f"kernels-{__version__}"))
 
 
@@ -312,12 +313,11 @@ def _paper_settings(settings: Settings) -> PaperSettings:
 
 def _first_rows(platform: Platform) -> None:
     now = platform.clock.now()
-    with platform.database.begin() as connection:
+    with platform.store.unit_of_work() as uow, platform.database.begin() as connection:  # one transaction
         known = connection.scalar(select(users.c.id).where(users.c.id == LOCAL_USER))
         if known is None:
             row = {"id": LOCAL_USER, "name": "local", "role": "admin", "created_at": now}
             connection.execute(insert_or_skip(platform.database, users), row)
-    with platform.store.unit_of_work() as uow:
         uow.accounts.ensure(PAPER_ACCOUNT, LOCAL_USER, platform.broker.name, is_live=False)
         if known is None:  # once: a default that the user deleted or changed stays so
             for strategy in load_catalogue():

@@ -4,9 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
-from tests.architecture.conftest import ROOT
-
 import thetaloom
+from tests.architecture.conftest import ROOT
 
 # Names that a reader may need and that no install goes through.
 PUBLIC_HOSTS = {

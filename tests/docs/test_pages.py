@@ -8,8 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tests.docs.conftest import ROOT, Block, pages
 
+from tests.docs.conftest import ROOT, Block, pages
 from thetaloom.domain.strategy.documents import parse_strategy
 
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")

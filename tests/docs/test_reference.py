@@ -3,10 +3,8 @@
 from pathlib import Path
 
 import pytest
-from tests.docs.conftest import ROOT
-from tools import make_docs
-from tools.docs.domain_pages import EVENTS
 
+from tests.docs.conftest import ROOT
 from thetaloom import errors
 from thetaloom.config import Settings
 from thetaloom.domain.risk.limits import LIMITS
@@ -14,6 +12,8 @@ from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import Outcome
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.store.schema import metadata
+from tools import make_docs
+from tools.docs.domain_pages import EVENTS
 
 ERRORS = [error for error in vars(errors).values() if isinstance(error, type) and issubclass(error, Exception)]
 

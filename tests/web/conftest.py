@@ -1,7 +1,8 @@
 """A platform on the recorded half-day of 2015-12-24, and clients of its application."""
 
+import shutil
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from starlette.testclient import TestClient
 
 from thetaloom import bootstrap
 from thetaloom.bootstrap import Platform
-from thetaloom.config import MarketSource, Settings
+from thetaloom.config import MarketSource, load_settings
 from thetaloom.marketdata.clocks import VirtualClock
 from thetaloom.store.database import open_database
 from thetaloom.store.upgrading import upgrade
@@ -17,7 +18,7 @@ from thetaloom.web.app import create_app
 
 ORIGIN = "http://127.0.0.1:8787"
 DEMO = "goog-demo-put-credit-spread"
-MINUTES_TO_TRADE = 20  # after the open the demo strategy's legs are quoted tightly enough
+START = datetime(2015, 12, 24, 14, 51, tzinfo=UTC)  # the demo strategy's legs are quoted tightly enough
 
 
 def pass_minutes(platform: Platform, minutes: int) -> None:
@@ -28,22 +29,29 @@ def pass_minutes(platform: Platform, minutes: int) -> None:
         platform.engine.settle()
 
 
-def make_platform(home: Path) -> Platform:
-    """Put a platform together in a folder of its own, its engine started and its clock where trading makes sense."""
-    settings = Settings(home=home, market=MarketSource.RECORDED)
+def open_home(home: Path, start: datetime | None = None) -> Platform:
+    """Put a platform together in a folder of its own; ``start`` is where its market's clock begins."""
+    settings = load_settings(home=home, market=MarketSource.RECORDED)
     bootstrap.prepare_home(settings)
     database = open_database(settings.database)
     upgrade(database)
-    platform = bootstrap.build(settings, database, start=None, clock_kind="virtual")
-    platform.engine.start()
-    pass_minutes(platform, MINUTES_TO_TRADE)
-    return platform
+    return bootstrap.build(settings, database, start=start, clock_kind="virtual")
+
+
+@pytest.fixture(scope="session")
+def prepared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home folder with an upgraded database and the shipped strategies, to copy from."""
+    home = tmp_path_factory.mktemp("prepared")
+    open_home(home).close()
+    return home
 
 
 @pytest.fixture
-def platform(tmp_path: Path) -> Iterator[Platform]:
-    """A platform of this test alone."""
-    made = make_platform(tmp_path)
+def platform(prepared_home: Path, tmp_path: Path) -> Iterator[Platform]:
+    """A platform of this test alone, its engine started and its clock where trading makes sense."""
+    home = shutil.copytree(prepared_home, tmp_path / "home")
+    made = open_home(home, START)
+    made.engine.start()
     yield made
     made.close()
 

@@ -2,12 +2,12 @@
 
 import inspect
 from collections.abc import Iterator
-from importlib import import_module
 from typing import Any
 
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
+from thetaloom.cli.app import app
 from tools.docs.markdown import code, page, sentences, table
 
 Command = TyperCommand | TyperGroup  # a group can do something by itself, too
@@ -34,7 +34,7 @@ def commands() -> Iterator[tuple[str, Command]]:
 
 def root() -> TyperGroup:
     """Return the command line as a tree."""
-    found = get_command(import_module("thetaloom.cli.app").app)
+    found = get_command(app)
     assert isinstance(found, TyperGroup)
     return found
 

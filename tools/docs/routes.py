@@ -1,12 +1,12 @@
 """The page of HTTP routes, from the OpenAPI description that the application itself gives."""
 
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from thetaloom.bootstrap import open_platform
 from thetaloom.config import load_settings
+from thetaloom.web.app import create_app
 from tools.docs.markdown import code, page, sentences, table
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -26,7 +26,7 @@ def http_page() -> str:
 def openapi() -> Mapping[str, Any]:
     """Return the OpenAPI document of an application over an empty database."""
     with TemporaryDirectory() as home, open_platform(load_settings(home=home)) as platform:
-        document: Mapping[str, Any] = import_module("thetaloom.web.app").create_app(platform).openapi()
+        document: Mapping[str, Any] = create_app(platform).openapi()
         return document
 
 

@@ -6,13 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
 from thetaloom.config import Settings, load_settings
 from thetaloom.domain.values.ids import UserId
 from thetaloom.engine.commands import Command
+from thetaloom.errors import InvariantError
 from thetaloom.store.database import Database, open_database
-from thetaloom.store.schema import users
+from thetaloom.store.queries.users import first_user
 from thetaloom.store.upgrading import check_version, schema_version
 
 if TYPE_CHECKING:
@@ -36,8 +35,10 @@ def reading() -> Iterator[Reading]:
     database = open_database(settings.database)
     try:
         check_version(database)
-        user = database.first(select(users.c.id).order_by(users.c.created_at, users.c.id).limit(1))
-        yield Reading(database=database, user=UserId(user), settings=settings)
+        user = first_user(database)
+        if user is None:
+            raise InvariantError("the database has no user", advice="`thetaloom up` makes the first one.")
+        yield Reading(database=database, user=user, settings=settings)
     finally:
         database.close()
 

@@ -35,7 +35,6 @@ PROPOSAL_RUNS = 60
 WAITING_RUNS = 50_000
 IDLE_SECONDS = 5.0
 START_SECONDS_MAX = 60.0
-app = typer.Typer()
 
 app = typer.Typer(help="Measure the speed bars.")
 
@@ -276,6 +275,7 @@ def _idle_cpu_percent(platform: Platform) -> float:
 
 def _serve(home: str) -> tuple[float, float, float]:
     environment = {**os.environ, "THETALOOM_HOME": home}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's Python keeps what it compiled
     port = _free_port()
     command = [sys.executable, "-m", "thetaloom", "up", "--port", str(port)]
     began = time.perf_counter()

@@ -150,7 +150,11 @@ class _Statements:
             .values(lease_owner=None, lease_until=None)
         )
         self.owners = select(c.lease_owner).where(c.lease_until.is_not(None)).distinct()
-        self.free = update(runs).where(c.lease_owner == bindparam("gone")).values(lease_owner=None, lease_until=None)
+        self.free = (
+            update(runs)
+            .where(c.lease_owner == bindparam("gone"), c.lease_until.is_not(None))
+            .values(lease_owner=None, lease_until=None)
+        )
         at = bindparam("at", type_=c.due_at.type)
         self.wake = (
             update(runs)

@@ -1,19 +1,30 @@
 """The engine: the one owner of runs, orders and positions in a process. Others post commands to it."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 
+import structlog
+
+from thetaloom.domain.values.ids import ClientOrderId, RunId
 from thetaloom.engine.commands import Command
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.handlers import handle
 from thetaloom.engine.lineage import Decider
 from thetaloom.engine.monitor import Monitor
-from thetaloom.engine.order_manager import REPORT_DECIDER, apply_reports
-from thetaloom.engine.reconcile import Reconciled, reconcile
+from thetaloom.engine.order_manager import apply_reports
+from thetaloom.engine.order_reports import REPORT_DECIDER
+from thetaloom.engine.reconcile import Reconciled, reconcile, settle_in_flight
 from thetaloom.engine.runner import work
 from thetaloom.engine.steps import STEP_DECIDERS
+from thetaloom.errors import BrokerUnavailable, MarketDataUnavailable
 from thetaloom.ports.broker import SimulatedBroker
 
+log = structlog.get_logger()
+
 DECIDERS: Mapping[str, Decider] = {**STEP_DECIDERS, REPORT_DECIDER.name: REPORT_DECIDER}
+BROKER_LOOK = timedelta(seconds=1)  # how often the broker is asked for news that it did not announce
+IN_FLIGHT_LOOK = timedelta(seconds=15)  # how often orders without an answer are looked up in the broker's books
+POSITIONS_LOOK = timedelta(seconds=60)  # how often positions that another process opened are looked for
 
 
 class Engine:
@@ -24,6 +35,10 @@ class Engine:
         self._simulated = simulated
         self._monitor = Monitor(desk)
         self.turns = 0  # so far, in this process
+        self._in_flight: frozenset[ClientOrderId] = frozenset()
+        self._last: dict[timedelta, datetime] = {}
+        self._has_news = True  # set by the broker from any thread, and by every turn that did something
+        desk.broker.on_report(self._announce)
 
     def start(self) -> Reconciled:
         """Take over from whatever came before: settle what was in doubt, then watch what is open."""
@@ -39,16 +54,16 @@ class Engine:
     def turn(self) -> bool:
         """Do everything that is due now, once around; return whether anything was done."""
         self.turns += 1
-        if self._simulated is not None:
-            self._simulated.tick()
-        moved = bool(apply_reports(self.desk))
-        batch = self.desk.market.poll()
-        if batch is not None:
-            moved |= bool(self._monitor.on_quotes(batch))
-        moved |= work(self.desk) > 0
-        if moved:
+        moved: set[RunId] = set()
+        self._hear_broker(moved)
+        self._watch_market(moved)
+        work(self.desk, moved)
+        if self._is_time(POSITIONS_LOOK):
             self._monitor.reload()
-        return moved
+        elif moved:
+            self._monitor.refresh(moved)
+        self._has_news |= bool(moved)
+        return bool(moved)
 
     def settle(self, turns_max: int = 1000) -> int:
         """Turn until nothing is left to do now; return how many turns did something."""
@@ -56,3 +71,37 @@ class Engine:
         while turns < turns_max and self.turn():
             turns += 1
         return turns
+
+    def _hear_broker(self, moved: set[RunId]) -> None:
+        is_time = self._is_time(BROKER_LOOK)
+        if not (is_time or self._has_news):
+            return
+        self._has_news = False  # before the look: what comes during it calls for another
+        try:
+            if self._simulated is not None:
+                self._simulated.tick()
+            moved.update(run.id for run in apply_reports(self.desk))
+            if self._is_time(IN_FLIGHT_LOOK):
+                self._in_flight = settle_in_flight(self.desk, self._in_flight)
+        except BrokerUnavailable as error:
+            self._has_news = True  # nobody heard it yet
+            log.warning("broker_unavailable", error=error.message)
+
+    def _watch_market(self, moved: set[RunId]) -> None:
+        try:
+            batch = self.desk.market.poll()
+            if batch is not None:
+                moved.update(self._monitor.on_quotes(batch))
+        except MarketDataUnavailable as error:
+            log.warning("market_data_unavailable", error=error.message)
+
+    def _is_time(self, every: timedelta) -> bool:
+        now = self.desk.clock.now()
+        last = self._last.get(every)
+        if last is not None and now - last < every:
+            return False
+        self._last[every] = now
+        return True
+
+    def _announce(self) -> None:
+        self._has_news = True

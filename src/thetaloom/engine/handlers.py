@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from thetaloom.domain.book.orders import OrderStatus
+from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.risk.limits import RiskLimits
 from thetaloom.domain.run.events import Event, EventKind
@@ -15,7 +15,7 @@ from thetaloom.domain.values.ids import RunId, UserId, make_run_id
 from thetaloom.domain.values.reasons import Reason, denied
 from thetaloom.engine import commands
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.order_manager import deliver
+from thetaloom.engine.order_manager import ask_cancel, deliver
 from thetaloom.engine.reconcile import Reconciled, reconcile
 from thetaloom.engine.reviews import ExitReview, review_position
 from thetaloom.engine.step import ended, tell
@@ -77,9 +77,9 @@ def approve(desk: Desk, command: commands.ApproveProposal) -> Proposal:
             proposal.decided(ProposalStatus.APPROVED, by=command.user_id, at=now, note=command.note)
         )
         tell(uow, run, EventKind.APPROVAL_GRANTED, now, proposal=proposal.id, by=command.user_id)
-        uow.runs.save(replace(run, due_at=now, updated_at=now))
+        woken = uow.runs.save(_woken(run, now))
         uow.commit()
-    desk.dispatch.enqueue(run.id, now)
+    _enqueue(desk, woken)
     return decided
 
 
@@ -98,9 +98,9 @@ def reject(desk: Desk, command: commands.RejectProposal) -> Proposal:
             proposal.decided(ProposalStatus.REJECTED, by=command.user_id, at=now, note=command.note)
         )
         tell(uow, run, EventKind.APPROVAL_REJECTED, now, proposal=proposal.id, by=command.user_id)
-        uow.runs.save(replace(run, due_at=now, updated_at=now))
+        woken = uow.runs.save(_woken(run, now))
         uow.commit()
-    desk.dispatch.enqueue(run.id, now)
+    _enqueue(desk, woken)
     return decided
 
 
@@ -119,16 +119,15 @@ def cancel_run(desk: Desk, command: commands.CancelRun) -> WorkflowRun:
                 advice=f"Close it first: thetaloom position close {position.id}",
             )
         standing = [order for order in uow.orders.of_run(run.id) if order.is_open]
-        if standing:
-            for order in standing:
-                _ask_cancel(uow, order.client_order_id)
-        else:
+        for order in standing:
+            ask_cancel(desk, uow, order, Reason.ORDER_CANCELED)
+        if not standing:
             for proposal in uow.proposals.of_run(run.id):
                 if proposal.status is ProposalStatus.PENDING:
                     note = "the run was canceled"
                     uow.proposals.save(proposal.decided(ProposalStatus.REJECTED, by=command.user_id, at=now, note=note))
-            run = ended(uow, run, Outcome.CANCELED, denied(Reason.CANCELED_BY_USER), now)
-        run = uow.runs.save(run)
+            uow.runs.save(ended(uow, run, Outcome.CANCELED, denied(Reason.CANCELED_BY_USER), now))
+        run = _own_run(uow, command.user_id, command.run_id)
         uow.commit()
     for order in standing:
         deliver(desk, order.client_order_id)
@@ -158,7 +157,7 @@ def cancel_order(desk: Desk, command: commands.CancelOrder) -> None:
         _own_run(uow, command.user_id, order.run_id)
         if not order.is_open:
             raise NotAllowed("order_not_open", f"{order.client_order_id} is {order.status.value} already")
-        _ask_cancel(uow, order.client_order_id)
+        ask_cancel(desk, uow, order, Reason.ORDER_CANCELED)
         uow.commit()
     deliver(desk, command.client_order_id)
 
@@ -195,7 +194,7 @@ def halt(desk: Desk, command: commands.Halt) -> None:
         _tell_all(uow, command.user_id, EventKind.TRADING_HALTED, now, scope=command.scope, note=command.note)
         entries = [order for order in uow.orders.open_orders() if _covers(uow, command.scope, order)]
         for order in entries:
-            _ask_cancel(uow, order.client_order_id)
+            ask_cancel(desk, uow, order, Reason.HALTED)
         uow.commit()
     for order in entries:
         deliver(desk, order.client_order_id)
@@ -325,15 +324,6 @@ def _refuse_unless_pending(proposal: Proposal, now: datetime) -> None:
         )
 
 
-def _ask_cancel(uow: UnitOfWork, client_order_id: Any) -> None:
-    order = uow.orders.get(client_order_id)
-    if order is None or order.status is OrderStatus.PENDING_CANCEL:
-        return
-    staged = order.status is OrderStatus.STAGED
-    status = OrderStatus.CANCELED if staged else OrderStatus.PENDING_CANCEL
-    uow.orders.save(order.moved_to(status, Reason.ORDER_CANCELED.value))
-
-
 def _move_run(desk: Desk, user: UserId, run_id: RunId, status: RunStatus, kind: EventKind) -> WorkflowRun:
     now = desk.clock.now()
     with desk.store.unit_of_work() as uow:
@@ -346,15 +336,24 @@ def _move_run(desk: Desk, user: UserId, run_id: RunId, status: RunStatus, kind: 
         tell(uow, moved, kind, now)
         saved = uow.runs.save(moved)
         uow.commit()
-    if saved.due_at is not None:
-        desk.dispatch.enqueue(saved.id, saved.due_at)
+    _enqueue(desk, saved)
     return saved
 
 
-def _covers(uow: UnitOfWork, scope: str, order: Any) -> bool:
+def _woken(run: WorkflowRun, now: datetime) -> WorkflowRun:
+    # A run that was set aside stays asleep; when it is resumed it finds the answer.
+    return replace(run, due_at=now if run.returns_to is None else None, updated_at=now)
+
+
+def _enqueue(desk: Desk, run: WorkflowRun) -> None:
+    if run.due_at is not None:
+        desk.dispatch.enqueue(run.id, run.due_at)
+
+
+def _covers(uow: UnitOfWork, scope: str, order: Order) -> bool:
     run = uow.runs.get(order.run_id)
     names = {"all", f"account:{order.account_id}", f"strategy:{run.strategy_id if run else ''}"}
-    return order.effect.value == "open" and scope in names
+    return order.effect is Effect.OPEN and scope in names
 
 
 def _check_scope(scope: str) -> None:

@@ -16,7 +16,7 @@ from thetaloom.domain.values.canonical import canonical_json, digest_of, from_pl
 from thetaloom.domain.values.ids import RunId
 from thetaloom.domain.values.reasons import Answer, Reason, Verdict
 from thetaloom.engine.desk import Desk
-from thetaloom.errors import InvariantError, NotFound
+from thetaloom.errors import InvalidInput, InvariantError, NotFound
 from thetaloom.ports.evidence import ChainCodec
 from thetaloom.ports.store import Lineage, UnitOfWork
 
@@ -99,7 +99,7 @@ def record_failure(
             status=StepStatus.FAILED,
             started_at=started_at,
             duration_us=0,
-            input_digest=writer.json({"decide": "", "given": inputs}),
+            input_digest=writer.json({"decide": "", "given": _storable(writer, inputs)}),
             output_digest=writer.json(None),
             reason=Reason.STEP_FAILED.value,
             error=error,
@@ -109,6 +109,15 @@ def record_failure(
             parent=run.seq or None,
         ),
     )
+
+
+def _storable(writer: "_Evidence", inputs: Any) -> Any:
+    # What can't be written down may be the very fault that is recorded.
+    try:
+        writer.text(inputs)
+    except (TypeError, ValueError, InvalidInput) as error:
+        return f"not recordable: {error}"
+    return inputs
 
 
 def output_of(desk: Desk, uow: UnitOfWork, run: RunId, step: StepName, type_: type[T]) -> T:
@@ -213,8 +222,8 @@ RECENT_MAX = 8
 
 
 def _remember(digest: str, chain: OptionChain) -> None:
+    _RECENT.pop(digest, None)  # single operations only: a page may replay while the engine records
     _RECENT[digest] = chain
-    _RECENT.move_to_end(digest)
     while len(_RECENT) > RECENT_MAX:
         _RECENT.popitem(last=False)
 

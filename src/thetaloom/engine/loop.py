@@ -10,6 +10,7 @@ import structlog
 
 from thetaloom.engine.commands import Command
 from thetaloom.engine.engine import Engine
+from thetaloom.errors import Unavailable
 
 log = structlog.get_logger()
 
@@ -28,6 +29,8 @@ class EngineLoop:
         self._posted: SimpleQueue[tuple[Command, Future[object]]] = SimpleQueue()
         self._wake = threading.Event()
         self._stop = threading.Event()
+        self._ended = threading.Event()
+        self._is_settled = False
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -60,28 +63,37 @@ class EngineLoop:
     def post(self, command: Command) -> Future[object]:
         """Have a command carried out; the future holds its answer or its refusal."""
         answer: Future[object] = Future()
-        if self._failure is not None:
-            answer.set_exception(self._failure)
-            return answer
         self._posted.put((command, answer))
         self._wake.set()
+        if self._ended.is_set():  # nobody reads any more
+            self._refuse_posted()
         return answer
 
     def _run(self) -> None:
         try:
-            self.engine.start()
             while not self._stop.is_set():
                 self._wake.clear()
-                self._answer_posted()
-                self.engine.settle()
-                self._each_turn()
-                self._wake.wait(self._patience())
-        except BaseException as error:
+                self._wake.wait(self._turn())
+        except BaseException as error:  # whatever it was, who asks for the engine must hear of it
             self._failure = error
             log.exception("engine_stopped")
-            raise
         finally:
+            self._ended.set()
             self._refuse_posted()
+
+    def _turn(self) -> float:
+        try:
+            if not self._is_settled:
+                self.engine.start()
+                self._is_settled = True
+            self._answer_posted()
+            self.engine.settle()
+            self._each_turn()
+            return self._patience()
+        except Unavailable as error:
+            log.warning("engine_waits", error=error.message)
+            self._answer_posted()  # whoever asks hears of the outage instead of waiting for its end
+            return SWEEP_SECONDS
 
     def _answer_posted(self) -> None:
         while True:
@@ -89,6 +101,8 @@ class EngineLoop:
                 command, answer = self._posted.get_nowait()
             except Empty:
                 return
+            if not answer.set_running_or_notify_cancel():
+                continue  # the asker went away before it was taken up
             try:
                 answer.set_result(self.engine.handle(command))
             except Exception as error:  # noqa: BLE001  # the asker gets it, whatever it is
@@ -100,7 +114,8 @@ class EngineLoop:
                 _, answer = self._posted.get_nowait()
             except Empty:
                 return
-            answer.set_exception(self._failure or RuntimeError("the engine has stopped"))
+            if answer.set_running_or_notify_cancel():
+                answer.set_exception(self._failure or RuntimeError("the engine has stopped"))
 
     def _patience(self) -> float:
         due_at = self.engine.desk.dispatch.next_due_at()

@@ -1,5 +1,6 @@
 """A position's numbers at one moment, from the quotes of its legs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -76,10 +77,26 @@ def mark(view: PositionView) -> Marks:
         dte=view.dte,
         days_held=view.days_held,
         minutes_to_close=view.minutes_to_close,
-        structure_delta=_net(view, deltas),
+        structure_delta=_net(view.quotes, deltas),
         short_deltas=tuple(delta for entry, delta in zip(view.quotes, deltas, strict=True) if entry.leg.ratio < 0),
         quotes_verdict=verdict,
     )
+
+
+def structure_delta(desk: Desk, legs: tuple[Leg, ...], symbol: str, now: datetime) -> Decimal | None:
+    """Return the delta per share of one structure as held; unknown unless every leg's quote can be believed."""
+    quotes = desk.market.quotes([leg.contract for leg in legs], now)
+    held = tuple(LegQuote(leg=leg, quote=quotes.get(leg.contract)) for leg in legs)
+    spot, settings = desk.market.spot(symbol, now), desk.settings
+    if not judge_legs(held, now, settings.data_age_seconds_max).is_allowed:
+        return None
+    deltas = [
+        _delta(
+            entry, spot, desk.calendar.year_fraction(now, entry.leg.contract), settings.rate, settings.dividend_yield
+        )
+        for entry in held
+    ]
+    return _net(held, deltas)
 
 
 def closing_legs(position: Position) -> tuple[Leg, ...]:
@@ -96,32 +113,35 @@ def _wants_delta(rules: tuple[ExitRule, ...]) -> bool:
 
 
 def _deltas(view: PositionView) -> tuple[Decimal | None, ...]:
-    return tuple(_delta(view, entry, years) for entry, years in zip(view.quotes, view.years, strict=True))
+    return tuple(
+        _delta(entry, view.spot, years, view.rate, view.dividend_yield)
+        for entry, years in zip(view.quotes, view.years, strict=True)
+    )
 
 
-def _delta(view: PositionView, entry: LegQuote, years: float) -> Decimal | None:
+def _delta(entry: LegQuote, spot: Price | None, years: float, rate: float, dividend_yield: float) -> Decimal | None:
     from thetaloom.maths.pricing import implied_volatility, price_option  # numba is imported where it is used
 
     mid = entry.quote.mid if entry.quote is not None else None
-    if mid is None or view.spot is None:
+    if mid is None or spot is None:
         return None
     contract = entry.leg.contract
     case: dict[str, Any] = {
         "is_call": contract.right is Right.CALL,
-        "spot": float(view.spot),
+        "spot": float(spot),
         "strike": float(contract.strike),
         "years": years,
-        "rate": view.rate,
-        "dividend_yield": view.dividend_yield,
+        "rate": rate,
+        "dividend_yield": dividend_yield,
         "american": False,  # the European delta, as in the evaluation that the position was opened on
     }
     iv = implied_volatility(**case, price=float(mid)).iv
     return None if iv is None else Decimal(f"{price_option(**case, iv=iv).delta:.4f}")
 
 
-def _net(view: PositionView, deltas: tuple[Decimal | None, ...]) -> Decimal | None:
+def _net(legs: tuple[LegQuote, ...], deltas: Sequence[Decimal | None]) -> Decimal | None:
     total = Decimal(0)
-    for entry, delta in zip(view.quotes, deltas, strict=True):
+    for entry, delta in zip(legs, deltas, strict=True):
         if delta is None:
             return None
         total += delta * entry.leg.ratio

@@ -13,7 +13,7 @@ from thetaloom.domain.book.orders import Effect
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import ExitRule, Strategy
-from thetaloom.domain.values.ids import PositionId, RunId
+from thetaloom.domain.values.ids import RunId, StrategyId, UserId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.marks import mark, view_position
@@ -37,46 +37,73 @@ class Monitor:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._watched: dict[PositionId, _Watched] = {}
-        self._by_contract: dict[OptionContract, set[PositionId]] = {}
+        self._watched: dict[RunId, _Watched] = {}
+        self._by_contract: dict[OptionContract, set[RunId]] = {}
+        self._by_symbol: dict[str, set[RunId]] = {}
+        self._strategies: dict[tuple[UserId, StrategyId, int], Strategy] = {}  # a revision never changes
 
     def reload(self) -> None:
-        """Read the open positions anew; called at start and whenever a position opened, changed or closed."""
-        desk = self._desk
-        watched = {}
-        with desk.store.reading() as uow:
-            for position in uow.positions.open_positions(desk.broker.account_id):
-                run = uow.runs.get(position.run_id)
-                if run is None or run.status not in {RunStatus.MONITORING, RunStatus.CLOSING}:
-                    continue
-                stored = uow.strategies.revision(run.user_id, run.strategy_id, run.strategy_revision)
-                if stored is None:
-                    continue
-                rules = stored.strategy.exits
-                if run.status is RunStatus.CLOSING:
-                    rules = rules_beside_target(rules) if _rests_at_target(uow, run) else ()
-                watched[position.id] = _Watched(position=position, strategy=stored.strategy, rules=rules)
-        self._watched = watched
-        self._by_contract = {}
-        for entry in watched.values():
-            for leg in entry.position.legs:
-                self._by_contract.setdefault(leg.contract, set()).add(entry.position.id)
-        desk.market.watch(self._by_contract)
+        """Read all open positions anew; called at start, and now and then for those that another process opened."""
+        self._watched, self._by_contract, self._by_symbol = {}, {}, {}
+        with self._desk.store.reading() as uow:
+            for position in uow.positions.open_positions(self._desk.broker.account_id):
+                self._look(uow, position)
+        self._desk.market.watch(self._by_contract)
+
+    def refresh(self, runs: Iterable[RunId]) -> None:
+        """Read the positions of these runs anew; called whenever one opened, changed or closed."""
+        before = set(self._by_contract)
+        with self._desk.store.reading() as uow:
+            for run in runs:
+                self._forget(run)
+                position = uow.positions.of_run(run)
+                if position is not None and position.account_id == self._desk.broker.account_id:
+                    self._look(uow, position)
+        if set(self._by_contract) != before:
+            self._desk.market.watch(self._by_contract)
 
     def on_quotes(self, batch: QuoteBatch) -> list[RunId]:
         """Return the runs whose positions a rule wants closed at these quotes, and make them due."""
-        touched = {position for contract in batch.quotes for position in self._by_contract.get(contract, ())}
-        touched |= self._on_spots(batch.spots)
+        touched = {run for contract in batch.quotes for run in self._by_contract.get(contract, ())}
+        touched |= {run for symbol in batch.spots for run in self._by_symbol.get(symbol, ())}
         now = self._desk.clock.now()
-        met = [entry for entry in self._entries(touched) if self._wants_out(entry, now)]
+        met = [self._watched[run] for run in sorted(touched) if self._wants_out(self._watched[run], now)]
         return [run for entry in met if (run := self._make_due(entry, now)) is not None]
 
-    def _on_spots(self, symbols: Iterable[str]) -> set[PositionId]:
-        wanted = set(symbols)
-        return {entry.position.id for entry in self._watched.values() if entry.position.symbol in wanted}
+    def _look(self, uow: UnitOfWork, position: Position) -> None:
+        run = uow.runs.get(position.run_id)
+        if run is None or run.status not in NEXT_STEP or not position.is_open:
+            return
+        strategy = self._strategy(uow, run)
+        if strategy is None:
+            return
+        rules = strategy.exits
+        if run.status is RunStatus.CLOSING:
+            rules = rules_beside_target(rules) if _rests_at_target(uow, run) else ()
+        self._watched[run.id] = _Watched(position=position, strategy=strategy, rules=rules)
+        self._by_symbol.setdefault(position.symbol, set()).add(run.id)
+        for leg in position.legs:
+            self._by_contract.setdefault(leg.contract, set()).add(run.id)
 
-    def _entries(self, positions: set[PositionId]) -> list[_Watched]:
-        return [self._watched[position] for position in sorted(positions) if position in self._watched]
+    def _forget(self, run: RunId) -> None:
+        entry = self._watched.pop(run, None)
+        if entry is None:
+            return
+        self._by_symbol[entry.position.symbol].discard(run)
+        for leg in entry.position.legs:
+            others = self._by_contract[leg.contract]
+            others.discard(run)
+            if not others:
+                del self._by_contract[leg.contract]
+
+    def _strategy(self, uow: UnitOfWork, run: WorkflowRun) -> Strategy | None:
+        key = (run.user_id, run.strategy_id, run.strategy_revision)
+        if key not in self._strategies:
+            stored = uow.strategies.revision(*key)
+            if stored is None:
+                return None
+            self._strategies[key] = stored.strategy
+        return self._strategies[key]
 
     def _wants_out(self, entry: _Watched, now: datetime) -> bool:
         strategy, position = entry.strategy, entry.position

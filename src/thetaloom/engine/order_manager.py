@@ -6,25 +6,29 @@ it comes back as reports, each applied once in a transaction of its own. Nothing
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
-from thetaloom.domain.book.fills import Fill
+import structlog
+
 from thetaloom.domain.book.orders import Effect, Order, OrderStatus
 from thetaloom.domain.book.positions import Position
-from thetaloom.domain.book.reports import BrokerReport, ReportKind, apply_report
+from thetaloom.domain.book.reports import BrokerReport, ReportKind
 from thetaloom.domain.run.events import EventKind
-from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
+from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import ClientOrderId, make_position_id
-from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict
+from thetaloom.domain.values.reasons import Answer, Reason, Verdict
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import ExitFinding
-from thetaloom.engine.lineage import Decider, Executed, output_of, record
+from thetaloom.engine.lineage import Executed, output_of, record, record_failure
+from thetaloom.engine.order_reports import REPORT_DECIDER, ReportInputs, ReportOutput, decide_report
 from thetaloom.engine.order_work import LegQuote, OrderAction, OrderMove
-from thetaloom.engine.step import ended, next_step, tell
-from thetaloom.errors import BrokerUnavailable, InvariantError, OutcomeUnknown
+from thetaloom.engine.step import ended, halted_scope, next_step, tell
+from thetaloom.errors import BrokerUnavailable, DomainError, InvariantError, OutcomeUnknown, StaleVersionError
 from thetaloom.ports.store import UnitOfWork
+
+log = structlog.get_logger()
 
 STEP_OF = {Effect.OPEN: StepName.SUBMIT_ORDER, Effect.CLOSE: StepName.CLOSE_POSITION}
 EVENT_OF = {
@@ -35,47 +39,6 @@ EVENT_OF = {
     ReportKind.CANCELED: EventKind.ORDER_CANCELED,
     ReportKind.EXPIRED: EventKind.ORDER_EXPIRED,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportInputs:
-    """A broker's report with the order and the position it changes."""
-
-    report: BrokerReport
-    order: Order
-    position: Position  # as held before; without lots when nothing is held yet
-    fill_is_known: bool
-    run_status: RunStatus
-    exit_reason: str  # why a closing order was staged
-    exit_index: int | None  # the exit rule that staged it, if a rule did
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportOutput:
-    """Order and position after the report, and where the run goes."""
-
-    verdict: Verdict
-    order: Order
-    position: Position
-    status: RunStatus | None  # None: stays where it is
-    outcome: Outcome | None
-    reason: str
-
-
-def decide_report(given: ReportInputs) -> ReportOutput:
-    """Apply a report to the order and the position, and say where the run goes."""
-    if given.fill_is_known:
-        return _unchanged(given)
-    order = apply_report(given.order, given.report)
-    position, fill = given.position, given.report.fill
-    if fill is not None:
-        opens = order.effect is Effect.OPEN
-        position = position.with_open_fill(fill) if opens else _reduced(given, order, fill)
-    status, outcome, reason = _after(given, order, position)
-    return ReportOutput(verdict=ALLOWED, order=order, position=position, status=status, outcome=outcome, reason=reason)
-
-
-REPORT_DECIDER = Decider(name="order_report", inputs=ReportInputs, decide=decide_report)
 
 
 def leg_quotes(desk: Desk, legs: Iterable[Leg], now: datetime) -> tuple[LegQuote, ...]:
@@ -100,21 +63,27 @@ def perform(uow: UnitOfWork, run: WorkflowRun, order: Order | None, move: OrderM
 def deliver(desk: Desk, client_order_id: ClientOrderId, *, again: bool = False) -> None:
     """Bring the broker in line with what our books have committed for this order.
 
-    With ``again`` (after a restart or an unknown outcome) the broker's books are read first, and a new order is
-    sent only when they prove that it never arrived.
+    This is the last gate before the wire. With ``again`` (after a restart or an unknown outcome), and for an order
+    that the broker never answered, the broker's books are read first; only when they prove that it never arrived
+    is it sent, or withdrawn where it may no longer be.
     """
     with desk.store.unit_of_work() as uow:
         order = uow.orders.get(client_order_id)
         if order is None or not order.is_open:
             return
-        if order.status is OrderStatus.STAGED:
+        is_new = order.status is OrderStatus.STAGED
+        if is_new:
+            barred = _barred(desk, uow, order)
+            if barred is not None:
+                withdraw(desk, uow, order, barred)
+                uow.commit()
+                return
             order = order.moved_to(OrderStatus.SUBMITTED)
             uow.orders.save(order)
             _tell_order(uow, order, EventKind.ORDER_SUBMITTED, desk.clock.now())
             uow.commit()
-            again = False
     try:
-        _send(desk, order, again=again)
+        _send(desk, order, look_first=not is_new and (again or order.broker_order_id is None))
     except (BrokerUnavailable, OutcomeUnknown) as error:
         with desk.store.unit_of_work() as uow:
             _tell_order(uow, order, EventKind.ORDER_UNRESOLVED, desk.clock.now(), message=error.message)
@@ -123,38 +92,141 @@ def deliver(desk: Desk, client_order_id: ClientOrderId, *, again: bool = False) 
 
 def apply_reports(desk: Desk) -> list[WorkflowRun]:
     """Apply the broker's reports since the last one; return the runs they moved."""
-    account = desk.broker.account_id
     with desk.store.reading() as uow:
-        cursor = uow.accounts.report_cursor(account)
+        cursor = uow.accounts.report_cursor(desk.broker.account_id)
     moved = []
     for report in desk.broker.reports_since(cursor):
-        with desk.store.unit_of_work() as uow:
-            run = _apply(desk, uow, report)
-            uow.accounts.set_report_cursor(account, report.sequence)
-            uow.commit()
+        try:
+            run = _apply_once(desk, report)
+        except StaleVersionError:
+            log.info("run_moved_by_another_worker", order=report.client_order_id)
+            break  # the next look reads it again
         if run is not None:
             moved.append(run)
     return moved
 
 
-def _send(desk: Desk, order: Order, *, again: bool) -> None:
-    broker, known = desk.broker, desk.broker.find(order.client_order_id) if again else None
+def ask_cancel(desk: Desk, uow: UnitOfWork, order: Order, reason: Reason) -> None:
+    """Write that an open order shall be canceled; ``deliver`` asks the broker, unless it was never sent."""
+    if order.status is OrderStatus.STAGED:
+        withdraw(desk, uow, order, reason)
+    elif order.status is not OrderStatus.PENDING_CANCEL:
+        uow.orders.save(order.moved_to(OrderStatus.PENDING_CANCEL, reason.value))
+
+
+def withdraw(desk: Desk, uow: UnitOfWork, order: Order, reason: Reason) -> None:
+    """Cancel an order that the broker certainly never had; its run goes on as after any canceled order."""
+    report = BrokerReport(
+        sequence=0,
+        kind=ReportKind.CANCELED,
+        client_order_id=order.client_order_id,
+        broker_order_id=None,
+        reported_at=desk.clock.now(),
+        message=f"never sent: {reason.value}",
+    )
+    _apply(desk, uow, report, withdrawn=reason)
+
+
+def _barred(desk: Desk, uow: UnitOfWork, order: Order) -> Reason | None:
+    # Only after a crash between staging and sending can the two gates see different things.
+    now = desk.clock.now()
+    if now >= order.expires_at:
+        return Reason.ORDER_TIMED_OUT
+    run = uow.runs.get(order.run_id)
+    if order.effect is Effect.CLOSE or run is None:
+        return None
+    if halted_scope(dict(uow.accounts.halts()), order.account_id, run.strategy_id) is not None:
+        return Reason.HALTED
+    age_max = timedelta(seconds=desk.settings.approved_age_seconds_max)
+    return Reason.ORDER_TIMED_OUT if now - order.staged_at > age_max else None
+
+
+def _send(desk: Desk, order: Order, *, look_first: bool) -> None:
+    broker, known = desk.broker, desk.broker.find(order.client_order_id) if look_first else None
     match order.status:
-        case OrderStatus.SUBMITTED if known is None:
+        case OrderStatus.SUBMITTED | OrderStatus.PENDING_CANCEL if look_first and known is None:
+            _settle_absent(desk, order)
+        case OrderStatus.SUBMITTED if not look_first:
             broker.submit(order)
-        case OrderStatus.PENDING_CANCEL if not again or (known is not None and known.is_open):
+        case OrderStatus.PENDING_CANCEL if known is None or known.is_open:
             broker.cancel(order.client_order_id)
         case OrderStatus.WORKING if order.revision and (known is None or known.limit_price != order.limit_price):
             broker.replace(order.client_order_id, order.limit_price, order.revision)
 
 
-def _apply(desk: Desk, uow: UnitOfWork, report: BrokerReport) -> WorkflowRun | None:
+def _settle_absent(desk: Desk, order: Order) -> None:
+    with desk.store.unit_of_work() as uow:
+        if order.status is OrderStatus.PENDING_CANCEL:
+            barred: Reason | None = Reason.of(order.reason)
+        else:
+            barred = _barred(desk, uow, order)
+        if barred is not None:
+            withdraw(desk, uow, order, barred)
+            uow.commit()
+            return
+    desk.broker.submit(order)
+
+
+def _apply_once(desk: Desk, report: BrokerReport, *, tries: int = 2) -> WorkflowRun | None:
+    account = desk.broker.account_id
+    overtaken: list[ClientOrderId] = []
+    try:
+        with desk.store.unit_of_work() as uow:
+            if uow.accounts.report_cursor(account) >= report.sequence:
+                return None  # another worker applied it meanwhile
+            run = _apply(desk, uow, report)
+            if run is not None and report.fill is not None:
+                overtaken = _cancel_overtaken(desk, uow, run)
+            uow.accounts.set_report_cursor(account, report.sequence)
+            uow.commit()
+    except StaleVersionError:
+        raise
+    except (InvariantError, DomainError) as error:
+        if tries > 1:  # another worker's record may have come between
+            return _apply_once(desk, report, tries=tries - 1)
+        log.exception("report_contradicts_books", order=report.client_order_id, sequence=report.sequence)
+        return _set_aside(desk, report, error.message)
+    for order in overtaken:
+        deliver(desk, order)
+    return run
+
+
+def _set_aside(desk: Desk, report: BrokerReport, message: str) -> WorkflowRun | None:
+    """Keep a report that our books cannot hold as a failure, and let no new risk on until a person has looked."""
+    account, now = desk.broker.account_id, desk.clock.now()
+    with desk.store.unit_of_work() as uow:
+        order = uow.orders.get(report.client_order_id)
+        run = uow.runs.get(order.run_id) if order is not None else None
+        if order is None or run is None or uow.accounts.report_cursor(account) >= report.sequence:
+            return None
+        if not run.is_final:
+            run = replace(run.moved_to(RunStatus.ERROR, now=now), reason=Reason.STEP_FAILED.value, due_at=None)
+        run = record_failure(desk, uow, run, STEP_OF[order.effect], report, message, now)
+        tell(uow, run, EventKind.RUN_FAILED, now, order=order.client_order_id, message=message)
+        uow.accounts.halt(f"account:{account}", f"broker report {report.sequence} contradicts our books", now)
+        saved = uow.runs.save(run)
+        uow.accounts.set_report_cursor(account, report.sequence)
+        uow.commit()
+    return saved
+
+
+def _cancel_overtaken(desk: Desk, uow: UnitOfWork, run: WorkflowRun) -> list[ClientOrderId]:
+    # A late fill may leave a closing order that would sell more than is held: that would open the reverse.
+    position = uow.positions.of_run(run.id)
+    held = 0 if position is None else position.quantity
+    orders = [order for order in uow.orders.of_run(run.id) if order.effect is Effect.CLOSE and order.is_open]
+    overtaken = [order for order in orders if order.remaining > held]
+    for order in overtaken:
+        ask_cancel(desk, uow, order, Reason.ORDER_CANCELED)
+    return [order.client_order_id for order in overtaken]
+
+
+def _apply(desk: Desk, uow: UnitOfWork, report: BrokerReport, *, withdrawn: Reason | None = None) -> WorkflowRun | None:
     order = uow.orders.get(report.client_order_id)
-    if order is None:
+    run = uow.runs.get(order.run_id) if order is not None else None
+    if order is None or run is None:
         return None  # an order from elsewhere; reconciliation looks at those
-    run = uow.runs.get(order.run_id)
-    if run is None:
-        raise InvariantError(f"order {order.client_order_id} belongs to {order.run_id}, which is gone")
+    report = _with_standing_limit(desk, report)
     now, started = desk.clock.now(), time.perf_counter_ns()
     held = uow.positions.of_run(run.id)
     known = {fill.fill_id for fill in uow.orders.fills_of(order.client_order_id)}
@@ -166,6 +238,7 @@ def _apply(desk: Desk, uow: UnitOfWork, report: BrokerReport) -> WorkflowRun | N
         run_status=run.returns_to or run.status,
         exit_reason=run.reason,
         exit_index=_exit_index(desk, uow, run) if order.effect is Effect.CLOSE else None,
+        withdrawn=withdrawn,
     )
     said = decide_report(given)
     executed = Executed(
@@ -179,6 +252,17 @@ def _apply(desk: Desk, uow: UnitOfWork, report: BrokerReport) -> WorkflowRun | N
     run = record(desk, uow, run, executed)
     _keep(uow, run, given, said, is_new=held is None, now=now)
     return uow.runs.save(_moved(uow, run, said, now))
+
+
+def _with_standing_limit(desk: Desk, report: BrokerReport) -> BrokerReport:
+    # A refused replace leaves the old limit standing; where the broker does not say which, its books do.
+    if report.kind is not ReportKind.REPLACE_REFUSED or report.limit_price is not None:
+        return report
+    try:
+        known = desk.broker.find(report.client_order_id)
+    except BrokerUnavailable:
+        return report
+    return report if known is None else replace(report, limit_price=known.limit_price)
 
 
 def _exit_index(desk: Desk, uow: UnitOfWork, run: WorkflowRun) -> int | None:
@@ -200,10 +284,11 @@ def _keep(
     uow.orders.add_fill(fill)
     if is_new:
         uow.positions.add(said.position)
+    else:
+        uow.positions.save(said.position)
+    if not given.position.is_open:
         tell(uow, run, EventKind.POSITION_OPENED, now, position=said.position.id, price=fill.price)
-        return
-    uow.positions.save(said.position)
-    if said.order.effect is Effect.CLOSE:
+    elif said.order.effect is Effect.CLOSE:
         ends = EventKind.POSITION_REDUCED if said.position.is_open else EventKind.POSITION_CLOSED
         tell(uow, run, ends, now, position=said.position.id, realized_pnl=said.position.realized_pnl)
 
@@ -211,56 +296,14 @@ def _keep(
 def _moved(uow: UnitOfWork, run: WorkflowRun, said: ReportOutput, now: datetime) -> WorkflowRun:
     if said.outcome is not None:
         reason = Reason.of(said.reason) if said.reason else None
-        return ended(uow, run, said.outcome, Verdict(answer=ALLOWED.answer, reason=reason), now)
+        return ended(uow, run, said.outcome, Verdict(answer=Answer.ALLOW, reason=reason), now)
     if said.status is RunStatus.MONITORING and run.returns_to is not None:
         return replace(run, returns_to=said.status, next_step=StepName.MANAGE_POSITION, updated_at=now)
     if said.status is RunStatus.MONITORING:
+        if run.is_final:  # how a run ended says nothing of one that was reopened
+            run = replace(run, reason="")
         return next_step(run, StepName.MANAGE_POSITION, RunStatus.MONITORING, now)
     return replace(run, updated_at=now)
-
-
-def _reduced(given: ReportInputs, order: Order, fill: Fill) -> Position:
-    # A partial exit rule has had its turn once its order is filled, not when it was staged.
-    position = given.position.with_close_fill(fill)
-    if order.is_open or not position.is_open or given.exit_index is None:
-        return position
-    return replace(position, exits_fired=(*position.exits_fired, given.exit_index))
-
-
-def _after(given: ReportInputs, order: Order, position: Position) -> tuple[RunStatus | None, Outcome | None, str]:
-    if order.effect is Effect.CLOSE:
-        if not position.is_open and order.filled:
-            return None, Outcome.CLOSED, given.exit_reason
-        back = not order.is_open and given.run_status is RunStatus.CLOSING
-        return (RunStatus.MONITORING if back else None), None, given.exit_reason
-    if given.run_status not in {RunStatus.EXECUTING, RunStatus.COMPLETED} or order.is_open:
-        return None, None, ""
-    if position.is_open:
-        return RunStatus.MONITORING, None, ""
-    if given.run_status is RunStatus.COMPLETED:
-        return None, None, ""
-    return None, *_end_of_entry(order, given.order.reason)
-
-
-def _end_of_entry(order: Order, asked_because: str) -> tuple[Outcome, str]:
-    if order.status is OrderStatus.REJECTED:
-        return Outcome.DENIED, Reason.ORDER_REJECTED.value
-    if asked_because == Reason.ORDER_CANCELED.value:
-        return Outcome.CANCELED, Reason.ORDER_CANCELED.value
-    if order.status is OrderStatus.EXPIRED:
-        return Outcome.UNFILLED, Reason.ORDER_EXPIRED.value
-    return Outcome.UNFILLED, Reason.ORDER_TIMED_OUT.value
-
-
-def _unchanged(given: ReportInputs) -> ReportOutput:
-    return ReportOutput(
-        verdict=Verdict(answer=ALLOWED.answer, facts={"known_fill": str(given.report.sequence)}),
-        order=given.order,
-        position=given.position,
-        status=None,
-        outcome=None,
-        reason="",
-    )
 
 
 def _empty_position(run: WorkflowRun, order: Order, now: datetime) -> Position:

@@ -115,15 +115,6 @@ def _first_move(work: OrderWork) -> OrderMove:
     mid, natural = net_prices(work.legs)
     if not verdict.is_allowed or mid is None or natural is None:
         return OrderMove(verdict=verdict, action=OrderAction.REFUSE, look_again_at=work.now + QUOTE_RETRY)
-    if work.floor is not None and mid < work.floor:
-        moved = denied(Reason.PRICE_MOVED, mid=mid, floor=work.floor, natural=natural)
-        return OrderMove(
-            verdict=moved,
-            action=OrderAction.REFUSE,
-            mid_price=mid,
-            natural_price=natural,
-            look_again_at=work.now,
-        )
     return OrderMove(
         verdict=ALLOWED,
         action=OrderAction.STAGE,
@@ -138,7 +129,8 @@ def _walk(work: OrderWork, order: Order) -> OrderMove:
     verdict = judge_legs(work.legs, work.now, work.quote_age_seconds_max)
     mid, natural = net_prices(work.legs)
     believable = verdict.is_allowed and mid is not None and natural is not None
-    if not believable or order.revision >= work.rule.steps_max or mid is None or natural is None:
+    walk_is_over = work.floor is not None and order.revision >= work.rule.steps_max  # an exit follows the market
+    if not believable or walk_is_over or mid is None or natural is None:
         return OrderMove(verdict=ALLOWED, action=OrderAction.WAIT, look_again_at=_later(work))
     limit = _limit(work, order.revision + 1, mid, natural)
     if limit == order.limit_price:

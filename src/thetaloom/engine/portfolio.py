@@ -6,18 +6,24 @@ from decimal import Decimal
 from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.reports import AccountSnapshot
-from thetaloom.domain.risk.limits import Portfolio
+from thetaloom.domain.risk.limits import Portfolio, RiskLimits
 from thetaloom.domain.risk.margin import buying_power_effect
 from thetaloom.domain.strategy.payoff import expiration_payoff
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import RunId
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.marks import structure_delta
 from thetaloom.ports.store import UnitOfWork
 
 
-def portfolio_of(desk: Desk, uow: UnitOfWork, snapshot: AccountSnapshot, now: datetime, *, without: RunId) -> Portfolio:
-    """Return the account's state; entry orders in flight count like positions, those of run ``without`` do not."""
+def portfolio_of(
+    desk: Desk, uow: UnitOfWork, snapshot: AccountSnapshot, limits: RiskLimits, now: datetime, *, without: RunId
+) -> Portfolio:
+    """Return the account's state; entry orders in flight count like positions, those of run ``without`` do not.
+
+    The delta is computed only for a user who limits it: it needs the quotes of everything that is held.
+    """
     account = desk.broker.account_id
     positions = uow.positions.open_positions(account)
     entries = [
@@ -26,12 +32,20 @@ def portfolio_of(desk: Desk, uow: UnitOfWork, snapshot: AccountSnapshot, now: da
         if order.account_id == account and order.effect is Effect.OPEN and order.run_id != without
     ]
     entry_runs = [uow.runs.get(order.run_id) for order in entries]
-    symbols = [position.symbol for position in positions] + [run.symbol for run in entry_runs if run is not None]
+    holding = {position.run_id for position in positions}  # a partly filled entry is one position, not two
+    opening = [run.symbol for run in entry_runs if run is not None and run.id not in holding]
+    symbols = [position.symbol for position in positions] + opening
     day_start = _session_start(desk, now)
     closed = uow.positions.closed_since(account, day_start)
     risks = [_position_risk(desk, position, now) for position in positions]
     risks += [_order_risk(desk, order, run.symbol, now) for order, run in zip(entries, entry_runs, strict=True) if run]
     known = [risk for risk in risks if risk is not None]
+    deltas: list[Decimal | None] = [None]
+    if limits.max_delta is not None:
+        deltas = [_delta(desk, held.legs, held.symbol, held.quantity, now) for held in positions]
+        pairs = zip(entries, entry_runs, strict=True)
+        deltas += [_delta(desk, order.legs, run.symbol, order.remaining, now) for order, run in pairs if run]
+    known_deltas = [delta for delta in deltas if delta is not None]
     return Portfolio(
         net_liquidating_value=snapshot.net_liquidating_value,
         cash=snapshot.cash,
@@ -39,9 +53,9 @@ def portfolio_of(desk: Desk, uow: UnitOfWork, snapshot: AccountSnapshot, now: da
         open_positions=len(symbols),
         positions_by_symbol={symbol: symbols.count(symbol) for symbol in sorted(set(symbols))},
         risk_in_use=sum(known, Money(0)) if len(known) == len(risks) else None,
-        opened_today=uow.positions.opened_since(account, day_start) + len(entries),
+        opened_today=uow.positions.opened_since(account, day_start) + len(opening),
         realized_today=sum((position.realized_pnl for position in closed), Money(0)),
-        net_delta=Decimal(0) if not positions else None,
+        net_delta=sum(known_deltas, Decimal(0)) if len(known_deltas) == len(deltas) else None,
     )
 
 
@@ -58,6 +72,11 @@ def _position_risk(desk: Desk, position: Position, now: datetime) -> Money | Non
 def _order_risk(desk: Desk, order: Order, symbol: str, now: datetime) -> Money | None:
     risk = _structure_risk(desk, order.legs, order.limit_price, symbol, now)
     return None if risk is None else risk * order.remaining
+
+
+def _delta(desk: Desk, legs: tuple[Leg, ...], symbol: str, quantity: int, now: datetime) -> Decimal | None:
+    per_share = structure_delta(desk, legs, symbol, now)
+    return None if per_share is None else per_share * legs[0].contract.multiplier * quantity
 
 
 def _structure_risk(desk: Desk, legs: tuple[Leg, ...], net_price: Price, symbol: str, now: datetime) -> Money | None:

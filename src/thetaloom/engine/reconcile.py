@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from thetaloom.domain.book.orders import OrderStatus
+from thetaloom.domain.book.orders import IN_FLIGHT, OrderStatus
+from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.order_manager import apply_reports, deliver
@@ -44,6 +45,23 @@ def reconcile(desk: Desk, *, dry_run: bool = False) -> Reconciled:
             deliver(desk, order.client_order_id, again=True)
         applied += len(apply_reports(desk))
     return Reconciled(reports_applied=applied, orders_delivered=len(doubtful), drifts=find_drifts(desk))
+
+
+def settle_in_flight(desk: Desk, seen_before: frozenset[ClientOrderId]) -> frozenset[ClientOrderId]:
+    """Look up the orders that had no answer at the last look either; return those without an answer now.
+
+    An order must have waited for a whole round: a broker's books may lag behind what it was just sent.
+    """
+    with desk.store.unit_of_work() as uow:
+        waiting = [
+            order.client_order_id
+            for order in uow.orders.open_orders()
+            if order.account_id == desk.broker.account_id and order.status in IN_FLIGHT
+        ]
+    for order in waiting:
+        if order in seen_before:
+            deliver(desk, order, again=True)
+    return frozenset(waiting)
 
 
 def find_drifts(desk: Desk) -> tuple[Drift, ...]:

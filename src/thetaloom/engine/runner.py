@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from thetaloom.domain.run.events import EventKind
-from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
+from thetaloom.domain.run.runs import HOLDS_RISK, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.values.ids import RunId
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
@@ -19,6 +19,8 @@ from thetaloom.engine.steps import PIPELINE
 from thetaloom.errors import ConfigError, StaleVersionError, Unavailable
 
 log = structlog.get_logger()
+
+MANAGED = frozenset({RunStatus.MONITORING, RunStatus.CLOSING})
 
 
 def advance(desk: Desk, run_id: RunId) -> WorkflowRun | None:
@@ -32,7 +34,8 @@ def advance(desk: Desk, run_id: RunId) -> WorkflowRun | None:
         run = uow.runs.get(run_id)
     if run is None or run.next_step is None or run.due_at is None or run.due_at > now or run.is_final:
         return None
-    if run.status in {RunStatus.PAUSED, RunStatus.ERROR}:
+    if run.returns_to is not None:  # set aside after it was made due: it sleeps until it is resumed
+        _write(desk, replace(run, due_at=None))
         return None
     step = PIPELINE[run.next_step]
     inputs: Any = None
@@ -53,14 +56,16 @@ def advance(desk: Desk, run_id: RunId) -> WorkflowRun | None:
         return _fail(desk, run, step.name, inputs, f"{type(error).__name__}: {error}")
 
 
-def work(desk: Desk) -> int:
-    """Take every due run as far as it goes now; return how many steps were taken."""
+def work(desk: Desk, moved: set[RunId] | None = None) -> int:
+    """Take every due run as far as it goes now; return how many steps were taken, and in ``moved`` by which runs."""
     steps = 0
     while claimed := desk.dispatch.claim(desk.clock.now()):
         before = steps
         for run_id in claimed:
             while advance(desk, run_id) is not None:
                 steps += 1
+                if moved is not None:
+                    moved.add(run_id)
             desk.dispatch.done(run_id)
         if steps == before:  # due, but moved by somebody else meanwhile: the next turn looks again
             break
@@ -90,14 +95,23 @@ def _commit(desk: Desk, step: Step, run: WorkflowRun, inputs: Any, said: Any, st
 
 def _try_later(desk: Desk, run: WorkflowRun, step: StepName, inputs: Any, error: Unavailable) -> WorkflowRun | None:
     attempts = run.attempts + 1
-    if attempts >= desk.settings.attempts_max:
+    # What holds risk is never given up for an outage: nobody else would look after the position.
+    if attempts >= desk.settings.attempts_max and run.status not in HOLDS_RISK:
         return _fail(desk, run, step, inputs, f"{attempts} attempts: {error.message}")
-    delay = timedelta(seconds=desk.settings.retry_seconds * 2 ** (attempts - 1))
+    doublings = min(attempts, desk.settings.attempts_max) - 1
+    delay = timedelta(seconds=desk.settings.retry_seconds * 2**doublings)
     log.warning("step_unavailable", run=run.id, step=step, attempt=attempts, error=error.message)
-    with desk.store.unit_of_work() as uow:
-        uow.runs.save(replace(run, attempts=attempts, due_at=desk.clock.now() + delay))
-        uow.commit()
+    _write(desk, replace(run, attempts=attempts, due_at=desk.clock.now() + delay))
     return None
+
+
+def _write(desk: Desk, run: WorkflowRun) -> None:
+    try:
+        with desk.store.unit_of_work() as uow:
+            uow.runs.save(run)
+            uow.commit()
+    except StaleVersionError:
+        log.info("run_moved_by_another_worker", run=run.id)
 
 
 def _fail(desk: Desk, run: WorkflowRun, step: StepName, inputs: Any, message: str) -> WorkflowRun | None:
@@ -106,7 +120,9 @@ def _fail(desk: Desk, run: WorkflowRun, step: StepName, inputs: Any, message: st
         stored = uow.runs.get(run.id)
         if stored is None or stored.version != run.version:
             return None
-        failed = replace(run.moved_to(RunStatus.ERROR, now=now), reason=Reason.STEP_FAILED.value, due_at=None)
+        # Why a position is to be closed outlives a fault on the way.
+        reason = run.reason if run.status in MANAGED and run.reason else Reason.STEP_FAILED.value
+        failed = replace(run.moved_to(RunStatus.ERROR, now=now), reason=reason, due_at=None)
         failed = record_failure(desk, uow, failed, step, inputs, message, now)
         tell(uow, failed, EventKind.RUN_FAILED, now, step=step.value, message=message)
         saved = uow.runs.save(failed)

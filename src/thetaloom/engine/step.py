@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from thetaloom.domain.run.events import Event, EventKind
+from thetaloom.domain.run.proposals import Proposal
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
-from thetaloom.domain.values.ids import ClientOrderId
+from thetaloom.domain.values.ids import ClientOrderId, RunId, make_proposal_id
 from thetaloom.domain.values.reasons import Reason, Verdict, denied
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.lineage import Decider
@@ -61,6 +62,13 @@ def tell(uow: UnitOfWork, run: WorkflowRun, kind: EventKind, now: datetime, **fa
     text = {"symbol": run.symbol, "strategy": run.strategy_id}
     text |= {name: str(fact) for name, fact in facts.items()}
     uow.events.add(Event(kind=kind, user_id=run.user_id, happened_at=now, run_id=run.id, facts=text))
+
+
+def proposals_of(uow: UnitOfWork, run: RunId) -> list[Proposal]:
+    """Return the run's proposals in the order they were made; two may carry one instant where the clock stands."""
+    found = uow.proposals.of_run(run)
+    place = {make_proposal_id(run, attempt): attempt for attempt in range(1, len(found) + 1)}
+    return sorted(found, key=lambda proposal: place[proposal.id])
 
 
 def halted_scope(halts: dict[str, str], account_id: str, strategy_id: str) -> str | None:

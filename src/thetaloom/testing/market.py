@@ -42,6 +42,7 @@ class FixedMarket:
         self.is_down = False  # while set, questions raise MarketDataUnavailable
         self.synthetic = synthetic
         self.always_fresh = always_fresh  # a quote counts as confirmed at every instant until it changes
+        self.chains: dict[str, OptionChain | None] = {}  # what ``chain`` answers in place of the quotes that were set
         self._calendar = calendar or builders.trading_calendar()
         self._started_at = clock.now()
         self._changes: list[_Change] = []
@@ -94,6 +95,8 @@ class FixedMarket:
 
     def chain(self, underlying: str, at: datetime) -> OptionChain | None:
         """Return the chain of the contracts that have a quote at an instant."""
+        if underlying in self.chains:
+            return self.chains[underlying]
         quotes = {
             key: quote
             for key, quote in self._known(at).items()

@@ -12,7 +12,7 @@ def limits_now(front: Front) -> tuple[AccountSnapshot, tuple[LimitUse, ...]]:
     """Return the balances and every limit with its use."""
     desk = front.platform.desk
     snapshot = desk.broker.account()
-    with front.platform.store.snapshot() as seen:
-        portfolio = portfolio_of(desk, seen, snapshot, front.now, without=RunId(""))
+    with front.platform.store.reading() as seen:
         limits = RiskLimits.from_settings(seen.accounts.limits(front.user))
+        portfolio = portfolio_of(desk, seen, snapshot, limits, front.now, without=RunId(""))
     return snapshot, limit_use(limits, portfolio)

@@ -15,7 +15,7 @@ def reviews_of(front: Front, positions: Iterable[Position]) -> Mapping[PositionI
     if not held:
         return {}
     found = {}
-    with front.platform.store.snapshot() as seen:
+    with front.platform.store.reading() as seen:
         strategies = {}
         for position in held:
             run = seen.runs.get(position.run_id)

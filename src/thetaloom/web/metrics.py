@@ -6,14 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
-
 from thetaloom import __version__
-from thetaloom.domain.book.orders import OrderStatus
-from thetaloom.store.database import Database
-from thetaloom.store.queries.health import backlog
+from thetaloom.store.queries.health import backlog, census
 from thetaloom.store.queries.runs import run_stats
-from thetaloom.store.schema import lineage, orders, positions
 from thetaloom.web.front import Front
 from thetaloom.web.health import lag_of
 
@@ -25,13 +20,14 @@ def exposition(front: Front) -> str:
     """Return all figures."""
     found = backlog(front.database, front.now)
     stats = run_stats(front.database, front.user)
+    counted = census(front.database)
     alive = front.loop is None or front.loop.is_alive
     parts = [
         _figure("thetaloom_info", "gauge", "The version that runs.", {f'version="{__version__}"': 1}),
         _labeled("thetaloom_runs", "Runs by status.", "status", stats.by_status),
         _labeled("thetaloom_runs_completed", "Completed runs by outcome.", "outcome", stats.by_outcome),
-        _labeled("thetaloom_orders", "Orders by status.", "status", _orders(front.database)),
-        _figure("thetaloom_positions_open", "gauge", "Open positions.", {"": _open_positions(front.database)}),
+        _labeled("thetaloom_orders", "Orders by status.", "status", counted.orders),
+        _figure("thetaloom_positions_open", "gauge", "Open positions.", {"": counted.open_positions}),
         _labeled("thetaloom_runs_due", "Runs due now by lane.", "lane", found.due),
         _figure("thetaloom_runs_waiting", "gauge", "Runs that wait for a later instant.", {"": found.waiting}),
         _figure(
@@ -51,7 +47,7 @@ def exposition(front: Front) -> str:
             "thetaloom_lineage_records_total",
             "counter",
             "Lineage records kept.",
-            {"": _lineage_records(front.database)},
+            {"": counted.lineage_records},
         ),
         _figure("thetaloom_market_time_seconds", "gauge", "The market's own clock.", {"": front.now.timestamp()}),
         _figure("process_resident_memory_bytes", "gauge", "Memory of this process.", {"": _memory_bytes()}),
@@ -68,20 +64,6 @@ def _figure(name: str, kind: str, doc: str, figures: Mapping[str, float]) -> str
         f"{name}{{{labels}}} {number}" if labels else f"{name} {number}" for labels, number in figures.items()
     )
     return "\n".join((f"# HELP {name} {doc}", f"# TYPE {name} {kind}", *lines)) + "\n"
-
-
-def _orders(database: Database) -> dict[str, int]:
-    with database.connect() as connection:
-        rows = connection.execute(select(orders.c.status, func.count()).group_by(orders.c.status)).all()
-    return {status.value: 0 for status in OrderStatus} | {status.value: count for status, count in rows}
-
-
-def _open_positions(database: Database) -> int:
-    return int(database.first(select(func.count()).where(positions.c.is_open)) or 0)
-
-
-def _lineage_records(database: Database) -> int:
-    return int(database.first(select(func.count()).select_from(lineage)) or 0)
 
 
 def _memory_bytes() -> int:

@@ -156,7 +156,8 @@ def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code
     code = CODES.get(status, f"http_{status}")
     message = f"{request.method} {request.url.path}: {error.detail}"
-    return _answer(request, status, code, message, advice=ADVICE.get(status, ""), headers=error.headers)
+    advice = "The navigation leads to every page." if wants_page(request) else ADVICE.get(status, "")
+    return _answer(request, status, code, message, advice=advice, headers=error.headers)
 
 
 def _unexpected(request: Request, error: Exception) -> Response:

@@ -29,7 +29,7 @@ class Verified:
 def verify(front: Front, runs: Sequence[WorkflowRun]) -> Verified:
     """Check the chains and the evidence of runs."""
     faults: list[ChainFault] = []
-    with front.platform.store.snapshot() as seen:
+    with front.platform.store.reading() as seen:
         # Read again, so that the run and its records are of one moment.
         fresh = [run for each in runs if (run := seen.runs.get(each.id)) is not None]
         for run in fresh:
@@ -40,5 +40,5 @@ def verify(front: Front, runs: Sequence[WorkflowRun]) -> Verified:
 def replay(front: Front, run_id: RunId) -> ReplayReport:
     """Take every recorded decision of a run again and compare."""
     run_detail(front.database, front.user, run_id)  # whose run is it
-    with front.platform.store.snapshot() as seen:
+    with front.platform.store.reading() as seen:
         return replay_run(seen, run_id, DECIDERS, front.platform.desk.codec)

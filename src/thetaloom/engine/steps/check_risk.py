@@ -38,8 +38,8 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     snapshot = desk.broker.account()
     with desk.store.reading() as uow:
         judgement = output_of(desk, uow, run.id, StepName.EVALUATE, Judgement)
-        portfolio = portfolio_of(desk, uow, snapshot, now, without=run.id)
         limits = RiskLimits.from_settings(uow.accounts.limits(run.user_id))
+        portfolio = portfolio_of(desk, uow, snapshot, limits, now, without=run.id)
     return Inputs(
         symbol=run.symbol,
         strategy=strategy_of(desk, run),
@@ -59,11 +59,11 @@ def decide(given: Inputs) -> RiskFinding:
     effect = buying_power_effect(given.legs, evaluation.mid_price, spot=spot, is_cash_account=given.is_cash_account)
     sizing = size_structures(
         given.strategy.size,
-        max_loss=evaluation.max_loss,
+        max_loss=evaluation.max_loss if evaluation.max_loss is not None else _undefined_risk(given.strategy, effect),
         net_liquidating_value=given.portfolio.net_liquidating_value,
     )
     if sizing.quantity == 0:
-        return _refused(unknown(Reason.QUANTITY_ZERO, **sizing.facts))
+        return _refused(unknown(sizing.reason or Reason.QUANTITY_ZERO, **sizing.facts))
     trade = Trade(
         symbol=given.symbol,
         quantity=sizing.quantity,
@@ -86,6 +86,10 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Risk
     if not said.verdict.is_allowed:
         return ended(uow, run, Outcome.DENIED, said.verdict, given.now)
     return next_step(run, StepName.REQUEST_APPROVAL, RunStatus.PENDING_APPROVAL, given.now)
+
+
+def _undefined_risk(strategy: Strategy, effect: Money | None) -> Money | None:
+    return effect if strategy.allow_undefined_risk else None
 
 
 def _refused(verdict: Verdict) -> RiskFinding:

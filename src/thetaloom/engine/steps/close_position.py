@@ -33,6 +33,8 @@ class Inputs:
     position: Position
     quantity: int
     overtaken_by: Reason | None  # another exit rule that is met while a profit target's order rests
+    retry_at: datetime | None  # after a closing order died: when the next one may be staged
+    settles_at: datetime
     work: OrderWork
 
 
@@ -42,6 +44,7 @@ class Output:
 
     verdict: Verdict
     move: OrderMove
+    gives_up: bool = False  # the position is handed back to be settled
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
@@ -72,31 +75,30 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         position=position,
         quantity=position.quantity - finding.keep_quantity,
         overtaken_by=None if finding.floor is None else _overtaken(desk, position, strategy, now),
+        retry_at=_retry_at(earlier, settings.exit_interval_seconds),
+        settles_at=max(desk.calendar.settles_at(leg.contract) for leg in position.legs),
         work=work,
     )
 
 
 def decide(given: Inputs) -> Output:
-    move = next_move(given.work)
-    if (
-        given.overtaken_by is not None
-        and given.work.order is not None
-        and given.work.order.status is OrderStatus.WORKING
-    ):
+    work = given.work
+    if work.order is None and work.now >= given.settles_at:  # too late to trade: what is left settles
+        return _wait(work.now, gives_up=True)
+    if work.order is None and given.retry_at is not None and work.now < given.retry_at:
+        return _wait(given.retry_at)  # a broker that refuses at once must not be asked without pause
+    move = next_move(work)
+    if given.overtaken_by is not None and work.order is not None and work.order.status is OrderStatus.WORKING:
         cancel = replace(move, action=OrderAction.CANCEL)
         return Output(verdict=Verdict(answer=ALLOWED.answer, reason=given.overtaken_by), move=cancel)
-    if move.verdict.reason is Reason.PRICE_MOVED:  # the profit target is not met any more
-        return Output(verdict=move.verdict, move=move)
     if move.action is OrderAction.REFUSE:  # an exit is never given up: it waits for the open or for better quotes
-        waits = OrderMove(verdict=ALLOWED, action=OrderAction.WAIT, look_again_at=move.look_again_at)
-        return Output(verdict=ALLOWED, move=waits)
+        return _wait(min(move.look_again_at, given.settles_at))
     return Output(verdict=move.verdict, move=move)
 
 
 def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> WorkflowRun:
     now, order = given.work.now, given.work.order
-    filled_before = given.quantity <= 0
-    if filled_before or said.verdict.reason is Reason.PRICE_MOVED:
+    if said.gives_up:
         return next_step(run, StepName.MANAGE_POSITION, RunStatus.MONITORING, now)
     if said.move.action is OrderAction.STAGE:
         order = _stage(uow, run, given, said)
@@ -110,6 +112,17 @@ def _overtaken(desk: Desk, position: Position, strategy: Strategy, now: datetime
     quotes = leg_quotes(desk, position.legs, now)
     view = view_position(desk, position, rules, quotes, strategy.liquidity.quote_age_seconds_max, now)
     return decide_exit(rules, position, mark(view)).reason
+
+
+def _retry_at(earlier: list[Order], seconds: int) -> datetime | None:
+    if not earlier or not earlier[-1].remaining:
+        return None
+    return earlier[-1].staged_at + timedelta(seconds=seconds)
+
+
+def _wait(until: datetime, *, gives_up: bool = False) -> Output:
+    waits = OrderMove(verdict=ALLOWED, action=OrderAction.WAIT, look_again_at=until)
+    return Output(verdict=ALLOWED, move=waits, gives_up=gives_up)
 
 
 def _exit_order_id(run: WorkflowRun, earlier: list[Order], standing: list[Order]) -> ClientOrderId:

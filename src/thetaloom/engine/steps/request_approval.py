@@ -15,7 +15,7 @@ from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import Candidate, Judgement, RiskFinding
 from thetaloom.engine.lineage import Decider, output_of
-from thetaloom.engine.step import Step, ended, next_step, strategy_of, tell
+from thetaloom.engine.step import Step, ended, next_step, proposals_of, strategy_of, tell
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 
@@ -55,7 +55,7 @@ class Output:
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     now = desk.clock.now()
     with desk.store.reading() as uow:
-        earlier = uow.proposals.of_run(run.id)
+        earlier = proposals_of(uow, run.id)
         candidate = output_of(desk, uow, run.id, StepName.SELECT_STRUCTURE, Candidate)
         judgement = output_of(desk, uow, run.id, StepName.EVALUATE, Judgement)
         risk = output_of(desk, uow, run.id, StepName.CHECK_RISK, RiskFinding)
@@ -97,7 +97,7 @@ def decide(given: Inputs) -> Output:
 
 def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> WorkflowRun:
     proposal = said.proposal
-    if given.waiting is None:
+    if given.waiting is None and said.status is not ProposalStatus.EXPIRED:
         uow.proposals.add(proposal)
         tell(uow, run, EventKind.PROPOSAL_CREATED, given.now, proposal=proposal.id, expires_at=proposal.expires_at)
     if said.status is ProposalStatus.PENDING:
@@ -105,8 +105,9 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Outp
             run, StepName.REQUEST_APPROVAL, RunStatus.PENDING_APPROVAL, given.now, due_at=proposal.expires_at
         )
     if said.status is ProposalStatus.EXPIRED:
-        uow.proposals.save(proposal.decided(ProposalStatus.EXPIRED, by="clock", at=given.now))
-        tell(uow, run, EventKind.APPROVAL_EXPIRED, given.now, proposal=proposal.id)
+        if given.waiting is not None:  # else the run has asked often enough, and this one was never shown
+            uow.proposals.save(proposal.decided(ProposalStatus.EXPIRED, by="clock", at=given.now))
+            tell(uow, run, EventKind.APPROVAL_EXPIRED, given.now, proposal=proposal.id)
         return ended(uow, run, Outcome.APPROVAL_EXPIRED, said.verdict, given.now)
     if said.status is ProposalStatus.REJECTED:
         return ended(uow, run, Outcome.REFUSED, said.verdict, given.now)

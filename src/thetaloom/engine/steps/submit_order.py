@@ -1,6 +1,6 @@
 """Step 11: the approved proposal becomes an order, after everything was checked again, and is walked to its fill."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from thetaloom.domain.book.orders import Effect, Order
@@ -15,7 +15,7 @@ from thetaloom.engine.lineage import Decider, output_of
 from thetaloom.engine.order_manager import leg_quotes, perform
 from thetaloom.engine.order_work import DELIVERED, QUOTE_RETRY, OrderAction, OrderMove, OrderWork, next_move
 from thetaloom.engine.portfolio import portfolio_of
-from thetaloom.engine.step import Step, ended, halted_scope, next_step, strategy_of
+from thetaloom.engine.step import Step, ended, halted_scope, next_step, proposals_of, strategy_of
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 
@@ -55,8 +55,8 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     now, settings = desk.clock.now(), desk.settings
     strategy = strategy_of(desk, run)
     with desk.store.reading() as uow:
-        proposal = uow.proposals.of_run(run.id)[-1]
-        client_order_id = make_client_order_id(run.id, "entry", len(uow.proposals.of_run(run.id)))
+        proposals = proposals_of(uow, run.id)
+        proposal, client_order_id = proposals[-1], make_client_order_id(run.id, "entry", len(proposals))
         order = uow.orders.get(client_order_id)
         approved = output_of(desk, uow, run.id, StepName.CHECK_RISK, RiskFinding)
     gate = None if order is not None else _gate(desk, run, proposal, approved, now)
@@ -84,7 +84,7 @@ def decide(given: Inputs) -> Output:
     if not verdict.is_allowed:
         refused = OrderMove(verdict=verdict, action=OrderAction.REFUSE, look_again_at=given.work.now)
         return Output(verdict=verdict, move=refused, checks=checks)
-    move = next_move(given.work)
+    move = _within_band(next_move(given.work), given.work)
     if move.action is OrderAction.REFUSE and _may_wait(move, given.gate, given.work.now):
         waits = OrderMove(verdict=ALLOWED, action=OrderAction.WAIT, look_again_at=given.work.now + QUOTE_RETRY)
         return Output(verdict=ALLOWED, move=waits, checks=checks)
@@ -107,8 +107,8 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Outp
 def _gate(desk: Desk, run: WorkflowRun, proposal: Proposal, approved: RiskFinding, now: datetime) -> Gate:
     snapshot = desk.broker.account()
     with desk.store.reading() as uow:
-        portfolio = portfolio_of(desk, uow, snapshot, now, without=run.id)
         limits = RiskLimits.from_settings(uow.accounts.limits(run.user_id))
+        portfolio = portfolio_of(desk, uow, snapshot, limits, now, without=run.id)
         halts = dict(uow.accounts.halts())
         stored = uow.proposals.get(proposal.id)
     if stored is None or proposal.decided_at is None:
@@ -145,6 +145,15 @@ def _pass_gate(gate: Gate, proposal: Proposal, now: datetime) -> tuple[Verdict, 
     if now > gate.give_up_at:
         return denied(Reason.APPROVAL_EXPIRED, approved_until=gate.give_up_at.isoformat()), ()
     return check_limits(gate.limits, gate.portfolio, gate.trade)
+
+
+def _within_band(move: OrderMove, work: OrderWork) -> OrderMove:
+    # What was approved does not cover a market that has left the band; the run asks again.
+    mid, floor = move.mid_price, work.floor
+    if move.action is not OrderAction.STAGE or mid is None or floor is None or mid >= floor:
+        return move
+    moved = denied(Reason.PRICE_MOVED, mid=mid, floor=floor, natural=move.natural_price)
+    return replace(move, verdict=moved, action=OrderAction.REFUSE, limit_price=None, look_again_at=work.now)
 
 
 def _may_wait(move: OrderMove, gate: Gate, now: datetime) -> bool:

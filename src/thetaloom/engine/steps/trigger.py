@@ -21,7 +21,7 @@ class Inputs:
     symbol: str
     strategy_id: str
     strategy_active: bool
-    other_open_runs: int
+    other_open_runs: int  # those that came first: of two that start at once one may go on
     open_runs_max: int
     halts: dict[str, str]
     account_id: str
@@ -43,7 +43,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     strategy = strategy_of(desk, run)
     now = desk.clock.now()
     with desk.store.reading() as uow:
-        others = [other for other in uow.runs.open_of(run.user_id, run.strategy_id, run.symbol) if other.id != run.id]
+        open_runs = uow.runs.open_of(run.user_id, run.strategy_id, run.symbol)
         halts = dict(uow.accounts.halts())
     return Inputs(
         trigger=run.trigger,
@@ -51,7 +51,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         symbol=run.symbol,
         strategy_id=run.strategy_id,
         strategy_active=strategy.active,
-        other_open_runs=len(others),
+        other_open_runs=sum(_comes_first(other, run) for other in open_runs if other.id != run.id),
         open_runs_max=strategy.open_runs_max,
         halts=halts,
         account_id=run.account_id,
@@ -72,6 +72,10 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Outp
     if not said.verdict.is_allowed:
         return ended(uow, run, Outcome.NO_TRADE, said.verdict, given.now)
     return next_step(run, StepName.RESOLVE_SYMBOL, RunStatus.SCANNING, given.now)
+
+
+def _comes_first(other: WorkflowRun, run: WorkflowRun) -> bool:
+    return other.seq > 0 or (other.created_at, other.id) < (run.created_at, run.id)
 
 
 def _judge(given: Inputs) -> Verdict:

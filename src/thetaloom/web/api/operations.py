@@ -1,5 +1,7 @@
 """For those who operate the server: is it alive, is it ready, and its figures."""
 
+from typing import Any
+
 from fastapi import APIRouter, Response
 from starlette.responses import PlainTextResponse
 
@@ -12,6 +14,12 @@ from thetaloom.web.metrics import CONTENT_TYPE, exposition
 from thetaloom.web.problems import documented
 
 router = APIRouter(tags=["operations"])
+
+# Said by reference, since FastAPI would take the errors of a text route for text as well.
+_PROBLEM = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_AS_TEXT: dict[int | str, dict[str, Any]] = {
+    status: {"description": answer["description"], "content": _PROBLEM} for status, answer in documented().items()
+}
 
 
 class Health(Record):
@@ -37,7 +45,7 @@ def readyz(front: FrontDoor, response: Response) -> Health:
 @router.get(
     "/metrics",
     response_class=PlainTextResponse,
-    responses=documented() | {200: {"content": {"text/plain": {}}, "description": "Prometheus text format."}},
+    responses=_AS_TEXT,
 )
 def metrics(front: FrontDoor) -> PlainTextResponse:
     """Return the figures of this installation in Prometheus' text format."""

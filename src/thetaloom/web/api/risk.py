@@ -126,6 +126,6 @@ def reasons() -> Reasons:
 
 
 def _halts(front: Front) -> Halts:
-    with front.platform.store.snapshot() as seen:
+    with front.platform.store.reading() as seen:
         found = dict(seen.accounts.halts())
     return Halts(halted=bool(found), halts=found)

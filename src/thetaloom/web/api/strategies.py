@@ -85,7 +85,7 @@ class Validation(Record):
 @router.get("", responses=documented())
 def list_strategies(front: FrontDoor, window: PageWindow) -> Page[StrategySummary]:
     """List the strategies, by id."""
-    with front.platform.store.snapshot() as seen:
+    with front.platform.store.reading() as seen:
         every = seen.strategies.all_latest(front.user)
     part = every[window.offset : window.offset + window.limit]
     items = [StrategySummary(**_summary(stored)) for stored in part]
@@ -148,7 +148,7 @@ async def _saved(front: Front, strategy: Strategy) -> SavedStrategy:
 
 
 def _latest(front: Front, strategy_id: str) -> StoredStrategy | None:
-    with front.platform.store.snapshot() as seen:
+    with front.platform.store.reading() as seen:
         return seen.strategies.latest(front.user, StrategyId(strategy_id))
 
 

@@ -107,7 +107,7 @@ async def lift(front: FrontDoor, scope: Word = "all", confirmed: Annotated[str, 
 
 def choices(front: Front) -> tuple[Choice, ...]:
     """Return the strategies that runs may be started of, those made for a symbol of this market first."""
-    with front.platform.store.snapshot() as seen:
+    with front.platform.store.reading() as seen:
         every = seen.strategies.all_latest(front.user)
     traded = set(front.platform.market.symbols())
     active = [one.strategy for one in every if one.strategy.active]

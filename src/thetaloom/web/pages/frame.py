@@ -50,7 +50,7 @@ def frame_of(front: Front, section: str, notice: str = "") -> Frame:
     """Return the frame of a page of ``section``."""
     platform, now = front.platform, front.now
     calendar, market = platform.desk.calendar, platform.market
-    with platform.store.snapshot() as seen:
+    with platform.store.reading() as seen:
         halts = dict(seen.accounts.halts())
     waiting = list_proposals(front.database, front.user, status=ProposalStatus.PENDING, window=Window(limit=1))
     there, utc = now.astimezone(ZoneInfo(calendar.zone_name)), now.astimezone(UTC)

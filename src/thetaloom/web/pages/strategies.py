@@ -40,7 +40,7 @@ class StrategyView:
 @router.get("")
 def strategies(front: FrontDoor) -> Response:
     """List the strategies."""
-    with front.platform.store.snapshot() as seen:
+    with front.platform.store.reading() as seen:
         every = seen.strategies.all_latest(front.user)
     return page("strategies.html", StrategiesView(frame=frame_of(front, "strategies"), strategies=every))
 
@@ -48,7 +48,7 @@ def strategies(front: FrontDoor) -> Response:
 @router.get("/{strategy_id}")
 def strategy(front: FrontDoor, strategy_id: str) -> Response:
     """Show one strategy."""
-    with front.platform.store.snapshot() as seen:
+    with front.platform.store.reading() as seen:
         stored = seen.strategies.latest(front.user, StrategyId(strategy_id))
     if stored is None:
         raise NotFound(f"there is no strategy {strategy_id!r}", advice="The list of strategies shows those there are.")
