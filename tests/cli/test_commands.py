@@ -14,8 +14,8 @@ from urllib.request import urlopen
 
 import pytest
 import typer
-from tests.cli.conftest import Command
 
+from tests.cli.conftest import Command
 from thetaloom.bootstrap import open_demo, write_pulse
 from thetaloom.cli.app import COMMANDS, app
 from thetaloom.cli.output import exit_code
@@ -299,6 +299,15 @@ def test_the_database_is_backed_up_and_restored(home: Path, thetaloom: Command, 
     assert twice.exit_code == 1
     assert asked.exit_code == 3
     assert answer(thetaloom("run", "list", "--json"))["total"] == 1
+
+
+def test_a_file_that_cannot_be_written_is_a_line_and_no_trace(home: Path, thetaloom: Command) -> None:
+    thetaloom("db", "upgrade")
+
+    outcome = thetaloom("db", "backup", "/nowhere/copy.db", "--json")
+
+    assert outcome.exit_code == 1
+    assert "/nowhere/copy.db" in answer(outcome)["error"]["message"]
 
 
 def test_the_doctor_finds_a_new_home_well_and_a_halted_one_not(home: Path, thetaloom: Command) -> None:

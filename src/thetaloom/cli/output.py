@@ -132,8 +132,9 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
 
 def pairs(title: str, entries: Mapping[str, object]) -> None:
     """Print one thing as names and contents."""
-    grid = Table(box=None, show_header=False, title=escape(title) if title else None)
-    grid.title_justify, grid.title_style = "left", "bold"
+    if title:
+        say(f"[bold]{escape(title)}[/]")
+    grid = Table(box=None, show_header=False)
     grid.add_column(style="dim")
     grid.add_column(overflow="fold")
     for name, entry in entries.items():
