@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.crash.nursery import Nursery
 
 MEMORY = Path("/dev/shm")  # a process is killed here, never the machine: nothing has to reach a disk

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from tests.crash.kills import check_kills, play_undisturbed
 from tests.crash.nursery import Nursery
 from tests.crash.world import SPREAD, Phase, World, at

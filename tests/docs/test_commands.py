@@ -2,12 +2,8 @@
 
 import shlex
 
-<<<<<<< HEAD
-=======
-import pytest
 from typer.core import TyperArgument, TyperGroup
 
->>>>>>> main
 from tests.docs.conftest import ROOT, Block
 from tools.docs import commands
 
