@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
-from tests.web.conftest import DEMO, ORIGIN, START, open_home
 
+from tests.web.conftest import DEMO, ORIGIN, START, open_home
 from thetaloom.web.app import create_app
 
 WORDS = st.text(max_size=20) | st.sampled_from(["GOOG", DEMO, "all", "\x00", "../..", "%00", "‮", "run-x", "1", "-1"])

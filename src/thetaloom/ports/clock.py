@@ -15,6 +15,6 @@ class Clock(Protocol):
 class MovableClock(Clock, Protocol):
     """A clock that stands still until its driver moves it."""
 
-    def move_to(self, at: datetime) -> None:
+    def move_to(self, at: datetime) -> object:
         """Move forward to ``at``; never back."""
         ...

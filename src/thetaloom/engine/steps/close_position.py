@@ -115,7 +115,8 @@ def _overtaken(desk: Desk, position: Position, strategy: Strategy, now: datetime
 
 
 def _retry_at(earlier: list[Order], seconds: int) -> datetime | None:
-    if not earlier or not earlier[-1].remaining:
+    # What we canceled ourselves was answered; a broker that refuses is not to be asked again at once.
+    if not earlier or not earlier[-1].remaining or earlier[-1].status is OrderStatus.CANCELED:
         return None
     return earlier[-1].staged_at + timedelta(seconds=seconds)
 
