@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from datetime import datetime
 
 import pytest
 
@@ -14,6 +13,7 @@ from thetaloom.testing.desk import ANNA, STRATEGY, DeskBench
 
 START = commands.StartRun(user_id=ANNA, symbol="SPY", strategy_id=STRATEGY)
 PATIENCE = 20.0
+MakeLoop = Callable[[Callable[[], None]], EngineLoop]
 
 
 @pytest.fixture
@@ -23,16 +23,23 @@ def turned() -> threading.Event:
 
 
 @pytest.fixture
-def loop(lite: DeskBench, turned: threading.Event) -> Iterator[EngineLoop]:
-    """A loop over a desk whose clock stands still."""
-    made = EngineLoop(lite.engine, seconds_until=seconds_on(lite), each_turn=turned.set)
+def make_loop(lite: DeskBench) -> MakeLoop:
+    """Make a loop over a desk whose clock stands still."""
+
+    def make(each_turn: Callable[[], None]) -> EngineLoop:
+        return EngineLoop(
+            lite.engine, seconds_until=lambda at: (at - lite.clock.now()).total_seconds(), each_turn=each_turn
+        )
+
+    return make
+
+
+@pytest.fixture
+def loop(make_loop: MakeLoop, turned: threading.Event) -> Iterator[EngineLoop]:
+    """A loop that says when it has turned."""
+    made = make_loop(turned.set)
     yield made
     made.stop()
-
-
-def seconds_on(bench: DeskBench) -> Callable[[datetime], float]:
-    """Say how far an instant is by the desk's clock."""
-    return lambda at: (at - bench.clock.now()).total_seconds()
 
 
 def test_a_command_is_carried_out_and_answered(lite: DeskBench, loop: EngineLoop) -> None:
@@ -57,12 +64,14 @@ def test_a_refusal_reaches_the_asker_and_the_loop_goes_on(loop: EngineLoop) -> N
     assert isinstance(loop.post(START).result(PATIENCE), WorkflowRun)
 
 
-def test_news_of_the_broker_wakes_the_loop(lite: DeskBench, loop: EngineLoop, turned: threading.Event) -> None:
+def test_news_of_the_broker_wakes_the_loop(
+    lite: DeskBench, make_loop: MakeLoop, loop: EngineLoop, turned: threading.Event
+) -> None:
     loop.start()
     run = loop.post(START).result(PATIENCE)
     assert isinstance(run, WorkflowRun)
     loop.stop()
-    again = EngineLoop(lite.engine, seconds_until=seconds_on(lite), each_turn=turned.set)
+    again = make_loop(turned.set)
     again.start()
 
     lite.broker.fill(lite.order(run.id).client_order_id)
@@ -98,11 +107,11 @@ def test_what_was_posted_to_a_loop_that_ended_is_refused(loop: EngineLoop) -> No
         refused.result(PATIENCE)
 
 
-def test_a_fault_that_nobody_expected_ends_the_loop_and_is_told_to_all(lite: DeskBench) -> None:
+def test_a_fault_that_nobody_expected_ends_the_loop_and_is_told_to_all(make_loop: MakeLoop) -> None:
     def fail() -> None:
         raise ConfigError("the disk is gone")
 
-    loop = EngineLoop(lite.engine, seconds_until=seconds_on(lite), each_turn=fail)
+    loop = make_loop(fail)
     waiting = loop.post(START)
     gone = loop.post(START)
     assert gone.cancel()
@@ -124,7 +133,7 @@ def test_a_command_canceled_after_the_end_is_passed_over(loop: EngineLoop) -> No
     assert loop.post(START).exception(PATIENCE) is not None
 
 
-def test_an_outage_of_the_store_does_not_end_the_loop(lite: DeskBench) -> None:
+def test_an_outage_of_the_store_does_not_end_the_loop(make_loop: MakeLoop) -> None:
     turns: list[int] = []
     through = threading.Event()
 
@@ -134,7 +143,7 @@ def test_an_outage_of_the_store_does_not_end_the_loop(lite: DeskBench) -> None:
             raise StoreUnavailable("busy")
         through.set()
 
-    loop = EngineLoop(lite.engine, seconds_until=seconds_on(lite), each_turn=fail_once)
+    loop = make_loop(fail_once)
     loop.start()
     loop.wake()
 
@@ -156,14 +165,14 @@ def test_a_broker_that_is_down_at_the_start_is_waited_for(lite: DeskBench, loop:
     assert loop.failure is None
 
 
-def test_the_loop_sleeps_until_something_is_due(lite: DeskBench, loop: EngineLoop) -> None:
+def test_the_loop_sleeps_until_something_is_due(lite: DeskBench, make_loop: MakeLoop, loop: EngineLoop) -> None:
     loop.start()
     loop.post(START).result(PATIENCE)
     loop.stop()
     lite.clock.advance(seconds=61)
     turned = threading.Event()
 
-    late = EngineLoop(lite.engine, seconds_until=seconds_on(lite), each_turn=turned.set)
+    late = make_loop(turned.set)
     late.start()
 
     assert turned.wait(PATIENCE)

@@ -14,6 +14,7 @@ from thetaloom.brokers.paper.settings import PaperSettings
 from thetaloom.dispatch.embedded import EmbeddedDispatch
 from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.risk.limits import Portfolio, RiskLimits
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.lineage import LineageRecord
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
@@ -37,6 +38,7 @@ from thetaloom.engine import commands
 from thetaloom.engine.desk import Desk, EngineSettings
 from thetaloom.engine.engine import DECIDERS, Engine
 from thetaloom.engine.lineage import Decider, ReplayReport, replay_run, verify_run
+from thetaloom.engine.portfolio import portfolio_of
 from thetaloom.engine.step import proposals_of
 from thetaloom.errors import InvalidInput, NotFound
 from thetaloom.ports.broker import Broker, SimulatedBroker
@@ -182,6 +184,12 @@ class DeskBench:
         with self.store.unit_of_work() as uow:
             return list(uow.lineage.of_run(run))
 
+    def portfolio(self, limits: RiskLimits, *, without: RunId | None = None) -> Portfolio:
+        """Return the account as these limits see it."""
+        snapshot, now = self.made.account(), self.clock.now()
+        with self.store.unit_of_work() as uow:
+            return portfolio_of(self.desk, uow, snapshot, limits, now, without=without or RunId(""))
+
     def steps(self, run: RunId) -> list[StepName]:
         """Return the steps the run has taken, in their order."""
         return [record.step for record in self.lineage(run)]
@@ -238,6 +246,10 @@ class DeskBench:
             connection.execute(
                 update(orders).where(orders.c.client_order_id == order.client_order_id).values(**changes)
             )
+
+    def set_balances(self, **changes: Any) -> None:
+        """Let the scripted broker report other balances; ``None`` is unknown."""
+        self.broker.balances = replace(self.broker.balances, **changes)
 
     def sent(self, verb: str) -> list[ClientOrderId]:
         """Return the orders that a request of this kind was sent for."""

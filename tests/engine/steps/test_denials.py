@@ -1,7 +1,6 @@
 """Every no before an order: its reason, its facts, its outcome, and nothing half-done."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -194,11 +193,7 @@ NAKED_CALL = builders.leg_rule("call", Side.SELL, Right.CALL, SelectBy.STRIKE, 5
             id="not even one structure",
         ),
         pytest.param(
-            lambda bench: setattr(
-                bench.broker,
-                "balances",
-                replace(bench.broker.balances, net_liquidating_value=None, buying_power=None),
-            ),
+            lambda bench: bench.set_balances(net_liquidating_value=None, buying_power=None),
             StepName.CHECK_RISK,
             Outcome.DENIED,
             "account_unknown",
@@ -207,8 +202,8 @@ NAKED_CALL = builders.leg_rule("call", Side.SELL, Right.CALL, SelectBy.STRIKE, 5
         ),
         pytest.param(
             lambda bench: (
-                setattr(bench.broker, "balances", replace(bench.broker.balances, net_liquidating_value=None)),  # type: ignore[func-returns-value]  # a lambda has no statements
                 bench.save(put_credit_spread(size=SizeRule(by=SizeBy.RISK_PERCENT))),
+                bench.set_balances(net_liquidating_value=None),
             ),
             StepName.CHECK_RISK,
             Outcome.DENIED,
@@ -217,7 +212,7 @@ NAKED_CALL = builders.leg_rule("call", Side.SELL, Right.CALL, SelectBy.STRIKE, 5
             id="account unknown, sized by risk",
         ),
         pytest.param(
-            lambda bench: setattr(bench.broker, "balances", replace(bench.broker.balances, buying_power=money(300))),
+            lambda bench: bench.set_balances(buying_power=money(300)),
             StepName.CHECK_RISK,
             Outcome.DENIED,
             "buying_power",
