@@ -79,7 +79,7 @@ class Nouns(TyperGroup):
         module, _, attribute = noun.place.partition(":")
         found = getattr(import_module(MODULES + module), attribute)
         if not isinstance(found, typer.Typer):
-            function, found = found, typer.Typer(context_settings=CONTEXT)
+            function, found = found, typer.Typer(context_settings=CONTEXT, add_completion=False)
             found.command()(function)
         command = typer.main.get_command(found)
         command.name = cmd_name
@@ -96,6 +96,11 @@ class Nouns(TyperGroup):
             return super().invoke(ctx)
         except ThetaloomError as error:
             fail(error, as_json=bool(ctx.meta.get(JSON_ASKED)))
+        except BrokenPipeError:
+            raise  # whoever read our output has enough; typer ends quietly
+        except OSError as error:
+            what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            fail(ThetaloomError(what), as_json=bool(ctx.meta.get(JSON_ASKED)))
         except KeyboardInterrupt:
             raise typer.Exit(EXIT_INTERRUPTED) from None
 

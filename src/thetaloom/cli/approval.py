@@ -16,7 +16,7 @@ from thetaloom.engine.commands import ApproveProposal, RejectProposal
 from thetaloom.store.queries.proposals import list_proposals, proposal_detail
 from thetaloom.store.queries.runs import run_detail
 
-app = typer.Typer(help="Decide on proposals.", no_args_is_help=True)
+app = typer.Typer(help="Decide on proposals.", no_args_is_help=True, add_completion=False)
 ProposalArgument = Annotated[str, typer.Argument(metavar="PROPOSAL", help="The proposal's id.")]
 
 

@@ -5,7 +5,7 @@ import typer
 from thetaloom.cli.output import JsonOption, emit, table
 from thetaloom.config import ENVIRONMENT_PREFIX, Settings, load_settings, shown
 
-app = typer.Typer(help="Look at the settings.", no_args_is_help=True)
+app = typer.Typer(help="Look at the settings.", no_args_is_help=True, add_completion=False)
 
 
 @app.callback()

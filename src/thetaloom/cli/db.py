@@ -18,7 +18,7 @@ from thetaloom.store.database import Database, open_database
 from thetaloom.store.upgrading import check_version, schema_version
 from thetaloom.store.upgrading import upgrade as upgrade_schema
 
-app = typer.Typer(help="Upgrade, back up and restore the database.", no_args_is_help=True)
+app = typer.Typer(help="Upgrade, back up and restore the database.", no_args_is_help=True, add_completion=False)
 PathArgument = Annotated[Path, typer.Argument(metavar="PATH", help="File of the backup.")]
 
 

@@ -23,7 +23,9 @@ from thetaloom.store.queries.story import tell_step
 if TYPE_CHECKING:
     from thetaloom.bootstrap import Platform
 
-app = typer.Typer(help="Look at the evidence of each step, verify it and replay it.", no_args_is_help=True)
+app = typer.Typer(
+    help="Look at the evidence of each step, verify it and replay it.", no_args_is_help=True, add_completion=False
+)
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
 AllRunsArgument = Annotated[str | None, typer.Argument(metavar="[RUN]", help="The run's id; all runs if not given.")]
 

@@ -13,7 +13,7 @@ from thetaloom.domain.values.ids import ClientOrderId, RunId
 from thetaloom.engine.commands import CancelOrder
 from thetaloom.store.queries.orders import list_orders, order_detail
 
-app = typer.Typer(help="Look at orders and cancel them.", no_args_is_help=True)
+app = typer.Typer(help="Look at orders and cancel them.", no_args_is_help=True, add_completion=False)
 OrderArgument = Annotated[str, typer.Argument(metavar="ORDER", help="The client order id.")]
 
 

@@ -118,9 +118,12 @@ def shown_instant(at: datetime | None) -> str:
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print rows under headings: numbers to the right, known words in color, absence as a dash."""
     kept = [list(row) for row in rows]
+    if not kept:
+        say(f"[dim]{escape(title or 'nothing')}[/]")
+        return
     grid = Table(title=escape(title) if title else None, title_justify="left", title_style="bold", header_style="bold")
     for index, name in enumerate(columns):
-        numeric = bool(kept) and all(_is_number(row[index]) for row in kept)
+        numeric = all(_is_number(row[index]) for row in kept)
         grid.add_column(escape(name), justify="right" if numeric else "left", overflow="fold")
     for row in kept:
         grid.add_row(*(cell(entry) for entry in row))
@@ -129,8 +132,9 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
 
 def pairs(title: str, entries: Mapping[str, object]) -> None:
     """Print one thing as names and contents."""
-    grid = Table(box=None, show_header=False, title=escape(title) if title else None)
-    grid.title_justify, grid.title_style = "left", "bold"
+    if title:
+        say(f"[bold]{escape(title)}[/]")
+    grid = Table(box=None, show_header=False)
     grid.add_column(style="dim")
     grid.add_column(overflow="fold")
     for name, entry in entries.items():

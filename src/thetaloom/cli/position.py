@@ -16,7 +16,7 @@ from thetaloom.engine.commands import ClosePosition
 from thetaloom.store.queries.positions import list_positions, position_detail
 from thetaloom.store.queries.runs import run_detail
 
-app = typer.Typer(help="Look at positions and close them.", no_args_is_help=True)
+app = typer.Typer(help="Look at positions and close them.", no_args_is_help=True, add_completion=False)
 PositionArgument = Annotated[str, typer.Argument(metavar="POSITION", help="The position's id.")]
 
 

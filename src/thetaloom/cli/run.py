@@ -22,7 +22,7 @@ from thetaloom.store.queries.story import tell_step
 if TYPE_CHECKING:
     from thetaloom.bootstrap import Platform
 
-app = typer.Typer(help="Start runs, follow them, and ask why.", no_args_is_help=True)
+app = typer.Typer(help="Start runs, follow them, and ask why.", no_args_is_help=True, add_completion=False)
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, as `run list` shows it.")]
 
 

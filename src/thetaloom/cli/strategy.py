@@ -22,7 +22,9 @@ from thetaloom.ports.store import StoredStrategy
 
 FILE_BYTES_MAX = 2**20
 
-app = typer.Typer(help="Look at strategies, check, load, save and try them.", no_args_is_help=True)
+app = typer.Typer(
+    help="Look at strategies, check, load, save and try them.", no_args_is_help=True, add_completion=False
+)
 StrategyArgument = Annotated[str, typer.Argument(metavar="STRATEGY", help="The strategy's id.")]
 FilesArgument = Annotated[list[Path], typer.Argument(metavar="FILE...", help="TOML or JSON files.")]
 

@@ -99,9 +99,9 @@ def _line(
         "checks": [],
     }
     if not selection.legs:
-        refused = [rejection for rejection in selection.rejections if rejection.leg is not None]
-        if refused:
-            line["verdict"] = {**_verdict(refused[0].verdict), "leg": refused[0].leg}
+        # of one expiration alone: the leg that found no strike, or why the date itself does not do
+        for refused in selection.rejections[:1]:
+            line["verdict"] = {**_verdict(refused.verdict), "leg": refused.leg}
         return line
     return {**line, **_numbers(platform, strategy, chain, expirations, selection.legs)}
 

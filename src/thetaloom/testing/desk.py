@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from thetaloom.brokers.paper.broker import PaperBroker
 from thetaloom.brokers.paper.settings import PaperSettings
@@ -43,7 +43,7 @@ from thetaloom.ports.broker import Broker, SimulatedBroker
 from thetaloom.ports.store import UnitOfWork
 from thetaloom.store.database import Database
 from thetaloom.store.evidence import ParquetChainCodec
-from thetaloom.store.schema import runs, users
+from thetaloom.store.schema import orders, runs, users
 from thetaloom.store.unit_of_work import SqlStore
 from thetaloom.testing import builders
 from thetaloom.testing.broker import ScriptedBroker
@@ -188,10 +188,11 @@ class DeskBench:
 
     def said(self, run: RunId, index: int = -1) -> dict[str, Any]:
         """Return what a record of the run holds as its output, by default the last one."""
-        record = self.lineage(run)[index]
-        with self.store.unit_of_work() as uow:
-            found = json.loads(uow.lineage.get_evidence(record.output_digest))
-        return found if isinstance(found, dict) else {}
+        return self._evidence(self.lineage(run)[index].output_digest)
+
+    def inputs(self, run: RunId, index: int = -1) -> dict[str, Any]:
+        """Return what a record of the run holds as its inputs, by default the last one."""
+        return self._evidence(self.lineage(run)[index].input_digest)
 
     def left_nothing(self, run: RunId) -> bool:
         """Whether a run that ended before its order left nothing half-done, and evidence of all that it did."""
@@ -230,9 +231,22 @@ class DeskBench:
             change(uow)
             uow.commit()
 
+    def set_order(self, run: RunId, **changes: Any) -> None:
+        """Put the run's newest order into a state that only a kill at that very moment leaves behind."""
+        order = self.order(run)
+        with self.database.begin() as connection:
+            connection.execute(
+                update(orders).where(orders.c.client_order_id == order.client_order_id).values(**changes)
+            )
+
     def sent(self, verb: str) -> list[ClientOrderId]:
         """Return the orders that a request of this kind was sent for."""
         return [order for sent, order in self.broker.requests if sent == verb]
+
+    def _evidence(self, digest: str) -> dict[str, Any]:
+        with self.store.unit_of_work() as uow:
+            found = json.loads(uow.lineage.get_evidence(digest))
+        return found if isinstance(found, dict) else {}
 
     def _first_rows(self) -> None:
         with self.database.begin() as connection:

@@ -207,7 +207,7 @@ NAKED_CALL = builders.leg_rule("call", Side.SELL, Right.CALL, SelectBy.STRIKE, 5
         ),
         pytest.param(
             lambda bench: (
-                setattr(bench.broker, "balances", replace(bench.broker.balances, net_liquidating_value=None)),
+                setattr(bench.broker, "balances", replace(bench.broker.balances, net_liquidating_value=None)),  # type: ignore[func-returns-value]  # a lambda has no statements
                 bench.save(put_credit_spread(size=SizeRule(by=SizeBy.RISK_PERCENT))),
             ),
             StepName.CHECK_RISK,
