@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, func, literal_column, select
 
 from tests.crash.kills import books_in, finished, play, play_undisturbed
 from tests.crash.nursery import Nursery
@@ -26,7 +26,7 @@ def check_goes_on(nursery: Nursery, world: World, other_home: str) -> None:
 def test_a_full_disk_is_one_clear_error_and_the_run_goes_on(nursery: Nursery, new_home: Callable[[], str]) -> None:
     world = World(home=new_home(), **QUICK)
     platform = open_world(world)
-    pages = platform.database.first(text("SELECT page_count FROM pragma_page_count()"))
+    pages = platform.database.first(select(literal_column("page_count")).select_from(func.pragma_page_count()))
     event.listen(platform.database._writing, "begin", lambda one: one.exec_driver_sql(f"PRAGMA max_page_count={pages}"))
 
     with pytest.raises(StoreUnavailable, match="full"):

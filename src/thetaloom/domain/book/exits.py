@@ -77,19 +77,29 @@ class ExitDecision:
 
 
 def decide_exit(
-    rules: tuple[ExitRule, ...], position: Position, marks: Marks, fired: frozenset[int] = frozenset()
+    rules: tuple[ExitRule, ...],
+    position: Position,
+    marks: Marks,
+    fired: frozenset[int] = frozenset(),
+    *,
+    beside_target: bool = False,
 ) -> ExitDecision:
     """Return what the rules say: of those met the lowest priority number wins, then the first listed.
 
     ``fired`` holds the indices of rules whose order was filled. A rule that closes only a part fires once;
-    a rule that closes all is met again on every pass for as long as anything is held.
+    a rule that closes all is met again on every pass for as long as anything is held. ``beside_target`` leaves profit
+    targets out: what the other rules say takes the place of a target's resting order.
     """
     checks = tuple(
         _check(rule, position, marks, spent=index in fired and rule.quantity_percent < HUNDRED)
         for index, rule in enumerate(rules)
     )
     facts = _facts(position, marks)
-    due = [index for index, check in enumerate(checks) if check.met and not check.spent]
+    due = [
+        index
+        for index, check in enumerate(checks)
+        if check.met and not check.spent and not (beside_target and rules[index].kind is ExitKind.PROFIT_TARGET)
+    ]
     if not due or not position.is_open:
         return ExitDecision(answer=ExitAnswer.HOLD, facts=facts, checks=checks)
     index = min(due, key=lambda index: (rules[index].priority, index))

@@ -64,7 +64,12 @@ def decide(given: Inputs) -> ExitFinding:
         asked = Verdict(answer=Answer.ALLOW, reason=Reason.MANUAL_CLOSE)
         return ExitFinding(verdict=asked, kind="close", keep_quantity=0, exit=None, marks=mark(given.view))
     marks = mark(given.view)
-    said = decide_exit(given.view.rules, position, marks, fired=frozenset(position.exits_fired))
+    fired = frozenset(position.exits_fired)
+    said = decide_exit(given.view.rules, position, marks, fired)
+    if said.rule is not None and said.rule.kind is ExitKind.PROFIT_TARGET:
+        # A target's order would be overtaken at once, and then staged again, for as long as both rules are met.
+        other = decide_exit(given.view.rules, position, marks, fired, beside_target=True)
+        said = other if other.answer is ExitAnswer.CLOSE else said
     if said.answer is ExitAnswer.HOLD:
         return ExitFinding(verdict=ALLOWED, kind="hold", keep_quantity=position.quantity, exit=said, marks=marks)
     verdict = Verdict(answer=Answer.ALLOW, reason=said.reason, facts=said.facts)
