@@ -9,13 +9,14 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from thetaloom import __version__
 from thetaloom.brokers.paper.broker import PaperBroker
 from thetaloom.brokers.paper.settings import PaperSettings
 from thetaloom.config import MarketSource, Settings
 from thetaloom.dispatch.embedded import EmbeddedDispatch
+from thetaloom.dispatch.workers import is_gone, name_worker
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.ids import AccountId, UserId
 from thetaloom.domain.values.money import Money
@@ -33,7 +34,7 @@ from thetaloom.ports.market_data import ReplayedMarket
 from thetaloom.store.catalogue import load_catalogue
 from thetaloom.store.database import Database, open_database
 from thetaloom.store.evidence import ParquetChainCodec
-from thetaloom.store.schema import meta, runs, users
+from thetaloom.store.schema import events, lineage, meta, runs, users
 from thetaloom.store.statements import insert_or_skip
 from thetaloom.store.unit_of_work import SqlStore
 from thetaloom.store.upgrading import check_version, upgrade
@@ -92,6 +93,7 @@ class Pulse:
 def prepare_home(settings: Settings) -> None:
     """Make the folder that everything is written to, readable by its owner only."""
     settings.home_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")  # polars gives memory back
     os.environ.setdefault("NUMBA_CACHE_DIR", str(settings.home_folder / f"kernels-{__version__}"))
 
 
@@ -129,7 +131,10 @@ def build(
     on_commit: CommitHook | None = None,
     minutes_per_change: int = 1,
 ) -> Platform:
-    """Choose the parts. ``start`` is where the market's clock begins; ``None`` lets the market say."""
+    """Choose the parts. ``start`` is where the market's clock begins; ``None`` lets the market say.
+
+    It never begins before the newest instant in the books: what happened stays in the past.
+    """
     calendar = load_calendar(today=SystemClock().now().date(), cache_dir=settings.home_folder)
     clock = _clock(settings, calendar, start, clock_kind, minutes_per_change)
     market = _market(settings, calendar, clock, minutes_per_change)
@@ -141,6 +146,7 @@ def build(
         calendar=calendar,
         on_commit=on_commit,
     )
+    _catch_up(clock, last_instant(database, broker))
     store = SqlStore(database)
     caps = {Lane.EVALUATION: settings.evaluations_max, Lane.EXECUTION: settings.executions_max, Lane.CARE: None}
     desk = Desk(
@@ -149,7 +155,7 @@ def build(
         broker=broker,
         clock=clock,
         calendar=calendar,
-        dispatch=EmbeddedDispatch(database, runs, owner=f"pid-{os.getpid()}", caps=caps),
+        dispatch=EmbeddedDispatch(database, runs, owner=name_worker(), caps=caps, is_gone=is_gone),
         codec=ParquetChainCodec(),
         code_version=__version__,
         settings=EngineSettings(
@@ -179,6 +185,19 @@ def engine_loop(platform: Platform) -> EngineLoop:
     """Make the engine's thread for a server on a paced clock."""
     keeper = _PulseKeeper(platform)
     return EngineLoop(platform.engine, seconds_until=keeper.seconds_until, each_turn=keeper.keep)
+
+
+def last_instant(database: Database, broker: PaperBroker) -> datetime | None:
+    """Return the newest instant that our books or the broker's know of; ``None`` while both are empty."""
+    pulse = read_pulse(database)
+    with database.connect() as connection:
+        known = [
+            connection.scalar(select(func.max(runs.c.updated_at))),
+            connection.scalar(select(lineage.c.started_at).order_by(lineage.c.id.desc()).limit(1)),
+            connection.scalar(select(events.c.happened_at).order_by(events.c.sequence.desc()).limit(1)),
+        ]
+    known += [broker.last_report_at(), None if pulse is None else pulse.at]
+    return max((instant for instant in known if instant is not None), default=None)
 
 
 def read_pulse(database: Database) -> Pulse | None:
@@ -250,6 +269,15 @@ def _clock(
     return VirtualClock(start) if kind == "virtual" else PacedClock(start, settings.speed)
 
 
+def _catch_up(clock: VirtualClock | PacedClock, known: datetime | None) -> None:
+    if known is None or known <= clock.now():
+        return
+    if isinstance(clock, VirtualClock):
+        clock.move_to(known)
+    else:
+        clock.skip_to(known)
+
+
 def _market(
     settings: Settings, calendar: TradingCalendar, clock: Clock, minutes_per_change: int
 ) -> RecordedMarket | SyntheticMarket:
@@ -285,14 +313,26 @@ def _paper_settings(settings: Settings) -> PaperSettings:
 
 def _first_rows(platform: Platform) -> None:
     now = platform.clock.now()
-    with platform.database.begin() as connection:
+    with platform.store.unit_of_work() as uow, platform.database.begin() as connection:  # one transaction
         known = connection.scalar(select(users.c.id).where(users.c.id == LOCAL_USER))
         if known is None:
             row = {"id": LOCAL_USER, "name": "local", "role": "admin", "created_at": now}
             connection.execute(insert_or_skip(platform.database, users), row)
-    with platform.store.unit_of_work() as uow:
         uow.accounts.ensure(PAPER_ACCOUNT, LOCAL_USER, platform.broker.name, is_live=False)
         if known is None:  # once: a default that the user deleted or changed stays so
             for strategy in load_catalogue():
                 uow.strategies.save(LOCAL_USER, strategy, now)
         uow.commit()
+
+
+@contextmanager
+def open_demo(settings: Settings, *, start: datetime | None = None, minutes_per_change: int = 1) -> Iterator[Platform]:
+    """Put a platform together on a virtual clock, with a database whose ids depend on the seed alone."""
+    prepare_home(settings)
+    database = open_database(settings.database)
+    upgrade(database, installation_id=f"demo-{settings.market.value}-{settings.seed}")
+    platform = build(settings, database, start=start, clock_kind="virtual", minutes_per_change=minutes_per_change)
+    try:
+        yield platform
+    finally:
+        platform.close()

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import insert
 from sqlalchemy.dialects import sqlite
-from tests.builders import NOW, a_run
 
+from tests.builders import NOW, a_run
 from thetaloom.dispatch.embedded import LEASE, EmbeddedDispatch
 from thetaloom.domain.run.runs import Outcome, RunStatus, WorkflowRun
 from thetaloom.domain.values.ids import RunId

@@ -49,7 +49,7 @@ def test_a_paper_run_fills_and_closes_by_itself(paper: DeskBench) -> None:
 
     run = paper.start_run()
     paper.pass_time(minutes=5)
-    paper.quote_spread(0.40, half_width=0.01)
+    paper.quote_spread(0.38, half_width=0.01)
     paper.pass_time(minutes=5)
 
     done = paper.run(run)

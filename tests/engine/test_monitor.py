@@ -227,8 +227,8 @@ def test_a_closing_order_that_dies_is_tried_again_after_a_pause(bench: DeskBench
 
 
 def test_a_closing_order_unfilled_for_an_hour_is_canceled_and_staged_anew(bench: DeskBench) -> None:
-    run = bench.enter(put_credit_spread(exits=(TARGET,)), at="1.00")
-    bench.quote_spread(0.40)
+    run = bench.enter(put_credit_spread(exits=(STOP,)), at="1.00")
+    bench.quote_spread(2.50)
 
     bench.pass_time(minutes=62)
 
@@ -325,3 +325,28 @@ def test_a_single_leg_is_watched_and_closed_like_any_other(lite: DeskBench) -> N
     assert lite.run(run).status is RunStatus.CLOSING
     assert lite.order(run, Effect.CLOSE).limit_price == Price("2.01")
     assert lite.steps(run)[-1] is StepName.CLOSE_POSITION
+
+
+def test_a_profit_target_rests_at_its_price_and_gives_nothing_away(bench: DeskBench) -> None:
+    run = bench.enter(put_credit_spread(exits=(TARGET,)), at="1.00")
+    bench.quote_spread(0.48)
+
+    bench.pass_time(minutes=90)
+
+    (order,) = bench.orders(run, Effect.CLOSE)
+    assert order.status is OrderStatus.WORKING
+    assert order.limit_price == order.floor == Price("-0.50")
+
+
+def test_a_stop_takes_the_place_of_a_resting_profit_target(bench: DeskBench) -> None:
+    run = bench.enter(put_credit_spread(exits=(TARGET, STOP)), at="1.00")
+    bench.quote_spread(0.48)
+    bench.pass_time(minutes=1)
+
+    bench.quote_spread(2.50)
+    bench.engine.settle()
+
+    resting, stopping = bench.orders(run, Effect.CLOSE)
+    assert (resting.status, stopping.status) == (OrderStatus.CANCELED, OrderStatus.WORKING)
+    assert stopping.floor is None
+    assert bench.run(run).reason == "stop_loss"

@@ -12,8 +12,8 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import func, select, text
-from tests.builders import a_run
 
+from tests.builders import a_run
 from thetaloom.errors import ConfigError, InvariantError, StoreDamaged, StoreUnavailable
 from thetaloom.store.backup import backup, restore
 from thetaloom.store.database import Database, open_database

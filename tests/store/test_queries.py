@@ -4,8 +4,8 @@ import threading
 from datetime import timedelta
 
 import pytest
-from tests.builders import ANNA, BERT, NOW, a_fill, a_position, a_proposal, a_record, a_run, an_event, an_order
 
+from tests.builders import ANNA, BERT, NOW, a_fill, a_position, a_proposal, a_record, a_run, an_event, an_order
 from thetaloom.dispatch.embedded import EmbeddedDispatch
 from thetaloom.domain.book.orders import OrderStatus
 from thetaloom.domain.run.proposals import ProposalStatus

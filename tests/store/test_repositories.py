@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 from sqlalchemy import update
+
 from tests.builders import (
     ANNA,
     BERT,
@@ -20,7 +21,6 @@ from tests.builders import (
     an_event,
     an_order,
 )
-
 from thetaloom.domain.book.orders import OrderStatus
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.lineage import verify_chain

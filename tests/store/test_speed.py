@@ -5,7 +5,6 @@ from pathlib import Path
 from time import thread_time
 
 from tests.builders import a_record, a_run, an_event
-
 from thetaloom.domain.values.canonical import canonical_json
 from thetaloom.store.database import open_database
 from thetaloom.store.unit_of_work import SqlStore

@@ -40,12 +40,14 @@ class EmbeddedDispatch:
         lease: timedelta = LEASE,
         caps: Mapping[Lane, int | None] = CAPS,
         on_enqueue: Callable[[], None] | None = None,
+        is_gone: Callable[[str], bool] = lambda owner: False,
     ) -> None:
         self._database = database
         self._owner = owner
         self._lease = lease
         self._caps = caps
         self._on_enqueue = on_enqueue
+        self._is_gone = is_gone
         self._statements = _Statements(runs)
 
     def enqueue(self, run: RunId, due_at: datetime) -> None:
@@ -77,6 +79,16 @@ class EmbeddedDispatch:
         with self._database.begin() as connection:
             connection.execute(self._statements.release, {"of_run": run, "mine": self._owner})
             self._wake_up()
+
+    def take_over(self) -> None:
+        """Free the runs of workers that certainly live no more; without it they wait for their leases to end."""
+        with self._database.connect() as connection:
+            owners = connection.scalars(self._statements.owners).all()
+        gone = [owner for owner in owners if self._is_gone(owner)]
+        if gone:
+            with self._database.begin() as connection:
+                connection.execute(self._statements.free, [{"gone": owner} for owner in gone])
+                self._wake_up()
 
     def next_due_at(self) -> datetime | None:
         """Return when a claim may find something next; ``None`` when nothing waits.
@@ -135,6 +147,12 @@ class _Statements:
         self.release = (
             update(runs)
             .where(c.id == bindparam("of_run"), c.lease_owner == bindparam("mine"))
+            .values(lease_owner=None, lease_until=None)
+        )
+        self.owners = select(c.lease_owner).where(c.lease_until.is_not(None)).distinct()
+        self.free = (
+            update(runs)
+            .where(c.lease_owner == bindparam("gone"), c.lease_until.is_not(None))
             .values(lease_owner=None, lease_until=None)
         )
         at = bindparam("at", type_=c.due_at.type)

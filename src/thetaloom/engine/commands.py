@@ -120,6 +120,21 @@ class SetLimit:
     limit: Decimal
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconcile:
+    """Compare our books with the broker's and settle what is in doubt; ``dry_run`` only compares."""
+
+    user_id: UserId
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyExitRules:
+    """Hold the exit rules of all open positions against the market now; what is met closes."""
+
+    user_id: UserId
+
+
 Command = (
     StartRun
     | ApproveProposal
@@ -134,4 +149,6 @@ Command = (
     | SaveStrategy
     | DeleteStrategy
     | SetLimit
+    | Reconcile
+    | ApplyExitRules
 )

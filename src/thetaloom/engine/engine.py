@@ -34,6 +34,7 @@ class Engine:
         self.desk = desk
         self._simulated = simulated
         self._monitor = Monitor(desk)
+        self.turns = 0  # so far, in this process
         self._in_flight: frozenset[ClientOrderId] = frozenset()
         self._last: dict[timedelta, datetime] = {}
         self._has_news = True  # set by the broker from any thread, and by every turn that did something
@@ -41,6 +42,7 @@ class Engine:
 
     def start(self) -> Reconciled:
         """Take over from whatever came before: settle what was in doubt, then watch what is open."""
+        self.desk.dispatch.take_over()
         settled = reconcile(self.desk)
         self._monitor.reload()
         return settled
@@ -51,6 +53,7 @@ class Engine:
 
     def turn(self) -> bool:
         """Do everything that is due now, once around; return whether anything was done."""
+        self.turns += 1
         moved: set[RunId] = set()
         self._hear_broker(moved)
         self._watch_market(moved)

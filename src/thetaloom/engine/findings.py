@@ -88,4 +88,5 @@ class ExitFinding:
     keep_quantity: int  # structures that stay
     exit: ExitDecision | None
     marks: Marks | None
+    floor: Price | None = None  # the worst net price to close at; a profit target is not given away by its order
     settlement: Fill | None = None  # what expiration brought, as a fill at intrinsic value

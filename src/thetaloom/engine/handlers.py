@@ -10,13 +10,16 @@ from thetaloom.domain.risk.limits import RiskLimits
 from thetaloom.domain.run.events import Event, EventKind
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.run.runs import FINAL, Outcome, RunStatus, StepName, WorkflowRun
+from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.ids import RunId, UserId, make_run_id
 from thetaloom.domain.values.reasons import Reason, denied
 from thetaloom.engine import commands
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.order_manager import ask_cancel, deliver
+from thetaloom.engine.reconcile import Reconciled, reconcile
+from thetaloom.engine.reviews import ExitReview, review_position
 from thetaloom.engine.step import ended, tell
-from thetaloom.errors import InvalidInput, NotAllowed, NotFound
+from thetaloom.errors import InvalidInput, InvariantError, NotAllowed, NotFound
 from thetaloom.ports.store import StoredStrategy, UnitOfWork
 
 
@@ -138,7 +141,7 @@ def pause_run(desk: Desk, command: commands.PauseRun) -> WorkflowRun:
 
 def resume_run(desk: Desk, command: commands.ResumeRun) -> WorkflowRun:
     """Bring a paused or failed run back to where it was, due now."""
-    with desk.store.unit_of_work() as uow:
+    with desk.store.reading() as uow:
         run = _own_run(uow, command.user_id, command.run_id)
     if run.returns_to is None:
         raise NotAllowed("not_paused", f"{run.id} is {run.status.value}; only a paused or failed run can be resumed")
@@ -238,6 +241,34 @@ def set_limit(desk: Desk, command: commands.SetLimit) -> RiskLimits:
     return limits
 
 
+def reconcile_books(desk: Desk, command: commands.Reconcile) -> Reconciled:
+    """Compare with the broker, who must have given this account to the user."""
+    with desk.store.reading() as uow:
+        if uow.accounts.owner(desk.broker.account_id) != command.user_id:
+            raise NotFound(f"no account of yours has the id {desk.broker.account_id!r}")
+    return reconcile(desk, dry_run=command.dry_run)
+
+
+def apply_exit_rules(desk: Desk, command: commands.ApplyExitRules) -> tuple[ExitReview, ...]:
+    """Review the user's open positions; a run whose position wants out is made due."""
+    now = desk.clock.now()
+    due = []
+    with desk.store.unit_of_work() as uow:
+        held = [position for position in uow.positions.open_positions() if position.user_id == command.user_id]
+        runs = {position.id: _own_run(uow, command.user_id, position.run_id) for position in held}
+        strategies = {run.id: _strategy_of_run(uow, run) for run in runs.values()}
+        reviews = tuple(review_position(desk, held_one, strategies[held_one.run_id], now) for held_one in held)
+        for review in reviews:
+            run = runs[review.position.id]
+            if review.wants_out and run.status is RunStatus.MONITORING:
+                uow.runs.save(replace(run, next_step=StepName.MANAGE_POSITION, due_at=now, updated_at=now))
+                due.append(run.id)
+        uow.commit()
+    for run_id in due:
+        desk.dispatch.enqueue(run_id, now)
+    return reviews
+
+
 HANDLERS: dict[type, Any] = {
     commands.StartRun: start_run,
     commands.ApproveProposal: approve,
@@ -252,6 +283,8 @@ HANDLERS: dict[type, Any] = {
     commands.SaveStrategy: save_strategy,
     commands.DeleteStrategy: delete_strategy,
     commands.SetLimit: set_limit,
+    commands.Reconcile: reconcile_books,
+    commands.ApplyExitRules: apply_exit_rules,
 }
 
 
@@ -267,6 +300,13 @@ def _own_run(uow: UnitOfWork, user: UserId, run_id: RunId) -> WorkflowRun:
     if run is None or run.user_id != user:
         raise NotFound(f"no run has the id {run_id!r}")
     return run
+
+
+def _strategy_of_run(uow: UnitOfWork, run: WorkflowRun) -> Strategy:
+    stored = uow.strategies.revision(run.user_id, run.strategy_id, run.strategy_revision)
+    if stored is None:
+        raise InvariantError(f"{run.id}: revision {run.strategy_revision} of strategy {run.strategy_id} is gone")
+    return stored.strategy
 
 
 def _refuse_unless_pending(proposal: Proposal, now: datetime) -> None:

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from thetaloom.domain.book.exits import ExitAnswer, decide_exit
+from thetaloom.domain.book.exits import ExitAnswer, decide_exit, rules_beside_target
+from thetaloom.domain.book.orders import Effect
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
-from thetaloom.domain.strategy.strategies import Strategy
+from thetaloom.domain.strategy.strategies import ExitRule, Strategy
 from thetaloom.domain.values.ids import RunId, StrategyId, UserId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.engine.desk import Desk
@@ -21,15 +22,18 @@ from thetaloom.errors import StaleVersionError
 from thetaloom.ports.market_data import QuoteBatch
 from thetaloom.ports.store import UnitOfWork
 
+NEXT_STEP = {RunStatus.MONITORING: StepName.MANAGE_POSITION, RunStatus.CLOSING: StepName.CLOSE_POSITION}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Watched:
     position: Position
     strategy: Strategy
+    rules: tuple[ExitRule, ...]
 
 
 class Monitor:
-    """Watches the open positions whose runs are MONITORING."""
+    """Watches the open positions whose runs are MONITORING, or CLOSING by an order that rests at a profit target."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -41,7 +45,7 @@ class Monitor:
     def reload(self) -> None:
         """Read all open positions anew; called at start, and now and then for those that another process opened."""
         self._watched, self._by_contract, self._by_symbol = {}, {}, {}
-        with self._desk.store.unit_of_work() as uow:
+        with self._desk.store.reading() as uow:
             for position in uow.positions.open_positions(self._desk.broker.account_id):
                 self._look(uow, position)
         self._desk.market.watch(self._by_contract)
@@ -49,7 +53,7 @@ class Monitor:
     def refresh(self, runs: Iterable[RunId]) -> None:
         """Read the positions of these runs anew; called whenever one opened, changed or closed."""
         before = set(self._by_contract)
-        with self._desk.store.unit_of_work() as uow:
+        with self._desk.store.reading() as uow:
             for run in runs:
                 self._forget(run)
                 position = uow.positions.of_run(run)
@@ -68,12 +72,15 @@ class Monitor:
 
     def _look(self, uow: UnitOfWork, position: Position) -> None:
         run = uow.runs.get(position.run_id)
-        if run is None or run.status is not RunStatus.MONITORING or not position.is_open:
+        if run is None or run.status not in NEXT_STEP or not position.is_open:
             return
         strategy = self._strategy(uow, run)
         if strategy is None:
             return
-        self._watched[run.id] = _Watched(position=position, strategy=strategy)
+        rules = strategy.exits
+        if run.status is RunStatus.CLOSING:
+            rules = rules_beside_target(rules) if _rests_at_target(uow, run) else ()
+        self._watched[run.id] = _Watched(position=position, strategy=strategy, rules=rules)
         self._by_symbol.setdefault(position.symbol, set()).add(run.id)
         for leg in position.legs:
             self._by_contract.setdefault(leg.contract, set()).add(run.id)
@@ -100,20 +107,27 @@ class Monitor:
 
     def _wants_out(self, entry: _Watched, now: datetime) -> bool:
         strategy, position = entry.strategy, entry.position
+        if not entry.rules:
+            return False
         quotes = leg_quotes(self._desk, position.legs, now)
         age_max = strategy.liquidity.quote_age_seconds_max
-        view = view_position(self._desk, position, strategy.exits, quotes, age_max, now)
-        fired = frozenset(position.exits_fired)
-        return decide_exit(strategy.exits, position, mark(view), fired=fired).answer is ExitAnswer.CLOSE
+        view = view_position(self._desk, position, entry.rules, quotes, age_max, now)
+        fired = frozenset(position.exits_fired if entry.rules == strategy.exits else ())
+        return decide_exit(entry.rules, position, mark(view), fired=fired).answer is ExitAnswer.CLOSE
 
     def _make_due(self, entry: _Watched, now: datetime) -> RunId | None:
         with self._desk.store.unit_of_work() as uow:
             run = uow.runs.get(entry.position.run_id)
-            if run is None or run.status is not RunStatus.MONITORING:
+            if run is None or run.status not in NEXT_STEP:
                 return None
             try:
-                uow.runs.save(replace(run, next_step=StepName.MANAGE_POSITION, due_at=now))
+                uow.runs.save(replace(run, next_step=NEXT_STEP[run.status], due_at=now))
             except StaleVersionError:
                 return None
             uow.commit()
         return run.id
+
+
+def _rests_at_target(uow: UnitOfWork, run: WorkflowRun) -> bool:
+    orders = uow.orders.of_run(run.id)
+    return any(order.effect is Effect.CLOSE and order.is_open and order.floor is not None for order in orders)

@@ -92,7 +92,7 @@ def deliver(desk: Desk, client_order_id: ClientOrderId, *, again: bool = False) 
 
 def apply_reports(desk: Desk) -> list[WorkflowRun]:
     """Apply the broker's reports since the last one; return the runs they moved."""
-    with desk.store.unit_of_work() as uow:
+    with desk.store.reading() as uow:
         cursor = uow.accounts.report_cursor(desk.broker.account_id)
     moved = []
     for report in desk.broker.reports_since(cursor):

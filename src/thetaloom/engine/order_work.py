@@ -115,15 +115,6 @@ def _first_move(work: OrderWork) -> OrderMove:
     mid, natural = net_prices(work.legs)
     if not verdict.is_allowed or mid is None or natural is None:
         return OrderMove(verdict=verdict, action=OrderAction.REFUSE, look_again_at=work.now + QUOTE_RETRY)
-    if work.floor is not None and mid < work.floor:
-        moved = denied(Reason.PRICE_MOVED, mid=mid, floor=work.floor, natural=natural)
-        return OrderMove(
-            verdict=moved,
-            action=OrderAction.REFUSE,
-            mid_price=mid,
-            natural_price=natural,
-            look_again_at=work.now,
-        )
     return OrderMove(
         verdict=ALLOWED,
         action=OrderAction.STAGE,

@@ -33,7 +33,7 @@ def reconcile(desk: Desk, *, dry_run: bool = False) -> Reconciled:
     An order in doubt is looked up in the broker's books first; only proven absence lets it be sent.
     """
     applied = 0 if dry_run else len(apply_reports(desk))
-    with desk.store.unit_of_work() as uow:
+    with desk.store.reading() as uow:
         doubtful = [
             order
             for order in uow.orders.open_orders()
@@ -67,7 +67,7 @@ def settle_in_flight(desk: Desk, seen_before: frozenset[ClientOrderId]) -> froze
 def find_drifts(desk: Desk) -> tuple[Drift, ...]:
     """Compare the broker's holdings with our open positions, contract by contract."""
     ours: dict[OptionContract, int] = {}
-    with desk.store.unit_of_work() as uow:
+    with desk.store.reading() as uow:
         for position in uow.positions.open_positions(desk.broker.account_id):
             for leg in position.legs:
                 ours[leg.contract] = ours.get(leg.contract, 0) + leg.ratio * position.quantity

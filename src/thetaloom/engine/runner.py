@@ -30,7 +30,7 @@ def advance(desk: Desk, run_id: RunId) -> WorkflowRun | None:
     with the message in its lineage. A run that somebody else moved meanwhile is left to them.
     """
     now = desk.clock.now()
-    with desk.store.unit_of_work() as uow:
+    with desk.store.reading() as uow:
         run = uow.runs.get(run_id)
     if run is None or run.next_step is None or run.due_at is None or run.due_at > now or run.is_final:
         return None

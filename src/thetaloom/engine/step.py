@@ -36,7 +36,7 @@ class Step:
 
 def strategy_of(desk: Desk, run: WorkflowRun) -> Strategy:
     """Return the revision of the strategy that the run was started with."""
-    with desk.store.unit_of_work() as uow:
+    with desk.store.reading() as uow:
         stored = uow.strategies.revision(run.user_id, run.strategy_id, run.strategy_revision)
     if stored is None:
         raise NotFound(f"{run.id}: revision {run.strategy_revision} of strategy {run.strategy_id} is gone")

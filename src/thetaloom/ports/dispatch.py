@@ -50,6 +50,10 @@ class Dispatch(Protocol):
         """Give the lease back."""
         ...
 
+    def take_over(self) -> None:
+        """Free the runs of workers that certainly live no more, as after a crash."""
+        ...
+
     def next_due_at(self) -> datetime | None:
         """Return when the earliest unleased run is due; ``None`` when nothing waits."""
         ...

@@ -193,6 +193,10 @@ class Store(Protocol):
         """Open a writing transaction; on SQLite only one at a time can be open."""
         ...
 
+    def reading(self) -> AbstractContextManager[UnitOfWork]:
+        """Open one snapshot to read from; it waits for no writer and cannot commit."""
+        ...
+
     def installation_id(self) -> str:
         """Return the id of this database, made once when it was created."""
         ...

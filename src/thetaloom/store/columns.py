@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Dialect, Text
@@ -78,4 +79,10 @@ class Structured(TypeDecorator[Any]):
         return None if value is None else canonical_json(value).decode()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        return None if value is None else from_json(value.encode(), self.kind)
+        return None if value is None else _read(self.kind, value)
+
+
+@lru_cache(maxsize=512)
+def _read(kind: Any, text: str) -> Any:
+    # Values are immutable, and every step of a run reads the same strategy and legs again.
+    return from_json(text.encode(), kind)

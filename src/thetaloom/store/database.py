@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, exc, make_url
+from sqlalchemy import URL, Connection, Engine, Executable, create_engine, event, exc, make_url
 from sqlalchemy.pool import QueuePool
 
 from thetaloom.errors import ConfigError, InvariantError, StoreUnavailable
@@ -108,7 +108,7 @@ class Database:
         else:
             joined.after_commit(call)
 
-    def first(self, select: Select[Any]) -> Any:
+    def first(self, select: Executable) -> Any:
         """Return the first column of the first row, or ``None``."""
         with self.connect() as connection:
             return connection.scalar(select)

@@ -213,6 +213,7 @@ orders = Table(
     _needed("legs", _LEGS),
     _needed("quantity", Integer),
     _needed("limit_price", Exact(Price)),
+    Column("floor", Exact(Price)),
     _needed("time_in_force", Word(TimeInForce)),
     _needed("status", Word(OrderStatus)),
     _needed("filled", Integer),

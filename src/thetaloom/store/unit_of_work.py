@@ -1,13 +1,13 @@
 """The store as the engine sees it: one transaction, all repositories on it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
-from thetaloom.errors import ConfigError
+from thetaloom.errors import ConfigError, InvariantError
 from thetaloom.ports import store
-from thetaloom.store.database import Database, Transaction
+from thetaloom.store.database import Database
 from thetaloom.store.repositories.accounts import SqlAccounts
 from thetaloom.store.repositories.events import SqlEvents
 from thetaloom.store.repositories.lineage import SqlLineage
@@ -23,9 +23,8 @@ from thetaloom.store.upgrading import INSTALLATION_ID
 class SqlUnitOfWork:
     """One writing transaction; ``commit`` may be called again for what follows it in the block."""
 
-    def __init__(self, transaction: Transaction, database: Database) -> None:
-        connection = transaction.connection
-        self.commit = transaction.commit
+    def __init__(self, connection: Connection, database: Database, commit: Callable[[], None]) -> None:
+        self.commit = commit
         self.strategies: store.Strategies = SqlStrategies(connection)
         self.runs: store.Runs = SqlRuns(connection)
         self.proposals: store.Proposals = SqlProposals(connection)
@@ -46,7 +45,13 @@ class SqlStore:
     def unit_of_work(self) -> Iterator[store.UnitOfWork]:
         """Open a writing transaction; on SQLite only one at a time can be open."""
         with self.database.transaction() as transaction:
-            yield SqlUnitOfWork(transaction, self.database)
+            yield SqlUnitOfWork(transaction.connection, self.database, transaction.commit)
+
+    @contextmanager
+    def reading(self) -> Iterator[store.UnitOfWork]:
+        """Open one snapshot to read from; on SQLite it runs beside the writer."""
+        with self.database.connect() as connection:
+            yield SqlUnitOfWork(connection, self.database, _refuse_commit)
 
     def installation_id(self) -> str:
         """Return the id of this database, made once when it was created."""
@@ -54,3 +59,7 @@ class SqlStore:
         if found is None:
             raise ConfigError("the database was never set up", advice="Run `thetaloom db upgrade`.")
         return str(found)
+
+
+def _refuse_commit() -> None:
+    raise InvariantError("a snapshot that was opened for reading has nothing to commit")

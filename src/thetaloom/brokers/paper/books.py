@@ -226,6 +226,12 @@ class Ledger:
         bodies = self._connection.scalars(mine.order_by(reports.c.sequence))
         return [from_json(body.encode(), BrokerReport) for body in bodies]
 
+    def newest_report(self) -> BrokerReport | None:
+        """Return the last report written."""
+        mine = sa.select(reports.c.body).where(reports.c.account_id == self._account_id)
+        body = self._connection.scalar(mine.order_by(reports.c.sequence.desc()).limit(1))
+        return None if body is None else from_json(body.encode(), BrokerReport)
+
     def holdings(self, *, settling_by: datetime | None = None) -> dict[OptionContract, int]:
         """Return the contracts held, or of those only what settles by an instant."""
         mine = sa.select(holdings).where(holdings.c.account_id == self._account_id)

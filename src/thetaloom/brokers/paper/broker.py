@@ -125,6 +125,12 @@ class PaperBroker:
         with self._books.read() as ledger:
             return ledger.reports_since(sequence)
 
+    def last_report_at(self) -> datetime | None:
+        """Return when the newest report was written; the market's time may not go back behind it."""
+        with self._books.read() as ledger:
+            newest = ledger.newest_report()
+        return None if newest is None else newest.reported_at
+
     def account(self) -> AccountSnapshot:
         """Return the balances; the net liquidating value is at the mids of valid quotes, or unknown."""
         now = self._clock.now()

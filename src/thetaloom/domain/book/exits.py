@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.strategy.strategies import ExitKind, ExitRule, ExitUnit
-from thetaloom.domain.values.money import HUNDRED, Money, Price
+from thetaloom.domain.values.money import CENT, HUNDRED, Money, Price
 from thetaloom.domain.values.reasons import Reason, Verdict
 
 EXIT_REASONS: dict[ExitKind, Reason] = {
@@ -77,19 +77,29 @@ class ExitDecision:
 
 
 def decide_exit(
-    rules: tuple[ExitRule, ...], position: Position, marks: Marks, fired: frozenset[int] = frozenset()
+    rules: tuple[ExitRule, ...],
+    position: Position,
+    marks: Marks,
+    fired: frozenset[int] = frozenset(),
+    *,
+    beside_target: bool = False,
 ) -> ExitDecision:
     """Return what the rules say: of those met the lowest priority number wins, then the first listed.
 
     ``fired`` holds the indices of rules whose order was filled. A rule that closes only a part fires once;
-    a rule that closes all is met again on every pass for as long as anything is held.
+    a rule that closes all is met again on every pass for as long as anything is held. ``beside_target`` leaves profit
+    targets out: what the other rules say takes the place of a target's resting order.
     """
     checks = tuple(
         _check(rule, position, marks, spent=index in fired and rule.quantity_percent < HUNDRED)
         for index, rule in enumerate(rules)
     )
     facts = _facts(position, marks)
-    due = [index for index, check in enumerate(checks) if check.met and not check.spent]
+    due = [
+        index
+        for index, check in enumerate(checks)
+        if check.met and not check.spent and not (beside_target and rules[index].kind is ExitKind.PROFIT_TARGET)
+    ]
     if not due or not position.is_open:
         return ExitDecision(answer=ExitAnswer.HOLD, facts=facts, checks=checks)
     index = min(due, key=lambda index: (rules[index].priority, index))
@@ -109,6 +119,27 @@ def decide_exit(
         },
         checks=checks,
     )
+
+
+def rules_beside_target(rules: tuple[ExitRule, ...]) -> tuple[ExitRule, ...]:
+    """Return the rules that may take the place of a profit target's resting order."""
+    return tuple(rule for rule in rules if rule.kind is not ExitKind.PROFIT_TARGET)
+
+
+def target_price(position: Position, rule: ExitRule) -> Price | None:
+    """Return the worst net price at which closing still earns the profit target; ``None`` for any other rule.
+
+    Rounded to the cent toward more for us, so that the order which takes the profit can't give it away.
+    """
+    if rule.kind is not ExitKind.PROFIT_TARGET:
+        return None
+    entry = position.entry_price
+    if rule.unit is ExitUnit.PERCENT_OF_PREMIUM:
+        wanted = abs(entry) * rule.threshold / HUNDRED
+    else:
+        still = Money(rule.threshold) - position.realized
+        wanted = Price(Decimal(still) / (position.multiplier * position.quantity))
+    return (wanted - entry).to_tick(CENT, favor_us=True)
 
 
 def _check(rule: ExitRule, position: Position, marks: Marks, *, spent: bool) -> RuleCheck:

@@ -70,6 +70,7 @@ class Order:
     legs: tuple[Leg, ...]
     quantity: int
     limit_price: Price  # net, per share of one structure; what we receive is positive
+    floor: Price | None = None  # the worst net price its limit may ever be moved to; None = natural
     time_in_force: TimeInForce = TimeInForce.DAY
     status: OrderStatus = OrderStatus.STAGED
     filled: int = 0

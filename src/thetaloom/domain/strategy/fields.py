@@ -157,6 +157,7 @@ def _field(field: "dataclasses.Field[Any]", hint: Any) -> Field:
 
 
 def expected_entry(field: Field) -> str:
+    """Say in words what an entry of this field must be."""
     about, kind = field.about, field.kind
     if kind is bool:
         return "true or false"

@@ -36,7 +36,7 @@ class Inputs:
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     now = desk.clock.now()
     snapshot = desk.broker.account()
-    with desk.store.unit_of_work() as uow:
+    with desk.store.reading() as uow:
         judgement = output_of(desk, uow, run.id, StepName.EVALUATE, Judgement)
         limits = RiskLimits.from_settings(uow.accounts.limits(run.user_id))
         portfolio = portfolio_of(desk, uow, snapshot, limits, now, without=run.id)

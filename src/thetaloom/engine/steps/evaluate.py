@@ -39,7 +39,7 @@ class Inputs:
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     now = desk.clock.now()
-    with desk.store.unit_of_work() as uow:
+    with desk.store.reading() as uow:
         candidate = output_of(desk, uow, run.id, StepName.SELECT_STRUCTURE, Candidate)
         indicators = output_of(desk, uow, run.id, StepName.COMPUTE_INDICATORS, Indicators)
     chain = desk.market.chain(run.symbol, now)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from thetaloom.domain.book.exits import ExitAnswer, decide_exit
+from thetaloom.domain.book.exits import ExitAnswer, decide_exit, target_price
 from thetaloom.domain.book.fills import Fill, LegFill
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.run.events import EventKind
@@ -38,7 +38,7 @@ class Inputs:
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     now = desk.clock.now()
     strategy = strategy_of(desk, run)
-    with desk.store.unit_of_work() as uow:
+    with desk.store.reading() as uow:
         position = uow.positions.of_run(run.id)
     if position is None:
         raise InvariantError(f"{run.id} manages a position that does not exist")
@@ -64,12 +64,18 @@ def decide(given: Inputs) -> ExitFinding:
         asked = Verdict(answer=Answer.ALLOW, reason=Reason.MANUAL_CLOSE)
         return ExitFinding(verdict=asked, kind="close", keep_quantity=0, exit=None, marks=mark(given.view))
     marks = mark(given.view)
-    said = decide_exit(given.view.rules, position, marks, fired=frozenset(position.exits_fired))
+    fired = frozenset(position.exits_fired)
+    said = decide_exit(given.view.rules, position, marks, fired)
+    if said.rule is not None and said.rule.kind is ExitKind.PROFIT_TARGET:
+        # A target's order would be overtaken at once, and then staged again, for as long as both rules are met.
+        other = decide_exit(given.view.rules, position, marks, fired, beside_target=True)
+        said = other if other.answer is ExitAnswer.CLOSE else said
     if said.answer is ExitAnswer.HOLD:
         return ExitFinding(verdict=ALLOWED, kind="hold", keep_quantity=position.quantity, exit=said, marks=marks)
     verdict = Verdict(answer=Answer.ALLOW, reason=said.reason, facts=said.facts)
     keep = position.quantity - said.quantity
-    return ExitFinding(verdict=verdict, kind="close", keep_quantity=keep, exit=said, marks=marks)
+    floor = target_price(position, said.rule) if said.rule is not None else None
+    return ExitFinding(verdict=verdict, kind="close", keep_quantity=keep, exit=said, marks=marks, floor=floor)
 
 
 def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: ExitFinding) -> WorkflowRun:

@@ -54,7 +54,7 @@ class Output:
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     now = desk.clock.now()
-    with desk.store.unit_of_work() as uow:
+    with desk.store.reading() as uow:
         earlier = proposals_of(uow, run.id)
         candidate = output_of(desk, uow, run.id, StepName.SELECT_STRUCTURE, Candidate)
         judgement = output_of(desk, uow, run.id, StepName.EVALUATE, Judgement)

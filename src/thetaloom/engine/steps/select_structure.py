@@ -32,7 +32,7 @@ class Inputs:
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
-    with desk.store.unit_of_work() as uow:
+    with desk.store.reading() as uow:
         market = output_of(desk, uow, run.id, StepName.FETCH_MARKET, MarketReading)
     if market.chain is None:
         raise InvariantError(f"{run.id}: fetch_market allowed a chain that is missing")

@@ -1,6 +1,6 @@
 """Step 11: the approved proposal becomes an order, after everything was checked again, and is walked to its fill."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from thetaloom.domain.book.orders import Effect, Order
@@ -54,7 +54,7 @@ class Output:
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     now, settings = desk.clock.now(), desk.settings
     strategy = strategy_of(desk, run)
-    with desk.store.unit_of_work() as uow:
+    with desk.store.reading() as uow:
         proposals = proposals_of(uow, run.id)
         proposal, client_order_id = proposals[-1], make_client_order_id(run.id, "entry", len(proposals))
         order = uow.orders.get(client_order_id)
@@ -84,7 +84,7 @@ def decide(given: Inputs) -> Output:
     if not verdict.is_allowed:
         refused = OrderMove(verdict=verdict, action=OrderAction.REFUSE, look_again_at=given.work.now)
         return Output(verdict=verdict, move=refused, checks=checks)
-    move = next_move(given.work)
+    move = _within_band(next_move(given.work), given.work)
     if move.action is OrderAction.REFUSE and _may_wait(move, given.gate, given.work.now):
         waits = OrderMove(verdict=ALLOWED, action=OrderAction.WAIT, look_again_at=given.work.now + QUOTE_RETRY)
         return Output(verdict=ALLOWED, move=waits, checks=checks)
@@ -106,7 +106,7 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Outp
 
 def _gate(desk: Desk, run: WorkflowRun, proposal: Proposal, approved: RiskFinding, now: datetime) -> Gate:
     snapshot = desk.broker.account()
-    with desk.store.unit_of_work() as uow:
+    with desk.store.reading() as uow:
         limits = RiskLimits.from_settings(uow.accounts.limits(run.user_id))
         portfolio = portfolio_of(desk, uow, snapshot, limits, now, without=run.id)
         halts = dict(uow.accounts.halts())
@@ -147,6 +147,15 @@ def _pass_gate(gate: Gate, proposal: Proposal, now: datetime) -> tuple[Verdict, 
     return check_limits(gate.limits, gate.portfolio, gate.trade)
 
 
+def _within_band(move: OrderMove, work: OrderWork) -> OrderMove:
+    # What was approved does not cover a market that has left the band; the run asks again.
+    mid, floor = move.mid_price, work.floor
+    if move.action is not OrderAction.STAGE or mid is None or floor is None or mid >= floor:
+        return move
+    moved = denied(Reason.PRICE_MOVED, mid=mid, floor=floor, natural=move.natural_price)
+    return replace(move, verdict=moved, action=OrderAction.REFUSE, limit_price=None, look_again_at=work.now)
+
+
 def _may_wait(move: OrderMove, gate: Gate, now: datetime) -> bool:
     # Quotes that can't be believed for a moment are waited out; a closed market and a moved price are answers.
     answers = {Reason.MARKET_CLOSED, Reason.PRICE_MOVED}
@@ -164,6 +173,7 @@ def _stage(uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> Or
         legs=given.proposal.legs,
         quantity=given.proposal.quantity,
         limit_price=said.move.limit_price,
+        floor=given.work.floor,
         staged_at=given.work.now,
         expires_at=given.work.cancel_at,
     )

@@ -42,7 +42,7 @@ class Output:
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     strategy = strategy_of(desk, run)
     now = desk.clock.now()
-    with desk.store.unit_of_work() as uow:
+    with desk.store.reading() as uow:
         open_runs = uow.runs.open_of(run.user_id, run.strategy_id, run.symbol)
         halts = dict(uow.accounts.halts())
     return Inputs(

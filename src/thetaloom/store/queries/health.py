@@ -6,12 +6,13 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
+from thetaloom.domain.book.orders import OrderStatus
 from thetaloom.domain.values.ids import UserId
 from thetaloom.ports.dispatch import Lane
 from thetaloom.ports.store import StoredEvent
 from thetaloom.store.database import Database
 from thetaloom.store.repositories.events import read_events
-from thetaloom.store.schema import events
+from thetaloom.store.schema import events, lineage, orders, positions
 from thetaloom.store.schema import runs as table
 
 
@@ -32,6 +33,26 @@ class Backlog:
     waiting: int  # due later
     oldest_due_at: datetime | None
     workers: tuple[Worker, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Census:
+    """How much there is, over all users."""
+
+    orders: Mapping[OrderStatus, int]  # every status, also those of which there is none
+    open_positions: int
+    lineage_records: int
+
+
+def census(database: Database) -> Census:
+    """Count what the books hold."""
+    by_status = select(orders.c.status, func.count()).group_by(orders.c.status)
+    with database.connect() as connection:
+        return Census(
+            orders=dict.fromkeys(OrderStatus, 0) | {status: count for status, count in connection.execute(by_status)},
+            open_positions=connection.scalar(select(func.count()).where(positions.c.is_open)) or 0,
+            lineage_records=connection.scalar(select(func.count()).select_from(lineage)) or 0,
+        )
 
 
 def backlog(database: Database, now: datetime) -> Backlog:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from thetaloom.domain.run.lineage import LineageRecord
 from thetaloom.domain.run.runs import StepName, StepStatus
-from thetaloom.domain.values.ids import RunId, UserId
+from thetaloom.domain.values.ids import RunId, StrategyId, UserId
 from thetaloom.errors import NotFound
 from thetaloom.store.database import Database
 from thetaloom.store.queries.paging import FIRST_PAGE, Page, Window, matching, owned, page_of, since
@@ -98,10 +98,15 @@ def recent_records(
     *,
     step: StepName | None = None,
     status: StepStatus | None = None,
+    strategy: StrategyId | None = None,
     window: Window = FIRST_PAGE,
 ) -> Page[LineageRecord]:
     """Return the records of all runs of the user, newest first."""
-    wanted = [*matching(table.c.step, step), *matching(table.c.status, status)]
+    wanted = [
+        *matching(table.c.step, step),
+        *matching(table.c.status, status),
+        *matching(table.c.strategy_id, strategy),
+    ]
     chosen = select(*columns_of(table, LineageRecord)).where(owned(table, user), *wanted)
     ordered = chosen.order_by(table.c.started_at.desc(), table.c.id.desc())
     with database.connect() as connection:

@@ -219,6 +219,7 @@ def _create_orders() -> None:
         sa.Column("legs", sa.Text(), nullable=False),
         sa.Column("quantity", sa.Integer(), nullable=False),
         sa.Column("limit_price", sa.Text(), nullable=False),
+        sa.Column("floor", sa.Text(), nullable=True),
         sa.Column("time_in_force", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("filled", sa.Integer(), nullable=False),

@@ -1,0 +1,71 @@
+# Thetaloom: every target prepares what it needs. `make help` lists them.
+PYTHON ?= python3
+VENV ?= .venv
+WORKERS ?= 2
+UV_VERSION := 0.13.8
+
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help env up demo test check coverage bench docs lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+env: $(STAMP) ## build .venv with the pinned dependencies
+
+up: env ## start the web page, the engine and the paper broker; prints the link
+	$(BIN)/thetaloom up
+
+demo: env ## run one whole paper trade in the terminal
+	$(BIN)/thetaloom demo
+
+test: env ## run all tests
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+
+check: env ## formatting, lint, types, layers, reference pages
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tools.make_docs --check
+
+# Compiled kernels are invisible to coverage, so the tests of maths run a second time without the compiler.
+# Tests that hold a stopwatch are left out: coverage slows what they measure.
+coverage: env ## branch coverage of domain, maths and engine; fails below 95 %
+	rm -f .coverage
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not browser" --ignore=tests/docs --ignore=tests/architecture \
+		--ignore=tests/store/test_speed.py -k "not fifty_thousand" --cov --cov-report=
+	NUMBA_DISABLE_JIT=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal -W ignore::RuntimeWarning tests/maths \
+		--cov --cov-append --cov-report=
+	$(BIN)/python -m tools.coverage_floor 95 domain maths engine
+
+bench: env ## measure the speed figures
+	$(BIN)/thetaloom bench
+
+docs: env ## write the generated reference pages anew
+	$(BIN)/python -m tools.make_docs
+
+lock: env ## resolve the dependencies anew into requirements.lock
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--group dev pyproject.toml -o requirements.lock
+
+clean: ## remove .venv and all caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage build dist
+
+$(STAMP): requirements.lock pyproject.toml | $(UV)
+	$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q src
+	@touch $@
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Thetaloom needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+			"Name another: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) has no venv module. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)

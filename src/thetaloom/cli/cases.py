@@ -1,0 +1,299 @@
+"""Cases for the calculators: one from options or many from a file, and what is printed of them."""
+
+import csv
+import io
+import json
+import math
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.progress import track
+
+from thetaloom.cli.output import JsonOption as JsonOption
+from thetaloom.cli.output import console, emit_cases, exit_code, note, pairs, table
+from thetaloom.errors import InvalidInput, ThetaloomError
+
+Case = Mapping[str, Any]
+Outcome = dict[str, object]
+
+FILE_BYTES_MAX = 256 * 2**20
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?")
+SHOWN_MAX = 60
+PROGRESS_FROM = 1000  # fewer cases are done before a bar is drawn
+COLUMNS_MAX = 12
+
+FileOption = Annotated[
+    str | None,
+    typer.Option("--file", metavar="PATH", help="Many cases from a JSON or CSV file with these names; - is stdin."),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Reads the fields of one case and names the one that does not fit."""
+
+    case: Case
+
+    def has(self, name: str) -> bool:
+        """Tell whether the case says anything for ``name``; an empty cell says nothing."""
+        given = self.case.get(name)
+        return given is not None and not (isinstance(given, str) and not given.strip())
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """Return the text of a field."""
+        if not self.has(name):
+            return default if default is not None else refuse(name, "is missing")
+        given = self.case[name]
+        if isinstance(given, bool) or not isinstance(given, str | int | float):
+            refuse(name, f"{shown(given)} is not a text")
+        return str(given).strip()
+
+    def number(
+        self,
+        name: str,
+        default: float | None = None,
+        *,
+        above: float | None = None,
+        least: float = -math.inf,
+        most: float,
+    ) -> float:
+        """Return the finite number of a field, within its bounds."""
+        if not self.has(name):
+            return default if default is not None else refuse(name, "is missing")
+        number = as_number(name, self.case[name])
+        if above is not None and not number > above:
+            refuse(name, f"{number:g} is not above {above:g}")
+        if number < least:
+            refuse(name, f"{number:g} is below {least:g}")
+        if number > most:
+            refuse(name, f"{number:g} is above {most:g}")
+        return number
+
+    def date(self, name: str) -> date:
+        """Return the date of a field."""
+        return as_date(name, self.text(name))
+
+    def word(self, name: str, words: Sequence[str], default: str) -> str:
+        """Return one of a few words, in lower case."""
+        word = self.text(name, default).lower()
+        if word not in words:
+            refuse(name, f"{shown(word)} is not one of {', '.join(words)}")
+        return word
+
+
+def as_number(name: str, given: object) -> float:
+    """Read a number that JSON, a CSV cell or an option gave."""
+    if isinstance(given, bool) or not isinstance(given, int | float | str):
+        refuse(name, f"{shown(given)} is not a number")
+    if isinstance(given, str) and not NUMBER.fullmatch(given.strip()):
+        refuse(name, f"{shown(given)} is not a number")
+    try:
+        number = float(given)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        refuse(name, f"{shown(given)} is not a finite number")
+    return number
+
+
+def as_date(name: str, given: str) -> date:
+    """Read a date written as 2026-01-16."""
+    try:
+        return datetime.strptime(given, "%Y-%m-%d").date()  # noqa: DTZ007  # a date has no zone
+    except ValueError:
+        refuse(name, f"{shown(given)} is not a date like 2026-01-16")
+
+
+def as_instant(name: str, given: str) -> date | datetime:
+    """Read a date, or an instant with its time zone."""
+    if len(given) <= 10:
+        return as_date(name, given)
+    try:
+        at = datetime.fromisoformat(given)
+    except ValueError:
+        refuse(name, f"{shown(given)} is neither a date nor an instant like 2026-01-16T15:00:00Z")
+    if at.tzinfo is None:
+        refuse(name, f"{shown(given)} carries no time zone; write it like 2026-01-16T15:00:00Z")
+    return at
+
+
+def shown(given: object) -> str:
+    """Quote what was given, cut to a length that a message bears."""
+    text = json.dumps(given, default=str, ensure_ascii=False)
+    return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…"
+
+
+def refuse(name: str, problem: str) -> NoReturn:
+    """Refuse a field of a case."""
+    raise InvalidInput(f"{name}: {problem}", details={"part": name, "problem": problem})
+
+
+def calculate(
+    given: Mapping[str, object],
+    file: str | None,
+    one: Callable[[Case], Outcome],
+    *,
+    title: str,
+    as_json: bool,
+    threads: Callable[[Sequence[object]], int] = lambda cases: 1,
+) -> None:
+    """Do the case of the options, or each case of a file with the options as defaults, and print the answers.
+
+    A single case that fails fails the command. A file with failing cases does not: each failing one carries its
+    error, and standard error says how many there are.
+    """
+    options = {name: entry for name, entry in given.items() if entry is not None and entry != []}
+    if file is None:
+        _print_single(_answered(one, options), title, as_json=as_json)
+        return
+    cases = [{**options, **case} if isinstance(case, Mapping) else case for case in read_cases(file)]
+    answers = _answer_all(one, cases, threads(cases))
+    if as_json:
+        emit_cases(_record(answer) for answer in answers)
+    else:
+        _print_many(answers, title)
+    failed = sum(isinstance(answer, ThetaloomError) for answer in answers)
+    if failed:
+        note(f"[yellow]{failed} of {len(answers)} cases failed[/]")
+
+
+def read_cases(file: str) -> list[object]:
+    """Read the cases of a JSON or CSV file; ``-`` is the standard input."""
+    text = _read_text(file)
+    is_json = file.lower().endswith(".json") or (not file.lower().endswith(".csv") and text.lstrip()[:1] in ("[", "{"))
+    return _read_json(text) if is_json else _read_csv(text)
+
+
+def processors() -> int:
+    """Return how many threads are worth having."""
+    return max(1, os.cpu_count() or 1)
+
+
+def _read_text(file: str) -> str:
+    try:
+        if file == "-":
+            content = sys.stdin.buffer.read(FILE_BYTES_MAX + 1)
+        else:
+            with Path(file).expanduser().open("rb") as opened:
+                content = opened.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise InvalidInput(f"file: {file} cannot be read: {error.strerror or error}") from error
+    if len(content) > FILE_BYTES_MAX:
+        raise InvalidInput(f"file: {file} has more than {FILE_BYTES_MAX // 2**20} MB", advice="Split it.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"file: {file} is not UTF-8 text: byte {error.start} does not fit") from error
+
+
+def _read_json(text: str) -> list[object]:
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidInput(f"file: not JSON: line {error.lineno}, column {error.colno}: {error.msg}") from error
+    except (RecursionError, ValueError) as error:  # nested too deeply, or a number of too many digits
+        raise InvalidInput(f"file: not JSON that can be read: {error}") from error
+    if isinstance(found, Mapping):
+        listed = found.get("cases")
+        return list(listed) if isinstance(listed, list) else [found]
+    if not isinstance(found, list):
+        raise InvalidInput(f"file: the JSON is {shown(found)}, neither a case nor an array of cases")
+    return found
+
+
+def _read_csv(text: str) -> list[object]:
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if any(row)]
+    except csv.Error as error:
+        raise InvalidInput(f"file: not CSV: {error}") from error
+    if not rows:
+        raise InvalidInput("file: it is empty", advice="Its first line names the columns.")
+    names = [name.strip() for name in rows[0]]
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise InvalidInput(f"file: column {', '.join(twice)} appears more than once")
+    return [_row(names, row) for row in rows[1:]]
+
+
+def _row(names: Sequence[str], cells: Sequence[str]) -> object:
+    if len(cells) > len(names) and any(cells[len(names) :]):
+        return InvalidInput(f"row: {len(cells)} cells where the first line names {len(names)} columns")
+    return {name: entry for name, entry in zip(names, cells, strict=False) if entry.strip()}
+
+
+def _answer_all(
+    one: Callable[[Case], Outcome], cases: Sequence[object], threads: int
+) -> list[Outcome | ThetaloomError]:
+    watched = console(stderr=True)
+    silent = not watched.is_terminal or len(cases) < PROGRESS_FROM
+    with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
+        answers = map(partial(_answered, one), cases) if pool is None else pool.map(partial(_answered, one), cases)
+        return list(track(answers, "cases", len(cases), console=watched, transient=True, disable=silent))
+
+
+def _answered(one: Callable[[Case], Outcome], case: object) -> Outcome | ThetaloomError:
+    if isinstance(case, ThetaloomError):
+        return case
+    if not isinstance(case, Mapping):
+        return InvalidInput(f"case: {shown(case)} is not an object with fields")
+    try:
+        return one(case)
+    except ThetaloomError as error:
+        return error
+    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
+        # whatever a case holds, the others must still get their answers
+        return InvalidInput(f"case: cannot be calculated: {type(error).__name__}: {str(error)[:200]}")
+
+
+def _record(answer: Outcome | ThetaloomError) -> Mapping[str, object]:
+    if isinstance(answer, ThetaloomError):
+        return {"error": {"code": answer.code, "message": answer.message}}
+    return answer
+
+
+def _print_single(answer: Outcome | ThetaloomError, title: str, *, as_json: bool) -> None:
+    if as_json:
+        emit_cases([_record(answer)])
+    if isinstance(answer, ThetaloomError):
+        if as_json:
+            raise typer.Exit(exit_code(answer))
+        raise answer
+    if not as_json:
+        pairs(title, {name: _brief(entry) for name, entry in answer.items()})
+
+
+def _print_many(answers: Sequence[Outcome | ThetaloomError], title: str) -> None:
+    names: dict[str, None] = {}
+    for answer in answers:
+        if not isinstance(answer, ThetaloomError):
+            names.update(dict.fromkeys(answer))
+    columns = list(names)[:COLUMNS_MAX]
+    failing = any(isinstance(answer, ThetaloomError) for answer in answers)
+    rows: list[list[object]] = []
+    for number, answer in enumerate(answers, start=1):
+        if isinstance(answer, ThetaloomError):
+            rows.append([number, *([None] * len(columns)), answer.message])
+        else:
+            rows.append([number, *(_brief(answer.get(name)) for name in columns), *([""] if failing else [])])
+    table(title, ["#", *columns, *(["error"] if failing else [])], rows)
+
+
+def _brief(entry: object) -> object:
+    match entry:
+        case list():
+            return ", ".join(str(_brief(part)) for part in entry) or None
+        case float():
+            return round(entry, 6)
+        case bool():
+            return "yes" if entry else "no"
+    return entry

@@ -1,0 +1,196 @@
+"""``doctor``: is this machine fit to trade, in plain words."""
+
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from thetaloom import __version__
+from thetaloom.cli.access import lives
+from thetaloom.cli.output import EXIT_FAILED, JsonOption, emit, say, shown_instant, table
+from thetaloom.config import Settings, load_settings
+from thetaloom.errors import ThetaloomError
+
+if TYPE_CHECKING:
+    from thetaloom.bootstrap import Platform
+
+PYTHON_MIN = (3, 11)
+DISK_BYTES_MIN = 500 * 2**20
+CALENDAR_AHEAD = timedelta(days=365)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one look found; ``advice`` says what to do where it is not well."""
+
+    name: str
+    is_well: bool
+    found: str
+    advice: str = ""
+
+
+def doctor(as_json: JsonOption = False) -> None:
+    """Check Python, database, calendar, kernels, market, clock, disk and the broker's books; exit code 1 for a no."""
+    findings = _findings()
+    is_well = all(finding.is_well for finding in findings)
+    if as_json:
+        emit({"well": is_well, "version": __version__, "findings": findings})
+    else:
+        rows = ((each.name, "well" if each.is_well else "NOT WELL", each.found, each.advice) for each in findings)
+        table(f"thetaloom {__version__}", ("what", "is", "found", "do"), rows)
+        say("[green]all is well[/]" if is_well else "[bold red]something needs you[/], see the last column")
+    if not is_well:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _findings() -> list[Finding]:
+    findings = [_python()]
+    try:
+        settings = load_settings()
+    except ThetaloomError as error:
+        return [*findings, Finding(name="settings", is_well=False, found=error.message, advice=error.advice)]
+    findings += [
+        Finding(name="settings", is_well=True, found=f"{settings.mode.value} mode, home {settings.home_folder}"),
+        _asked("disk", lambda: _disk(settings)),
+        _asked("kernels", lambda: _kernels(settings)),
+    ]
+    return findings + _of_platform()
+
+
+def _of_platform() -> list[Finding]:
+    from thetaloom.cli.access import opened
+
+    try:
+        with opened() as platform:
+            looks: dict[str, Callable[[Platform], Finding]] = {
+                "database": _database,
+                "calendar": _calendar,
+                "clock": _clock,
+                "market": _market,
+                "halts": _halts,
+                "broker": _broker,
+            }
+            return [_asked(name, lambda look=look: look(platform)) for name, look in looks.items()]  # type: ignore[misc]  # mypy does not infer a lambda with a default
+    except ThetaloomError as error:
+        return [Finding(name="database", is_well=False, found=error.message, advice=error.advice)]
+
+
+def _asked(name: str, look: Callable[[], Finding]) -> Finding:
+    try:
+        return look()
+    except ThetaloomError as error:
+        return Finding(name=name, is_well=False, found=error.message, advice=error.advice)
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding(
+        name="python",
+        is_well=sys.version_info >= PYTHON_MIN,
+        found=version,
+        advice="" if sys.version_info >= PYTHON_MIN else "Install Python 3.11 or newer.",
+    )
+
+
+def _disk(settings: Settings) -> Finding:
+    settings.home_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    free = shutil.disk_usage(settings.home_folder).free
+    is_enough = free >= DISK_BYTES_MIN
+    return Finding(
+        name="disk",
+        is_well=is_enough,
+        found=f"{free / 2**30:.1f} GB free",
+        advice="" if is_enough else "Make room: a full disk stops new risk.",
+    )
+
+
+def _kernels(settings: Settings) -> Finding:
+    folder = Path(os.environ.get("NUMBA_CACHE_DIR", str(settings.home_folder / f"kernels-{__version__}")))
+    if importlib.util.find_spec("numba") is None:
+        return Finding(name="kernels", is_well=False, found="numba is not installed", advice="Run `make env`.")
+    cached = len(list(folder.rglob("*.nbc"))) if folder.is_dir() else 0
+    found = f"{cached} compiled in {folder}" if cached else "not compiled yet: the first price takes some seconds"
+    return Finding(name="kernels", is_well=True, found=found)
+
+
+def _database(platform: "Platform") -> Finding:
+    from thetaloom.store.upgrading import revisions, schema_version
+
+    version, newest = schema_version(platform.database), revisions()[-1]
+    kind = "SQLite" if platform.database.is_sqlite else "PostgreSQL"
+    return Finding(
+        name="database",
+        is_well=version == newest,
+        found=f"{kind}, schema {version}",
+        advice="" if version == newest else "Run `thetaloom db upgrade`.",
+    )
+
+
+def _calendar(platform: "Platform") -> Finding:
+    calendar = platform.desk.calendar
+    covers = platform.clock.now().date() + CALENDAR_AHEAD <= calendar.last_on
+    return Finding(
+        name="calendar",
+        is_well=covers,
+        found=f"{calendar.exchange} from {calendar.first_on} to {calendar.last_on}",
+        advice="" if covers else "Upgrade Thetaloom: its calendar ends too soon.",
+    )
+
+
+def _clock(platform: "Platform") -> Finding:
+    from thetaloom.bootstrap import read_pulse
+
+    pulse = read_pulse(platform.database)
+    now = shown_instant(platform.clock.now())
+    if pulse is None:
+        return Finding(name="clock", is_well=True, found=f"the market's clock is at {now}; no server ran yet")
+    if lives(pulse):
+        found = f"a server runs (process {pulse.process}, speed {pulse.speed:g}); the market's clock is at {now}"
+    else:
+        found = f"no server runs; the market's clock stands at {now}"
+    return Finding(name="clock", is_well=True, found=found)
+
+
+def _market(platform: "Platform") -> Finding:
+    market, now = platform.market, platform.clock.now()
+    symbols = market.symbols()
+    goes_on = market.next_change(now) is not None
+    return Finding(
+        name="market",
+        is_well=bool(symbols) and goes_on,
+        found=f"{market.name}: {len(symbols)} symbols, {'quotes to come' if goes_on else 'no quotes to come'}",
+        advice="" if goes_on else "The recording has ended: use another one, or THETALOOM_MARKET=synthetic.",
+    )
+
+
+def _halts(platform: "Platform") -> Finding:
+    with platform.store.unit_of_work() as uow:
+        halts = dict(uow.accounts.halts())
+    words = ", ".join(f"{scope} ({reason})" for scope, reason in halts.items())
+    return Finding(
+        name="halts",
+        is_well=not halts,
+        found=f"halted: {words}" if halts else "nothing is halted",
+        advice="Lift it with `thetaloom resume` once the cause is gone." if halts else "",
+    )
+
+
+def _broker(platform: "Platform") -> Finding:
+    from thetaloom.engine.reconcile import find_drifts
+
+    drifts = find_drifts(platform.desk)
+    account = platform.broker.account()
+    books = "books agree" if not drifts else f"{len(drifts)} contracts differ"
+    return Finding(
+        name="broker",
+        is_well=not drifts,
+        found=f"{platform.broker.name}, account {account.account_id}, cash {account.cash}, {books}",
+        advice="Run `thetaloom reconcile`." if drifts else "",
+    )

@@ -1,0 +1,130 @@
+"""``up``: pages, engine and paper broker in one process."""
+
+import signal
+import socket
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from rich.markup import escape
+
+from thetaloom.cli.access import lives
+from thetaloom.cli.output import say, shown_instant
+from thetaloom.config import MarketSource, Mode, Settings, load_settings
+from thetaloom.errors import NotAllowed, Unavailable
+
+if TYPE_CHECKING:
+    from thetaloom.bootstrap import Platform, Pulse
+
+STOP_SECONDS = 5  # how long open connections may keep a stopping server
+BACKLOG = 2048
+
+
+def up(
+    port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Port; 8787 if not set.")] = None,
+    market: Annotated[MarketSource | None, typer.Option("--market", help="Source of market data.")] = None,
+    paper: Annotated[bool, typer.Option("--paper", help="Paper trading, whatever the settings say.")] = False,
+    speed: Annotated[
+        float | None, typer.Option("--speed", help="How many times faster than real the market's clock runs.")
+    ] = None,
+    host: Annotated[str | None, typer.Option("--host", help="Address to listen on; loopback if not set.")] = None,
+) -> None:
+    """Start pages, engine and paper broker, print the link, and go on until Ctrl-C."""
+    mode = Mode.PAPER if paper else None
+    settings = load_settings(port=port, host=host, market=market, speed=speed, mode=mode)
+    listening = _listen(settings)
+    try:
+        _serve(settings, listening)
+    finally:
+        listening.close()
+
+
+def _serve(settings: Settings, listening: socket.socket) -> None:
+    from thetaloom import log
+    from thetaloom.bootstrap import build, engine_loop, prepare_home, read_pulse, write_pulse
+    from thetaloom.store.database import open_database
+    from thetaloom.store.upgrading import upgrade
+    from thetaloom.web.app import create_app
+
+    log.configure(settings.log_level)
+    prepare_home(settings)
+    database = open_database(settings.database)
+    upgrade(database)
+    pulse = read_pulse(database)
+    _refuse_second(pulse)
+    platform = build(settings, database, start=None if pulse is None else pulse.now, clock_kind="paced")
+    loop = engine_loop(platform)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        write_pulse(platform)
+        loop.start()
+        _listen_and_answer(create_app(platform, loop), platform, listening)
+    except KeyboardInterrupt:
+        pass  # the ordinary end
+    finally:
+        loop.stop()
+        write_pulse(platform, alive=False)
+        platform.close()
+    say("stopped; what rests at the broker stays there")
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise Unavailable(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}",
+            advice="Is another program on that port? Choose one with --port.",
+            details={"host": settings.host, "port": settings.port},
+        ) from error
+    return listening
+
+
+def _refuse_second(pulse: "Pulse | None") -> None:
+    if pulse is not None and lives(pulse):
+        raise NotAllowed(
+            "server_is_running",
+            f"another server works on this database (process {pulse.process})",
+            advice="Use that one, stop it, or set another THETALOOM_HOME.",
+            details={"process": pulse.process},
+        )
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _listen_and_answer(application: Any, platform: "Platform", listening: socket.socket) -> None:
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            _greet(platform)
+
+    configuration = uvicorn.Config(
+        application,
+        ws="websockets-sansio",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+    Server(configuration).run(sockets=[listening])
+
+
+def _greet(platform: "Platform") -> None:
+    settings = platform.settings
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    made = ", made by a seed" if settings.market is MarketSource.SYNTHETIC else ""
+    say(f"[bold green]Thetaloom[/] is at [bold]http://{escape(host)}:{settings.port}/[/]")
+    say(
+        f"{settings.mode.value} trading on the {settings.market.value} market{made}; "
+        f"its clock is at {shown_instant(platform.clock.now())}, speed {settings.speed:g}"
+    )
+    say("[dim]stop with Ctrl-C[/]")

@@ -1,0 +1,161 @@
+"""One line of plain words for each recorded step, for timelines on the terminal and on pages."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from thetaloom.domain.run.lineage import LineageRecord
+from thetaloom.domain.run.runs import RunStatus, StepName, StepStatus
+from thetaloom.domain.values.reasons import Reason
+from thetaloom.store.queries.lineage import StepRecord
+
+Told = Mapping[str, Any]  # a decoded decision; JSON has no narrower type
+
+
+def tell_step(step: StepRecord) -> str:
+    """Say what the step found or decided, with its numbers."""
+    record, said = step.record, step.output.content if step.output is not None else None
+    if record.status is StepStatus.FAILED:
+        return record.error
+    if record.status is StepStatus.SKIPPED:
+        return "skipped: the strategy does not ask for it"
+    if not isinstance(said, dict):
+        return ""
+    if "order" in said and "position" in said:
+        return _report(step)
+    if record.status is StepStatus.DENIED:
+        return _denial(said["verdict"])
+    return _TELLERS[record.step](said)
+
+
+def tell_why(record: LineageRecord, said: Told) -> tuple[str, ...]:
+    """Return the lines that explain a choice of legs or a refusal; empty where one line says it all."""
+    if record.step is StepName.SELECT_STRUCTURE and record.status is StepStatus.DONE:
+        return tuple(said["reasons"])
+    failed = [check for check in said.get("checks", ()) if check["verdict"]["answer"] != "allow"]
+    return tuple(
+        f"{check['name']}: {check['value']}, allowed {check['limit']}"
+        + (f", {check['distance']} from a yes" if check.get("distance") else "")
+        for check in failed
+    )
+
+
+def _denial(verdict: Told) -> str:
+    numbers = ", ".join(f"{name} {fact}" for name, fact in verdict["facts"].items())
+    text = Reason.of(verdict["reason"]).text
+    return f"no: {text}" + (f" ({numbers})" if numbers else "")
+
+
+def _trigger(said: Told) -> str:
+    return "the run may start"
+
+
+def _symbol(said: Told) -> str:
+    found = said["underlying"]
+    return f"{found['symbol']}: {found['name']} ({found['kind']})"
+
+
+def _market(said: Told) -> str:
+    dates = {each["expires_on"] for each in said["expirations"]}
+    return (
+        f"{said['contracts']:,} contracts of {len(dates)} expirations, {said['two_sided']:,} with both sides, "
+        f"spot {said['spot']}, {said['age_seconds']} s old"
+    )
+
+
+def _indicators(said: Told) -> str:
+    known = ", ".join(f"{name} {float(number):.2f}" for name, number in sorted(said["metrics"].items()))
+    return known or "nothing could be computed"
+
+
+def _selection(said: Told) -> str:
+    legs = "  ".join(f"{leg['ratio']:+d} {strike_text(leg)}" for leg in said["legs"])
+    return f"{said['expires_on']}  {legs}"
+
+
+def _evaluation(said: Told) -> str:
+    found = said["evaluation"]
+    pop = f"{float(found['pop']):.0%}" if found["pop"] is not None else "unknown"
+    return (
+        f"{found['structure_name'].replace('_', ' ')}: {_net(found['mid_price'])} at mid, "
+        f"{_net(found['natural_price'])} at natural; max profit {_money(found['max_profit'])}, "
+        f"max loss {_money(found['max_loss'])}, breakeven {', '.join(found['breakevens'])}, POP {pop}"
+    )
+
+
+def _risk(said: Told) -> str:
+    effect = _money(said["buying_power_effect"])
+    return f"{said['quantity']} structure(s), {effect} of buying power, {len(said['checks'])} limits passed"
+
+
+def _approval(said: Told) -> str:
+    proposal = said["proposal"]
+    if said["status"] == "pending":
+        return f"proposed {proposal['id']}, waits until {proposal['expires_at'][11:16]} UTC"
+    by = "its own rule" if proposal["decided_by"].startswith("rule:") else proposal["decided_by"]
+    return f"approved by {by}, down to {_net(proposal['limit_floor'])}"
+
+
+def _order(said: Told) -> str:
+    move = said["move"]
+    if move["limit_price"] is None:
+        return f"{move['action']} the order"
+    return (
+        f"{move['action']} the order at {_net(move['limit_price'])} "
+        f"(mid {_net(move['mid_price'])}, natural {_net(move['natural_price'])})"
+    )
+
+
+def _management(said: Told) -> str:
+    verdict = said["verdict"]
+    if said["kind"] == "settle":
+        return f"{Reason.of(verdict['reason']).text} (spot {verdict['facts']['spot']})"
+    facts = verdict["facts"]
+    numbers = f": {facts['rule']} {facts['value']} against {facts['threshold']} {facts['unit']}" if facts else ""
+    profit = f", unrealized {facts['unrealized_pnl']}" if facts.get("unrealized_pnl") else ""
+    return f"exit {verdict['reason']}{numbers}{profit}" if verdict["reason"] else "hold"
+
+
+def _report(step: StepRecord) -> str:
+    given = step.input.content["given"] if step.input is not None else {}
+    said = step.output.content if step.output is not None else {}
+    report, order = given["report"], said["order"]
+    if report["fill"] is None:
+        message = f" ({report['message']})" if report["message"] else ""
+        return f"broker: {report['kind']} {order['broker_order_id'] or ''} at {_net(order['limit_price'])}{message}"
+    fill = report["fill"]
+    end = f"; the run goes on to {said['status']}" if said["status"] == RunStatus.MONITORING.value else ""
+    return f"broker: filled {fill['quantity']} at {_net(fill['price'])}, fees {_money(fill['fees'])}{end}"
+
+
+def strike_text(leg: Told) -> str:
+    """Return a leg's contract as ``710 put``."""
+    contract = leg["contract"]
+    return f"{contract['strike']} {'put' if contract['right'] == 'P' else 'call'}"
+
+
+def _net(price: str | None) -> str:
+    if price is None:
+        return "an unknown price"
+    number = float(price)
+    return f"{abs(number):.2f} {'credit' if number >= 0 else 'debit'}"
+
+
+def _money(amount: str | None) -> str:
+    return "unlimited" if amount is None else f"{float(amount):,.2f}"
+
+
+_TELLERS: Mapping[StepName, Callable[[Told], str]] = {
+    StepName.TRIGGER: _trigger,
+    StepName.RESOLVE_SYMBOL: _symbol,
+    StepName.FETCH_MARKET: _market,
+    StepName.COMPUTE_INDICATORS: _indicators,
+    StepName.DRAW_CHART: lambda said: "drawn",
+    StepName.ANALYZE: lambda said: "read",
+    StepName.SELECT_STRUCTURE: _selection,
+    StepName.EVALUATE: _evaluation,
+    StepName.CHECK_RISK: _risk,
+    StepName.REQUEST_APPROVAL: _approval,
+    StepName.SUBMIT_ORDER: _order,
+    StepName.MANAGE_POSITION: _management,
+    StepName.CLOSE_POSITION: _order,
+}

@@ -1,0 +1,1 @@
+"""The REST API, one file per noun; JSON in and out, errors in one shape."""

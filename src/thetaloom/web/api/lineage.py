@@ -1,0 +1,178 @@
+"""Lineage: what each step was given and decided, whether the records are intact, and the replay."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from thetaloom.domain.run.runs import StepName, StepStatus
+from thetaloom.domain.values.ids import RunId, StrategyId
+from thetaloom.errors import InvalidInput
+from thetaloom.store.queries.lineage import recent_records, step_record, step_statistics
+from thetaloom.store.queries.runs import list_runs, run_detail
+from thetaloom.web.api import records
+from thetaloom.web.api.queries import Id, PageWindow
+from thetaloom.web.api.records import Page, Record, paged
+from thetaloom.web.front import FrontDoor
+from thetaloom.web.problems import documented
+from thetaloom.web.proof import Verified, replay, verify
+
+router = APIRouter(prefix="/lineage", tags=["lineage"])
+
+
+class Evidence(Record):
+    """Input or output of a step."""
+
+    digest: str
+    kind: str
+    size: int = Field(description="Bytes.")
+    content: Any = Field(description="Decoded JSON; null for any other kind.")
+
+
+class StepWithEvidence(Record):
+    """One record with what it was given and what it decided."""
+
+    record: records.Step
+    input: Evidence | None
+    output: Evidence | None
+
+
+class Fault(Record):
+    """Where a chain of records contradicts itself."""
+
+    run_id: str
+    seq: int
+    message: str
+
+
+class Verification(Record):
+    """Whether the records looked at are intact."""
+
+    intact: bool
+    runs: int
+    records: int
+    faults: list[Fault]
+
+
+class VerificationPage(Verification):
+    """The verification of some of all runs."""
+
+    total_runs: int = Field(description="How many runs there are in all.")
+
+
+class Execution(Record):
+    """The records of one run, and whether they are intact."""
+
+    run: records.Run
+    steps: list[records.Step]
+    verification: Verification
+
+
+class Replay(Record):
+    """What a replay found."""
+
+    run_id: str
+    replayed: int = Field(description="How many decisions were taken again.")
+    identical: bool
+    difference: str = Field(description="The first field that differs, with both values.")
+
+
+class StepStatistics(Record):
+    """How one step did."""
+
+    step: StepName
+    days: int
+    total: int
+    by_status: dict[StepStatus, int]
+    by_reason: dict[str, int]
+    duration_us_p50: int | None
+    duration_us_p95: int | None
+    duration_us_max: int | None
+
+
+@router.get("/execution/{run_id}", responses=documented(404))
+def execution(front: FrontDoor, run_id: Id) -> Execution:
+    """Return the records of a run in their order, verified."""
+    detail = run_detail(front.database, front.user, RunId(run_id))
+    return Execution(
+        run=records.Run.model_validate(detail.run),
+        steps=[records.Step.model_validate(record) for record in detail.timeline],
+        verification=_verification(verify(front, [detail.run])),
+    )
+
+
+@router.get("/execution/{run_id}/step/{step}", responses=documented(404))
+def execution_step(front: FrontDoor, run_id: Id, step: Id) -> StepWithEvidence:
+    """Return the last record of a step, by its name, or one record, by its number, with inputs and output."""
+    if step.isdigit() and len(step) < 10:
+        found = step_record(front.database, front.user, RunId(run_id), seq=int(step))
+    else:
+        found = step_record(front.database, front.user, RunId(run_id), _step(step))
+    return StepWithEvidence.model_validate(found)
+
+
+@router.get("/strategy/{strategy_id}/recent", responses=documented())
+def recent_of_strategy(front: FrontDoor, strategy_id: Id, window: PageWindow) -> Page[records.Step]:
+    """List the records of a strategy's runs, newest first."""
+    wanted = StrategyId(strategy_id)
+    return paged(recent_records(front.database, front.user, strategy=wanted, window=window), records.Step)
+
+
+@router.get("/step/{step}/statistics", responses=documented())
+def statistics(front: FrontDoor, step: StepName, days: Annotated[int, Query(ge=1, le=365)] = 30) -> StepStatistics:
+    """Say how a step did over the last days of the market's clock."""
+    found = step_statistics(front.database, front.user, step, start=front.now - timedelta(days=days))
+    return StepStatistics(
+        step=found.step,
+        days=days,
+        total=found.total,
+        by_status=dict(found.by_status),
+        by_reason=dict(found.by_reason),
+        duration_us_p50=found.duration_us_p50,
+        duration_us_p95=found.duration_us_p95,
+        duration_us_max=found.duration_us_max,
+    )
+
+
+@router.get("/recent", responses=documented())
+def recent(
+    front: FrontDoor, window: PageWindow, step: StepName | None = None, status: StepStatus | None = None
+) -> Page[records.Step]:
+    """List the records of all runs, newest first."""
+    return paged(recent_records(front.database, front.user, step=step, status=status, window=window), records.Step)
+
+
+@router.get("/verify", responses=documented(404))
+def verify_all(
+    front: FrontDoor, window: PageWindow, run: Annotated[str | None, Query(max_length=128)] = None
+) -> VerificationPage:
+    """Check chains and evidence: of one run, or of the newest runs, so many at a time."""
+    if run is not None:
+        looked_at, total = (run_detail(front.database, front.user, RunId(run)).run,), 1
+    else:
+        page = list_runs(front.database, front.user, window=window)
+        looked_at, total = page.rows, page.total  # type: ignore[assignment]  # a tuple of any length
+    return VerificationPage(**_verification(verify(front, looked_at)).model_dump(), total_runs=total)
+
+
+@router.post("/replay/{run_id}", responses=documented(404, 409, 413))
+def replay_one(front: FrontDoor, run_id: Id) -> Replay:
+    """Take every recorded decision of a run again from its stored inputs and demand the same output."""
+    return Replay.model_validate(replay(front, RunId(run_id)))
+
+
+def _step(word: str) -> StepName:
+    if word not in StepName._value2member_map_:
+        known = ", ".join(StepName)
+        raise InvalidInput(f"{word!r} is no step; the steps are {known}", details={"step": word})
+    return StepName(word)
+
+
+def _verification(found: Verified) -> Verification:
+    return Verification(
+        intact=found.intact,
+        runs=found.runs,
+        records=found.records,
+        faults=[Fault.model_validate(fault) for fault in found.faults],
+    )

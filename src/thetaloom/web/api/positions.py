@@ -1,0 +1,173 @@
+"""Positions at the market's prices, their exit rules, closing, and the comparison with the broker's books."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query
+from pydantic import Field
+
+from thetaloom.domain.book.positions import Position
+from thetaloom.domain.values.ids import PositionId
+from thetaloom.engine.commands import ApplyExitRules, ClosePosition, Reconcile
+from thetaloom.engine.reconcile import Reconciled
+from thetaloom.engine.reviews import ExitReview
+from thetaloom.store.queries.paging import Window
+from thetaloom.store.queries.positions import list_positions, position_detail
+from thetaloom.web.api import records
+from thetaloom.web.api.queries import Id, PageWindow
+from thetaloom.web.api.records import Exact, Page, Record
+from thetaloom.web.api.workflow import Asked
+from thetaloom.web.front import Front, FrontDoor
+from thetaloom.web.marked import reviews_of
+from thetaloom.web.problems import COMMANDED, documented
+
+router = APIRouter(tags=["positions"])
+
+
+class MarkedPosition(records.Position):
+    """A position with what it is worth now."""
+
+    marks: records.Marks | None = Field(description="null for a closed one, and without market data.")
+    unrealized_pnl: Exact | None
+
+
+class Review(Record):
+    """A position held against its exit rules now."""
+
+    position_id: str
+    run_id: str
+    symbol: str
+    answer: str = Field(examples=["hold"])
+    reason: str | None = Field(description="Of the rule that is met.")
+    quantity: int = Field(description="Structures to close.")
+    unrealized_pnl: Exact | None
+    marks: records.Marks
+    checks: list[records.RuleCheck]
+
+
+class Reviews(Record):
+    """The answer of all open positions."""
+
+    items: list[Review]
+    total: int
+
+
+class Sync(Asked):
+    """How to compare."""
+
+    dry_run: bool = Field(default=False, description="Only compare; change nothing.")
+
+
+class Drift(Record):
+    """A contract of which the broker holds another number than we."""
+
+    occ_symbol: str
+    ours: int
+    theirs: int
+
+
+class SyncAnswer(Record):
+    """What the comparison did and found."""
+
+    dry_run: bool
+    reports_applied: int
+    orders_delivered: int
+    in_step: bool = Field(description="Whether both books hold the same.")
+    drifts: list[Drift]
+
+
+@router.get("/positions", responses=documented())
+def positions(
+    front: FrontDoor,
+    window: PageWindow,
+    is_open: Annotated[bool | None, Query(alias="open", description="Held, no longer held, or both.")] = None,
+    symbol: Annotated[str | None, Query(max_length=12)] = None,
+) -> Page[MarkedPosition]:
+    """List the positions at the market's prices of this moment."""
+    return _marked(front, window, is_open, symbol)
+
+
+@router.post("/positions/rules/apply", responses=COMMANDED)
+async def apply_rules(front: FrontDoor) -> Reviews:
+    """Hold the exit rules of all open positions against the market now; what is met closes."""
+    reviews = await front.ask(ApplyExitRules(user_id=front.user), tuple)
+    return Reviews(items=[_review(review) for review in reviews], total=len(reviews))
+
+
+@router.post("/positions/{position_id}/close", responses=COMMANDED)
+async def close(front: FrontDoor, position_id: Id) -> records.Position:
+    """Close a position now, by its strategy's way of working an order."""
+    command = ClosePosition(user_id=front.user, position_id=PositionId(position_id))
+    return records.Position.model_validate(await front.ask(command, Position))
+
+
+@router.get("/positions/{position_id}", responses=documented(404))
+def position(front: FrontDoor, position_id: Id) -> MarkedPosition:
+    """Return one position."""
+    found = position_detail(front.database, front.user, PositionId(position_id))
+    return _with_marks(found, reviews_of(front, [found]).get(found.id))
+
+
+@router.post("/refresh-positions", responses=COMMANDED)
+async def refresh(front: FrontDoor) -> Page[MarkedPosition]:
+    """Read what the broker has to say, then list the open positions."""
+    await front.ask(Reconcile(user_id=front.user), Reconciled)
+    return await front.read(lambda: _marked(front, Window(), True, None))
+
+
+@router.post("/sync-positions", responses=COMMANDED)
+async def sync(front: FrontDoor, asked: Annotated[Sync | None, Body()] = None) -> SyncAnswer:
+    """Compare our books with the broker's; what is in doubt is settled unless it is a dry run."""
+    dry_run = asked is not None and asked.dry_run
+    said = await front.ask(Reconcile(user_id=front.user, dry_run=dry_run), Reconciled)
+    drifts = [Drift(occ_symbol=one.contract.occ_symbol, ours=one.ours, theirs=one.theirs) for one in said.drifts]
+    return SyncAnswer(
+        dry_run=dry_run,
+        reports_applied=said.reports_applied,
+        orders_delivered=0 if dry_run else said.orders_delivered,
+        in_step=not drifts,
+        drifts=drifts,
+    )
+
+
+def _marked(front: Front, window: Window, is_open: bool | None, symbol: str | None) -> Page[MarkedPosition]:
+    wanted = symbol.upper() if symbol else None
+    found = list_positions(front.database, front.user, is_open=is_open, symbol=wanted, window=window)
+    reviews = reviews_of(front, found.rows)
+    items = [_with_marks(row, reviews.get(row.id)) for row in found.rows]
+    return Page(items=items, total=found.total, limit=found.limit, offset=found.offset)
+
+
+def _with_marks(found: Position, review: ExitReview | None) -> MarkedPosition:
+    plain = {name: getattr(found, name) for name in records.Position.model_fields}
+    marks = None if review is None else records.Marks.model_validate(review.marks)
+    return MarkedPosition(**plain, marks=marks, unrealized_pnl=None if review is None else review.unrealized_pnl)
+
+
+def _review(review: ExitReview) -> Review:
+    decision = review.decision
+    checks = [records.RuleCheck(**_rule_fields(check)) for check in decision.checks]
+    return Review(
+        position_id=review.position.id,
+        run_id=review.position.run_id,
+        symbol=review.position.symbol,
+        answer=decision.answer.value,
+        reason=decision.reason.value if decision.reason else None,
+        quantity=decision.quantity,
+        unrealized_pnl=review.unrealized_pnl,
+        marks=records.Marks.model_validate(review.marks),
+        checks=checks,
+    )
+
+
+def _rule_fields(check: Any) -> dict[str, Any]:
+    rule = check.rule
+    return {
+        "kind": rule.kind.value,
+        "unit": rule.unit.value,
+        "priority": rule.priority,
+        "quantity_percent": rule.quantity_percent,
+        "met": check.met,
+        "value": check.value,
+        "threshold": check.threshold,
+        "distance": check.distance,
+    }

@@ -1,0 +1,84 @@
+"""What every route is given: the platform to read from, and the engine to command."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
+
+from thetaloom.bootstrap import Platform
+from thetaloom.domain.values.ids import UserId
+from thetaloom.engine.commands import Command
+from thetaloom.engine.loop import EngineLoop
+from thetaloom.errors import InvariantError, OutcomeUnknown, Unavailable
+from thetaloom.store.database import Database
+
+T = TypeVar("T")
+ANSWER_SECONDS_MAX = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Front:
+    """One running application. Without ``loop`` commands are carried out by whoever asks, as tests do."""
+
+    platform: Platform
+    loop: EngineLoop | None
+
+    @property
+    def user(self) -> UserId:
+        """Whose rows are shown and changed."""
+        return self.platform.user_id
+
+    @property
+    def database(self) -> Database:
+        """Where to read."""
+        return self.platform.database
+
+    @property
+    def now(self) -> datetime:
+        """The market's own time."""
+        return self.platform.clock.now()
+
+    async def ask(self, command: Command, answer: type[T]) -> T:
+        """Have a command carried out and return its answer, or raise its refusal."""
+        given = await self._carry_out(command)
+        if not isinstance(given, answer):
+            raise InvariantError(f"{type(command).__name__} was answered with a {type(given).__name__}")
+        return given
+
+    async def tell(self, command: Command) -> None:
+        """Have a command carried out that has no answer."""
+        await self._carry_out(command)
+
+    async def read(self, query: Callable[[], T]) -> T:
+        """Run a query in a thread, so that the event loop never waits for the database."""
+        return await run_in_threadpool(query)
+
+    async def _carry_out(self, command: Command) -> object:
+        if self.loop is None:
+            return await run_in_threadpool(self.platform.engine.handle, command)
+        if not self.loop.is_alive or self.loop.failure is not None:
+            raise Unavailable("the engine has stopped", advice="Look at /healthz and the log, then start it again.")
+        posted = asyncio.wrap_future(self.loop.post(command))
+        # Waited for but never canceled: a command that is under way cannot be called back.
+        done, _ = await asyncio.wait({posted}, timeout=ANSWER_SECONDS_MAX)
+        if not done:
+            raise OutcomeUnknown(
+                f"the engine did not answer within {ANSWER_SECONDS_MAX:.0f} s",
+                advice="The command may yet be carried out: look at the status before asking again.",
+            )
+        return posted.result()
+
+
+def the_front(request: Request) -> Front:
+    """Return the application's front."""
+    front = request.app.state.front
+    if not isinstance(front, Front):
+        raise InvariantError("the application was not made by create_app")
+    return front
+
+
+FrontDoor = Annotated[Front, Depends(the_front)]

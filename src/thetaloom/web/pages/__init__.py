@@ -1,0 +1,13 @@
+"""The pages: plain HTML from one typed view record each; every form works without JavaScript."""
+
+from thetaloom.web.pages import approvals, dashboard, lineage, listings, reference, runs, strategies
+
+ROUTERS = (
+    dashboard.router,
+    approvals.router,
+    runs.router,
+    listings.router,
+    strategies.router,
+    lineage.router,
+    reference.router,
+)

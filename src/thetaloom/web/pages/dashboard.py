@@ -1,0 +1,122 @@
+"""The dashboard: the account, what waits for a decision, what is held, what ran, and the ways to start and halt."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from starlette.responses import Response
+
+from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.reports import AccountSnapshot
+from thetaloom.domain.run.proposals import Proposal, ProposalStatus
+from thetaloom.domain.run.runs import WorkflowRun
+from thetaloom.domain.values.ids import PositionId
+from thetaloom.engine.commands import Halt, LiftHalt
+from thetaloom.engine.reviews import ExitReview
+from thetaloom.errors import InvalidInput, Unavailable
+from thetaloom.store.queries.paging import Window
+from thetaloom.store.queries.positions import list_positions
+from thetaloom.store.queries.proposals import list_proposals
+from thetaloom.store.queries.runs import list_runs
+from thetaloom.web.front import Front, FrontDoor
+from thetaloom.web.marked import reviews_of
+from thetaloom.web.pages.forms import Notice, Word, Words, see
+from thetaloom.web.pages.frame import Frame, frame_of
+from thetaloom.web.pages.render import page
+
+router = APIRouter()
+SHOWN = 8
+SYMBOLS_SHOWN = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A strategy to start."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DashboardView:
+    """What the dashboard shows."""
+
+    frame: Frame
+    account: AccountSnapshot | None
+    proposals: Sequence[Proposal]
+    positions: Sequence[Position]
+    positions_total: int
+    reviews: Mapping[PositionId, ExitReview]
+    runs: Sequence[WorkflowRun]
+    runs_total: int
+    symbols: Sequence[str]
+    strategies: Sequence[Choice]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HaltsView:
+    """The halts in force, each with the form that lifts it."""
+
+    frame: Frame
+
+
+@router.get("/")
+def dashboard(front: FrontDoor, notice: Notice = "") -> Response:
+    """Show the dashboard."""
+    database, user = front.database, front.user
+    held = list_positions(database, user, is_open=True, window=Window(limit=SHOWN))
+    recent = list_runs(database, user, window=Window(limit=SHOWN))
+    waiting = list_proposals(database, user, status=ProposalStatus.PENDING, window=Window(limit=SHOWN))
+    view = DashboardView(
+        frame=frame_of(front, "dashboard", notice),
+        account=_account(front),
+        proposals=waiting.rows,
+        positions=held.rows,
+        positions_total=held.total,
+        reviews=reviews_of(front, held.rows),
+        runs=recent.rows,
+        runs_total=recent.total,
+        symbols=tuple(front.platform.market.symbols())[:SYMBOLS_SHOWN],
+        strategies=choices(front),
+    )
+    return page("dashboard.html", view)
+
+
+@router.get("/halts")
+def halts(front: FrontDoor, notice: Notice = "") -> Response:
+    """Show the halts; lifting one is a second, separate step."""
+    return page("halts.html", HaltsView(frame=frame_of(front, "halts", notice)))
+
+
+@router.post("/halts")
+async def halt(front: FrontDoor, scope: Word = "all", note: Words = "") -> Response:
+    """Halt new risk."""
+    await front.tell(Halt(user_id=front.user, scope=scope, note=note.strip()))
+    return see("/halts", "halted")
+
+
+@router.post("/halts/lifting")
+async def lift(front: FrontDoor, scope: Word = "all", confirmed: Annotated[str, Form(max_length=8)] = "") -> Response:
+    """Allow new risk again, once the person has said that it may be."""
+    if confirmed != "yes":
+        raise InvalidInput("the halt stands: the confirmation was not ticked", advice="Go back, read and tick the box.")
+    await front.tell(LiftHalt(user_id=front.user, scope=scope))
+    return see("/halts", "lifted")
+
+
+def choices(front: Front) -> tuple[Choice, ...]:
+    """Return the strategies that runs may be started of, those made for a symbol of this market first."""
+    with front.platform.store.reading() as seen:
+        every = seen.strategies.all_latest(front.user)
+    traded = set(front.platform.market.symbols())
+    active = [one.strategy for one in every if one.strategy.active]
+    active.sort(key=lambda strategy: (not traded.intersection(strategy.symbols), strategy.id))
+    return tuple(Choice(id=strategy.id, name=strategy.name) for strategy in active)
+
+
+def _account(front: Front) -> AccountSnapshot | None:
+    try:
+        return front.platform.broker.account()
+    except Unavailable:
+        return None

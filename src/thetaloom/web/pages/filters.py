@@ -1,0 +1,49 @@
+"""The three ways in which pages write numbers and times."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+from thetaloom.domain.values.money import Money
+
+UNKNOWN = "unknown"
+MINUS = "−"
+PLACES_MIN = 2
+PLACES_MAX = 4
+
+
+def money(amount: Decimal | None) -> str:
+    """Write dollars: ``$1,234.50``; what is not known is said to be so."""
+    if amount is None:
+        return UNKNOWN
+    return f"{MINUS if amount < 0 else ''}${_digits(amount)}"
+
+
+def signed(amount: Decimal | float | None) -> str:
+    """Write an amount with its sign: money as ``+$12.00``, anything else as ``−0.30``."""
+    if amount is None:
+        return UNKNOWN
+    exact = amount if isinstance(amount, Decimal) else Decimal(f"{amount:.4f}")
+    digits = _digits(exact)
+    if not digits.strip("0.,"):
+        return f"${digits}" if isinstance(exact, Money) else digits
+    return f"{MINUS if exact < 0 else '+'}{'$' if isinstance(exact, Money) else ''}{digits}"
+
+
+def when(at: datetime | None, zone: str) -> str | Markup:
+    """Write an instant on the wall clock of the exchange; the tip shows it in UTC."""
+    if at is None:
+        return "never"
+    there, utc = at.astimezone(ZoneInfo(zone)), at.astimezone(UTC)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        utc.isoformat(timespec="seconds"), f"{utc:%Y-%m-%d %H:%M:%S} UTC", f"{there:%Y-%m-%d %H:%M:%S %Z}"
+    )
+
+
+def _digits(amount: Decimal) -> str:
+    size = Decimal(abs(amount))
+    exponent = size.normalize().as_tuple().exponent
+    places = -exponent if isinstance(exponent, int) else PLACES_MIN
+    return f"{size:,.{min(max(places, PLACES_MIN), PLACES_MAX)}f}"

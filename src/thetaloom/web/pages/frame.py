@@ -1,0 +1,82 @@
+"""What stands around every page: the market's clock and source, halts, and what waits for a decision."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from thetaloom.domain.run.proposals import ProposalStatus
+from thetaloom.domain.values.calendar import TradingCalendar
+from thetaloom.errors import InvalidInput
+from thetaloom.store.queries.paging import Window
+from thetaloom.store.queries.proposals import list_proposals
+from thetaloom.web.front import Front
+
+# What a page says after a form was sent; the address carries the word, never a text.
+NOTICES: Mapping[str, str] = {
+    "approved": "Approved. The order is on its way to the broker.",
+    "rejected": "Rejected. The run has ended.",
+    "started": "The run has started.",
+    "canceled": "The cancellation was asked for; the broker's report decides.",
+    "run_canceled": "The run was canceled.",
+    "closing": "The position is being closed.",
+    "halted": "New risk is halted. Exits go on.",
+    "lifted": "The halt was lifted. New risk is allowed again.",
+    "paused": "The run was set aside.",
+    "resumed": "The run goes on.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """The frame of a page."""
+
+    mark: str  # SYNTHETIC or RECORDED: nobody may take these prices for live ones
+    source: str
+    exchange: str
+    zone: str
+    now: datetime
+    exchange_time: str
+    utc_time: str
+    trading: str  # whether the exchange is open, and until when
+    mode: str
+    halts: Mapping[str, str]
+    pending: int
+    notice: str
+    section: str  # the entry of the navigation that is lit
+
+
+def frame_of(front: Front, section: str, notice: str = "") -> Frame:
+    """Return the frame of a page of ``section``."""
+    platform, now = front.platform, front.now
+    calendar, market = platform.desk.calendar, platform.market
+    with platform.store.reading() as seen:
+        halts = dict(seen.accounts.halts())
+    waiting = list_proposals(front.database, front.user, status=ProposalStatus.PENDING, window=Window(limit=1))
+    there, utc = now.astimezone(ZoneInfo(calendar.zone_name)), now.astimezone(UTC)
+    return Frame(
+        mark="SYNTHETIC" if market.synthetic else "RECORDED",
+        source=market.name,
+        exchange=calendar.exchange,
+        zone=calendar.zone_name,
+        now=now,
+        exchange_time=f"{there:%a %Y-%m-%d %H:%M:%S %Z}",
+        utc_time=f"{utc:%Y-%m-%d %H:%M:%S} UTC",
+        trading=_trading(calendar, now),
+        mode=platform.settings.mode.value,
+        halts=halts,
+        pending=waiting.total,
+        notice=NOTICES.get(notice, ""),
+        section=section,
+    )
+
+
+def _trading(calendar: TradingCalendar, now: datetime) -> str:
+    zone = ZoneInfo(calendar.zone_name)
+    try:
+        minutes = calendar.minutes_to_close(now)
+        if minutes is not None:
+            return f"open, closes in {minutes // 60} h {minutes % 60} min"
+        return f"closed, opens {calendar.next_open(now).astimezone(zone):%a %Y-%m-%d %H:%M %Z}"
+    except InvalidInput:  # beyond the end of the calendar's table
+        return "hours unknown"

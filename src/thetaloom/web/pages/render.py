@@ -1,0 +1,85 @@
+"""Pages from templates: one typed view record in, HTML out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from thetaloom import __version__
+from thetaloom.errors import ThetaloomError
+from thetaloom.web.front import the_front
+from thetaloom.web.pages import filters
+from thetaloom.web.pages.frame import Frame, frame_of
+
+UTC_NAME = "UTC"
+
+
+class View(Protocol):
+    """What every page's view record has."""
+
+    @property
+    def frame(self) -> Frame | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorView:
+    """An error, in the look of the other pages; without a frame when even that can't be read."""
+
+    frame: Frame | None
+    status: int
+    code: str
+    message: str
+    advice: str
+    details: Mapping[str, object]
+
+
+def page(template: str, view: View, status: int = 200) -> HTMLResponse:
+    """Render ``template``, which gets ``view`` and nothing else."""
+    return HTMLResponse(_ENVIRONMENT.get_template(template).render(view=view), status)
+
+
+def error_page(
+    request: Request,
+    status: int,
+    code: str,
+    message: str,
+    advice: str,
+    details: Mapping[str, object],
+    headers: Mapping[str, str],
+) -> HTMLResponse:
+    """Render an error."""
+    try:
+        frame = frame_of(the_front(request), "")
+    except ThetaloomError:
+        frame = None
+    view = ErrorView(frame=frame, status=status, code=code, message=message, advice=advice, details=details)
+    answer = page("error.html", view, status)
+    answer.headers.update(headers)
+    return answer
+
+
+@pass_context
+def _when(context: Context, at: Any) -> str:
+    frame = context["view"].frame
+    return filters.when(at, UTC_NAME if frame is None else frame.zone)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent.parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(money=filters.money, signed=filters.signed, when=_when)
+    environment.globals.update(version=__version__)
+    return environment
+
+
+_ENVIRONMENT = _environment()

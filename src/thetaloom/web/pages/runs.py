@@ -1,0 +1,162 @@
+"""Runs: the list, and one run with everything that happened and why."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query
+from starlette.responses import Response
+
+from thetaloom.domain.run.runs import RunStatus, WorkflowRun
+from thetaloom.domain.values.ids import RunId, StrategyId
+from thetaloom.engine import commands
+from thetaloom.engine.lineage import ReplayReport
+from thetaloom.engine.reviews import ExitReview
+from thetaloom.store.queries.runs import RunDetail, list_runs, run_detail
+from thetaloom.web.front import Front, FrontDoor
+from thetaloom.web.marked import reviews_of
+from thetaloom.web.pages.dashboard import Choice, choices
+from thetaloom.web.pages.forms import Notice, PageNumber, Word, see
+from thetaloom.web.pages.frame import Frame, frame_of
+from thetaloom.web.pages.paging import Pager, pager_of, window_of
+from thetaloom.web.pages.render import page
+from thetaloom.web.pages.timeline import Entry, timeline_of
+from thetaloom.web.proof import Verified, replay, verify
+from thetaloom.web.why import Why, why_of
+
+router = APIRouter(prefix="/runs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunsView:
+    """Some runs, the filters they passed, and the form that starts another."""
+
+    frame: Frame
+    runs: Sequence[WorkflowRun]
+    pager: Pager
+    filters: Mapping[str, str]
+    statuses: Sequence[str]
+    symbols: Sequence[str]
+    strategies: Sequence[Choice]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    """One run in full; ``verified`` and ``replayed`` hold an answer just asked for."""
+
+    frame: Frame
+    detail: RunDetail
+    timeline: Sequence[Entry]
+    why: Why
+    review: ExitReview | None
+    verified: Verified | None
+    replayed: ReplayReport | None
+
+
+@router.get("")
+def runs(
+    front: FrontDoor,
+    status: Annotated[str, Query(max_length=20)] = "",
+    symbol: Annotated[str, Query(max_length=12)] = "",
+    strategy: Annotated[str, Query(max_length=64)] = "",
+    number: Annotated[PageNumber, Query(alias="page")] = 1,
+) -> Response:
+    """List the runs, newest first."""
+    known = status if status in RunStatus._value2member_map_ else ""
+    filters = {"status": known, "symbol": symbol.strip().upper(), "strategy": strategy.strip()}
+    found = list_runs(
+        front.database,
+        front.user,
+        status=RunStatus(known) if known else None,
+        symbol=filters["symbol"] or None,
+        strategy=StrategyId(filters["strategy"]) if filters["strategy"] else None,
+        window=window_of(number),
+    )
+    view = RunsView(
+        frame=frame_of(front, "runs"),
+        runs=found.rows,
+        pager=pager_of("/runs", found, **filters),
+        filters=filters,
+        statuses=[each.value for each in RunStatus],
+        symbols=tuple(front.platform.market.symbols())[:500],
+        strategies=choices(front),
+    )
+    return page("runs.html", view)
+
+
+@router.post("")
+async def start(
+    front: FrontDoor,
+    symbol: Word,
+    strategy_id: Word,
+    force: Annotated[str, Form(max_length=8)] = "",
+) -> Response:
+    """Start a strategy on a symbol and show the run."""
+    command = commands.StartRun(
+        user_id=front.user, symbol=symbol, strategy_id=StrategyId(strategy_id), forced=force == "yes"
+    )
+    started = await front.ask(command, WorkflowRun)
+    return see(f"/runs/{started.id}", "started")
+
+
+@router.get("/{run_id}")
+def run(front: FrontDoor, run_id: str, notice: Notice = "") -> Response:
+    """Show one run."""
+    return _shown(front, run_id, notice)
+
+
+@router.post("/{run_id}/verification")
+def verification(front: FrontDoor, run_id: str) -> Response:
+    """Check that the run's records are intact, and show the answer with the run."""
+    detail = run_detail(front.database, front.user, RunId(run_id))
+    return _shown(front, run_id, verified=verify(front, [detail.run]))
+
+
+@router.post("/{run_id}/replay")
+def replaying(front: FrontDoor, run_id: str) -> Response:
+    """Take the run's decisions again, and show with the run whether they came out the same."""
+    return _shown(front, run_id, replayed=replay(front, RunId(run_id)))
+
+
+@router.post("/{run_id}/cancellation")
+async def cancel(front: FrontDoor, run_id: str) -> Response:
+    """End a run that holds no position."""
+    await front.ask(commands.CancelRun(user_id=front.user, run_id=RunId(run_id)), WorkflowRun)
+    return see(f"/runs/{run_id}", "run_canceled")
+
+
+@router.post("/{run_id}/pause")
+async def pause(front: FrontDoor, run_id: str) -> Response:
+    """Set a run aside."""
+    await front.ask(commands.PauseRun(user_id=front.user, run_id=RunId(run_id)), WorkflowRun)
+    return see(f"/runs/{run_id}", "paused")
+
+
+@router.post("/{run_id}/resumption")
+async def resume(front: FrontDoor, run_id: str) -> Response:
+    """Let a paused or failed run go on."""
+    await front.ask(commands.ResumeRun(user_id=front.user, run_id=RunId(run_id)), WorkflowRun)
+    return see(f"/runs/{run_id}", "resumed")
+
+
+def _shown(
+    front: Front,
+    run_id: str,
+    notice: str = "",
+    *,
+    verified: Verified | None = None,
+    replayed: ReplayReport | None = None,
+) -> Response:
+    detail = run_detail(front.database, front.user, RunId(run_id))
+    position = detail.position
+    reviews = {} if position is None else reviews_of(front, [position])
+    view = RunView(
+        frame=frame_of(front, "runs", notice),
+        detail=detail,
+        timeline=timeline_of(detail.timeline),
+        why=why_of(front.database, front.user, detail),
+        review=None if position is None else reviews.get(position.id),
+        verified=verified,
+        replayed=replayed,
+    )
+    return page("run.html", view)

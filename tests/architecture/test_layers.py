@@ -1,0 +1,69 @@
+"""Who may know whom: the contracts of pyproject.toml, and the rules that need more than a list of layers."""
+
+import tomllib
+from collections.abc import Mapping
+
+from importlinter.cli import lint_imports
+
+from tests.architecture.conftest import ROOT
+from thetaloom.domain.run.runs import StepName
+
+Imports = Mapping[str, frozenset[str]]
+VENDORS = ("thetaloom.brokers.", "thetaloom.marketdata.")
+# Vendors know themselves, config holds their settings, bootstrap chooses them, and testing offers them to tests.
+KNOW_VENDORS = {"brokers", "marketdata", "config", "bootstrap", "testing", "backtest"}
+# What reads no vendor's feed but a file that ships with the package: the table of trading sessions, and clocks.
+VENDOR_FREE = {"thetaloom.marketdata.calendar_table", "thetaloom.marketdata.clocks", "thetaloom.marketdata.instants"}
+# The queries, and the database as a whole: to open it, bring it to this version and copy it.
+READABLE = tuple(f"thetaloom.store.{name}" for name in ("queries", "database", "upgrading", "backup"))
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def test_the_contracts_of_import_linter_are_kept() -> None:
+    assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == 0
+
+
+def test_the_independence_of_steps_covers_every_step() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+
+    steps = next(contract for contract in contracts if contract["name"] == "Steps do not know each other")
+
+    assert sorted(steps["modules"]) == sorted(f"thetaloom.engine.steps.{step.value}" for step in StepName)
+
+
+def test_only_bootstrap_and_config_name_a_vendor(imports: Imports) -> None:
+    strangers = {
+        f"{module} -> {imported}"
+        for module, found in imports.items()
+        for imported in found - VENDOR_FREE
+        if imported.startswith(VENDORS) and room_of(module) not in KNOW_VENDORS
+    }
+
+    assert not strangers
+
+
+def test_pages_and_commands_read_through_the_queries(imports: Imports) -> None:
+    strangers = {
+        f"{module} -> {imported}"
+        for module, found in imports.items()
+        for imported in found
+        if room_of(module) in {"web", "cli"}
+        and imported.startswith("thetaloom.store.")
+        and not imported.startswith(READABLE)
+    }
+
+    assert not strangers
+
+
+def test_shipped_code_never_leans_on_the_test_kit(imports: Imports) -> None:
+    strangers = {
+        f"{module} -> {imported}"
+        for module, found in imports.items()
+        for imported in found
+        if room_of(imported) == "testing" and room_of(module) != "testing"
+    }
+
+    assert not strangers

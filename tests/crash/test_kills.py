@@ -1,0 +1,45 @@
+"""Kill -9 at each commit, by either database, loses nothing and doubles nothing."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.crash.kills import check_kills, play_undisturbed
+from tests.crash.nursery import Nursery
+from tests.crash.world import MADE, Phase, World, at
+
+PARTS = 8  # so that several test processes share the work
+PHASES: tuple[Phase, Phase] = ("before", "after")
+SYMBOLS = ("SPY", "QQQ", "IWM", "AAPL", "GOOG")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_kill_at_any_commit_of_the_recorded_day_changes_nothing(
+    nursery: Nursery, new_home: Callable[[], str], part: int
+) -> None:
+    commits = play_undisturbed(nursery, World(home=""), new_home())["commits"]
+    assert commits > 50
+
+    for number in range(1 + part, commits + 1, PARTS):
+        for phase in PHASES:
+            assert check_kills(nursery, World(home=new_home()), [(number, phase)]) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 105))
+def test_random_kills_of_a_seeds_world_change_nothing(nursery: Nursery, new_home: Callable[[], str], seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    if seed % 8 == 0:
+        scene: dict[str, Any] = {"start": at(f"15:{int(chance.integers(60)):02}").isoformat()}
+    else:
+        scene = MADE | {"symbol": SYMBOLS[seed % 5]}
+    commits = play_undisturbed(nursery, World(home="", seed=seed, **scene), new_home())["commits"]
+
+    def some_kill() -> tuple[int, Phase]:
+        return int(chance.integers(1, commits + 1)), PHASES[int(chance.integers(2))]
+
+    for kills in ([some_kill()], [some_kill(), some_kill()]):
+        assert check_kills(nursery, World(home=new_home(), seed=seed, **scene), kills) >= 1

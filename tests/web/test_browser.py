@@ -1,0 +1,112 @@
+"""A person at a real browser: approves by mouse and by keyboard, without a line of JavaScript."""
+
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.web.conftest import DEMO
+from thetaloom.bootstrap import Platform
+from thetaloom.domain.values.ids import StrategyId
+from thetaloom.engine.commands import StartRun
+from thetaloom.web.app import create_app
+
+pytestmark = pytest.mark.browser
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--headless",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+START_SECONDS = 10
+TABS_MAX = 60
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def address(platform: Platform) -> Iterator[str]:
+    """Where a server of this test alone listens."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(platform), log_level="error", ws="none"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(START_SECONDS)
+    listener.close()
+
+
+@pytest.fixture
+def waiting(platform: Platform) -> Platform:
+    """The platform, with a proposal that waits."""
+    platform.engine.handle(StartRun(user_id=platform.user_id, symbol="GOOG", strategy_id=StrategyId(DEMO)))
+    platform.engine.settle()
+    return platform
+
+
+@pytest.fixture(params=[1280, 390])
+def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
+    """A page of a desk and of a phone; whatever the console complains about fails the test."""
+    context = chromium.new_context(viewport={"width": request.param, "height": 900})
+    opened = context.new_page()
+    complaints: list[str] = []
+    opened.on("console", lambda message: complaints.append(message.text))
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    yield opened
+    context.close()
+    assert complaints == []
+
+
+def test_a_proposal_is_approved_by_mouse(waiting: Platform, address: str, page: Page) -> None:
+    page.goto(address)
+    page.get_by_role("link", name="Review").first.click()
+    page.get_by_label("Note").fill("seen")
+    page.get_by_role("button", name="Approve").click()
+
+    assert "Approved." in page.get_by_role("status").first.inner_text()
+    assert page.get_by_text("RECORDED MARKET").is_visible()
+
+
+def test_a_proposal_is_approved_by_keyboard(waiting: Platform, address: str, page: Page) -> None:
+    page.goto(f"{address}/approvals")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    for wanted in ("Review", "Approve"):
+        for _ in range(TABS_MAX):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.textContent.trim()") == wanted:
+                break
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+
+    assert "Approved." in page.get_by_role("status").first.inner_text()
+
+
+def test_no_page_is_wider_than_its_window(waiting: Platform, address: str, page: Page) -> None:
+    run_id = page.request.get(f"{address}/api/workflow/list").json()["items"][0]["id"]
+    proposal_id = page.request.get(f"{address}/api/workflow/pending").json()["items"][0]["id"]
+    paths = ("/", "/runs", f"/runs/{run_id}", "/approvals", f"/approvals/{proposal_id}", "/positions", "/orders")
+    others = ("/strategies", f"/strategies/{DEMO}", f"/lineage/{run_id}/8", "/reasons", "/api", "/halts")
+    for path in (*paths, *others):
+        page.goto(address + path)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path

@@ -1,0 +1,214 @@
+"""Pages from the tables of the domain: settings, limits, reasons, events, errors, strategies."""
+
+import inspect
+import json
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Any
+
+from pydantic_core import PydanticUndefined
+
+from thetaloom import errors
+from thetaloom.config import ENVIRONMENT_PREFIX, Settings
+from thetaloom.domain.risk.limits import LIMITS
+from thetaloom.domain.run.events import EventKind
+from thetaloom.domain.strategy.schema import strategy_schema
+from thetaloom.domain.values.reasons import Reason
+from tools.docs.markdown import code, page, sentences, table
+
+# What must be true for the event to be written; every kind has its line.
+EVENTS: Mapping[EventKind, str] = {
+    EventKind.RUN_STARTED: "A run left its trigger step.",
+    EventKind.STEP_RECORDED: "A step was written to the lineage.",
+    EventKind.PROPOSAL_CREATED: "A proposal waits for its decision.",
+    EventKind.APPROVAL_GRANTED: "A person or a strategy's rule approved a proposal.",
+    EventKind.APPROVAL_REJECTED: "A person rejected a proposal.",
+    EventKind.APPROVAL_EXPIRED: "A proposal's deadline passed without a decision.",
+    EventKind.ORDER_STAGED: "An order was written down with its client order id; nothing was sent yet.",
+    EventKind.ORDER_SUBMITTED: "An order is about to be sent, or was sent, and has no answer yet.",
+    EventKind.ORDER_ACCEPTED: "The broker took the order.",
+    EventKind.ORDER_REPLACED: "The broker moved the order's limit.",
+    EventKind.ORDER_FILLED: "The broker reported a fill, of the whole order or of a part.",
+    EventKind.ORDER_CANCELED: "The broker reported that the order is canceled.",
+    EventKind.ORDER_REJECTED: "The broker refused the order.",
+    EventKind.ORDER_EXPIRED: "The broker reported that the order expired.",
+    EventKind.ORDER_UNRESOLVED: "A request was sent, or may have been, and no answer came.",
+    EventKind.POSITION_OPENED: "The first fill of an entry made a position.",
+    EventKind.POSITION_REDUCED: "A closing fill left a part of the position open.",
+    EventKind.POSITION_CLOSED: "The last closing fill took the position down.",
+    EventKind.EXIT_TRIGGERED: "An exit rule, or a person, asked to close a position.",
+    EventKind.RUN_COMPLETED: "A run ended; the facts hold its outcome and reason.",
+    EventKind.RUN_FAILED: "A step ended with an error and the run waits for a person.",
+    EventKind.RUN_PAUSED: "A person set a run aside.",
+    EventKind.RUN_RESUMED: "A person let a paused or failed run go on.",
+    EventKind.TRADING_HALTED: "A person blocked new risk in a scope.",
+    EventKind.TRADING_RESUMED: "A person lifted a halt.",
+    EventKind.STRATEGY_SAVED: "A strategy was stored as its next revision.",
+}
+REACTIONS: Mapping[type[errors.ThetaloomError], str] = {
+    errors.ConfigError: "stops and says which setting",
+    errors.InvariantError: "stops; going on could cost money",
+    errors.DomainError: "stops this run, or refuses this input",
+    errors.NotAllowed: "tells the person",
+    errors.Unavailable: "tries again later",
+    errors.OutcomeUnknown: "asks the broker what happened, and never resends",
+    errors.ThetaloomError: "",
+}
+
+
+def settings_page() -> str:
+    """Return the page of settings."""
+    rows = [
+        (
+            code(name),
+            code(ENVIRONMENT_PREFIX + name.upper()),
+            code(_default(field.default)),
+            ", ".join(_bounds(field.metadata, field.annotation)),
+            field.description or "",
+        )
+        for name, field in Settings.model_fields.items()
+    ]
+    intro = (
+        "A setting comes from the command line, else from the environment, else from `config.toml` in the home folder,"
+        " else it has its default.\nA key that is none of these is an error.\nThe settings are read once, at start."
+    )
+    return page("Settings", intro, table(("Name", "Environment", "Default", "Bounds", "Meaning"), rows))
+
+
+def limits_page() -> str:
+    """Return the page of risk limits."""
+    rows = [
+        (
+            code(limit.name),
+            code(limit.default),
+            f"{limit.lowest} to {limit.highest}" if limit.highest is not None else f"{limit.lowest} or more",
+            code(limit.reason.value),
+            limit.doc + (" Can be `off`." if limit.optional else ""),
+        )
+        for limit in LIMITS
+    ]
+    intro = (
+        "Every opening trade is checked against every limit, once before its proposal and once more at the last gate.\n"
+        "A number that is not known denies."
+    )
+    return page("Risk limits", intro, table(("Name", "Default", "Bounds", "Reason of a no", "Meaning"), rows))
+
+
+def reasons_page() -> str:
+    """Return the page of reason codes."""
+    rows = [(code(reason.value), reason.text) for reason in Reason]
+    intro = (
+        "Every no carries one of these codes, and the numbers behind it.\n"
+        "The codes are part of the interface and keep their meaning."
+    )
+    return page("Reason codes", intro, table(("Code", "What it means and what to do"), rows))
+
+
+def events_page() -> str:
+    """Return the page of events."""
+    rows = [(code(kind.value), EVENTS[kind]) for kind in EventKind]
+    intro = "Each event is written in the transaction that made it true, and numbered in the order of writing."
+    return page("Events", intro, table(("Event", "What is true"), rows))
+
+
+def errors_page() -> str:
+    """Return the page of errors."""
+    rows = [
+        (
+            "&nbsp;&nbsp;" * depth + code(error.__name__),
+            code(error.code),
+            (inspect.getdoc(error) or "").splitlines()[0],
+            next(reaction for parent, reaction in REACTIONS.items() if issubclass(error, parent)),
+        )
+        for error, depth in _tree(errors.ThetaloomError, 0)
+    ]
+    intro = (
+        "An error is classed by what the program must do about it.\n"
+        "Every error has a code, a message, advice where there is any, and its facts as details.\n"
+        "`NotAllowed` carries the [reason code](reason-codes.md) of the rule that refused."
+    )
+    return page("Errors", intro, table(("Error", "Code", "Meaning", "What Thetaloom does"), rows))
+
+
+def strategies_page() -> str:
+    """Return the page of strategy fields."""
+    schema = strategy_schema()
+    records = {"Strategy": schema, **schema["$defs"]}
+    parts = [
+        f"## {name}\n\n{sentences(record['description'])}\n\n{_fields(record)}" for name, record in records.items()
+    ]
+    intro = (
+        "A strategy is a TOML file of these fields; a key that is not listed is refused.\n"
+        "The same as a [JSON Schema](strategy.schema.json), for editors."
+    )
+    return page("Strategy files", intro, *parts)
+
+
+def strategy_schema_file() -> str:
+    """Return the JSON Schema of strategies as a file."""
+    return json.dumps(strategy_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _default(default: object) -> str:
+    match default:
+        case StrEnum():
+            return default.value
+        case bool():
+            return str(default).lower()
+        case None | ():
+            return ""
+    return "" if default is PydanticUndefined else str(default)
+
+
+def _bounds(metadata: list[Any], annotation: Any) -> Iterator[str]:
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        yield " or ".join(code(member.value) for member in annotation)
+    for bound in metadata:
+        for name, word in (("ge", "at least"), ("gt", "above"), ("le", "at most"), ("lt", "below")):
+            if (number := getattr(bound, name, None)) is not None:
+                yield f"{word} {number}"
+        if pattern := getattr(bound, "pattern", None):
+            yield " or ".join(code(word) for word in pattern.strip("^()$").split("|"))
+
+
+def _tree(error: type[errors.ThetaloomError], depth: int) -> Iterator[tuple[type[errors.ThetaloomError], int]]:
+    yield error, depth
+    for child in error.__subclasses__():
+        if child.__module__ == errors.__name__:
+            yield from _tree(child, depth + 1)
+
+
+def _fields(record: Mapping[str, Any]) -> str:
+    required = set(record["required"])
+    rows = [
+        (
+            code(name),
+            _kind(field),
+            "required" if name in required else code(json.dumps(field["default"])) if "default" in field else "",
+            field["description"],
+        )
+        for name, field in record["properties"].items()
+    ]
+    return table(("Field", "Form", "Default", "Meaning"), rows)
+
+
+def _kind(field: Mapping[str, Any]) -> str:
+    if "$ref" in field:
+        name = field["$ref"].rsplit("/", 1)[-1]
+        return f"[{name}](#{name.lower()})"
+    if "enum" in field:
+        return ", ".join(code(word) for word in field["enum"])
+    if field.get("type") == "array":
+        return f"list of {_kind(field['items'])}"
+    if "anyOf" in field:
+        return _kind(field["anyOf"][0])
+    kind = field.get("type")
+    if isinstance(kind, list) or kind in {"integer", "number"}:
+        return ("whole number" if kind == "integer" else "number") + _range(field)
+    return {"string": "text", "boolean": "`true` or `false`"}.get(str(kind), "")
+
+
+def _range(field: Mapping[str, Any]) -> str:
+    least, above, most = field.get("minimum"), field.get("exclusiveMinimum"), field.get("maximum")
+    low = f"above {above}" if above is not None else f"from {least}"
+    return f", {low} to {most}"
