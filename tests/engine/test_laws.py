@@ -46,9 +46,9 @@ def test_cash_at_the_broker_is_what_our_positions_say(paper: DeskBench) -> None:
     paper.save(put_credit_spread(exits=(TARGET,)))
     run = paper.start_run()
     paper.pass_time(minutes=5)
-    paper.quote_spread(0.40, half_width=0.01)
+    paper.quote_spread(0.20, half_width=0.01)
     paper.pass_time(minutes=10)
 
     position, after = paper.position(run), paper.made.account().cash
     assert position is not None and before is not None and after is not None
-    assert after - before == position.realized_pnl
+    assert not position.is_open and after - before == position.realized_pnl
