@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.engine.world import TARGET, World, check
 
+from tests.engine.world import TARGET, World, check
 from thetaloom.store.database import open_database
 from thetaloom.testing.broker import Trouble
 from thetaloom.testing.desk import DeskBench, put_credit_spread
