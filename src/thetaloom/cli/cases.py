@@ -4,12 +4,9 @@ import csv
 import io
 import json
 import math
-import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -145,7 +142,6 @@ def calculate(
     *,
     title: str,
     as_json: bool,
-    threads: Callable[[Sequence[object]], int] = lambda cases: 1,
 ) -> None:
     """Do the case of the options, or each case of a file with the options as defaults, and print the answers.
 
@@ -157,7 +153,7 @@ def calculate(
         _print_single(_answered(one, options), title, as_json=as_json)
         return
     cases = [{**options, **case} if isinstance(case, Mapping) else case for case in read_cases(file)]
-    answers = _answer_all(one, cases, threads(cases))
+    answers = _answer_all(one, cases)
     if as_json:
         emit_cases(_record(answer) for answer in answers)
     else:
@@ -172,11 +168,6 @@ def read_cases(file: str) -> list[object]:
     text = _read_text(file)
     is_json = file.lower().endswith(".json") or (not file.lower().endswith(".csv") and text.lstrip()[:1] in ("[", "{"))
     return _read_json(text) if is_json else _read_csv(text)
-
-
-def processors() -> int:
-    """Return how many threads are worth having."""
-    return max(1, os.cpu_count() or 1)
 
 
 def _read_text(file: str) -> str:
@@ -231,14 +222,11 @@ def _row(names: Sequence[str], cells: Sequence[str]) -> object:
     return {name: entry for name, entry in zip(names, cells, strict=False) if entry.strip()}
 
 
-def _answer_all(
-    one: Callable[[Case], Outcome], cases: Sequence[object], threads: int
-) -> list[Outcome | ThetaloomError]:
+def _answer_all(one: Callable[[Case], Outcome], cases: Sequence[object]) -> list[Outcome | ThetaloomError]:
     watched = console(stderr=True)
     silent = not watched.is_terminal or len(cases) < PROGRESS_FROM
-    with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
-        answers = map(partial(_answered, one), cases) if pool is None else pool.map(partial(_answered, one), cases)
-        return list(track(answers, "cases", len(cases), console=watched, transient=True, disable=silent))
+    answers = map(partial(_answered, one), cases)
+    return list(track(answers, "cases", len(cases), console=watched, transient=True, disable=silent))
 
 
 def _answered(one: Callable[[Case], Outcome], case: object) -> Outcome | ThetaloomError:

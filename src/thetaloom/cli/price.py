@@ -1,7 +1,7 @@
 """``price`` and ``iv``: one option or a file of them, by the kernels that the engine prices with."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Annotated, Any
@@ -18,7 +18,6 @@ from thetaloom.cli.cases import (
     as_instant,
     as_number,
     calculate,
-    processors,
     refuse,
     shown,
 )
@@ -36,7 +35,6 @@ YEARS_MAX = 1000.0
 RATE_MAX = 10.0
 IV_MAX = 100.0
 DIVIDENDS_MAX = 1000
-THREADED_FROM = 64  # American cases: below that many, threads cost more than they bring
 
 WHY_NO_IV = {
     "BELOW_INTRINSIC": "price: less than the option is worth without any volatility (arbitrage)",
@@ -93,7 +91,7 @@ def price(
     and cases that fail carry their error without failing the command.
     """
     given = _given(right, spot, strike, years, expiration, at, rate, dividend_yield, style, dividend, iv=iv)
-    calculate(given, file, price_case, title="price", as_json=as_json, threads=_threads)
+    calculate(given, file, price_case, title="price", as_json=as_json)
 
 
 def implied(
@@ -116,7 +114,7 @@ def implied(
     The codes of a no: below_intrinsic, above_maximum, undetermined, expired. --file works as with `price`.
     """
     given = _given(right, spot, strike, years, expiration, at, rate, dividend_yield, style, dividend, price=price)
-    calculate(given, file, iv_case, title="implied volatility", as_json=as_json, threads=_threads)
+    calculate(given, file, iv_case, title="implied volatility", as_json=as_json)
 
 
 def price_case(case: Case) -> Outcome:
@@ -258,11 +256,3 @@ def _dividend(entry: object, index: int) -> tuple[float, float]:
     if when < 0 or amount < 0 or amount > MONEY_MAX:
         refuse(name, f"{shown(entry)} holds a number below 0 or beyond reason")
     return when, amount
-
-
-def _threads(cases: Sequence[object]) -> int:
-    american = sum(
-        isinstance(case, Mapping) and str(case.get("style", "")).strip().lower() == ExerciseStyle.AMERICAN.value
-        for case in cases
-    )
-    return processors() if american >= THREADED_FROM else 1
