@@ -12,7 +12,8 @@ from tests.crash.world import MADE, Phase, World, at
 
 PARTS = 8  # so that several test processes share the work
 PHASES: tuple[Phase, Phase] = ("before", "after")
-SYMBOLS = ("SPY", "QQQ", "IWM", "AAPL", "GOOG")
+SYMBOLS = ("SPY", "QQQ", "IWM")
+LATE = "2015-12-24T16:46:00+00:00"  # as much happens as in the whole day, and it is over sooner
 
 
 @pytest.mark.slow
@@ -20,12 +21,12 @@ SYMBOLS = ("SPY", "QQQ", "IWM", "AAPL", "GOOG")
 def test_a_kill_at_any_commit_of_the_recorded_day_changes_nothing(
     nursery: Nursery, new_home: Callable[[], str], part: int
 ) -> None:
-    commits = play_undisturbed(nursery, World(home=""), new_home())["commits"]
+    commits = play_undisturbed(nursery, World(home="", start=LATE), new_home())["commits"]
     assert commits > 50
 
     for number in range(1 + part, commits + 1, PARTS):
         for phase in PHASES:
-            assert check_kills(nursery, World(home=new_home()), [(number, phase)]) == 1
+            assert check_kills(nursery, World(home=new_home(), start=LATE), [(number, phase)]) == 1
 
 
 @pytest.mark.slow
@@ -35,11 +36,11 @@ def test_random_kills_of_a_seeds_world_change_nothing(nursery: Nursery, new_home
     if seed % 8 == 0:
         scene: dict[str, Any] = {"start": at(f"15:{int(chance.integers(60)):02}").isoformat()}
     else:
-        scene = MADE | {"symbol": SYMBOLS[seed % 5]}
+        scene = MADE | {"symbol": SYMBOLS[seed % len(SYMBOLS)]}
     commits = play_undisturbed(nursery, World(home="", seed=seed, **scene), new_home())["commits"]
 
     def some_kill() -> tuple[int, Phase]:
         return int(chance.integers(1, commits + 1)), PHASES[int(chance.integers(2))]
 
-    for kills in ([some_kill()], [some_kill(), some_kill()]):
-        assert check_kills(nursery, World(home=new_home(), seed=seed, **scene), kills) >= 1
+    kills = [some_kill() for _ in range(1 + seed % 2)]  # every other world is killed again while it recovers
+    assert check_kills(nursery, World(home=new_home(), seed=seed, **scene), kills) >= 1

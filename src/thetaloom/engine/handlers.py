@@ -216,9 +216,11 @@ def save_strategy(desk: Desk, command: commands.SaveStrategy) -> StoredStrategy:
     """Store a strategy; a changed one becomes the next revision."""
     now = desk.clock.now()
     with desk.store.unit_of_work() as uow:
+        before = uow.strategies.latest(command.user_id, command.strategy.id)
         stored = uow.strategies.save(command.user_id, command.strategy, now)
-        facts = {"strategy": command.strategy.id, "revision": stored.revision}
-        _tell_all(uow, command.user_id, EventKind.STRATEGY_SAVED, now, **facts)
+        if before is None or before.revision != stored.revision:
+            facts = {"strategy": command.strategy.id, "revision": stored.revision}
+            _tell_all(uow, command.user_id, EventKind.STRATEGY_SAVED, now, **facts)
         uow.commit()
     return stored
 
