@@ -23,6 +23,7 @@ from thetaloom.domain.values.money import Money
 from thetaloom.engine.desk import Desk, EngineSettings
 from thetaloom.engine.engine import Engine
 from thetaloom.engine.loop import EngineLoop
+from thetaloom.errors import ConfigError
 from thetaloom.marketdata.calendar_table import load_calendar
 from thetaloom.marketdata.clocks import PacedClock, SystemClock, VirtualClock
 from thetaloom.marketdata.recorded import packaged_day
@@ -37,7 +38,7 @@ from thetaloom.store.evidence import ParquetChainCodec
 from thetaloom.store.schema import events, lineage, meta, runs, users
 from thetaloom.store.statements import insert_or_skip
 from thetaloom.store.unit_of_work import SqlStore
-from thetaloom.store.upgrading import check_version, upgrade
+from thetaloom.store.upgrading import upgrade
 
 LOCAL_USER = UserId("local")  # the one user until accounts exist
 PAPER_ACCOUNT = AccountId("PAPER")
@@ -76,6 +77,8 @@ class Pulse:
     wall: datetime
     speed: float
     process: int
+    market: str
+    seed: int
 
     @property
     def is_fresh(self) -> bool:
@@ -97,14 +100,6 @@ def prepare_home(settings: Settings) -> None:
     os.environ.setdefault("NUMBA_CACHE_DIR", str(settings.home_folder / f"kernels-{__version__}"))
 
 
-def open_store(settings: Settings, *, on_commit: CommitHook | None = None) -> Database:
-    """Open the database and refuse one that is newer than this code or was not upgraded to it."""
-    prepare_home(settings)
-    database = open_database(settings.database, on_commit)
-    check_version(database)
-    return database
-
-
 @contextmanager
 def open_platform(settings: Settings, *, on_commit: CommitHook | None = None) -> Iterator[Platform]:
     """Put a platform together for one command: its clock stands where the server's is, or where it was left."""
@@ -112,6 +107,7 @@ def open_platform(settings: Settings, *, on_commit: CommitHook | None = None) ->
     database = open_database(settings.database, on_commit)
     upgrade(database)
     pulse = read_pulse(database)
+    settings = with_its_market(settings, pulse)
     start = pulse.now if pulse is not None else None
     platform = build(settings, database, start=start, clock_kind="virtual", on_commit=on_commit)
     try:
@@ -181,10 +177,36 @@ def build(
     return platform
 
 
-def engine_loop(platform: Platform) -> EngineLoop:
-    """Make the engine's thread for a server on a paced clock."""
+def engine_loop(platform: Platform, on_failure: Callable[[], None] = lambda: None) -> EngineLoop:
+    """Make the engine's thread for a server on a paced clock; ``on_failure`` is called if it ever ends by a fault."""
     keeper = _PulseKeeper(platform)
-    return EngineLoop(platform.engine, seconds_until=keeper.seconds_until, each_turn=keeper.keep)
+    return EngineLoop(platform.engine, seconds_until=keeper.seconds_until, each_turn=keeper.keep, on_failure=on_failure)
+
+
+def with_its_market(settings: Settings, pulse: Pulse | None) -> Settings:
+    """Return the settings with the market that this home has lived in; a home never changes its world.
+
+    Raises ``ConfigError`` when another market or seed is asked for by name.
+    """
+    if pulse is None:
+        return settings
+    lived_in = {"market": MarketSource(pulse.market), "seed": pulse.seed}
+    asked = {name: getattr(settings, name) for name in lived_in if name in settings.model_fields_set}
+    other = {name: wanted for name, wanted in asked.items() if wanted != lived_in[name]}
+    if other:
+        raise ConfigError(
+            f"{settings.home_folder} has lived in the {pulse.market} market of seed {pulse.seed}, "
+            f"and its positions belong there; asked for was {', '.join(f'{n} {w}' for n, w in other.items())}",
+            advice="Set another THETALOOM_HOME for another market.",
+            details={name: str(wanted) for name, wanted in other.items()},
+        )
+    return settings.model_copy(update=lived_in)
+
+
+def paper_books(settings: Settings) -> Path | None:
+    """Return the file of the paper broker's books; ``None`` where they live in the database itself."""
+    url = _paper_url(settings)
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite") else None
 
 
 def last_instant(database: Database, broker: PaperBroker) -> datetime | None:
@@ -211,6 +233,8 @@ def read_pulse(database: Database) -> Pulse | None:
         wall=datetime.fromisoformat(found["wall"]),
         speed=found["speed"],
         process=found["process"],
+        market=found["market"],
+        seed=found["seed"],
     )
 
 
@@ -223,6 +247,8 @@ def write_pulse(platform: Platform, *, alive: bool = True) -> None:
             "wall": wall.isoformat(),
             "speed": platform.settings.speed,
             "process": os.getpid(),
+            "market": platform.settings.market.value,
+            "seed": platform.settings.seed,
         }
     )
     with platform.database.begin() as connection:

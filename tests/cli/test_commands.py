@@ -296,6 +296,7 @@ def test_the_database_is_backed_up_and_restored(home: Path, thetaloom: Command, 
 
     assert answer(before)["before"] is None
     assert made.exit_code == restored.exit_code == 0
+    assert copy.with_name("copy-paper-broker.db").exists()
     assert twice.exit_code == 1
     assert asked.exit_code == 3
     assert answer(thetaloom("run", "list", "--json"))["total"] == 1

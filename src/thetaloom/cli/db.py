@@ -13,6 +13,7 @@ from thetaloom.cli.output import JsonOption, emit, say
 from thetaloom.config import load_settings
 from thetaloom.errors import NotAllowed
 from thetaloom.store.backup import backup as write_backup
+from thetaloom.store.backup import copy_back, copy_out
 from thetaloom.store.backup import restore as restore_backup
 from thetaloom.store.database import Database, open_database
 from thetaloom.store.upgrading import check_version, schema_version
@@ -37,10 +38,14 @@ def upgrade(as_json: JsonOption = False) -> None:
 
 @app.command()
 def backup(path: PathArgument, as_json: JsonOption = False) -> None:
-    """Copy the database to a new file while it is in use, and check the copy."""
+    """Copy the database, and the paper broker's books beside it, while both are in use, and check the copies."""
     with _database() as database:
         check_version(database)
         write_backup(database, path)
+        # The books second: what they know more is read again from the last report that the database has seen.
+        books = _books()
+        if books is not None and books.exists():
+            copy_out(books, _beside(path))
         _report("backed up to", path, as_json=as_json)
 
 
@@ -62,7 +67,20 @@ def restore(
                     advice="Back it up, then add --confirm.",
                 )
         restore_backup(database, path)
+        books = _books()
+        if books is not None and _beside(path).exists():
+            copy_back(_beside(path), books)
         _report("restored from", path, as_json=as_json)
+
+
+def _books() -> Path | None:
+    from thetaloom.bootstrap import paper_books
+
+    return paper_books(load_settings())
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.stem}-paper-broker{path.suffix}")
 
 
 @contextmanager

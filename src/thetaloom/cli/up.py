@@ -11,7 +11,7 @@ from rich.markup import escape
 from thetaloom.cli.access import lives
 from thetaloom.cli.output import say, shown_instant
 from thetaloom.config import MarketSource, Mode, Settings, load_settings
-from thetaloom.errors import NotAllowed, Unavailable
+from thetaloom.errors import InvariantError, NotAllowed, Unavailable
 
 if TYPE_CHECKING:
     from thetaloom.bootstrap import Platform, Pulse
@@ -41,7 +41,7 @@ def up(
 
 def _serve(settings: Settings, listening: socket.socket) -> None:
     from thetaloom import log
-    from thetaloom.bootstrap import build, engine_loop, prepare_home, read_pulse, write_pulse
+    from thetaloom.bootstrap import build, engine_loop, prepare_home, read_pulse, with_its_market, write_pulse
     from thetaloom.store.database import open_database
     from thetaloom.store.upgrading import upgrade
     from thetaloom.web.app import create_app
@@ -52,8 +52,9 @@ def _serve(settings: Settings, listening: socket.socket) -> None:
     upgrade(database)
     pulse = read_pulse(database)
     _refuse_second(pulse)
+    settings = with_its_market(settings, pulse)
     platform = build(settings, database, start=None if pulse is None else pulse.now, clock_kind="paced")
-    loop = engine_loop(platform)
+    loop = engine_loop(platform, on_failure=lambda: signal.raise_signal(signal.SIGTERM))
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         write_pulse(platform)
@@ -65,6 +66,11 @@ def _serve(settings: Settings, listening: socket.socket) -> None:
         loop.stop()
         write_pulse(platform, alive=False)
         platform.close()
+    if loop.failure is not None:
+        raise InvariantError(
+            f"the engine stopped: {loop.failure}",
+            advice="Nothing was sent after that. Run `thetaloom doctor`, then start again.",
+        ) from loop.failure
     say("stopped; what rests at the broker stays there")
 
 

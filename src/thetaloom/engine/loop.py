@@ -21,9 +21,15 @@ class EngineLoop:
     """Runs an engine in a thread of its own; every write of this process happens there."""
 
     def __init__(
-        self, engine: Engine, *, seconds_until: Callable[[datetime], float], each_turn: Callable[[], None]
+        self,
+        engine: Engine,
+        *,
+        seconds_until: Callable[[datetime], float],
+        each_turn: Callable[[], None],
+        on_failure: Callable[[], None] = lambda: None,
     ) -> None:
         self.engine = engine
+        self._on_failure = on_failure
         self._seconds_until = seconds_until
         self._each_turn = each_turn
         self._posted: SimpleQueue[tuple[Command, Future[object]]] = SimpleQueue()
@@ -80,6 +86,8 @@ class EngineLoop:
         finally:
             self._ended.set()
             self._refuse_posted()
+            if self._failure is not None:
+                self._on_failure()
 
     def _turn(self) -> float:
         try:

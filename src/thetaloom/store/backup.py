@@ -13,7 +13,11 @@ from thetaloom.store.upgrading import revisions, schema_version
 
 def backup(database: Database, path: Path) -> None:
     """Write a consistent copy to ``path``, which must not exist; writers go on meanwhile."""
-    source = database.path
+    copy_out(database.path, path)
+
+
+def copy_out(source: Path, path: Path) -> None:
+    """Copy any SQLite file to ``path``, which must not exist, and check the copy; writers go on meanwhile."""
     if path.exists():
         raise ConfigError(f"{path} exists already; a backup never writes over a file")
     part = path.with_name(f"{path.name}.part")
@@ -39,6 +43,13 @@ def restore(database: Database, path: Path) -> None:
     if version not in revisions():
         raise ConfigError(f"{path} has schema {version}, which this Thetaloom does not know")
     database.close()
+    copy_back(path, target)
+
+
+def copy_back(path: Path, target: Path) -> None:
+    """Put a copy made by ``copy_out`` in the place of ``target``; nothing else may have it open."""
+    with _named_errors():
+        _check(path)
     target.touch(mode=0o600)
     with _named_errors():
         _copy(path, target)
