@@ -8,6 +8,7 @@ from thetaloom.domain.book.orders import Effect, OrderStatus
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName
 from thetaloom.domain.strategy.strategies import ExitKind, ExitUnit, SelectBy, Side, SizeRule, Unit
+from thetaloom.domain.values.ids import make_position_id
 from thetaloom.domain.values.instruments import Right
 from thetaloom.domain.values.money import Price
 from thetaloom.engine import commands
@@ -350,3 +351,31 @@ def test_a_stop_takes_the_place_of_a_resting_profit_target(bench: DeskBench) -> 
     assert (resting.status, stopping.status) == (OrderStatus.CANCELED, OrderStatus.WORKING)
     assert stopping.floor is None
     assert bench.run(run).reason == "stop_loss"
+
+
+def test_a_person_takes_the_place_of_a_resting_profit_target(bench: DeskBench) -> None:
+    run = bench.enter(put_credit_spread(exits=(TARGET, STOP)), at="1.00")
+    bench.quote_spread(0.48)
+    bench.pass_time(minutes=1)
+
+    bench.engine.handle(commands.ClosePosition(user_id=ANNA, position_id=make_position_id(run)))
+    bench.engine.settle()
+
+    resting, closing = bench.orders(run, Effect.CLOSE)
+    assert (resting.status, closing.status) == (OrderStatus.CANCELED, OrderStatus.WORKING)
+    assert closing.floor is None
+    assert bench.run(run).reason == "manual_close"
+
+
+def test_a_spent_partial_rule_does_not_take_the_place_of_a_resting_target(bench: DeskBench) -> None:
+    half = exit_rule(ExitKind.UNDERLYING_BELOW, 10_000, ExitUnit.DOLLARS, quantity_percent=50, priority=2)
+    run = bench.enter(put_credit_spread(exits=(TARGET, half), size=SizeRule(quantity=2)), at="1.00")
+    bench.engine.settle()
+    bench.broker.fill(bench.order(run, Effect.CLOSE).client_order_id)
+    bench.engine.settle()
+
+    bench.quote_spread(0.48)
+    bench.pass_time(minutes=5)
+
+    (resting,) = [order for order in bench.orders(run, Effect.CLOSE) if order.is_open]
+    assert (resting.status, resting.floor) == (OrderStatus.WORKING, Price("-0.50"))

@@ -172,13 +172,12 @@ def close_position(desk: Desk, command: commands.ClosePosition) -> Position:
         run = _own_run(uow, command.user_id, position.run_id)
         if not position.is_open:
             raise NotAllowed("position_not_open", f"{position.id} holds nothing any more")
-        if run.status is RunStatus.CLOSING:
-            return position
-        if run.status is not RunStatus.MONITORING:
+        if run.status not in CLOSE_ASKED_BY:
             raise NotAllowed("run_not_monitoring", f"{run.id} is {run.status.value}; resume or wait first")
-        asked = replace(
-            run, next_step=StepName.MANAGE_POSITION, due_at=now, reason=Reason.MANUAL_CLOSE.value, updated_at=now
-        )
+        if run.status is RunStatus.CLOSING and not _rests(uow, run):
+            return position  # its order goes down to natural already
+        step = CLOSE_ASKED_BY[run.status]
+        asked = replace(run, next_step=step, due_at=now, reason=Reason.MANUAL_CLOSE.value, updated_at=now)
         uow.runs.save(asked)
         uow.commit()
     desk.dispatch.enqueue(run.id, now)
@@ -288,6 +287,14 @@ HANDLERS: dict[type, Any] = {
     commands.Reconcile: reconcile_books,
     commands.ApplyExitRules: apply_exit_rules,
 }
+
+
+# A person who wants out takes the place of a profit target's resting order, too.
+CLOSE_ASKED_BY = {RunStatus.MONITORING: StepName.MANAGE_POSITION, RunStatus.CLOSING: StepName.CLOSE_POSITION}
+
+
+def _rests(uow: UnitOfWork, run: WorkflowRun) -> bool:
+    return any(order.is_open and order.floor is not None for order in uow.orders.of_run(run.id))
 
 
 def _own_proposal(uow: UnitOfWork, user: UserId, proposal_id: Any) -> Proposal:

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from thetaloom.domain.book.exits import ExitAnswer, decide_exit, rules_beside_target
+from thetaloom.domain.book.exits import ExitAnswer, decide_exit
 from thetaloom.domain.book.orders import Effect
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
-from thetaloom.domain.strategy.strategies import ExitRule, Strategy
+from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.ids import RunId, StrategyId, UserId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.engine.desk import Desk
@@ -29,7 +29,7 @@ NEXT_STEP = {RunStatus.MONITORING: StepName.MANAGE_POSITION, RunStatus.CLOSING: 
 class _Watched:
     position: Position
     strategy: Strategy
-    rules: tuple[ExitRule, ...]
+    beside_target: bool  # a profit target's order rests, and only the other rules are looked at
 
 
 class Monitor:
@@ -77,10 +77,10 @@ class Monitor:
         strategy = self._strategy(uow, run)
         if strategy is None:
             return
-        rules = strategy.exits
-        if run.status is RunStatus.CLOSING:
-            rules = rules_beside_target(rules) if _rests_at_target(uow, run) else ()
-        self._watched[run.id] = _Watched(position=position, strategy=strategy, rules=rules)
+        closing = run.status is RunStatus.CLOSING
+        if closing and not _rests_at_target(uow, run):
+            return
+        self._watched[run.id] = _Watched(position=position, strategy=strategy, beside_target=closing)
         self._by_symbol.setdefault(position.symbol, set()).add(run.id)
         for leg in position.legs:
             self._by_contract.setdefault(leg.contract, set()).add(run.id)
@@ -107,13 +107,12 @@ class Monitor:
 
     def _wants_out(self, entry: _Watched, now: datetime) -> bool:
         strategy, position = entry.strategy, entry.position
-        if not entry.rules:
-            return False
         quotes = leg_quotes(self._desk, position.legs, now)
         age_max = strategy.liquidity.quote_age_seconds_max
-        view = view_position(self._desk, position, entry.rules, quotes, age_max, now)
-        fired = frozenset(position.exits_fired if entry.rules == strategy.exits else ())
-        return decide_exit(entry.rules, position, mark(view), fired=fired).answer is ExitAnswer.CLOSE
+        view = view_position(self._desk, position, strategy.exits, quotes, age_max, now)
+        fired = frozenset(position.exits_fired)
+        said = decide_exit(strategy.exits, position, mark(view), fired, beside_target=entry.beside_target)
+        return said.answer is ExitAnswer.CLOSE
 
     def _make_due(self, entry: _Watched, now: datetime) -> RunId | None:
         with self._desk.store.unit_of_work() as uow:

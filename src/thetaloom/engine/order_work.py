@@ -12,6 +12,7 @@ from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.money import Price
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied
 
+REST = timedelta(minutes=15)  # how often an order that has walked its way is looked at; its report comes by itself
 QUOTE_RETRY = timedelta(seconds=15)  # how soon an order looks again after quotes that can't be believed
 
 
@@ -130,7 +131,9 @@ def _walk(work: OrderWork, order: Order) -> OrderMove:
     mid, natural = net_prices(work.legs)
     believable = verdict.is_allowed and mid is not None and natural is not None
     walk_is_over = work.floor is not None and order.revision >= work.rule.steps_max  # an exit follows the market
-    if not believable or walk_is_over or mid is None or natural is None:
+    if walk_is_over:
+        return OrderMove(verdict=ALLOWED, action=OrderAction.WAIT, look_again_at=min(order.expires_at, work.now + REST))
+    if not believable or mid is None or natural is None:
         return OrderMove(verdict=ALLOWED, action=OrderAction.WAIT, look_again_at=_later(work))
     limit = _limit(work, order.revision + 1, mid, natural)
     if limit == order.limit_price:

@@ -121,11 +121,6 @@ def decide_exit(
     )
 
 
-def rules_beside_target(rules: tuple[ExitRule, ...]) -> tuple[ExitRule, ...]:
-    """Return the rules that may take the place of a profit target's resting order."""
-    return tuple(rule for rule in rules if rule.kind is not ExitKind.PROFIT_TARGET)
-
-
 def target_price(position: Position, rule: ExitRule) -> Price | None:
     """Return the worst net price at which closing still earns the profit target; ``None`` for any other rule.
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from thetaloom.domain.book.exits import decide_exit, rules_beside_target
+from thetaloom.domain.book.exits import decide_exit
 from thetaloom.domain.book.orders import OPEN, Effect, Order, OrderStatus
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
@@ -74,7 +74,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         client_order_id=_exit_order_id(run, earlier, standing),
         position=position,
         quantity=position.quantity - finding.keep_quantity,
-        overtaken_by=None if finding.floor is None else _overtaken(desk, position, strategy, now),
+        overtaken_by=None if finding.floor is None else _overtaken(desk, run, position, strategy, now),
         retry_at=_retry_at(earlier, settings.exit_interval_seconds),
         settles_at=max(desk.calendar.settles_at(leg.contract) for leg in position.legs),
         work=work,
@@ -106,12 +106,14 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Outp
     return next_step(run, StepName.CLOSE_POSITION, RunStatus.CLOSING, now, due_at=said.move.look_again_at)
 
 
-def _overtaken(desk: Desk, position: Position, strategy: Strategy, now: datetime) -> Reason | None:
-    # While a profit target's order rests, every other rule goes on being looked at and takes its place.
-    rules = rules_beside_target(strategy.exits)
+def _overtaken(desk: Desk, run: WorkflowRun, position: Position, strategy: Strategy, now: datetime) -> Reason | None:
+    # While a profit target's order rests, a person or any other rule takes its place.
+    if run.reason == Reason.MANUAL_CLOSE.value:
+        return Reason.MANUAL_CLOSE
     quotes = leg_quotes(desk, position.legs, now)
-    view = view_position(desk, position, rules, quotes, strategy.liquidity.quote_age_seconds_max, now)
-    return decide_exit(rules, position, mark(view)).reason
+    view = view_position(desk, position, strategy.exits, quotes, strategy.liquidity.quote_age_seconds_max, now)
+    fired = frozenset(position.exits_fired)
+    return decide_exit(strategy.exits, position, mark(view), fired, beside_target=True).reason
 
 
 def _retry_at(earlier: list[Order], seconds: int) -> datetime | None:
