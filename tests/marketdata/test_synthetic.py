@@ -26,6 +26,7 @@ from thetaloom.maths.black_scholes import chain_greeks
 CALENDAR = read_table(SHIPPED_TABLE)
 START_ON = date(2026, 1, 3)
 END = datetime(2030, 1, 1, tzinfo=UTC)
+MINUTES_PER_YEAR = 365 * 24 * 60
 NOISE = 1e-9  # times spot
 CENT_NOISE = 1e-9  # of quotes, which are whole ticks
 
@@ -194,11 +195,12 @@ def test_no_arbitrage_in_the_worst_minutes_of_half_a_year(seed: int, symbol: str
 @given(
     symbol=SYMBOLS,
     volatility=st.floats(*VOLATILITY_RANGE),
-    years=st.lists(st.floats(1e-6, 3), min_size=2, max_size=6, unique=True).map(sorted),
+    minutes=st.lists(st.integers(1, 3 * MINUTES_PER_YEAR), min_size=2, max_size=6, unique=True).map(sorted),
 )
-def test_total_variance_rises_with_time_at_every_strike(symbol: str, volatility: float, years: list[float]) -> None:
+def test_total_variance_rises_with_time_at_every_strike(symbol: str, volatility: float, minutes: list[int]) -> None:
     model = MODELS[symbol]
-    thetas = model.expected_variances(volatility**2, np.array(years))
+    years = np.array(minutes) / MINUTES_PER_YEAR
+    thetas = model.expected_variances(volatility**2, years)
 
     assert (np.diff(thetas) > 0).all()
     for log_moneyness in np.linspace(-2, 2, 41):
