@@ -7,12 +7,15 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
-from thetaloom.domain.run.runs import RunStatus, WorkflowRun
+from thetaloom.domain.run.lineage import LineageRecord
+from thetaloom.domain.run.runs import RunStatus, StepStatus, WorkflowRun
 from thetaloom.domain.values.ids import RunId, StrategyId
 from thetaloom.engine import commands
 from thetaloom.engine.lineage import ReplayReport
 from thetaloom.engine.reviews import ExitReview
+from thetaloom.store.queries.lineage import step_record
 from thetaloom.store.queries.runs import RunDetail, list_runs, run_detail
+from thetaloom.store.queries.story import tell_step
 from thetaloom.web.front import Front, FrontDoor
 from thetaloom.web.marked import reviews_of
 from thetaloom.web.pages.dashboard import Choice, choices
@@ -153,10 +156,16 @@ def _shown(
     view = RunView(
         frame=frame_of(front, "runs", notice),
         detail=detail,
-        timeline=timeline_of(detail.timeline),
+        timeline=timeline_of(detail.timeline, lambda record: _told(front, record)),
         why=why_of(front.database, front.user, detail),
         review=None if position is None else reviews.get(position.id),
         verified=verified,
         replayed=replayed,
     )
     return page("run.html", view)
+
+
+def _told(front: Front, record: LineageRecord) -> str:
+    if record.status in {StepStatus.SKIPPED, StepStatus.FAILED}:
+        return ""  # the badge and the error beside it say all
+    return tell_step(step_record(front.database, front.user, record.run_id, seq=record.seq))

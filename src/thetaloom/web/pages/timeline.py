@@ -1,6 +1,6 @@
 """A run's records as a timeline: repeated looks of one step at the same thing are folded into one entry."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -15,15 +15,22 @@ class Entry:
     first_seq: int
     count: int
     duration: str
+    told: str  # what the last one found, in a sentence
 
 
-def timeline_of(records: Sequence[LineageRecord]) -> tuple[Entry, ...]:
-    """Return the entries in the order of time."""
+def timeline_of(records: Sequence[LineageRecord], tell: Callable[[LineageRecord], str]) -> tuple[Entry, ...]:
+    """Return the entries in the order of time, each with its sentence."""
     entries = []
     for _, group in groupby(records, key=lambda record: (record.step, record.status, record.reason)):
         same = list(group)
         total_us = sum(record.duration_us for record in same)
         entries.append(
-            Entry(record=same[-1], first_seq=same[0].seq, count=len(same), duration=f"{total_us / 1000:.1f} ms")
+            Entry(
+                record=same[-1],
+                first_seq=same[0].seq,
+                count=len(same),
+                duration=f"{total_us / 1000:.1f} ms",
+                told=tell(same[-1]),
+            )
         )
     return tuple(entries)
