@@ -430,3 +430,14 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+def test_a_risk_limit_is_set_shown_and_refused_when_it_makes_no_sense(home: Path, thetaloom: Command) -> None:
+    set_ = thetaloom("config", "limit", "max_positions", "7", "--json")
+    shown = thetaloom("config", "limit", "--json")
+    unknown = thetaloom("config", "limit", "max_nonsense", "7", "--json")
+    no_number = thetaloom("config", "limit", "max_positions", "many", "--json")
+
+    assert answer(set_)["max_positions"] == answer(shown)["max_positions"] == "7"
+    assert unknown.exit_code == no_number.exit_code == 2
+    assert answer(thetaloom("config", "limit", "--json"))["max_positions"] == "7"
