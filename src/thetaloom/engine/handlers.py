@@ -15,7 +15,7 @@ from thetaloom.domain.values.ids import RunId, UserId, make_run_id
 from thetaloom.domain.values.reasons import Reason, denied
 from thetaloom.engine import commands
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.order_manager import ask_cancel, deliver
+from thetaloom.engine.order_manager import ask_cancel, deliver, rests_at_target
 from thetaloom.engine.reconcile import Reconciled, reconcile
 from thetaloom.engine.reviews import ExitReview, review_position
 from thetaloom.engine.step import ended, tell
@@ -174,7 +174,7 @@ def close_position(desk: Desk, command: commands.ClosePosition) -> Position:
             raise NotAllowed("position_not_open", f"{position.id} holds nothing any more")
         if run.status not in CLOSE_ASKED_BY:
             raise NotAllowed("run_not_monitoring", f"{run.id} is {run.status.value}; resume or wait first")
-        if run.status is RunStatus.CLOSING and not _rests(uow, run):
+        if run.status is RunStatus.CLOSING and not rests_at_target(uow, run):
             return position  # its order goes down to natural already
         step = CLOSE_ASKED_BY[run.status]
         asked = replace(run, next_step=step, due_at=now, reason=Reason.MANUAL_CLOSE.value, updated_at=now)
@@ -291,10 +291,6 @@ HANDLERS: dict[type, Any] = {
 
 # A person who wants out takes the place of a profit target's resting order, too.
 CLOSE_ASKED_BY = {RunStatus.MONITORING: StepName.MANAGE_POSITION, RunStatus.CLOSING: StepName.CLOSE_POSITION}
-
-
-def _rests(uow: UnitOfWork, run: WorkflowRun) -> bool:
-    return any(order.is_open and order.floor is not None for order in uow.orders.of_run(run.id))
 
 
 def _own_proposal(uow: UnitOfWork, user: UserId, proposal_id: Any) -> Proposal:

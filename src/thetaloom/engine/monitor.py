@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from thetaloom.domain.book.exits import ExitAnswer, decide_exit
-from thetaloom.domain.book.orders import Effect
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
@@ -17,7 +16,7 @@ from thetaloom.domain.values.ids import RunId, StrategyId, UserId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.marks import mark, view_position
-from thetaloom.engine.order_manager import leg_quotes
+from thetaloom.engine.order_manager import leg_quotes, rests_at_target
 from thetaloom.errors import StaleVersionError
 from thetaloom.ports.market_data import QuoteBatch
 from thetaloom.ports.store import UnitOfWork
@@ -78,7 +77,7 @@ class Monitor:
         if strategy is None:
             return
         closing = run.status is RunStatus.CLOSING
-        if closing and not _rests_at_target(uow, run):
+        if closing and not rests_at_target(uow, run):
             return
         self._watched[run.id] = _Watched(position=position, strategy=strategy, beside_target=closing)
         self._by_symbol.setdefault(position.symbol, set()).add(run.id)
@@ -125,8 +124,3 @@ class Monitor:
                 return None
             uow.commit()
         return run.id
-
-
-def _rests_at_target(uow: UnitOfWork, run: WorkflowRun) -> bool:
-    orders = uow.orders.of_run(run.id)
-    return any(order.effect is Effect.CLOSE and order.is_open and order.floor is not None for order in orders)

@@ -47,6 +47,12 @@ def leg_quotes(desk: Desk, legs: Iterable[Leg], now: datetime) -> tuple[LegQuote
     return tuple(LegQuote(leg=leg, quote=quotes.get(leg.contract)) for leg in legs)
 
 
+def rests_at_target(uow: UnitOfWork, run: WorkflowRun) -> bool:
+    """Say whether a closing order of the run rests at a profit target, where another wish may take its place."""
+    orders = uow.orders.of_run(run.id)
+    return any(order.effect is Effect.CLOSE and order.is_open and order.floor is not None for order in orders)
+
+
 def perform(uow: UnitOfWork, run: WorkflowRun, order: Order | None, move: OrderMove, now: datetime) -> None:
     """Write a move of an order into our books; ``deliver`` brings it to the broker after the commit."""
     if order is None or move.action in {OrderAction.WAIT, OrderAction.REFUSE, OrderAction.SEND}:
