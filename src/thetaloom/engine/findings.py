@@ -9,8 +9,8 @@ from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.risk.limits import LimitCheck
-from thetaloom.domain.strategy.candidate_checks import Check
 from thetaloom.domain.strategy.evaluation import Evaluation
+from thetaloom.domain.strategy.one_check import Check
 from thetaloom.domain.strategy.selection import Rejection
 from thetaloom.domain.strategy.strategies import Metric
 from thetaloom.domain.strategy.structures import Leg

@@ -7,9 +7,10 @@ import pytest
 
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
-from thetaloom.domain.strategy.candidate_checks import CANDIDATE_METRICS, Check, check_candidate
+from thetaloom.domain.strategy.candidate_checks import CANDIDATE_METRICS, check_candidate
 from thetaloom.domain.strategy.evaluation import Evaluation, evaluate_structure
 from thetaloom.domain.strategy.metrics import MARKET_METRICS, Metric
+from thetaloom.domain.strategy.one_check import Check
 from thetaloom.domain.strategy.strategies import (
     Comparison,
     Condition,
@@ -79,7 +80,7 @@ def test_a_sound_candidate_passes_with_every_number_shown(judge: Judge) -> None:
 
     assert verdict.is_allowed
     assert {check.distance for check in checks} == {"0"}
-    assert len(checks) == 2 * 2 + 2 * 4 + 2 + 1
+    assert len(checks) == 2 * 2 + 2 * 4 + 2 + 1 + 3  # the last: each leg's quality, and the structure's
     assert find(checks, "bid-ask width").limit == "<= 0.2"
     assert find(checks, "net price").value == "0.75"
 

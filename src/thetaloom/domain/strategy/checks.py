@@ -6,7 +6,15 @@ from difflib import get_close_matches
 from typing import Any
 
 from thetaloom.domain.strategy.fields import bound_problems, fields_of, shown
-from thetaloom.domain.strategy.metrics import METRIC_MAX, SIGNED_METRICS
+from thetaloom.domain.strategy.score_checks import (
+    band_problems,
+    condition_problems,
+    score_problems,
+    stop_problems,
+    term_problems,
+    when_problems,
+)
+from thetaloom.domain.strategy.score_rules import HardStops, ScoreBand, ScoreRule, ScoreTerm, ScoreWhen
 from thetaloom.domain.strategy.strategies import (
     EXIT_UNITS,
     UNITS,
@@ -112,6 +120,7 @@ def _walk(record: Any, path: str) -> Problems:
         problems |= {here + tail: text for tail, text in bound_problems(field, entry).items()}
         if field.is_record:
             inner = {f"{here}[{at}]": part for at, part in enumerate(entry)} if field.is_list else {here: entry}
+            inner = {place: part for place, part in inner.items() if part is not None}
             for place, part in inner.items():
                 problems |= _walk(part, place)
     if problems:  # a NaN among them could not even be compared
@@ -190,14 +199,6 @@ def _expiration_problems(rule: ExpirationRule) -> Problems:
     return problems
 
 
-def _condition_problems(condition: Condition) -> Problems:
-    most = METRIC_MAX[condition.metric]
-    least = -most if condition.metric in SIGNED_METRICS else 0
-    if least <= condition.threshold <= most:
-        return {}
-    return {"threshold": f"is {condition.threshold}; expected {least} to {most} for {condition.metric}"}
-
-
 def _exit_problems(rule: ExitRule) -> Problems:
     problems: Problems = {}
     if rule.unit not in EXIT_UNITS[rule.kind]:
@@ -228,7 +229,12 @@ CHECKS: dict[type, Callable[[Any], Problems]] = {
     StrikeRule: _strike_rule_problems,
     LegRule: _leg_problems,
     ExpirationRule: _expiration_problems,
-    Condition: _condition_problems,
+    Condition: condition_problems,
+    ScoreBand: band_problems,
+    ScoreWhen: when_problems,
+    ScoreTerm: term_problems,
+    ScoreRule: score_problems,
+    HardStops: stop_problems,
     ExitRule: _exit_problems,
     ApprovalRule: _approval_problems,
 }

@@ -67,6 +67,9 @@ class Metric(Word):
     CREDIT_TO_WIDTH = "credit_to_width", "Net credit in percent of the widest spread."
     POP = "pop", "Probability of profit, percent."
     MAX_LOSS = "max_loss", "Largest loss of one structure, dollars, positive."
+    REWARD_TO_RISK = "reward_to_risk", "Largest profit over largest loss; unknown where either has no limit."
+    PREMIUM_YIELD = "premium_yield", "Net credit in percent of the sold put's strike, or else of the sold call's."
+    EXPIRATIONS = "expirations", "Number of expirations among the legs."
 
 
 class WordMetric(Word):
@@ -102,7 +105,16 @@ WORDS: dict[WordMetric, type[StrEnum]] = {
 }
 
 CANDIDATES_OWN = frozenset(
-    {Metric.EXPECTED_MOVE_PERCENT, Metric.NET_CREDIT, Metric.CREDIT_TO_WIDTH, Metric.POP, Metric.MAX_LOSS}
+    {
+        Metric.EXPECTED_MOVE_PERCENT,
+        Metric.NET_CREDIT,
+        Metric.CREDIT_TO_WIDTH,
+        Metric.POP,
+        Metric.MAX_LOSS,
+        Metric.REWARD_TO_RISK,
+        Metric.PREMIUM_YIELD,
+        Metric.EXPIRATIONS,
+    }
 )
 MARKET_METRICS = frozenset(Metric) - CANDIDATES_OWN
 
@@ -156,11 +168,15 @@ METRIC_MAX: dict[Metric, int] = {
     Metric.CREDIT_TO_WIDTH: 100,
     Metric.POP: 100,
     Metric.MAX_LOSS: MAGNITUDE_MAX,
+    Metric.REWARD_TO_RISK: 10_000,
+    Metric.PREMIUM_YIELD: 100,
+    Metric.EXPIRATIONS: 8,
 }
 SIGNED_METRICS = frozenset(
     {
         Metric.NET_CREDIT,
         Metric.CREDIT_TO_WIDTH,
+        Metric.PREMIUM_YIELD,
         Metric.IV_CHANGE_5D,
         Metric.SKEW_25D,
         Metric.BETA,

@@ -9,9 +9,12 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
+from thetaloom.domain.strategy.conditions import Comparison as Comparison
+from thetaloom.domain.strategy.conditions import Condition as Condition
 from thetaloom.domain.strategy.fields import About, Word
 from thetaloom.domain.strategy.metrics import MARKET_METRICS as MARKET_METRICS
 from thetaloom.domain.strategy.metrics import Metric as Metric
+from thetaloom.domain.strategy.score_rules import HardStops, ScoreRule
 from thetaloom.domain.values.ids import StrategyId
 from thetaloom.domain.values.instruments import Right
 from thetaloom.domain.values.money import Money, Price
@@ -123,24 +126,6 @@ class ExpirationRule:
     prefer: Annotated[Preference, About("Which expirations of the window come first.")] = Preference.NEAREST
 
 
-class Comparison(StrEnum):
-    """How a metric is compared with a threshold."""
-
-    AT_LEAST = ">="
-    AT_MOST = "<="
-    ABOVE = ">"
-    BELOW = "<"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """An entry condition; an unknown metric denies."""
-
-    metric: Annotated[Metric, About("The number that is tested.")]
-    comparison: Annotated[Comparison, About("How it is compared with the threshold.")]
-    threshold: Annotated[Decimal, About("The threshold, in the unit of the metric.")]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Liquidity:
     """What each leg must offer. A leg's width passes when it is within either of the two width limits."""
@@ -158,6 +143,10 @@ class Liquidity:
     ] = None
     volume_min: Annotated[
         int | None, About("Least volume of a leg today; absent: no limit.", unit="contracts", at_least=0)
+    ] = None
+    strike_quality_min: Annotated[
+        Decimal | None,
+        About("Least quality of the weakest leg; absent: it is only shown.", unit="points", at_least=0, at_most=100),
     ] = None
     quote_age_seconds_max: Annotated[
         int, About("Oldest quote to decide on.", unit="seconds", at_least=1, at_most=86_400)
@@ -296,6 +285,12 @@ class Strategy:
     expiration: Annotated[ExpirationRule, About("Which expiration to trade.")]
     legs: Annotated[tuple[LegRule, ...], About("The legs to select.", count_min=1, count_max=8)]
     conditions: Annotated[tuple[Condition, ...], About("Entry conditions; all must hold.")] = ()
+    score: Annotated[ScoreRule | None, About("How the market is scored; absent: by the bias and its confidence.")] = (
+        None
+    )
+    hard_stops: Annotated[HardStops | None, About("What bars an entry whatever the score; absent: nothing more.")] = (
+        None
+    )
     liquidity: Annotated[Liquidity, About("What each leg must offer.")] = Liquidity()
     order: Annotated[OrderRule, About("How orders walk from better than mid toward natural.")] = OrderRule()
     size: Annotated[SizeRule, About("How many structures to trade.")] = SizeRule()

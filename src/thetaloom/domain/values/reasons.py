@@ -43,6 +43,30 @@ class Reason(StrEnum):
     NO_SPOT = "no_spot", "The price of the underlying is unknown."
     INDICATOR_UNKNOWN = "indicator_unknown", "An entry condition needs a number that is not known."
     CONDITION_NOT_MET = "condition_not_met", "An entry condition of the strategy is not met."
+    # judging the market for a strategy
+    SCORE_TOO_LOW = "score_too_low", "The market's score for the strategy is below its minimum."
+    HISTORY_TOO_SHORT = (
+        "history_too_short",
+        "There are fewer daily bars than the strategy asks for. The setting `history_file` adds bars.",
+    )
+    EARNINGS_NEAR = "earnings_near", "Earnings are due within the strategy's window. Wait until they are out."
+    EARNINGS_UNKNOWN = (
+        "earnings_unknown",
+        "The date of the next earnings is not known. The setting `events_file` supplies it.",
+    )
+    EX_DIVIDEND_NEAR = (
+        "ex_dividend_near",
+        "The share goes ex-dividend soon, and a short American option may be exercised for it.",
+    )
+    EX_DIVIDEND_UNKNOWN = (
+        "ex_dividend_unknown",
+        "The next ex-dividend date is not known. The setting `events_file` supplies it.",
+    )
+    RANGE_BOUND = (
+        "range_bound",
+        "The last three closes lie too close together: positions would pile up at the same strikes.",
+    )
+    BLOCKED_BY_METRIC = "blocked_by_metric", "A number of the market bars an entry by a hard stop of the strategy."
     # selecting legs
     NO_EXPIRATION = "no_expiration", "No listed expiration lies within the strategy's DTE window."
     NO_STRIKE = "no_strike", "No listed strike fits the leg's selection rule."
@@ -82,6 +106,10 @@ class Reason(StrEnum):
     UNDERLYING_PRICE_TOO_LOW = (
         "underlying_price_too_low",
         "The underlying costs less than the strategy's minimum.",
+    )
+    STRIKE_QUALITY_TOO_LOW = (
+        "strike_quality_too_low",
+        "The weakest leg trades too thinly or too wide for the strategy's minimum.",
     )
     # risk
     ACCOUNT_UNKNOWN = "account_unknown", "The account's balances are unknown, so nothing can be sized."
