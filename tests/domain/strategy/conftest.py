@@ -178,7 +178,10 @@ def _table_errors(document: dict[str, Any], schema: dict[str, Any], path: str, e
             found.append(f"{path}.{key} is unknown")
     for rule in schema.get("allOf", ()):
         ((key, wanted),) = rule["if"]["properties"].items()
-        if document.get(key) == wanted["const"] and document["unit"] not in rule["then"]["properties"]["unit"]["enum"]:
+        if document.get(key) != wanted["const"]:
+            continue
+        found += [f"{path}.{missing} is missing" for missing in rule["then"]["required"] if missing not in document]
+        if "unit" in document and document["unit"] not in rule["then"]["properties"]["unit"]["enum"]:
             found.append(f"{path}.unit does not fit")
     return found
 

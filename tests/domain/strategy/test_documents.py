@@ -12,20 +12,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from thetaloom.domain.strategy.documents import parse_strategy, strategy_document
+from thetaloom.domain.strategy.leg_rules import MEASURED_FROM_A_LEG, WISHES_A_STRIKE
 from thetaloom.domain.strategy.schema import strategy_schema
 from thetaloom.domain.strategy.strategies import (
     EXIT_UNITS,
+    MARKET_METRICS,
     UNITS,
     ApprovalMode,
     ApprovalRule,
+    BackRule,
     Bias,
     Comparison,
     Condition,
+    DropRule,
     ExitKind,
     ExitRule,
     ExitUnit,
     ExpirationRule,
+    Guard,
     LegRule,
+    Level,
     Liquidity,
     Metric,
     OrderRule,
@@ -34,7 +40,12 @@ from thetaloom.domain.strategy.strategies import (
     SizeRule,
     Strategy,
     StrikeRule,
+    TargetRule,
+    Term,
     Unit,
+    WidthBy,
+    WidthStep,
+    WidthTable,
 )
 from thetaloom.domain.strategy.toml_text import strategy_toml
 from thetaloom.domain.values.canonical import canonical_json, from_json
@@ -54,6 +65,9 @@ DISTANCES = {
     SelectBy.WIDTH: "5",
     SelectBy.PREMIUM: "1.05",
     SelectBy.EXPECTED_MOVE: "133.333333333",
+    SelectBy.OTM: "-3.5",
+    SelectBy.SAME: "0",
+    SelectBy.NET_CREDIT: "1.25",
 }
 THRESHOLDS = {
     ExitUnit.PERCENT_OF_PREMIUM: ("0.5", "1000"),
@@ -72,18 +86,59 @@ def plain_decimals(least: str, most: str, places: int = 9) -> st.SearchStrategy[
 
 @st.composite
 def leg_rules(draw: st.DrawFn, name: str, earlier: list[str]) -> LegRule:
-    by = draw(st.sampled_from([by for by in SelectBy if earlier or by is not SelectBy.WIDTH]))
+    by = draw(st.sampled_from([by for by in SelectBy if earlier or by not in MEASURED_FROM_A_LEG]))
     unit = draw(st.sampled_from(sorted(UNITS[by])))
     right = draw(st.sampled_from(Right))
-    distance = Decimal(DISTANCES[by])
+    distance = Decimal(0 if unit is Unit.TABLE else DISTANCES[by])
     if by is SelectBy.DELTA:
         distance = draw(plain_decimals("0.000000001", "1")) * (1 if right is Right.CALL else -1)
-    miss_max = draw(st.none() | plain_decimals("0", "1")) if unit is not Unit.STRIKES else None
-    of = draw(st.sampled_from(earlier)) if by is SelectBy.WIDTH else None
-    strike = StrikeRule(by=by, distance=distance, unit=unit, of=of, miss_max=miss_max)
-    return draw(
-        st.builds(LegRule, name=st.just(name), side=st.sampled_from(Side), right=st.just(right), strike=st.just(strike))
+    has_miss = unit is not Unit.STRIKES and by is not SelectBy.SAME
+    miss_max = draw(st.none() | plain_decimals("0", "1")) if has_miss else None
+    of = draw(st.sampled_from(earlier)) if by in MEASURED_FROM_A_LEG else None
+    round_to, guard = None, None
+    if by in WISHES_A_STRIKE and unit is not Unit.STRIKES:
+        round_to = draw(st.none() | plain_decimals("0.001", "1000", places=3))
+        level = Level.RESISTANCE if right is Right.CALL else Level.SUPPORT
+        buffers = plain_decimals("0", "50")
+        guard = draw(st.none() | st.builds(Guard, level=st.just(level), buffer_percent=buffers))
+    return LegRule(
+        name=name,
+        side=Side.SELL if by is SelectBy.NET_CREDIT else draw(st.sampled_from(Side)),
+        right=right,
+        strike=StrikeRule(by=by, distance=distance, unit=unit, of=of, miss_max=miss_max, round_to=round_to),
+        ratio=draw(st.integers(1, 10)),
+        guard=guard,
     )
+
+
+@st.composite
+def width_tables(draw: st.DrawFn) -> WidthTable:
+    widths = plain_decimals("0.001", "500", places=3)
+    bounds = sorted(draw(st.lists(plain_decimals("0.01", "100000", places=2), max_size=4, unique=True)))
+    steps = [WidthStep(below=below, width=draw(widths)) for below in [*bounds, None]]
+    return WidthTable(by=draw(st.sampled_from(WidthBy)), steps=tuple(steps))
+
+
+@st.composite
+def back_rules(draw: st.DrawFn) -> BackRule:
+    dte = sorted(draw(st.lists(st.integers(1100, 1100) | st.integers(50, 1100), min_size=3, max_size=3)))
+    ratios = sorted(draw(st.lists(plain_decimals("1", "9"), min_size=2, max_size=2)))
+    some = [draw(st.none() | st.just(ratio)) for ratio in ratios]
+    return BackRule(dte_min=dte[0], dte_target=dte[1], dte_max=1100, ratio_min=some[0], ratio_max=some[1])
+
+
+@st.composite
+def drops_and_targets(draw: st.DrawFn, legs: list[LegRule]) -> tuple[tuple[DropRule, ...], tuple[TargetRule, ...]]:
+    origins = {leg.strike.of for leg in legs}
+    last = legs[-1]
+    drops: tuple[DropRule, ...] = ()
+    if len(legs) > 1 and last.name not in origins and draw(st.booleans()):
+        metric = draw(st.sampled_from(sorted(MARKET_METRICS)))
+        comparison = draw(st.sampled_from(Comparison))
+        drops = (DropRule(legs=(last.name,), metric=metric, comparison=comparison, threshold=Decimal(2)),)
+    names = ("first", "second")[: draw(st.integers(0, 1 + (last.ratio > 1)))]
+    percents = plain_decimals("0.1", "1000")
+    return drops, tuple(TargetRule(name=name, legs=(last.name,), percent=draw(percents)) for name in names)
 
 
 @st.composite
@@ -105,7 +160,12 @@ def whole_strategies(draw: st.DrawFn) -> Strategy:
     texts = st.text(st.characters(exclude_categories=["C", "Z"]) | st.sampled_from('"\\ \n\t#='), max_size=40)
     money = plain_decimals("0.000000001", "100000")
     prices = st.none() | plain_decimals("0.01", "5").map(Price)
-    dte = sorted(draw(st.lists(st.integers(25, 1100), min_size=3, max_size=3)))
+    back = draw(st.none() | back_rules()) if len(legs) > 1 else None
+    if back is not None:
+        legs[-1] = replace(legs[-1], term=Term.BACK)
+    has_table = any(leg.strike.unit is Unit.TABLE for leg in legs)
+    drops, targets = draw(drops_and_targets(legs))
+    dte = sorted(draw(st.lists(st.integers(25, 1099), min_size=3, max_size=3)))
     mode = draw(st.sampled_from(ApprovalMode))
     loss = draw(st.none() | money.map(Money)) if mode is ApprovalMode.AUTOMATIC else None
     return Strategy(
@@ -131,7 +191,14 @@ def whole_strategies(draw: st.DrawFn) -> Strategy:
         order=OrderRule(reach=draw(plain_decimals("0", "1")), slippage_max=draw(prices)),
         size=SizeRule(risk_percent=draw(plain_decimals("0.1", "100"))),
         exits=tuple(draw(st.lists(exit_rules(), max_size=4))),
-        approval=ApprovalRule(mode=mode, max_loss_automatic=loss),
+        approval=ApprovalRule(
+            mode=mode, max_loss_automatic=loss, manual_only=mode is ApprovalMode.MANUAL and draw(st.booleans())
+        ),
+        back=back,
+        width_table=draw(width_tables()) if has_table else None,
+        drops=drops,
+        shares=draw(st.sampled_from([-100, 0, 0, 100, 250])),
+        targets=targets,
     )
 
 

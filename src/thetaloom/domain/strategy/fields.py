@@ -16,6 +16,8 @@ MAGNITUDE_MAX = 10**9  # no number of a strategy comes near it; a typing error d
 DECIMALS_MAX = 9
 SHOWN_MAX = 60
 
+Problems = dict[str, str]  # what is wrong and what is expected, by the path of the field in a document
+
 
 class Word(StrEnum):
     """A word of the strategy language together with what it means."""
@@ -45,6 +47,7 @@ class About:
     length_max: int = 100  # characters
     count_min: int = 0  # entries of a list
     count_max: int = 32
+    sparse: bool = False  # left out of documents while it has its default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

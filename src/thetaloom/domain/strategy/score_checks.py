@@ -1,13 +1,13 @@
 """What cannot stand together in a score or among hard stops."""
 
+from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 from thetaloom.domain.strategy.conditions import Condition
-from thetaloom.domain.strategy.fields import shown
+from thetaloom.domain.strategy.fields import Problems, shown
 from thetaloom.domain.strategy.metrics import CANDIDATES_OWN, METRIC_MAX, SIGNED_METRICS, WORDS, Metric, WordMetric
 from thetaloom.domain.strategy.score_rules import HardStops, ScoreBand, ScoreRule, ScoreTerm, ScoreWhen
-
-Problems = dict[str, str]
 
 
 def condition_problems(condition: Condition) -> Problems:
@@ -124,3 +124,12 @@ def _bounds(band: ScoreBand) -> list[bool]:
 def _word_problem(metric: WordMetric, word: str) -> str | None:
     known = [member.value for member in WORDS[metric]]
     return None if word in known else f"is {shown(word)}; expected one of {', '.join(known)}"
+
+
+SCORE_CHECKS: dict[type, Callable[[Any], Problems]] = {
+    ScoreBand: band_problems,
+    ScoreWhen: when_problems,
+    ScoreTerm: term_problems,
+    ScoreRule: score_problems,
+    HardStops: stop_problems,
+}

@@ -65,12 +65,16 @@ class ScoreTerm:
 
     metric: Annotated[Metric | None, About("The number that is read; absent where a word is.")] = None
     word: Annotated[WordMetric | None, About("The word that is read; absent where a number is.")] = None
-    bands: Annotated[tuple[ScoreBand, ...], About("Points by the number; the first that fits, from the top.")] = ()
+    bands: Annotated[
+        tuple[ScoreBand, ...], About("Points by the number; the first that fits, from the top.", sparse=True)
+    ] = ()
     slope: Annotated[ScoreSlope | None, About("Points where no band fits; absent: none.")] = None
-    words: Annotated[tuple[ScoreWord, ...], About("Points by the word; a word not named adds none.")] = ()
+    words: Annotated[tuple[ScoreWord, ...], About("Points by the word; a word not named adds none.", sparse=True)] = ()
     when: Annotated[ScoreWhen | None, About("What must be so for the term to count; absent: nothing.")] = None
-    only: Annotated[bool, About("Whether a word not named, or unknown, sets the whole score to 0.")] = False
-    required: Annotated[bool, About("Whether the entry is denied while the reading is unknown.")] = False
+    only: Annotated[bool, About("Whether a word not named, or unknown, sets the whole score to 0.", sparse=True)] = (
+        False
+    )
+    required: Annotated[bool, About("Whether the entry is denied while the reading is unknown.", sparse=True)] = False
     unknown_points: Annotated[
         Decimal | None,
         About("What an unknown reading adds; absent: nothing.", unit="points", at_least=-1000, at_most=1000),
@@ -137,6 +141,6 @@ class HardStops:
         ),
     ] = None
     range_3d_points: Annotated[
-        tuple[RangePoints, ...], About("Symbols whose range is told in dollars instead of percent.")
+        tuple[RangePoints, ...], About("Symbols whose range is told in dollars instead of percent.", sparse=True)
     ] = ()
-    blocked_when: Annotated[tuple[Condition, ...], About("No entry when any of these holds.")] = ()
+    blocked_when: Annotated[tuple[Condition, ...], About("No entry when any of these holds.", sparse=True)] = ()

@@ -8,8 +8,9 @@ from decimal import Decimal
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.market.quotes import judge_quote
+from thetaloom.domain.strategy.listing import Market, Pick, list_side
 from thetaloom.domain.strategy.strategies import ExpirationRule, LegRule, Preference, Side, Strategy
-from thetaloom.domain.strategy.strikes import Market, Pick, list_side, pick_strike
+from thetaloom.domain.strategy.strikes import pick_strike
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.instruments import OptionContract, Right
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied, unknown

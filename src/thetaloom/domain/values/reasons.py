@@ -87,6 +87,8 @@ class Reason(StrEnum):
         "legs_coincide",
         "Two legs ended on the same contract. Widen the distance between their rules.",
     )
+    SELECTION_UNKNOWN = "selection_unknown", "A leg's selection rule needs a number that is not known."
+    SHARES_MISSING = "shares_missing", "The account does not hold the shares that the strategy needs."
     # judging a candidate
     BID_ASK_TOO_WIDE = (
         "bid_ask_too_wide",
