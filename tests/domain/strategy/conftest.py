@@ -301,3 +301,13 @@ def expirations() -> tuple[Expiration, ...]:
         for day in (date(2026, 1, 16), date(2026, 2, 20))
         for root in ("SPY", "SPY1", "XSP")
     )
+
+
+@pytest.fixture
+def scored_by() -> Callable[..., Strategy]:
+    """A put spread with a score of these terms, as a document has them."""
+
+    def make(terms: list[dict[str, Any]], **score: Any) -> Strategy:
+        return parse_strategy(PUT_SPREAD | {"score": {"terms": terms, **score}})
+
+    return make
