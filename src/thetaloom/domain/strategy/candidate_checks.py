@@ -159,13 +159,6 @@ CANDIDATE_METRICS: dict[Metric, Callable[[Evaluation], Decimal | None]] = {
     Metric.MAX_LOSS: lambda evaluation: _decimal(evaluation.max_loss),
 }
 
-COMPARISONS: dict[Comparison, Callable[[Decimal, Decimal], bool]] = {
-    Comparison.AT_LEAST: lambda found, limit: found >= limit,
-    Comparison.AT_MOST: lambda found, limit: found <= limit,
-    Comparison.ABOVE: lambda found, limit: found > limit,
-    Comparison.BELOW: lambda found, limit: found < limit,
-}
-
 
 def _compare(
     name: str,
@@ -180,7 +173,7 @@ def _compare(
     said = f"{comparison} {_text(limit)}{unit}"
     if found is None:
         return _check(name, unknown(reason_unknown, check=name, limit=said), UNKNOWN, said, UNKNOWN)
-    if COMPARISONS[comparison](found, limit):
+    if comparison.holds(found, limit):
         return _check(name, ALLOWED, _text(found), said, NO_DISTANCE)
     change = limit - found
     is_strict = comparison in (Comparison.ABOVE, Comparison.BELOW)

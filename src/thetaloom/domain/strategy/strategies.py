@@ -131,6 +131,18 @@ class Comparison(StrEnum):
     ABOVE = ">"
     BELOW = "<"
 
+    def holds(self, found: Decimal, limit: Decimal) -> bool:
+        """Tell whether what was found compares with the limit in this way."""
+        match self:
+            case Comparison.AT_LEAST:
+                return found >= limit
+            case Comparison.AT_MOST:
+                return found <= limit
+            case Comparison.ABOVE:
+                return found > limit
+            case Comparison.BELOW:
+                return found < limit
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
