@@ -5,11 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 from thetaloom.domain.strategy.assembly_checks import assembly_problems, did_you_mean
-from thetaloom.domain.strategy.fields import MAGNITUDE_MAX, Problems, bound_problems, fields_of, shown
+from thetaloom.domain.strategy.fields import Problems, bound_problems, fields_of, shown
 from thetaloom.domain.strategy.leg_checks import LEG_CHECKS
+from thetaloom.domain.strategy.metrics import MARKET_METRICS, METRIC_MAX, SIGNED_METRICS
 from thetaloom.domain.strategy.strategies import (
     EXIT_UNITS,
-    MARKET_METRICS,
     ApprovalMode,
     ApprovalRule,
     Condition,
@@ -18,7 +18,6 @@ from thetaloom.domain.strategy.strategies import (
     ExitRule,
     ExitUnit,
     ExpirationRule,
-    Metric,
     Strategy,
 )
 from thetaloom.errors import InvalidInput
@@ -26,22 +25,6 @@ from thetaloom.errors import InvalidInput
 PERCENT_OF_PREMIUM_MAX = 1000
 POSITION_DELTA_MAX = 10
 MINUTES_OF_SESSION = 405  # index options trade the longest
-
-# Above the largest of these a condition could never hold, or never fail: a slip of the unit.
-METRIC_MAX: dict[Metric, int] = {
-    Metric.UNDERLYING_PRICE: 1_000_000,
-    Metric.ATM_IV: 1000,
-    Metric.IV_RANK: 100,
-    Metric.HV_30: 1000,
-    Metric.RSI_14: 100,
-    Metric.EXPECTED_MOVE_PERCENT: 100,
-    Metric.PUT_CALL_RATIO: 1000,
-    Metric.NET_CREDIT: 10_000,
-    Metric.CREDIT_TO_WIDTH: 100,
-    Metric.POP: 100,
-    Metric.MAX_LOSS: MAGNITUDE_MAX,
-}
-SIGNED_METRICS = frozenset({Metric.NET_CREDIT, Metric.CREDIT_TO_WIDTH})
 
 EXIT_MAX: dict[ExitKind, int] = {
     ExitKind.PROFIT_TARGET: 10_000_000,

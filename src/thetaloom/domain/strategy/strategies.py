@@ -29,6 +29,7 @@ from thetaloom.domain.strategy.leg_rules import (
     WidthStep,
     WidthTable,
 )
+from thetaloom.domain.strategy.metrics import MARKET_METRICS, Metric
 from thetaloom.domain.strategy.rules import (
     ANY_MARKET,
     BY_A_PERSON,
@@ -45,7 +46,7 @@ from thetaloom.domain.strategy.rules import (
 )
 from thetaloom.domain.values.ids import StrategyId
 
-# The whole language from one place; its parts stand in ``leg_rules`` and ``rules``.
+# The whole language from one place; its parts stand in ``leg_rules``, ``metrics`` and ``rules``.
 __all__ = [
     "EXACT_UNLESS_ALLOWED",
     "EXIT_UNITS",
@@ -93,34 +94,6 @@ class Bias(StrEnum):
     BULLISH = "bullish"
     NEUTRAL = "neutral"
     BEARISH = "bearish"
-
-
-class Metric(Word):
-    """A number of the market or of the candidate that an entry condition may test."""
-
-    UNDERLYING_PRICE = "underlying_price", "Price of the underlying, dollars."
-    ATM_IV = "atm_iv", "30-day at-the-money implied volatility, percent."
-    IV_RANK = "iv_rank", "Place of today's IV between the year's low and high, 0 to 100."
-    HV_30 = "hv_30", "Historical volatility over 30 days, percent, annualized."
-    RSI_14 = "rsi_14", "Relative strength index over 14 days, 0 to 100."
-    EXPECTED_MOVE_PERCENT = "expected_move_percent", "ATM straddle of the chosen expiration, percent of spot."
-    PUT_CALL_RATIO = "put_call_ratio", "Put over call open interest."
-    NET_CREDIT = "net_credit", "Net credit at mid, dollars per share; a debit is negative."
-    CREDIT_TO_WIDTH = "credit_to_width", "Net credit in percent of the widest spread."
-    POP = "pop", "Probability of profit, percent."
-    MAX_LOSS = "max_loss", "Largest loss of one structure, dollars, positive."
-
-
-MARKET_METRICS = frozenset(
-    {
-        Metric.UNDERLYING_PRICE,
-        Metric.ATM_IV,
-        Metric.IV_RANK,
-        Metric.HV_30,
-        Metric.RSI_14,
-        Metric.PUT_CALL_RATIO,
-    }
-)
 
 
 class Comparison(StrEnum):
