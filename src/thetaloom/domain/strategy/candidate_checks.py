@@ -6,7 +6,7 @@ Every check is made and kept, also after the first no, so that a person sees all
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 
-from thetaloom.domain.strategy.conditions import COMPARISONS, Comparison, Condition
+from thetaloom.domain.strategy.conditions import Comparison, Condition
 from thetaloom.domain.strategy.evaluation import Evaluation, LegEvaluation
 from thetaloom.domain.strategy.one_check import NO_DISTANCE, UNKNOWN, Check, make_check, number_text
 from thetaloom.domain.strategy.strategies import Liquidity, Metric, Strategy
@@ -208,7 +208,7 @@ def _compare(
     said = f"{comparison} {number_text(limit)}{unit}"
     if found is None:
         return make_check(name, unknown(reason_unknown, check=name, limit=said), UNKNOWN, said, UNKNOWN)
-    if COMPARISONS[comparison](found, limit):
+    if comparison.holds(found, limit):
         return make_check(name, ALLOWED, number_text(found), said, NO_DISTANCE)
     change = limit - found
     is_strict = comparison in (Comparison.ABOVE, Comparison.BELOW)

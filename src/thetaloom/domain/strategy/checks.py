@@ -7,10 +7,10 @@ from typing import Any
 from thetaloom.domain.strategy.assembly_checks import assembly_problems, did_you_mean
 from thetaloom.domain.strategy.fields import Problems, bound_problems, fields_of, shown
 from thetaloom.domain.strategy.leg_checks import LEG_CHECKS
+from thetaloom.domain.strategy.metrics import MARKET_METRICS
 from thetaloom.domain.strategy.score_checks import SCORE_CHECKS, condition_problems
 from thetaloom.domain.strategy.strategies import (
     EXIT_UNITS,
-    MARKET_METRICS,
     ApprovalMode,
     ApprovalRule,
     Condition,

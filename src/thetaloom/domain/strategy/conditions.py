@@ -1,6 +1,5 @@
 """A condition on a number of the market or of a candidate."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -18,13 +17,19 @@ class Comparison(StrEnum):
     ABOVE = ">"
     BELOW = "<"
 
+    def holds(self, found: Decimal, limit: Decimal) -> bool:
+        """Tell whether what was found compares with the limit in this way."""
+        match self:
+            case Comparison.AT_LEAST:
+                return found >= limit
+            case Comparison.AT_MOST:
+                return found <= limit
+            case Comparison.ABOVE:
+                return found > limit
+            case Comparison.BELOW:
+                return found < limit
 
-COMPARISONS: dict[Comparison, Callable[[Decimal, Decimal], bool]] = {
-    Comparison.AT_LEAST: lambda found, limit: found >= limit,
-    Comparison.AT_MOST: lambda found, limit: found <= limit,
-    Comparison.ABOVE: lambda found, limit: found > limit,
-    Comparison.BELOW: lambda found, limit: found < limit,
-}
+
 OPPOSITES: dict[Comparison, Comparison] = {
     Comparison.AT_LEAST: Comparison.BELOW,
     Comparison.AT_MOST: Comparison.ABOVE,

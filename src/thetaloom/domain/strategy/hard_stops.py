@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from thetaloom.domain.market.reading import MarketView
-from thetaloom.domain.strategy.conditions import COMPARISONS, OPPOSITES, Condition
+from thetaloom.domain.strategy.conditions import OPPOSITES, Condition
 from thetaloom.domain.strategy.metrics import Metric
 from thetaloom.domain.strategy.one_check import NO_DISTANCE, UNKNOWN, Check, make_check, number_text
 from thetaloom.domain.strategy.score_rules import HardStops
@@ -152,7 +152,7 @@ def _check_blocked(condition: Condition, view: MarketView) -> Check:
         verdict = unknown(Reason.INDICATOR_UNKNOWN, check=name, limit=said, why=why)
         return make_check(name, verdict, UNKNOWN, said, UNKNOWN)
     found = measured.number
-    if not COMPARISONS[condition.comparison](found, condition.threshold):
+    if not condition.comparison.holds(found, condition.threshold):
         return make_check(name, ALLOWED, number_text(found), said, NO_DISTANCE)
     change = condition.threshold - found
     gap = f"{'+' if change > 0 else ''}{number_text(change)}"

@@ -48,7 +48,7 @@ from thetaloom.domain.strategy.rules import (
 from thetaloom.domain.strategy.score_rules import HardStops, ScoreRule
 from thetaloom.domain.values.ids import StrategyId
 
-# The whole language from one place; its parts stand in ``leg_rules`` and ``rules``.
+# The whole language from one place; its parts stand in ``leg_rules``, ``metrics`` and ``rules``.
 __all__ = [
     "EXACT_UNLESS_ALLOWED",
     "EXIT_UNITS",
