@@ -48,6 +48,7 @@ class MarketState:
     rate: float
     dividend_yield: float
     tradeable_capital: Money | None = None
+    shares_held: int | None = None  # those of the account that no other structure counts on
     is_open: bool | None = None
     next_open: str = ""
     data_age_seconds_max: int | None = None
@@ -171,10 +172,14 @@ def _judged(strategy: Strategy, market: MarketState, selection: Selection, *, is
         rate=market.rate,
         dividend_yield=market.dividend_yield,
         quote_age_max=timedelta(seconds=strategy.liquidity.quote_age_seconds_max),
+        names=selection.leg_names,
+        shares=strategy.shares,
     )
     metrics = _readings(market.view) | _expected_move(market, selection)
     moment = _moment(market, selection.legs)
-    judged = judge_candidate(strategy, evaluation, market.view, moment, metrics, forced=is_forced)
+    judged = judge_candidate(
+        strategy, evaluation, market.view, moment, metrics, shares_held=market.shares_held, forced=is_forced
+    )
     verdict = judged.verdict
     if verdict.is_allowed and strategy.score is None and not is_forced:
         # Without a table of its own a strategy may run by hand; to be chosen by itself it needs the bias.

@@ -70,13 +70,14 @@ def select_structure(
         spot=spot,
         rate=rate,
         dividend_yield=dividend_yield,
-        levels={metric.value: reading for metric, reading in (readings or {}).items()},
+        readings=readings or {},
         table_width=width.dollars,
         relaxed=relaxed,
     )
     refused: list[Rejection] = []
     for choice in terms:
-        picks, failures = _select_legs(kept.legs, _markets(market, choice), now)
+        markets = _markets(market, choice)
+        picks, failures = _select_legs(kept.legs, markets, now)
         if not failures:
             why = why_terms(strategy.expiration, back, choice, len(terms), refused)
             reasons = [*why, *width.reasons, *(f"{leg.name}: {picks[leg.name].because}" for leg in kept.legs)]
@@ -84,7 +85,7 @@ def select_structure(
                 verdict=ALLOWED,
                 legs=tuple(_leg(chain, leg, picks[leg.name]) for leg in kept.legs),
                 leg_names=tuple(leg.name for leg in kept.legs),
-                expires_on=choice.front.expires_on,
+                expires_on=min(markets[leg.term].expiration.expires_on for leg in kept.legs),
                 reasons=(*reasons, *kept.reasons, *([RELAXED_REASON] if relaxed else ())),
                 rejections=(*refused, *rejections),
             )
