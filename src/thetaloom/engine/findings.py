@@ -1,6 +1,6 @@
 """What one step finds and later steps build on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -8,6 +8,7 @@ from thetaloom.domain.book.exits import ExitDecision, Marks
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
+from thetaloom.domain.market.view import MarketView
 from thetaloom.domain.risk.limits import LimitCheck
 from thetaloom.domain.strategy.candidate_checks import Check
 from thetaloom.domain.strategy.evaluation import Evaluation
@@ -37,11 +38,12 @@ class MarketReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Indicators:
-    """Market metrics by name; an absent one is unknown."""
+    """Market metrics by name; an absent one is unknown. ``view`` has them with their times and sources."""
 
     verdict: Verdict
     metrics: dict[Metric, Decimal]
     sessions_of_history: int
+    view: MarketView = field(default_factory=MarketView)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
