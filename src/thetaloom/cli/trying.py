@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from decimal import Decimal
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from thetaloom.cli.words import legs_text, money_text, percent_text, price_text
 from thetaloom.config import MarketSource, load_settings
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration, list_expirations
+from thetaloom.domain.strategy.metrics import Metric
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.reasons import Verdict
 from thetaloom.errors import MarketDataUnavailable
@@ -36,7 +38,8 @@ def try_strategy(strategy: Strategy, *, symbol: str | None, at: str | None, mark
                 advice=f"It knows {', '.join(list(platform.market.symbols())[:10])}.",
             )
         expirations = list_expirations(chain, platform.desk.calendar, now)
-        lines = [_line(platform, strategy, chain, expirations, each) for each in expirations]
+        metrics = _metrics(platform, chain, expirations)
+        lines = [_line(platform, strategy, chain, expirations, each, metrics) for each in expirations]
     head = {"strategy": strategy.id, "symbol": name, "at": now, "spot": chain.spot, "synthetic": chain.synthetic}
     if as_json:
         emit({**head, "source": chain.source, "expirations": lines})
@@ -81,6 +84,7 @@ def _line(
     chain: OptionChain,
     expirations: tuple[Expiration, ...],
     expiration: Expiration,
+    metrics: dict[Metric, Decimal],
 ) -> dict[str, Any]:
     from thetaloom.domain.strategy.selection import select_structure
 
@@ -103,15 +107,29 @@ def _line(
         for refused in selection.rejections[:1]:
             line["verdict"] = {**_verdict(refused.verdict), "leg": refused.leg}
         return line
-    return {**line, **_numbers(platform, strategy, chain, expirations, selection.legs)}
+    return {**line, **_numbers(platform, strategy, chain, expirations, selection.legs, metrics)}
+
+
+def _metrics(platform: "Platform", chain: OptionChain, expirations: tuple[Expiration, ...]) -> dict[Metric, Decimal]:
+    from thetaloom.engine.steps import compute_indicators
+
+    desk = platform.desk
+    given = compute_indicators.inputs_of(
+        platform.market, desk.calendar, desk.settings, chain, expirations, platform.clock.now()
+    )
+    return compute_indicators.decide(given).metrics
 
 
 def _numbers(
-    platform: "Platform", strategy: Strategy, chain: OptionChain, expirations: tuple[Expiration, ...], legs: Any
+    platform: "Platform",
+    strategy: Strategy,
+    chain: OptionChain,
+    expirations: tuple[Expiration, ...],
+    legs: Any,
+    metrics: dict[Metric, Decimal],
 ) -> dict[str, Any]:
     from thetaloom.domain.strategy.candidate_checks import check_candidate
     from thetaloom.domain.strategy.evaluation import evaluate_structure
-    from thetaloom.engine.steps import compute_indicators
 
     now, settings = platform.clock.now(), platform.desk.settings
     evaluation = evaluate_structure(
@@ -123,20 +141,7 @@ def _numbers(
         dividend_yield=settings.dividend_yield,
         quote_age_max=timedelta(seconds=strategy.liquidity.quote_age_seconds_max),
     )
-    today = platform.desk.calendar.exchange_date(now)
-    first_on = today - timedelta(days=compute_indicators.HISTORY_DAYS)
-    bars = platform.market.history(chain.underlying, first_on, today)
-    indicators = compute_indicators.decide(
-        compute_indicators.Inputs(
-            chain=chain,
-            expirations=expirations,
-            closes=tuple(round(bar.close, 6) for bar in bars),
-            rate=settings.rate,
-            dividend_yield=settings.dividend_yield,
-            now=now,
-        )
-    )
-    verdict, checks = check_candidate(evaluation, strategy, dict(indicators.metrics))
+    verdict, checks = check_candidate(evaluation, strategy, metrics)
     return {
         "structure": evaluation.structure_name,
         "mid_price": evaluation.mid_price,

@@ -8,7 +8,7 @@ from thetaloom.domain.book.exits import ExitDecision, Marks
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
-from thetaloom.domain.market.reading import MarketView
+from thetaloom.domain.market.view import MarketView
 from thetaloom.domain.risk.limits import LimitCheck
 from thetaloom.domain.strategy.evaluation import Evaluation
 from thetaloom.domain.strategy.one_check import Check
@@ -39,12 +39,12 @@ class MarketReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Indicators:
-    """Market metrics by name; an absent one is unknown."""
+    """Market metrics by name; an absent one is unknown. ``view`` has them with their times and sources."""
 
     verdict: Verdict
     metrics: dict[Metric, Decimal]
     sessions_of_history: int
-    view: MarketView = field(default_factory=MarketView)  # the same numbers, and the words, with time and source
+    view: MarketView = field(default_factory=MarketView)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

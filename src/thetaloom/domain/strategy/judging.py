@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from thetaloom.domain.market.reading import MarketView
+from thetaloom.domain.market.view import MarketView
 from thetaloom.domain.strategy.candidate_checks import candidate_metrics, check_candidate
 from thetaloom.domain.strategy.evaluation import Evaluation
 from thetaloom.domain.strategy.hard_stops import Moment, check_hard_stops

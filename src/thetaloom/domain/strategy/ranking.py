@@ -9,7 +9,7 @@ from enum import StrEnum
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.market.indicators import atm_straddle
-from thetaloom.domain.market.reading import MarketView
+from thetaloom.domain.market.view import MarketView
 from thetaloom.domain.strategy.evaluation import Evaluation, evaluate_structure
 from thetaloom.domain.strategy.explanations import Blocking, CheckLine, blocking_reasons, line_of, verdict_line
 from thetaloom.domain.strategy.hard_stops import Moment, check_hard_stops, sells_american

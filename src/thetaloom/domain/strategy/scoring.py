@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from thetaloom.domain.market.reading import MarketView
+from thetaloom.domain.market.view import MarketView
 from thetaloom.domain.strategy.metrics import Metric, WordMetric
 from thetaloom.domain.strategy.one_check import number_text
 from thetaloom.domain.strategy.score_rules import ScoreBand, ScoreRule, ScoreSlope, ScoreTerm, ScoreWord

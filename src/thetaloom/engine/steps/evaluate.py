@@ -8,7 +8,7 @@ import numpy as np
 
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration, list_expirations
-from thetaloom.domain.market.reading import MarketView
+from thetaloom.domain.market.view import MarketView
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.candidate_checks import structures_covered
 from thetaloom.domain.strategy.evaluation import evaluate_structure
