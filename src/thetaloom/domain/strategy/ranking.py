@@ -14,7 +14,7 @@ from thetaloom.domain.strategy.evaluation import Evaluation, evaluate_structure
 from thetaloom.domain.strategy.explanations import Blocking, CheckLine, blocking_reasons, line_of, verdict_line
 from thetaloom.domain.strategy.hard_stops import Moment, check_hard_stops, sells_american
 from thetaloom.domain.strategy.judging import judge_candidate, score_market
-from thetaloom.domain.strategy.metrics import Metric
+from thetaloom.domain.strategy.metrics import METRIC_OF, Metric
 from thetaloom.domain.strategy.one_check import Check
 from thetaloom.domain.strategy.scoring import SHOW_ANYWAY_MIN, Confidence, Score, score_rule_of
 from thetaloom.domain.strategy.selection import Selection, select_structure
@@ -96,6 +96,11 @@ class Ranking:
     hard_stops: tuple[Check, ...]  # those of the market itself that say no, whatever the strategy
 
 
+def readings_of(view: MarketView) -> dict[Metric, Decimal]:
+    """Return the numbers of a market by their metric."""
+    return {METRIC_OF[name]: measured.number for name, measured in view.numbers.items()}
+
+
 def rank_strategies(
     strategies: Sequence[Strategy], market: MarketState, *, forced: StrategyId | None = None
 ) -> Ranking:
@@ -138,7 +143,7 @@ def _rank(strategy: Strategy, market: MarketState, *, is_forced: bool) -> Ranked
         rate=market.rate,
         dividend_yield=market.dividend_yield,
         tradeable_capital=market.tradeable_capital,
-        readings=_readings(market.view),
+        readings=readings_of(market.view),
         relaxed=is_forced,
     )
     if not selection.legs:
@@ -175,7 +180,7 @@ def _judged(strategy: Strategy, market: MarketState, selection: Selection, *, is
         names=selection.leg_names,
         shares=strategy.shares,
     )
-    metrics = _readings(market.view) | _expected_move(market, selection)
+    metrics = readings_of(market.view) | _expected_move(market, selection)
     moment = _moment(market, selection.legs)
     judged = judge_candidate(
         strategy, evaluation, market.view, moment, metrics, shares_held=market.shares_held, forced=is_forced
@@ -202,10 +207,6 @@ def _judged(strategy: Strategy, market: MarketState, selection: Selection, *, is
         checks=judged.checks,
         blocking=blocking_reasons(lines, first=_code(verdict)),
     )
-
-
-def _readings(view: MarketView) -> dict[Metric, Decimal]:
-    return {Metric(name): measured.number for name, measured in view.numbers.items()}  # type: ignore[call-arg]  # mypy reads __new__, not the enum's look-up by value
 
 
 def _expected_move(market: MarketState, selection: Selection) -> dict[Metric, Decimal]:

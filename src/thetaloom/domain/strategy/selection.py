@@ -45,11 +45,13 @@ def select_structure(
     tradeable_capital: Money | None = None,
     readings: Mapping[Metric, Decimal] | None = None,
     relaxed: bool = False,
+    front: Expiration | None = None,
 ) -> Selection:
     """Take the first expiration, or pair of them, by the strategy's preference in which every leg finds its strike.
 
     ``readings`` are the numbers of the market that drops and guards ask for. A ``relaxed`` selection lets strikes
-    miss by three times their ``miss_max``.
+    miss by three times their ``miss_max``. ``front``, when given, is the only expiration looked at for the legs in
+    front.
     """
     if len(chain) == 0:
         return _nothing(denied(Reason.EMPTY_CHAIN, underlying=chain.underlying), [])
@@ -60,6 +62,9 @@ def select_structure(
         return _nothing(kept, [])
     back = strategy.back if any(leg.term is Term.BACK for leg in kept.legs) else None
     terms, rejections = list_terms(strategy.expiration, back, expirations, now)
+    if front is not None:
+        terms = [choice for choice in terms if choice.front == front]
+        rejections = [one for one in rejections if one.expires_on == front.expires_on]
     if not terms:
         return _nothing(no_terms(strategy.expiration, rejections, expirations), rejections)
     spot = Decimal(chain.spot)
