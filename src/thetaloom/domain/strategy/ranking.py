@@ -13,7 +13,7 @@ from thetaloom.domain.market.view import MarketView
 from thetaloom.domain.strategy.evaluation import Evaluation, evaluate_structure
 from thetaloom.domain.strategy.explanations import Blocking, CheckLine, blocking_reasons, line_of, verdict_line
 from thetaloom.domain.strategy.hard_stops import Moment, check_hard_stops, sells_american
-from thetaloom.domain.strategy.judging import judge_candidate, score_market
+from thetaloom.domain.strategy.judging import judge_candidate, score_check, score_market
 from thetaloom.domain.strategy.metrics import METRIC_OF, Metric
 from thetaloom.domain.strategy.one_check import Check
 from thetaloom.domain.strategy.scoring import SHOW_ANYWAY_MIN, Confidence, Score, score_rule_of
@@ -193,7 +193,8 @@ def _judged(strategy: Strategy, market: MarketState, selection: Selection, *, is
         verdict = denied(Reason.STRATEGY_INACTIVE, strategy=strategy.id)
     lines: list[CheckLine] = [line_of(check) for check in judged.checks]
     if not verdict.is_allowed and judged.verdict.is_allowed:
-        lines.append(verdict_line("score" if verdict is judged.score.verdict else "strategy", verdict))
+        is_low = verdict is judged.score.verdict
+        lines.append(line_of(score_check(judged.score, forced=False)) if is_low else verdict_line("strategy", verdict))
     return RankedStrategy(
         strategy_id=strategy.id,
         name=strategy.name,
