@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 
 from thetaloom import __version__
 from thetaloom.brokers.paper.broker import PaperBroker
-from thetaloom.brokers.paper.settings import PaperSettings
+from thetaloom.brokers.paper.settings import PaperSettings, read_shares
 from thetaloom.config import MarketSource, Settings
 from thetaloom.dispatch.embedded import EmbeddedDispatch
 from thetaloom.dispatch.workers import is_gone, name_worker
@@ -334,6 +334,7 @@ def _paper_settings(settings: Settings) -> PaperSettings:
         fee_per_contract=Money(settings.fee_per_contract),
         starting_cash=Money(settings.paper_cash),
         is_cash_account=settings.paper_cash_account,
+        shares=read_shares(settings.paper_shares),
     )
 
 

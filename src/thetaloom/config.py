@@ -64,6 +64,11 @@ class Settings(BaseSettings):
         Decimal("0.5"), ge=0, le=1, description="Where paper orders fill: 0 at mid, 1 at natural."
     )
     paper_cash_account: bool = Field(False, description="Whether the paper account is a cash account.")
+    paper_shares: str = Field(
+        "",
+        max_length=1000,
+        description="Shares that the paper account holds beside its options, like AAPL=100,SPY=200.",
+    )
     evaluations_max: int = Field(5, ge=1, le=100, description="Runs evaluated at once.")
     executions_max: int = Field(3, ge=1, le=100, description="Runs executed at once.")
     data_age_seconds_max: int = Field(300, ge=1, description="Oldest chain that a decision may rest on.")

@@ -121,11 +121,15 @@ def test(
     ] = None,
     at: Annotated[str | None, typer.Option("--at", help="Instant such as 2015-12-24T15:05:00Z.")] = None,
     market: Annotated[str | None, typer.Option("--market", help="recorded or synthetic; as set if not given.")] = None,
+    capital: Annotated[
+        str | None, typer.Option("--capital", help="Tradeable capital, dollars; the paper account's if not given.")
+    ] = None,
+    relaxed: Annotated[bool, typer.Option("--relaxed", help="Let strikes miss by three times their miss_max.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Try a strategy on a chain: for each expiration the legs, the numbers, and the reasons for a no."""
     tried = _read(Path(strategy)) if _is_file(strategy) else _stored(strategy).strategy
-    try_strategy(tried, symbol=symbol, at=at, market=market, as_json=as_json)
+    try_strategy(tried, symbol=symbol, at=at, market=market, capital=capital, relaxed=relaxed, as_json=as_json)
 
 
 def _stored(strategy: str) -> StoredStrategy:

@@ -1,8 +1,10 @@
 """``strategy test``: what a strategy would select from a chain, expiration by expiration."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +16,44 @@ from thetaloom.cli.words import legs_text, money_text, percent_text, price_text
 from thetaloom.config import MarketSource, load_settings
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration, list_expirations
-from thetaloom.domain.strategy.strategies import Strategy
+from thetaloom.domain.strategy.strategies import Metric, Strategy
+from thetaloom.domain.values.money import Money
 from thetaloom.domain.values.reasons import Verdict
 from thetaloom.errors import MarketDataUnavailable
 
 if TYPE_CHECKING:
     from thetaloom.bootstrap import Platform
+    from thetaloom.domain.strategy.selection import Selection
 
 AFTER_OPEN = timedelta(minutes=35)  # the first half hour's quotes are too wide to tell anything
 
 
-def try_strategy(strategy: Strategy, *, symbol: str | None, at: str | None, market: str | None, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trial:
+    """What a strategy is tried on."""
+
+    strategy: Strategy
+    chain: OptionChain
+    expirations: tuple[Expiration, ...]
+    now: datetime
+    rate: float
+    dividend_yield: float
+    readings: Mapping[Metric, Decimal]
+    capital: Money | None
+    shares_held: int | None
+    relaxed: bool
+
+
+def try_strategy(
+    strategy: Strategy,
+    *,
+    symbol: str | None,
+    at: str | None,
+    market: str | None,
+    capital: str | None,
+    relaxed: bool,
+    as_json: bool,
+) -> None:
     """Try a strategy on the chain of one instant and print what it would do; nothing is stored."""
     with _market(market, at) as platform:
         name = (symbol or _any_symbol(strategy, platform)).upper()
@@ -35,8 +64,8 @@ def try_strategy(strategy: Strategy, *, symbol: str | None, at: str | None, mark
                 f"{platform.market.name} has no chain of {name} at {shown_instant(now)}",
                 advice=f"It knows {', '.join(list(platform.market.symbols())[:10])}.",
             )
-        expirations = list_expirations(chain, platform.desk.calendar, now)
-        lines = [_line(platform, strategy, chain, expirations, each) for each in expirations]
+        trial = _trial(platform, strategy, chain, capital=capital, relaxed=relaxed)
+        lines = [_line(trial, each) for each in trial.expirations]
     head = {"strategy": strategy.id, "symbol": name, "at": now, "spot": chain.spot, "synthetic": chain.synthetic}
     if as_json:
         emit({**head, "source": chain.source, "expirations": lines})
@@ -75,58 +104,43 @@ def _any_symbol(strategy: Strategy, platform: "Platform") -> str:
     return named[0] if named else known[0] if is_recorded or not strategy.symbols else strategy.symbols[0]
 
 
-def _line(
-    platform: "Platform",
-    strategy: Strategy,
-    chain: OptionChain,
-    expirations: tuple[Expiration, ...],
-    expiration: Expiration,
-) -> dict[str, Any]:
-    from thetaloom.domain.strategy.selection import select_structure
-
+def _trial(
+    platform: "Platform", strategy: Strategy, chain: OptionChain, *, capital: str | None, relaxed: bool
+) -> _Trial:
     now, settings = platform.clock.now(), platform.desk.settings
-    selection = select_structure(
-        strategy, chain, (expiration,), now=now, rate=settings.rate, dividend_yield=settings.dividend_yield
+    account = platform.desk.broker.account()
+    expirations = list_expirations(chain, platform.desk.calendar, now)
+    return _Trial(
+        strategy=strategy,
+        chain=chain,
+        expirations=expirations,
+        now=now,
+        rate=settings.rate,
+        dividend_yield=settings.dividend_yield,
+        readings=_readings(platform, chain, expirations),
+        capital=account.buying_power if capital is None else _money("capital", capital),
+        shares_held=None if account.shares is None else account.shares.get(chain.underlying, 0),
+        relaxed=relaxed,
     )
-    line: dict[str, Any] = {
-        "expiration": expiration.expires_on,
-        "root": expiration.root,
-        "dte": expiration.dte,
-        "legs": [leg.contract.notation for leg in selection.legs],
-        "legs_text": legs_text(selection.legs),
-        "reasons": selection.reasons,
-        "verdict": _verdict(selection.verdict),
-        "checks": [],
-    }
-    if not selection.legs:
-        # of one expiration alone: the leg that found no strike, or why the date itself does not do
-        for refused in selection.rejections[:1]:
-            line["verdict"] = {**_verdict(refused.verdict), "leg": refused.leg}
-        return line
-    return {**line, **_numbers(platform, strategy, chain, expirations, selection.legs)}
 
 
-def _numbers(
-    platform: "Platform", strategy: Strategy, chain: OptionChain, expirations: tuple[Expiration, ...], legs: Any
-) -> dict[str, Any]:
-    from thetaloom.domain.strategy.candidate_checks import check_candidate
-    from thetaloom.domain.strategy.evaluation import evaluate_structure
+def _money(name: str, given: str) -> Money:
+    try:
+        return Money(given)
+    except ValueError:
+        refuse(name, f"{shown(given)} is no amount of dollars; write it like 25000")
+
+
+def _readings(
+    platform: "Platform", chain: OptionChain, expirations: tuple[Expiration, ...]
+) -> Mapping[Metric, Decimal]:
     from thetaloom.engine.steps import compute_indicators
 
     now, settings = platform.clock.now(), platform.desk.settings
-    evaluation = evaluate_structure(
-        legs,
-        chain,
-        now=now,
-        expirations=expirations,
-        rate=settings.rate,
-        dividend_yield=settings.dividend_yield,
-        quote_age_max=timedelta(seconds=strategy.liquidity.quote_age_seconds_max),
-    )
     today = platform.desk.calendar.exchange_date(now)
     first_on = today - timedelta(days=compute_indicators.HISTORY_DAYS)
     bars = platform.market.history(chain.underlying, first_on, today)
-    indicators = compute_indicators.decide(
+    return compute_indicators.decide(
         compute_indicators.Inputs(
             chain=chain,
             expirations=expirations,
@@ -135,8 +149,63 @@ def _numbers(
             dividend_yield=settings.dividend_yield,
             now=now,
         )
+    ).metrics
+
+
+def _line(trial: _Trial, expiration: Expiration) -> dict[str, Any]:
+    from thetaloom.domain.strategy.selection import select_structure
+
+    selection = select_structure(
+        trial.strategy,
+        trial.chain,
+        trial.expirations,
+        now=trial.now,
+        rate=trial.rate,
+        dividend_yield=trial.dividend_yield,
+        tradeable_capital=trial.capital,
+        readings=trial.readings,
+        relaxed=trial.relaxed,
+        front=expiration,
     )
-    verdict, checks = check_candidate(evaluation, strategy, dict(indicators.metrics))
+    line: dict[str, Any] = {
+        "expiration": expiration.expires_on,
+        "root": expiration.root,
+        "dte": expiration.dte,
+        "legs": [leg.contract.notation for leg in selection.legs],
+        "leg_names": selection.leg_names,
+        "legs_text": legs_text(selection.legs),
+        "reasons": selection.reasons,
+        "verdict": _verdict(selection.verdict),
+        "checks": [],
+        "targets": [],
+    }
+    if not selection.legs:
+        # of one expiration alone: the leg that found no strike, or why the date itself does not do
+        for refused in selection.rejections[:1]:
+            line["verdict"] = {**_verdict(refused.verdict), "leg": refused.leg}
+        return line
+    return {**line, **_numbers(trial, selection)}
+
+
+def _numbers(trial: _Trial, selection: "Selection") -> dict[str, Any]:
+    from thetaloom.domain.book.targets import target_orders, target_text
+    from thetaloom.domain.strategy.candidate_checks import check_candidate
+    from thetaloom.domain.strategy.evaluation import evaluate_structure
+
+    strategy = trial.strategy
+    evaluation = evaluate_structure(
+        selection.legs,
+        trial.chain,
+        now=trial.now,
+        expirations=trial.expirations,
+        rate=trial.rate,
+        dividend_yield=trial.dividend_yield,
+        quote_age_max=timedelta(seconds=strategy.liquidity.quote_age_seconds_max),
+        names=selection.leg_names,
+        shares=strategy.shares,
+    )
+    verdict, checks = check_candidate(evaluation, strategy, trial.readings, shares_held=trial.shares_held)
+    targets = target_orders(evaluation, strategy)
     return {
         "structure": evaluation.structure_name,
         "mid_price": evaluation.mid_price,
@@ -146,6 +215,18 @@ def _numbers(
         "breakevens": evaluation.breakevens,
         "pop": evaluation.pop,
         "net_delta": evaluation.net_delta,
+        "reasons": (*selection.reasons, *map(target_text, targets)),
+        "targets": [
+            {
+                "name": target.name,
+                "legs": [leg.notation for leg in target.legs],
+                "quantity": target.quantity,
+                "percent": target.percent,
+                "entry_credit": target.entry_credit,
+                "limit_price": target.limit_price,
+            }
+            for target in targets
+        ],
         "verdict": _verdict(verdict),
         "checks": [to_plain(check) for check in checks],
     }

@@ -50,6 +50,7 @@ class Candidate:
 
     verdict: Verdict
     legs: tuple[Leg, ...]
+    leg_names: tuple[str, ...] = ()  # of ``legs``, as the strategy names them
     expires_on: date | None
     reasons: tuple[str, ...]
     rejections: tuple[Rejection, ...]
@@ -66,6 +67,7 @@ class Judgement:
     spot: Price | None
     synthetic: bool
     as_of: datetime | None
+    structures_max: int | None = None  # for which the account's shares last; ``None`` = none are needed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

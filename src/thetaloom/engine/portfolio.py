@@ -9,7 +9,7 @@ from thetaloom.domain.book.reports import AccountSnapshot
 from thetaloom.domain.risk.limits import Portfolio, RiskLimits
 from thetaloom.domain.risk.margin import buying_power_effect
 from thetaloom.domain.strategy.payoff import expiration_payoff
-from thetaloom.domain.strategy.structures import Leg
+from thetaloom.domain.strategy.structures import Leg, is_single_expiration
 from thetaloom.domain.values.ids import RunId
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.engine.desk import Desk
@@ -80,7 +80,8 @@ def _delta(desk: Desk, legs: tuple[Leg, ...], symbol: str, quantity: int, now: d
 
 
 def _structure_risk(desk: Desk, legs: tuple[Leg, ...], net_price: Price, symbol: str, now: datetime) -> Money | None:
-    max_loss = expiration_payoff(legs, net_price).max_loss
+    # Of several expirations there is no one payoff; what the broker holds back stands for the risk.
+    max_loss = expiration_payoff(legs, net_price).max_loss if is_single_expiration(legs) else None
     if max_loss is not None:
         return max_loss
     spot = desk.market.spot(symbol, now)

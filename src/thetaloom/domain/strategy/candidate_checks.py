@@ -9,7 +9,7 @@ from decimal import Decimal
 from thetaloom.domain.strategy.conditions import Comparison, Condition
 from thetaloom.domain.strategy.evaluation import Evaluation, LegEvaluation
 from thetaloom.domain.strategy.one_check import NO_DISTANCE, UNKNOWN, Check, make_check, number_text
-from thetaloom.domain.strategy.strategies import Liquidity, Metric, Strategy
+from thetaloom.domain.strategy.strategies import Liquidity, Metric, SizeBy, Strategy
 from thetaloom.domain.strategy.strike_quality import leg_quality, quality_level, structure_quality
 from thetaloom.domain.strategy.structures import CREDIT_NAMES
 from thetaloom.domain.values.instruments import Right
@@ -19,10 +19,16 @@ PERCENT = Decimal(100)
 
 
 def check_candidate(
-    evaluation: Evaluation, strategy: Strategy, metrics: Mapping[Metric, Decimal], *, forced: bool = False
+    evaluation: Evaluation,
+    strategy: Strategy,
+    metrics: Mapping[Metric, Decimal],
+    *,
+    shares_held: int | None = None,
+    forced: bool = False,
 ) -> tuple[Verdict, tuple[Check, ...]]:
     """Return the first no, or a yes, and every check. ``metrics`` holds what is known of the market.
 
+    ``shares_held`` are those of the account that no other structure counts on, negative when sold short.
     What the evaluation itself says (net credit, POP …) comes from there, whatever ``metrics`` holds. A forced
     run shows the quality of the strikes and goes on.
     """
@@ -32,6 +38,7 @@ def check_candidate(
         *_check_quality(evaluation, strategy.liquidity.strike_quality_min, forced=forced),
         _check_credit(evaluation),
         _check_risk(evaluation, strategy),
+        *_check_shares(strategy, shares_held),
         *(_check_condition(condition, evaluation, metrics) for condition in strategy.conditions),
     )
     return next((check.verdict for check in checks if not check.verdict.is_allowed), ALLOWED), checks
@@ -116,6 +123,22 @@ def _check_risk(evaluation: Evaluation, strategy: Strategy) -> Check:
     if evaluation.max_loss is None:
         return make_check("max loss", unknown(Reason.NO_MAX_LOSS), UNKNOWN, limit, UNKNOWN)
     return make_check("max loss", ALLOWED, number_text(evaluation.max_loss), limit, NO_DISTANCE)
+
+
+def _check_shares(strategy: Strategy, held: int | None) -> Iterator[Check]:
+    if strategy.shares:
+        # A size by risk is not known yet; sizing then takes no more structures than the shares last for.
+        least = strategy.size.quantity if strategy.size.by is SizeBy.FIXED else 1
+        comparison = Comparison.AT_LEAST if strategy.shares > 0 else Comparison.AT_MOST
+        needed, reason = Decimal(strategy.shares * least), Reason.SHARES_MISSING
+        yield _compare("shares", _decimal(held), comparison, needed, reason, reason)
+
+
+def structures_covered(strategy: Strategy, shares_held: int | None) -> int | None:
+    """Return for how many structures the account's shares last; ``None`` where the strategy needs none."""
+    if not strategy.shares:
+        return None
+    return max(0, (shares_held or 0) // strategy.shares)
 
 
 def _check_condition(condition: Condition, evaluation: Evaluation, metrics: Mapping[Metric, Decimal]) -> Check:

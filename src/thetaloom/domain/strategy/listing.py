@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from thetaloom.domain.market.chain import Floats, OptionChain, from_date, to_strike
 from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.market.quotes import PRICE_DIGITS
-from thetaloom.domain.strategy.strategies import LegRule, Side
+from thetaloom.domain.strategy.strategies import LegRule, Metric, Side
 from thetaloom.domain.values.instruments import Right
 from thetaloom.domain.values.reasons import Verdict
 
@@ -33,7 +33,7 @@ class Market:
     spot: Decimal
     rate: float
     dividend_yield: float
-    levels: Mapping[str, Decimal] = field(default_factory=dict)  # what is known of the market, by its word
+    readings: Mapping[Metric, Decimal] = field(default_factory=dict)  # what is known of the market
     table_width: Decimal | Verdict | None = None  # what the strategy's width table says, if it has one
     relaxed: bool = False
 

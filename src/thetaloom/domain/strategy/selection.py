@@ -45,11 +45,13 @@ def select_structure(
     tradeable_capital: Money | None = None,
     readings: Mapping[Metric, Decimal] | None = None,
     relaxed: bool = False,
+    front: Expiration | None = None,
 ) -> Selection:
     """Take the first expiration, or pair of them, by the strategy's preference in which every leg finds its strike.
 
     ``readings`` are the numbers of the market that drops and guards ask for. A ``relaxed`` selection lets strikes
-    miss by three times their ``miss_max``.
+    miss by three times their ``miss_max``. ``front``, when given, is the only expiration looked at for the legs in
+    front.
     """
     if len(chain) == 0:
         return _nothing(denied(Reason.EMPTY_CHAIN, underlying=chain.underlying), [])
@@ -60,6 +62,9 @@ def select_structure(
         return _nothing(kept, [])
     back = strategy.back if any(leg.term is Term.BACK for leg in kept.legs) else None
     terms, rejections = list_terms(strategy.expiration, back, expirations, now)
+    if front is not None:
+        terms = [choice for choice in terms if choice.front == front]
+        rejections = [one for one in rejections if one.expires_on == front.expires_on]
     if not terms:
         return _nothing(no_terms(strategy.expiration, rejections, expirations), rejections)
     spot = Decimal(chain.spot)
@@ -70,13 +75,14 @@ def select_structure(
         spot=spot,
         rate=rate,
         dividend_yield=dividend_yield,
-        levels={metric.value: reading for metric, reading in (readings or {}).items()},
+        readings=readings or {},
         table_width=width.dollars,
         relaxed=relaxed,
     )
     refused: list[Rejection] = []
     for choice in terms:
-        picks, failures = _select_legs(kept.legs, _markets(market, choice), now)
+        markets = _markets(market, choice)
+        picks, failures = _select_legs(kept.legs, markets, now)
         if not failures:
             why = why_terms(strategy.expiration, back, choice, len(terms), refused)
             reasons = [*why, *width.reasons, *(f"{leg.name}: {picks[leg.name].because}" for leg in kept.legs)]
@@ -84,7 +90,7 @@ def select_structure(
                 verdict=ALLOWED,
                 legs=tuple(_leg(chain, leg, picks[leg.name]) for leg in kept.legs),
                 leg_names=tuple(leg.name for leg in kept.legs),
-                expires_on=choice.front.expires_on,
+                expires_on=min(markets[leg.term].expiration.expires_on for leg in kept.legs),
                 reasons=(*reasons, *kept.reasons, *([RELAXED_REASON] if relaxed else ())),
                 rejections=(*refused, *rejections),
             )

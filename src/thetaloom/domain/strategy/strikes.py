@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from thetaloom.domain.market.chain import Floats
 from thetaloom.domain.market.indicators import atm_straddle
 from thetaloom.domain.strategy.listing import Listed, Pick, listed_deltas
-from thetaloom.domain.strategy.strategies import EXACT_UNLESS_ALLOWED, LegRule, SelectBy, Side, Unit
+from thetaloom.domain.strategy.strategies import EXACT_UNLESS_ALLOWED, LegRule, Level, Metric, SelectBy, Side, Unit
 from thetaloom.domain.values.instruments import Right
 from thetaloom.domain.values.money import HUNDRED
 from thetaloom.domain.values.reasons import Reason, Verdict, denied, unknown
@@ -18,6 +18,7 @@ from thetaloom.domain.values.reasons import Reason, Verdict, denied, unknown
 DISTANCE_DIGITS = 9  # float noise beyond must not decide between two strikes equally near
 MISS_DIGITS = 6
 SHOWN_DIGITS = 4
+LEVEL_METRICS = {Level.SUPPORT: Metric.SUPPORT, Level.RESISTANCE: Metric.RESISTANCE}
 RELAXED_TIMES = 3  # how many times its miss_max a relaxed selection lets a strike miss
 
 
@@ -208,7 +209,7 @@ def _kept_away(leg: LegRule, listed: Listed, wished: Decimal) -> Decimal | Verdi
     guard, is_call, spot = leg.guard, listed.right is Right.CALL, listed.market.spot
     if guard is None:
         return wished
-    level = listed.market.levels.get(guard.level.value)
+    level = listed.market.readings.get(LEVEL_METRICS[guard.level])
     if level is None:
         return unknown(Reason.SELECTION_UNKNOWN, needed=guard.level.value)
     bound = level * (HUNDRED - guard.buffer_percent if is_call else HUNDRED + guard.buffer_percent) / HUNDRED

@@ -134,6 +134,10 @@ CREDIT_NAMES = frozenset(
         "short_call_condor",
         "short_put_condor",
         "short_box",
+        "covered_call",
+        "covered_put",
+        "covered_strangle",
+        "covered_straddle",
     }
 )
 

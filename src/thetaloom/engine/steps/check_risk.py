@@ -64,18 +64,21 @@ def decide(given: Inputs) -> RiskFinding:
     )
     if sizing.quantity == 0:
         return _refused(unknown(sizing.reason or Reason.QUANTITY_ZERO, **sizing.facts))
+    quantity = sizing.quantity
+    if given.judgement.structures_max is not None:  # what the shares do not last for would be naked
+        quantity = min(quantity, given.judgement.structures_max)
     trade = Trade(
         symbol=given.symbol,
-        quantity=sizing.quantity,
-        max_loss=_times(evaluation.max_loss, sizing.quantity),
-        buying_power_effect=_times(effect, sizing.quantity),
-        net_delta=None if evaluation.net_delta is None else evaluation.net_delta * sizing.quantity,
+        quantity=quantity,
+        max_loss=_times(evaluation.max_loss, quantity),
+        buying_power_effect=_times(effect, quantity),
+        net_delta=None if evaluation.net_delta is None else evaluation.net_delta * quantity,
         undefined_risk_allowed=given.strategy.allow_undefined_risk,
     )
     verdict, checks = check_limits(given.limits, given.portfolio, trade)
     return RiskFinding(
         verdict=verdict,
-        quantity=sizing.quantity,
+        quantity=quantity,
         max_loss=trade.max_loss,
         buying_power_effect=trade.buying_power_effect,
         checks=checks,

@@ -9,7 +9,7 @@ import numpy as np
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration, list_expirations
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
-from thetaloom.domain.strategy.candidate_checks import check_candidate
+from thetaloom.domain.strategy.candidate_checks import check_candidate, structures_covered
 from thetaloom.domain.strategy.evaluation import evaluate_structure
 from thetaloom.domain.strategy.strategies import Metric, Strategy
 from thetaloom.domain.strategy.structures import Leg
@@ -17,6 +17,7 @@ from thetaloom.domain.values.money import Price
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import Candidate, Indicators, Judgement
 from thetaloom.engine.lineage import Decider, output_of
+from thetaloom.engine.shares import free_shares
 from thetaloom.engine.step import Step, ended, next_step, strategy_of
 from thetaloom.errors import MarketDataUnavailable
 from thetaloom.ports.store import UnitOfWork
@@ -35,6 +36,8 @@ class Inputs:
     rate: float
     dividend_yield: float
     now: datetime
+    leg_names: tuple[str, ...] = ()
+    shares_held: int | None = None  # asked for only where the strategy needs shares
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
@@ -46,9 +49,11 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     if chain is None:
         raise MarketDataUnavailable(f"{desk.market.name} has no chain of {run.symbol} now")
     part = slice_of(chain, candidate.legs)
+    strategy = strategy_of(desk, run)
     return Inputs(
-        strategy=strategy_of(desk, run),
+        strategy=strategy,
         legs=candidate.legs,
+        leg_names=candidate.leg_names,
         chain=part,
         expirations=list_expirations(part, desk.calendar, now),
         metrics=indicators.metrics,
@@ -56,7 +61,16 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         rate=desk.settings.rate,
         dividend_yield=desk.settings.dividend_yield,
         now=now,
+        shares_held=_shares_held(desk, run, strategy),
     )
+
+
+def _shares_held(desk: Desk, run: WorkflowRun, strategy: Strategy) -> int | None:
+    if not strategy.shares:
+        return None
+    snapshot = desk.broker.account()
+    with desk.store.reading() as uow:
+        return free_shares(desk, uow, snapshot, run.symbol, user=run.user_id, without=run.id)
 
 
 def slice_of(chain: OptionChain, legs: tuple[Leg, ...]) -> OptionChain:
@@ -78,11 +92,13 @@ def decide(given: Inputs) -> Judgement:
         rate=given.rate,
         dividend_yield=given.dividend_yield,
         quote_age_max=timedelta(seconds=given.strategy.liquidity.quote_age_seconds_max),
+        names=given.leg_names,
+        shares=given.strategy.shares,
     )
     metrics = dict(given.metrics)
     if given.expected_move is not None and given.chain.spot:
         metrics[Metric.EXPECTED_MOVE_PERCENT] = given.expected_move.ratio(given.chain.spot) * 100
-    verdict, checks = check_candidate(evaluation, given.strategy, metrics)
+    verdict, checks = check_candidate(evaluation, given.strategy, metrics, shares_held=given.shares_held)
     return Judgement(
         verdict=verdict,
         evaluation=evaluation,
@@ -90,6 +106,7 @@ def decide(given: Inputs) -> Judgement:
         spot=given.chain.spot,
         synthetic=given.chain.synthetic,
         as_of=given.chain.as_of,
+        structures_max=structures_covered(given.strategy, given.shares_held),
     )
 
 
