@@ -52,6 +52,12 @@ class Settings(BaseSettings):
     market_files: tuple[Path, ...] = Field(
         (), description="Parquet files for the recorded source; without any, the recorded day of the package."
     )
+    history_files: tuple[Path, ...] = Field(
+        (), description="Daily bars for the recorded source: Parquet or CSV with date, open, high, low, close, …"
+    )
+    events_file: Path | None = Field(
+        None, description="Earnings and dividends for the recorded source: CSV with symbol,kind,date,amount."
+    )
     seed: int = Field(1, ge=0, description="Seed of the synthetic market and of the paper broker.")
     speed: float = Field(1.0, gt=0, le=100_000, description="How many times faster than real a replayed market runs.")
     host: str = Field("127.0.0.1", description="Address the web server listens on; loopback unless you say otherwise.")

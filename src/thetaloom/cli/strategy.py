@@ -132,6 +132,27 @@ def test(
     try_strategy(tried, symbol=symbol, at=at, market=market, capital=capital, relaxed=relaxed, as_json=as_json)
 
 
+@app.command()
+def rank(
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="A symbol such as SPY.")],
+    at: Annotated[str | None, typer.Option("--at", help="Instant such as 2015-12-24T15:05:00Z.")] = None,
+    market: Annotated[str | None, typer.Option("--market", help="recorded or synthetic; as set if not given.")] = None,
+    force: Annotated[
+        str | None,
+        typer.Option("--force", metavar="STRATEGY", help="Judge this one alone; its minimum score is waived."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Rank all strategies on one market: scores with their reasons, structures, and what would change each no."""
+    from thetaloom.cli.rank import try_ranking
+
+    with opened() as platform, platform.store.unit_of_work() as uow:
+        found = [stored.strategy for stored in uow.strategies.all_latest(platform.user_id)]
+    if force is not None and force not in [one.id for one in found]:
+        raise NotFound(f"no strategy has the id {force!r}", advice="`thetaloom strategy list` shows them.")
+    try_ranking(found, symbol, at=at, market=market, forced=force, as_json=as_json)
+
+
 def _stored(strategy: str) -> StoredStrategy:
     with opened() as platform, platform.store.unit_of_work() as uow:
         found = uow.strategies.latest(platform.user_id, StrategyId(strategy))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from tempfile import TemporaryDirectory
@@ -16,7 +16,11 @@ from thetaloom.cli.words import legs_text, money_text, percent_text, price_text
 from thetaloom.config import MarketSource, load_settings
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration, list_expirations
-from thetaloom.domain.strategy.strategies import Metric, Strategy
+from thetaloom.domain.market.view import MarketView
+from thetaloom.domain.strategy.hard_stops import Moment, sells_american
+from thetaloom.domain.strategy.metrics import Metric
+from thetaloom.domain.strategy.ranking import readings_of
+from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.money import Money
 from thetaloom.domain.values.reasons import Verdict
 from thetaloom.errors import MarketDataUnavailable
@@ -38,7 +42,9 @@ class _Trial:
     now: datetime
     rate: float
     dividend_yield: float
+    view: MarketView
     readings: Mapping[Metric, Decimal]
+    moment: Moment
     capital: Money | None
     shares_held: int | None
     relaxed: bool
@@ -55,7 +61,7 @@ def try_strategy(
     as_json: bool,
 ) -> None:
     """Try a strategy on the chain of one instant and print what it would do; nothing is stored."""
-    with _market(market, at) as platform:
+    with trial_market(market, at) as platform:
         name = (symbol or _any_symbol(strategy, platform)).upper()
         now = platform.clock.now()
         chain = platform.market.chain(name, now)
@@ -74,7 +80,8 @@ def try_strategy(
 
 
 @contextmanager
-def _market(market: str | None, at: str | None) -> "Iterator[Platform]":
+def trial_market(market: str | None, at: str | None) -> "Iterator[Platform]":
+    """Open a market of its own to try strategies on; nothing of it is kept."""
     from thetaloom.bootstrap import open_demo
 
     asked = load_settings(market=market)
@@ -110,6 +117,8 @@ def _trial(
     now, settings = platform.clock.now(), platform.desk.settings
     account = platform.desk.broker.account()
     expirations = list_expirations(chain, platform.desk.calendar, now)
+    view = _view(platform, chain, expirations)
+    today = platform.desk.calendar.exchange_date(now)
     return _Trial(
         strategy=strategy,
         chain=chain,
@@ -117,7 +126,10 @@ def _trial(
         now=now,
         rate=settings.rate,
         dividend_yield=settings.dividend_yield,
-        readings=_readings(platform, chain, expirations),
+        view=view,
+        readings=readings_of(view),
+        # Whether the exchange is open does not matter to a trial, and its data are of its moment.
+        moment=Moment(symbol=chain.underlying, today=today, has_short_american=False),
         capital=account.buying_power if capital is None else _money("capital", capital),
         shares_held=None if account.shares is None else account.shares.get(chain.underlying, 0),
         relaxed=relaxed,
@@ -131,25 +143,12 @@ def _money(name: str, given: str) -> Money:
         refuse(name, f"{shown(given)} is no amount of dollars; write it like 25000")
 
 
-def _readings(
-    platform: "Platform", chain: OptionChain, expirations: tuple[Expiration, ...]
-) -> Mapping[Metric, Decimal]:
+def _view(platform: "Platform", chain: OptionChain, expirations: tuple[Expiration, ...]) -> MarketView:
     from thetaloom.engine.steps import compute_indicators
 
-    now, settings = platform.clock.now(), platform.desk.settings
-    today = platform.desk.calendar.exchange_date(now)
-    first_on = today - timedelta(days=compute_indicators.HISTORY_DAYS)
-    bars = platform.market.history(chain.underlying, first_on, today)
-    return compute_indicators.decide(
-        compute_indicators.Inputs(
-            chain=chain,
-            expirations=expirations,
-            closes=tuple(round(bar.close, 6) for bar in bars),
-            rate=settings.rate,
-            dividend_yield=settings.dividend_yield,
-            now=now,
-        )
-    ).metrics
+    desk, now = platform.desk, platform.clock.now()
+    given = compute_indicators.inputs_of(platform.market, desk.calendar, desk.settings, chain, expirations, now)
+    return compute_indicators.decide(given).view
 
 
 def _line(trial: _Trial, expiration: Expiration) -> dict[str, Any]:
@@ -189,8 +188,8 @@ def _line(trial: _Trial, expiration: Expiration) -> dict[str, Any]:
 
 def _numbers(trial: _Trial, selection: "Selection") -> dict[str, Any]:
     from thetaloom.domain.book.targets import target_orders, target_text
-    from thetaloom.domain.strategy.candidate_checks import check_candidate
     from thetaloom.domain.strategy.evaluation import evaluate_structure
+    from thetaloom.domain.strategy.judging import judge_candidate
 
     strategy = trial.strategy
     evaluation = evaluate_structure(
@@ -204,7 +203,15 @@ def _numbers(trial: _Trial, selection: "Selection") -> dict[str, Any]:
         names=selection.leg_names,
         shares=strategy.shares,
     )
-    verdict, checks = check_candidate(evaluation, strategy, trial.readings, shares_held=trial.shares_held)
+    judged = judge_candidate(
+        strategy,
+        evaluation,
+        trial.view,
+        replace(trial.moment, has_short_american=sells_american(selection.legs)),
+        trial.readings,
+        shares_held=trial.shares_held,
+        forced=trial.relaxed,
+    )
     targets = target_orders(evaluation, strategy)
     return {
         "structure": evaluation.structure_name,
@@ -227,8 +234,9 @@ def _numbers(trial: _Trial, selection: "Selection") -> dict[str, Any]:
             }
             for target in targets
         ],
-        "verdict": _verdict(verdict),
-        "checks": [to_plain(check) for check in checks],
+        "verdict": _verdict(judged.verdict),
+        "checks": [to_plain(check) for check in judged.checks],
+        "score": judged.score,
     }
 
 

@@ -59,6 +59,16 @@ def portfolio_of(
     )
 
 
+def tradeable_capital_of(desk: Desk, now: datetime, *, without: RunId) -> Money | None:
+    """Return the buying power together with the risk in use, entries of run ``without`` aside; ``None`` is unknown."""
+    snapshot = desk.broker.account()
+    with desk.store.reading() as uow:
+        portfolio = portfolio_of(desk, uow, snapshot, RiskLimits(), now, without=without)
+    if portfolio.buying_power is None or portfolio.risk_in_use is None:
+        return None
+    return portfolio.buying_power + portfolio.risk_in_use
+
+
 def _session_start(desk: Desk, now: datetime) -> datetime:
     session = desk.calendar.session_on(desk.calendar.exchange_date(now))
     return now if session is None else session.open_at

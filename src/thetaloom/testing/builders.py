@@ -15,7 +15,7 @@ from thetaloom.domain.book.orders import Effect, Order, OrderStatus
 from thetaloom.domain.book.positions import Lot, Position
 from thetaloom.domain.market.chain import ARRAY_TYPES, OptionChain, from_date, from_strike
 from thetaloom.domain.market.quotes import Quote
-from thetaloom.domain.market.reading import MarketView, Measured, Named
+from thetaloom.domain.market.view import MarketView, Measured, Named
 from thetaloom.domain.strategy.strategies import (
     ExpirationRule,
     LegRule,

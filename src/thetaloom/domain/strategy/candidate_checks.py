@@ -29,7 +29,7 @@ def check_candidate(
     """Return the first no, or a yes, and every check. ``metrics`` holds what is known of the market.
 
     ``shares_held`` are those of the account that no other structure counts on, negative when sold short.
-    What the evaluation itself says (net credit, POP …) comes from there, whatever ``metrics`` holds. A forced
+    What the evaluation itself says (net credit, POP …) comes from there, whatever ``metrics`` holds. A ``forced``
     run shows the quality of the strikes and goes on.
     """
     checks = (

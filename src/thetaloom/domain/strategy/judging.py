@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from thetaloom.domain.market.reading import MarketView
+from thetaloom.domain.market.view import MarketView
 from thetaloom.domain.strategy.candidate_checks import candidate_metrics, check_candidate
 from thetaloom.domain.strategy.evaluation import Evaluation
 from thetaloom.domain.strategy.hard_stops import Moment, check_hard_stops
@@ -31,6 +31,7 @@ def judge_candidate(
     moment: Moment,
     metrics: Mapping[Metric, Decimal],
     *,
+    shares_held: int | None = None,
     forced: bool = False,
 ) -> Judged:
     """Hold a candidate against its hard stops, its rules and its minimum score; forced waives the score alone.
@@ -38,7 +39,7 @@ def judge_candidate(
     A strategy without a table of its own is scored by its bias; that score is shown and bars nothing.
     """
     stops = check_hard_stops(strategy.hard_stops, view, moment)
-    _, rules = check_candidate(evaluation, strategy, metrics, forced=forced)
+    _, rules = check_candidate(evaluation, strategy, metrics, shares_held=shares_held, forced=forced)
     score = score_market(strategy, view, stops, candidate_metrics(evaluation))
     checks = (*stops, *rules, *(() if strategy.score is None else (score_check(score, forced=forced),)))
     return Judged(verdict=first_no(checks), checks=checks, score=score)

@@ -3,9 +3,8 @@
 from enum import StrEnum
 
 from thetaloom.domain.market import words
+from thetaloom.domain.market.events import DAYS_MAX
 from thetaloom.domain.strategy.fields import MAGNITUDE_MAX, Word
-
-DAYS_MAX = 366  # an event later than a year, or one that never comes, counts as this far away
 
 
 class Metric(Word):
@@ -35,7 +34,7 @@ class Metric(Word):
     RESISTANCE = "resistance", "Highest high of 20 sessions, dollars."
     RECENT_MOVE = "recent_move", "High less low of 5 sessions, percent of price."
     DAILY_RANGE = "daily_range", "High less low of the last session, percent of its close."
-    RANGE_DAYS = "range_days", "Latest sessions whose closes stayed within 2 percent of price, at most 20."
+    RANGE_DAYS = "range_days", "Latest closes within 0.4 % of price of one another (QQQ: 2 points), at most 20."
     RANGE_3D = "range_3d", "Highest less lowest of the last 3 closes, percent of price."
     OBV_FLOW_20 = "obv_flow_20", "On-balance volume gained in 20 sessions, percent of their volume."
     VOLUME = "volume", "Shares traded in the last complete session."
@@ -117,6 +116,7 @@ CANDIDATES_OWN = frozenset(
     }
 )
 MARKET_METRICS = frozenset(Metric) - CANDIDATES_OWN
+METRIC_OF: dict[str, Metric] = {metric.value: metric for metric in Metric}
 
 # Above the largest of these a condition could never hold, or never fail: a slip of the unit.
 METRIC_MAX: dict[Metric, int] = {

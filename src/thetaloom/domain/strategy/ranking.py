@@ -9,12 +9,12 @@ from enum import StrEnum
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.market.indicators import atm_straddle
-from thetaloom.domain.market.reading import MarketView
+from thetaloom.domain.market.view import MarketView
 from thetaloom.domain.strategy.evaluation import Evaluation, evaluate_structure
 from thetaloom.domain.strategy.explanations import Blocking, CheckLine, blocking_reasons, line_of, verdict_line
 from thetaloom.domain.strategy.hard_stops import Moment, check_hard_stops, sells_american
-from thetaloom.domain.strategy.judging import judge_candidate, score_market
-from thetaloom.domain.strategy.metrics import Metric
+from thetaloom.domain.strategy.judging import judge_candidate, score_check, score_market
+from thetaloom.domain.strategy.metrics import METRIC_OF, Metric
 from thetaloom.domain.strategy.one_check import Check
 from thetaloom.domain.strategy.scoring import SHOW_ANYWAY_MIN, Confidence, Score, score_rule_of
 from thetaloom.domain.strategy.selection import Selection, select_structure
@@ -48,6 +48,7 @@ class MarketState:
     rate: float
     dividend_yield: float
     tradeable_capital: Money | None = None
+    shares_held: int | None = None  # those of the account that no other structure counts on
     is_open: bool | None = None
     next_open: str = ""
     data_age_seconds_max: int | None = None
@@ -95,6 +96,11 @@ class Ranking:
     hard_stops: tuple[Check, ...]  # those of the market itself that say no, whatever the strategy
 
 
+def readings_of(view: MarketView) -> dict[Metric, Decimal]:
+    """Return the numbers of a market by their metric."""
+    return {METRIC_OF[name]: measured.number for name, measured in view.numbers.items()}
+
+
 def rank_strategies(
     strategies: Sequence[Strategy], market: MarketState, *, forced: StrategyId | None = None
 ) -> Ranking:
@@ -137,7 +143,7 @@ def _rank(strategy: Strategy, market: MarketState, *, is_forced: bool) -> Ranked
         rate=market.rate,
         dividend_yield=market.dividend_yield,
         tradeable_capital=market.tradeable_capital,
-        readings=_readings(market.view),
+        readings=readings_of(market.view),
         relaxed=is_forced,
     )
     if not selection.legs:
@@ -171,10 +177,14 @@ def _judged(strategy: Strategy, market: MarketState, selection: Selection, *, is
         rate=market.rate,
         dividend_yield=market.dividend_yield,
         quote_age_max=timedelta(seconds=strategy.liquidity.quote_age_seconds_max),
+        names=selection.leg_names,
+        shares=strategy.shares,
     )
-    metrics = _readings(market.view) | _expected_move(market, selection)
+    metrics = readings_of(market.view) | _expected_move(market, selection)
     moment = _moment(market, selection.legs)
-    judged = judge_candidate(strategy, evaluation, market.view, moment, metrics, forced=is_forced)
+    judged = judge_candidate(
+        strategy, evaluation, market.view, moment, metrics, shares_held=market.shares_held, forced=is_forced
+    )
     verdict = judged.verdict
     if verdict.is_allowed and strategy.score is None and not is_forced:
         # Without a table of its own a strategy may run by hand; to be chosen by itself it needs the bias.
@@ -183,7 +193,8 @@ def _judged(strategy: Strategy, market: MarketState, selection: Selection, *, is
         verdict = denied(Reason.STRATEGY_INACTIVE, strategy=strategy.id)
     lines: list[CheckLine] = [line_of(check) for check in judged.checks]
     if not verdict.is_allowed and judged.verdict.is_allowed:
-        lines.append(verdict_line("score" if verdict is judged.score.verdict else "strategy", verdict))
+        is_low = verdict is judged.score.verdict
+        lines.append(line_of(score_check(judged.score, forced=False)) if is_low else verdict_line("strategy", verdict))
     return RankedStrategy(
         strategy_id=strategy.id,
         name=strategy.name,
@@ -197,10 +208,6 @@ def _judged(strategy: Strategy, market: MarketState, selection: Selection, *, is
         checks=judged.checks,
         blocking=blocking_reasons(lines, first=_code(verdict)),
     )
-
-
-def _readings(view: MarketView) -> dict[Metric, Decimal]:
-    return {Metric(name): measured.number for name, measured in view.numbers.items()}  # type: ignore[call-arg]  # mypy reads __new__, not the enum's look-up by value
 
 
 def _expected_move(market: MarketState, selection: Selection) -> dict[Metric, Decimal]:

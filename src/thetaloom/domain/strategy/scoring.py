@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from thetaloom.domain.market.reading import MarketView
+from thetaloom.domain.market.view import MarketView
 from thetaloom.domain.strategy.metrics import Metric, WordMetric
 from thetaloom.domain.strategy.one_check import number_text
 from thetaloom.domain.strategy.score_rules import ScoreBand, ScoreRule, ScoreSlope, ScoreTerm, ScoreWord
@@ -14,6 +14,7 @@ from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied, un
 
 SHOW_ANYWAY_MIN = Decimal(30)  # below the strategy's own minimum and from here on a score is still worth showing
 ZERO = Decimal(0)
+POINT_PLACES = 4  # what is shown adds up to the total
 
 
 class Confidence(StrEnum):
@@ -182,7 +183,7 @@ def _sloped(slope: ScoreSlope, number: Decimal) -> tuple[Decimal, str]:
     way = "above" if is_above else "below"
     limit = "" if most is None else f", at most {number_text(most)}"
     gap, pivot = number_text(abs(number - slope.pivot)), number_text(slope.pivot)
-    return points, f", {gap} {way} {pivot} at {number_text(rate)} each{limit}"
+    return round(points, POINT_PLACES).normalize() + 0, f", {gap} {way} {pivot} at {number_text(rate)} each{limit}"
 
 
 def _bounded(rule: ScoreRule, total: Decimal) -> Decimal:

@@ -1,16 +1,19 @@
 """Step 8: the candidate in numbers, held against every condition of the strategy."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
 
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration, list_expirations
+from thetaloom.domain.market.view import MarketView
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
-from thetaloom.domain.strategy.candidate_checks import check_candidate, structures_covered
+from thetaloom.domain.strategy.candidate_checks import structures_covered
 from thetaloom.domain.strategy.evaluation import evaluate_structure
+from thetaloom.domain.strategy.hard_stops import Moment, sells_american
+from thetaloom.domain.strategy.judging import judge_candidate
 from thetaloom.domain.strategy.strategies import Metric, Strategy
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.money import Price
@@ -38,6 +41,12 @@ class Inputs:
     now: datetime
     leg_names: tuple[str, ...] = ()
     shares_held: int | None = None  # asked for only where the strategy needs shares
+    view: MarketView = field(default_factory=MarketView)
+    today: date | None = None  # the exchange's
+    is_open: bool | None = None
+    next_open_at: datetime | None = None
+    data_age_seconds_max: int | None = None
+    forced: bool = False
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
@@ -62,6 +71,12 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         dividend_yield=desk.settings.dividend_yield,
         now=now,
         shares_held=_shares_held(desk, run, strategy),
+        view=indicators.view,
+        today=desk.calendar.exchange_date(now),
+        is_open=desk.calendar.is_open(now),
+        next_open_at=desk.calendar.next_open(now),
+        data_age_seconds_max=desk.settings.data_age_seconds_max,
+        forced=run.forced,
     )
 
 
@@ -98,15 +113,36 @@ def decide(given: Inputs) -> Judgement:
     metrics = dict(given.metrics)
     if given.expected_move is not None and given.chain.spot:
         metrics[Metric.EXPECTED_MOVE_PERCENT] = given.expected_move.ratio(given.chain.spot) * 100
-    verdict, checks = check_candidate(evaluation, given.strategy, metrics, shares_held=given.shares_held)
+    judged = judge_candidate(
+        given.strategy,
+        evaluation,
+        given.view,
+        _moment(given),
+        metrics,
+        shares_held=given.shares_held,
+        forced=given.forced,
+    )
     return Judgement(
-        verdict=verdict,
+        verdict=judged.verdict,
         evaluation=evaluation,
-        checks=checks,
+        checks=judged.checks,
+        score=judged.score,
         spot=given.chain.spot,
         synthetic=given.chain.synthetic,
         as_of=given.chain.as_of,
         structures_max=structures_covered(given.strategy, given.shares_held),
+    )
+
+
+def _moment(given: Inputs) -> Moment:
+    return Moment(
+        symbol=given.chain.underlying,
+        today=given.today or given.now.date(),
+        has_short_american=sells_american(given.legs),
+        is_open=given.is_open,
+        next_open="" if given.next_open_at is None else given.next_open_at.isoformat(),
+        data_age_seconds=int((given.now - given.chain.as_of).total_seconds()),
+        data_age_seconds_max=given.data_age_seconds_max,
     )
 
 

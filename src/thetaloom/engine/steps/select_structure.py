@@ -7,7 +7,6 @@ from decimal import Decimal
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.market.indicators import atm_straddle
-from thetaloom.domain.risk.limits import RiskLimits
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.selection import Selection
 from thetaloom.domain.strategy.selection import select_structure as select
@@ -16,7 +15,7 @@ from thetaloom.domain.values.money import Money, Price
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import Candidate, Indicators, MarketReading
 from thetaloom.engine.lineage import Decider, output_of
-from thetaloom.engine.portfolio import portfolio_of
+from thetaloom.engine.portfolio import tradeable_capital_of
 from thetaloom.engine.step import Step, ended, next_step, strategy_of
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
@@ -34,6 +33,7 @@ class Inputs:
     now: datetime
     readings: dict[Metric, Decimal] = field(default_factory=dict)  # of the market
     tradeable_capital: Money | None = None  # asked for only where the strategy's widths depend on it
+    relaxed: bool = False  # a person forced the run: strikes may miss by more
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
@@ -51,7 +51,8 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         dividend_yield=desk.settings.dividend_yield,
         now=now,
         readings=indicators.metrics,
-        tradeable_capital=_tradeable_capital(desk, run, strategy, now),
+        tradeable_capital=tradeable_capital_of(desk, now, without=run.id) if _needs_capital(strategy) else None,
+        relaxed=run.forced,
     )
 
 
@@ -65,6 +66,7 @@ def decide(given: Inputs) -> Candidate:
         dividend_yield=given.dividend_yield,
         tradeable_capital=given.tradeable_capital,
         readings=given.readings,
+        relaxed=given.relaxed,
     )
     return Candidate(
         verdict=found.verdict,
@@ -83,16 +85,8 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Cand
     return next_step(run, StepName.EVALUATE, RunStatus.EVALUATING, given.now)
 
 
-def _tradeable_capital(desk: Desk, run: WorkflowRun, strategy: Strategy, now: datetime) -> Money | None:
-    table = strategy.width_table
-    if table is None or table.by is not WidthBy.TRADEABLE_CAPITAL:
-        return None
-    snapshot = desk.broker.account()
-    with desk.store.reading() as uow:
-        portfolio = portfolio_of(desk, uow, snapshot, RiskLimits(), now, without=run.id)
-    if portfolio.buying_power is None or portfolio.risk_in_use is None:
-        return None
-    return portfolio.buying_power + portfolio.risk_in_use
+def _needs_capital(strategy: Strategy) -> bool:
+    return strategy.width_table is not None and strategy.width_table.by is WidthBy.TRADEABLE_CAPITAL
 
 
 def _expected_move(chain: OptionChain, found: Selection) -> Price | None:

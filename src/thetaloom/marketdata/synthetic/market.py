@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thetaloom.domain.market.chain import STRIKE_SCALE, Floats, OptionChain, from_date, from_strike
+from thetaloom.domain.market.events import Events
 from thetaloom.domain.market.quotes import Quote
 from thetaloom.domain.values.calendar import TradingCalendar, TradingSession
 from thetaloom.domain.values.instruments import OptionContract, Right
@@ -19,6 +20,7 @@ from thetaloom.marketdata.clocks import checked
 from thetaloom.marketdata.instants import to_microseconds, wake_on_changes
 from thetaloom.marketdata.prices import exact_price
 from thetaloom.marketdata.symbols import describe
+from thetaloom.marketdata.synthetic.facts import made_up_events, volatility_at_close
 from thetaloom.marketdata.synthetic.listings import LOOK_AHEAD, Listing, elapsed_years, list_contracts
 from thetaloom.marketdata.synthetic.models import MODELS, SymbolModel
 from thetaloom.marketdata.synthetic.paths import SymbolPath
@@ -160,6 +162,28 @@ class SyntheticMarket:
         begin = bisect_left(self._sessions, first, key=_session_on)
         end = min(bisect_right(self._sessions, last, key=_session_on), bisect_right(self._sessions, now, key=_close_at))
         return [path.day(index).bar for index in range(begin, min(end, self._end))]
+
+    def iv_history(self, symbol: str, first: date, last: date) -> Sequence[tuple[date, float]]:
+        """Return the volatility that the surface of this world had at each close up to the last one."""
+        path = self._paths.get(symbol)
+        if path is None:
+            return []
+        begin = bisect_left(self._sessions, first, key=_session_on)
+        end = min(
+            bisect_right(self._sessions, last, key=_session_on),
+            bisect_right(self._sessions, self._clock.now(), key=_close_at),
+        )
+        return [
+            (self._sessions[index].session_on, volatility_at_close(MODELS[symbol], path, self._sessions, index))
+            for index in range(begin, min(end, self._end))
+        ]
+
+    def corporate_events(self, symbol: str, first: date, last: date) -> Events | None:
+        """Return the earnings made up for the stocks of this world, where nothing pays a dividend."""
+        if symbol not in self._paths:
+            return None
+        now = self._clock.now()
+        return made_up_events(MODELS[symbol], self._seed, self._sessions, now, first, last)
 
     def watch(self, contracts: Iterable[OptionContract]) -> None:
         """Replace the watched contracts; the next ``poll`` reports all of them."""
