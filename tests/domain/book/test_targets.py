@@ -40,7 +40,7 @@ def evaluated() -> Evaluated:
                 mid=None if mid is None else Price(mid),
                 quote_age_seconds=1,
                 verdict=ALLOWED,
-                **LEG_UNKNOWN,  # type: ignore[arg-type]  # all of them may be unknown
+                **LEG_UNKNOWN,
             )
             for name, (text, mid) in legs.items()
         ]
