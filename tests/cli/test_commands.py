@@ -193,13 +193,6 @@ def test_an_unknown_symbol_is_a_run_without_a_trade(home: Path, thetaloom: Comma
     assert started["why"]["reason"] == "unknown_symbol"
 
 
-def test_where_several_strategies_fit_one_must_be_named(home: Path, thetaloom: Command) -> None:
-    outcome = thetaloom("run", "start", "SPY", "--json")
-
-    assert outcome.exit_code == 2
-    assert DEMO in answer(outcome)["error"]["advice"]
-
-
 def test_halting_stops_new_risk_and_lifting_it_takes_two_steps(tradable_home: Path, thetaloom: Command) -> None:
     halted = thetaloom("halt", "--reason", "earnings", "--json")
     (started,) = answer(thetaloom("run", "start", "GOOG", "--json"))
