@@ -31,7 +31,7 @@ class Bars:
     highs: tuple[float, ...] = ()
     lows: tuple[float, ...] = ()
     closes: tuple[float, ...] = ()
-    volumes: tuple[float, ...] = ()  # empty where any is unknown
+    volumes: tuple[float, ...] = ()  # empty where any is unknown, or where nothing was ever traded: an index has none
 
     def __len__(self) -> int:
         return len(self.closes)
@@ -62,7 +62,7 @@ def columns_of(bars: Sequence[Bar]) -> Bars:
         highs=tuple(round(bar.high, PLACES) for bar in bars),
         lows=tuple(round(bar.low, PLACES) for bar in bars),
         closes=tuple(round(bar.close, PLACES) for bar in bars),
-        volumes=volumes if all(map(math.isfinite, volumes)) else (),
+        volumes=volumes if all(map(math.isfinite, volumes)) and any(volumes) else (),
     )
 
 

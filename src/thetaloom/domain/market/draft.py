@@ -26,7 +26,7 @@ class Draft:
             self.unknown[name] = why
             return
         self.floats[name] = number
-        exact = Decimal(f"{number:.{FLOAT_PLACES}f}").normalize() + 0
+        exact = Decimal(repr(round(float(number), FLOAT_PLACES))).normalize() + 0
         self.numbers[name] = Measured(number=exact, as_of=as_of, source=f"{self.source} {rests_on}")
 
     def word(self, name: str, word: StrEnum | None, as_of: datetime | None, rests_on: str, why: str) -> None:

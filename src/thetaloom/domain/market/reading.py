@@ -305,7 +305,7 @@ def _read_events(draft: Draft, given: MarketInputs) -> None:
     for name, kind in (("days_to_earnings", EventKind.EARNINGS), ("days_to_ex_dividend", EventKind.DIVIDEND)):
         coming = next_event(events, kind, given.today)
         as_of = None if events is None else events.as_of
-        draft.number(name, _float(coming.days), as_of, "" if events is None else events.source, coming.why)
+        draft.number(name, _float(coming.days), as_of, "events", coming.why)
         if coming.is_none:
             draft.none[name] = coming.why
 
