@@ -60,7 +60,8 @@ def test_what_the_frames_recommend(directions: list[Direction], word: Timeframes
     found = align({name: direction for name, direction in zip(VALIDITY, directions, strict=False)})
 
     assert found is not None
-    assert (found.word, found.percent) == (word, pytest.approx(percent))
+    assert found.word is word
+    assert found.percent == pytest.approx(percent)
 
 
 def test_no_frames_recommend_nothing() -> None:

@@ -21,7 +21,7 @@ from thetaloom.domain.market.words import (
 )
 
 CALM = {"iv_rank": 30.0, "recent_move": 2.0, "price": 100.0, "support": 95.0, "resistance": 105.0}
-QUIET = {"stress": 10.0, "iv_rank": 30.0, "quiet_sessions": 1, "adx": 15.0, "state": MacdState.NEUTRAL}
+QUIET: dict[str, Any] = {"stress": 10.0, "iv_rank": 30.0, "quiet_sessions": 1, "adx": 15.0, "state": MacdState.NEUTRAL}
 RISING = Technicals(macd_histogram=0.4, atr_14=2.0, adx_14=28.0, rsi_14=60.0, plus_di=30.0, minus_di=12.0)
 
 
