@@ -14,6 +14,7 @@ class Draft:
     """Collects numbers and words, and keeps the floats for what rests on them."""
 
     source: str  # of the market
+    has_bars: bool  # that can be right
     numbers: dict[str, Measured] = field(default_factory=dict)
     words: dict[str, Named] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
