@@ -6,9 +6,11 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
+from thetaloom.domain.market.bars import Bar
 from thetaloom.domain.market.events import DAYS_MAX, EventKind, Events
 from thetaloom.domain.values.calendar import TradingSession
 from thetaloom.marketdata.event_files import NOT_APPLICABLE
+from thetaloom.marketdata.intraday import bars_of_session, latest_bars
 from thetaloom.marketdata.symbols import describe
 from thetaloom.marketdata.synthetic.listings import elapsed_years
 from thetaloom.marketdata.synthetic.models import SymbolModel
@@ -39,6 +41,21 @@ def volatility_at_close(model: SymbolModel, path: SymbolPath, sessions: Sequence
     years = [(sessions[at].close_at - closed_at) / YEAR for at in expirations]
     target = LIFE / YEAR
     return round(float(np.sqrt(np.interp(target, years, thetas) / target)), FLOAT_PLACES)
+
+
+def intraday_bars(
+    path: SymbolPath, sessions: Sequence[TradingSession], index: int, minute: int, minutes: int, count: int
+) -> list[Bar]:
+    """Return the last ``count`` bars of ``minutes`` that are complete at ``minute`` of the session at ``index``."""
+    found: list[list[Bar]] = []
+    while index >= 0 and sum(map(len, found)) < count:
+        spots = path.day(index).spots
+        known = spots if found or minute >= len(spots) else spots[: minute + 1]
+        is_over = len(known) == len(spots)
+        seconds = np.arange(len(known), dtype=np.int64) * 60
+        found.append(bars_of_session(sessions[index].session_on, seconds, known, minutes, is_over=is_over))
+        index -= 1
+    return latest_bars(found, count)
 
 
 def made_up_events(
