@@ -274,6 +274,27 @@ def test_history_holds_closed_sessions_only(source: Source) -> None:
     assert all(bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high for bar in bars)
 
 
+def test_intraday_bars_are_complete_and_say_what_the_price_was(source: Source) -> None:
+    bars = source.market.intraday(source.symbol, 15, 40)
+
+    assert bars
+    assert [bar.session_on for bar in bars] == sorted(bar.session_on for bar in bars)
+    assert all(bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high for bar in bars)
+    assert source.market.intraday(source.symbol, 15, 1) == bars[-1:]
+    assert source.market.intraday("NOBODY", 15, 40) == []
+
+
+def test_an_intraday_bar_once_complete_stands(source: Source) -> None:
+    before = source.market.intraday(source.symbol, 15, 400)
+    source.clock.move_to(source.clock.now() + timedelta(minutes=47))
+
+    after = source.market.intraday(source.symbol, 15, 403)
+
+    assert len(after) == 403 or after[: len(before)] == before
+    assert len(after) == len(before) + 3
+    assert after[-4] == before[-1]
+
+
 def test_iv_history_holds_closed_sessions_only(source: Source) -> None:
     today = source.clock.now().date()
 

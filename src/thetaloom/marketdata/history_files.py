@@ -94,7 +94,7 @@ def _bar(path: Path, row: dict[str, Any]) -> Bar:
         high=high,
         low=low,
         close=close,
-        volume=math.nan if volume is None else float(volume),
+        volume=None if volume is None or math.isnan(volume) else float(volume),
     )
 
 

@@ -49,5 +49,5 @@ def _bar(session_on: date, prices: Floats) -> Bar:
         high=float(prices.max()),
         low=float(prices.min()),
         close=float(prices[-1]),
-        volume=float("nan"),
+        volume=None,
     )

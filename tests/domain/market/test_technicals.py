@@ -213,7 +213,7 @@ def test_live_knows_nothing_before_its_time(bars_of: BarsOf) -> None:
     seen = []
     for high, low, close in zip(bars.highs, bars.lows, bars.closes, strict=True):
         seen.append(
-            live.add(Bar(session_on=date(2026, 1, 5), open=close, high=high, low=low, close=close, volume=math.nan))
+            live.add(Bar(session_on=date(2026, 1, 5), open=close, high=high, low=low, close=close, volume=None))
         )
 
     assert set(astuple(seen[0])) == {None}
@@ -253,7 +253,7 @@ def test_columns_leave_out_volumes_that_are_not_known() -> None:
     one = Bar(session_on=date(2026, 1, 5), open=1, high=2, low=0.5, close=1.5, volume=10)
 
     assert columns_of([one]).volumes == (10,)
-    assert columns_of([one, replace(one, volume=math.nan)]).volumes == ()
+    assert columns_of([one, replace(one, volume=None)]).volumes == ()
     assert columns_of([replace(one, volume=0)]).volumes == ()
     assert columns_of([one]).last(5) == columns_of([one])
     assert len(columns_of([one, one]).last(1)) == 1

@@ -29,6 +29,7 @@ from thetaloom.domain.values.money import Price
 BENCHMARK = "SPY"
 LEVEL_SESSIONS, MOVE_SESSIONS, VOLUME_SESSIONS, IV_CHANGE_SESSIONS = 20, 5, 20, 5
 MILLION = 1_000_000
+SLOPE_REACH = 4 / 3  # of 60 days: an expiration nearer than 45 would tell of the 30 days once more
 CHAIN, BARS, BOTH = "chain", "daily bars", "chain and daily bars"
 
 
@@ -89,7 +90,8 @@ def _read_chain(draft: Draft, given: MarketInputs) -> None:
 
 def _read_volatility(draft: Draft, given: MarketInputs, bars: Bars) -> None:
     chain, rate, dividends = given.chain, given.rate, given.dividend_yield
-    iv, iv_60 = (atm_iv(chain, given.expirations, rate, dividends, days) for days in (30, 60))
+    iv = atm_iv(chain, given.expirations, rate, dividends)
+    iv_60 = atm_iv(chain, given.expirations, rate, dividends, 60, SLOPE_REACH)
     no_quotes = "no expirations near {} days have at-the-money quotes that tell a volatility"
     draft.number("atm_iv", _percent(iv), chain.as_of, CHAIN, no_quotes.format(30))
     slope = None if iv is None or iv_60 is None else iv_60 / iv
