@@ -22,7 +22,7 @@ from rich.table import Table
 
 from thetaloom import __version__
 from thetaloom.bootstrap import Platform, engine_loop, open_demo
-from thetaloom.cli import bench_judgement
+from thetaloom.cli import bench_judgement, bench_market
 from thetaloom.cli.bench_figures import Figure
 from thetaloom.cli.output import JsonOption, console, emit
 from thetaloom.config import MarketSource, load_settings
@@ -154,6 +154,7 @@ def server() -> list[Figure]:
 
 MEASURES: tuple[Callable[[], list[Figure]], ...] = (
     chain_greeks,
+    bench_market.market_view,
     transitions,
     proposals,
     bench_judgement.rankings,
