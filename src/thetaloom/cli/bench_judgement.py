@@ -13,6 +13,7 @@ from typing import Any
 from thetaloom.bootstrap import Platform, open_demo
 from thetaloom.cli.bench_figures import Figure, median_of, timed
 from thetaloom.config import MarketSource, load_settings
+from thetaloom.domain.strategy.strategies import Strategy
 
 SYMBOLS_MANY = 50
 WORKERS = 2
@@ -24,10 +25,9 @@ def rankings() -> list[Figure]:
     """All strategies on one symbol: scored, selected, evaluated and checked."""
     from thetaloom.domain.strategy.ranking import rank_strategies
     from thetaloom.engine.ranking import read_state
-    from thetaloom.store.catalogue import load_catalogue
 
-    strategies = load_catalogue()
     with _market() as platform:
+        strategies = _strategies(platform)
         state = read_state(platform.desk, platform.user_id, "SPY", platform.clock.now())
         reading = median_of(lambda: read_state(platform.desk, platform.user_id, "SPY", platform.clock.now()), TURNS)
     milliseconds = median_of(partial(rank_strategies, strategies, state), TURNS)
@@ -51,10 +51,10 @@ def many_rankings() -> list[Figure]:
 def _rank_symbols(count: int) -> list[int]:
     from thetaloom.domain.strategy.ranking import rank_strategies
     from thetaloom.engine.ranking import read_state
-    from thetaloom.store.catalogue import load_catalogue
 
-    strategies, contracts = load_catalogue(), []
+    contracts = []
     with _market() as platform:
+        strategies = _strategies(platform)
         # The synthetic world has few symbols; later minutes give each of them other chains.
         known = list(platform.market.symbols())
         clock: Any = platform.clock
@@ -65,6 +65,11 @@ def _rank_symbols(count: int) -> list[int]:
             rank_strategies(strategies, state)
             contracts.append(len(state.chain))
     return contracts
+
+
+def _strategies(platform: Platform) -> list[Strategy]:
+    with platform.store.reading() as uow:
+        return [stored.strategy for stored in uow.strategies.all_latest(platform.user_id)]
 
 
 @contextmanager
