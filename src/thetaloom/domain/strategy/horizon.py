@@ -81,11 +81,10 @@ class _Curve:
         intrinsic = np.maximum(prices - strike if leg.is_call else strike - prices, 0.0)
         if later.years_left <= 0:
             return intrinsic
-        from thetaloom.maths.black_scholes import chain_greeks  # compiles on first use
+        from thetaloom.maths.black_scholes import bsm_prices_at  # compiles on first use
 
-        alive = chain_greeks(
-            prices, strike, later.years_left, leg.is_call, later.iv, self.rate, self.dividend_yield
-        ).price
+        life = (later.years_left, self.rate, self.dividend_yield, later.iv)
+        alive: Floats = bsm_prices_at(prices, leg.is_call, strike, *life)
         return np.maximum(alive, intrinsic) if later.early_exercise else alive
 
     def tail_slope(self) -> float:
