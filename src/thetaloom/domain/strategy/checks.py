@@ -6,7 +6,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from thetaloom.domain.strategy.fields import bound_problems, fields_of, shown
-from thetaloom.domain.strategy.metrics import METRIC_MAX, SIGNED_METRICS
+from thetaloom.domain.strategy.metrics import METRIC_MAX as METRIC_MAX
+from thetaloom.domain.strategy.metrics import SIGNED_METRICS as SIGNED_METRICS
 from thetaloom.domain.strategy.strategies import (
     EXIT_UNITS,
     UNITS,

@@ -12,6 +12,7 @@ from typing import Annotated
 from thetaloom.domain.strategy.fields import About, Word
 from thetaloom.domain.strategy.metrics import MARKET_METRICS as MARKET_METRICS
 from thetaloom.domain.strategy.metrics import Metric as Metric
+from thetaloom.domain.strategy.metrics import WordMetric as WordMetric
 from thetaloom.domain.values.ids import StrategyId
 from thetaloom.domain.values.instruments import Right
 from thetaloom.domain.values.money import Money, Price
