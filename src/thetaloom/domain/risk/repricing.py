@@ -15,6 +15,8 @@ from thetaloom.errors import InvalidInput
 DAYS_PER_YEAR = 365.0
 # A shocked volatility goes no lower than this, but one that is lower already stays what it is.
 IV_FLOOR = 0.05
+IV_MAX = 100.0
+BETA_MAX = 100.0
 CELLS_AT_ONCE = 400_000  # priced in one go, so that the memory a big book takes stays small
 GREEKS = ("delta", "gamma", "theta", "vega", "rho")
 
@@ -48,11 +50,11 @@ class ScenarioPosition:
     def __post_init__(self) -> None:
         bounds = {
             "spot": (self.spot, 1e-9, 1e9),
-            "iv": (self.iv, 0.0, 100.0),
+            "iv": (self.iv, 0.0, IV_MAX),
             "years": (self.years, 0.0, 100.0),
             "rate": (self.rate, -1.0, 1.0),
             "dividend_yield": (self.dividend_yield, -1.0, 1.0),
-            "beta": (self.beta, -100.0, 100.0),
+            "beta": (self.beta, -BETA_MAX, BETA_MAX),
         }
         for name, (number, low, high) in bounds.items():
             if number is not None and not low <= number <= high:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from thetaloom.domain.risk.repricing import (
     split_known,
 )
 from thetaloom.domain.risk.repricing import ScenarioPosition as ScenarioPosition
+from thetaloom.domain.values.money import Money
 from thetaloom.errors import InvalidInput
 
 SPOT_SHOCKS = (
@@ -149,6 +151,11 @@ def scenario_grid(
         early_exercise=() if exact else _early_exercises(known, found.shortfall),
         is_exact=exact,
     )
+
+
+def dollars(amount: float) -> Money:
+    """Return float dollars as money to the cent."""
+    return Money(Decimal(repr(float(amount)))).to_cents()
 
 
 def _lacking(position: ScenarioPosition, *, beta_weighted: bool) -> Missing | None:
