@@ -159,4 +159,5 @@ def _print(book: "StressBook", grid: "ScenarioGrid", risk: "ValueAtRisk") -> Non
 
 def _colored(amount: float) -> Text:
     shown = f"{amount:,.0f}"
-    return Text("0" if shown == "-0" else shown, style="green" if amount > 0.5 else "red" if amount < -0.5 else "")
+    style = "green" if amount > 0.5 else "red" if amount < -0.5 else ""
+    return Text("0" if shown == "-0" else shown, style=style, justify="right")
