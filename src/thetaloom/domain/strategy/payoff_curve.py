@@ -16,10 +16,12 @@ from thetaloom.domain.values.instruments import ExerciseStyle
 from thetaloom.domain.values.money import Price
 
 POINTS = 401
+ROWS = 10  # about so many round prices in a table
 # Room on either side of strikes, breakevens and spot: the widest of these.
 ROOM_OF_SPAN = 0.35
 ROOM_OF_LEVEL = 0.03
 ROOM_OF_DEVIATION = 1.0
+FAR_OFF = 50.0  # a spot that many times away is not worth a picture of both
 DAYS_PER_YEAR = 365.0
 
 
@@ -27,8 +29,8 @@ DAYS_PER_YEAR = 365.0
 class PayoffCurves:
     """Profit and loss in dollars over prices of the underlying, with the levels to mark on them.
 
-    ``today`` and ``midway`` are ``None`` where a life or a volatility is not known. ``expiration`` is as of the
-    nearest one. ``likely`` is the middle 68 % of where the underlying then is.
+    ``today`` and ``midway`` are by Black–Scholes, and ``None`` where a life or a volatility is not known.
+    ``expiration`` is as of the nearest one, and ``likely`` the middle 68 % of where the underlying then is.
     """
 
     name: str
@@ -38,6 +40,7 @@ class PayoffCurves:
     today: Floats | None
     midway: Floats | None
     expiration: Floats
+    marks: tuple[float, ...]  # those prices that a short table shows: round ones and the levels
     days: float | None  # calendar days to the nearest expiration
     spot: float | None
     strikes: tuple[float, ...]
@@ -64,7 +67,8 @@ def curves_of_case(case: Mapping[str, Any], calendar: TradingCalendar | None = N
     ]
     likely_iv = _typical_iv(terms, ivs)
     deviation = None if likely_iv is None or ends is None else likely_iv * math.sqrt(ends)
-    grid = price_grid(_levels(terms, payoff), deviation=deviation)
+    levels = _levels(terms, payoff)
+    grid, marks = price_grid(levels, deviation=deviation)
     known = ends is not None and None not in ivs
 
     view = terms.view
@@ -81,6 +85,7 @@ def curves_of_case(case: Mapping[str, Any], calendar: TradingCalendar | None = N
         today=curve(0.0) if known else None,
         midway=curve((ends or 0.0) / 2) if known else None,
         expiration=curve(math.inf if ends is None else ends),
+        marks=marks,
         days=None if ends is None else ends * DAYS_PER_YEAR,
         spot=view.spot,
         strikes=tuple(sorted(strikes)),
@@ -99,21 +104,41 @@ def pnl_after(
     rate: float,
     dividend_yield: float,
 ) -> Floats:
-    """Return profit and loss once so many years have passed, each leg at its own volatility.
+    """Return profit and loss once so many years have passed, by Black–Scholes at each leg's own volatility.
 
-    ``years_left`` of the legs counts from now. A leg that has ended by then is worth its intrinsic value.
+    ``years_left`` of the legs counts from now. A leg that has ended by then is worth its intrinsic value. Early
+    exercise counts at the nearest expiration alone, as in the extremes and breakevens that are shown beside it.
     """
-    later = [replace(leg, years_left=max(0.0, leg.years_left - passed_years)) for leg in legs]
+    ends = min((leg.years_left for leg in legs if leg.leg.strike is not None), default=0.0)
+    later = [
+        replace(
+            leg,
+            years_left=max(0.0, leg.years_left - passed_years),
+            early_exercise=leg.early_exercise and passed_years >= ends,
+        )
+        for leg in legs
+    ]
     return horizon_pnl(later, net_price, underlying, rate=rate, dividend_yield=dividend_yield)
 
 
-def price_grid(levels: Sequence[float], *, deviation: float | None = None) -> Floats:
-    """Return prices to draw over, the levels among them; ``deviation`` is that of the logarithm until the end."""
+def price_grid(levels: Sequence[float], *, deviation: float | None = None) -> tuple[Floats, tuple[float, ...]]:
+    """Return prices to draw over, and the few of them for a table: the levels and round ones between.
+
+    ``deviation`` is that of the underlying's logarithm until the end.
+    """
     low, high = min(levels), max(levels)
     middle = (low + high) / 2
     room = max((high - low) * ROOM_OF_SPAN, middle * ROOM_OF_LEVEL, middle * ROOM_OF_DEVIATION * (deviation or 0.0))
-    first = max(0.0, low - min(room, middle))
-    return np.unique([*np.linspace(first, high + min(room, middle), POINTS), *levels])
+    first, last = max(0.0, low - min(room, middle)), high + min(room, middle)
+    step = _round_step((last - first) / ROWS)
+    rounds = [round(step * count, 10) for count in range(math.ceil(first / step), math.floor(last / step) + 1)]
+    marks = tuple(sorted({*levels, *rounds}))
+    return np.unique([*np.linspace(first, last, POINTS), *marks]), marks
+
+
+def _round_step(rough: float) -> float:
+    power = 10.0 ** math.floor(math.log10(rough))
+    return next(each * power for each in (1.0, 2.0, 2.5, 5.0, 10.0) if each * power >= rough)
 
 
 def leg_ivs(terms: PayoffTerms) -> tuple[float | None, ...]:
@@ -152,10 +177,13 @@ def _typical_iv(terms: PayoffTerms, ivs: Sequence[float | None]) -> float | None
 
 def _levels(terms: PayoffTerms, payoff: Payoff) -> list[float]:
     levels = {float(leg.strike) for leg in terms.legs if leg.strike is not None}
-    levels |= {float(price) for price in payoff.breakevens}
-    if terms.view.spot is not None:
-        levels.add(terms.view.spot)
-    return sorted(levels) or [float(terms.legs[0].price) or 1.0]
+    levels |= {float(price) for price in payoff.breakevens if price > 0}
+    levels = levels or {float(terms.legs[0].price) or 1.0}
+    spot = terms.view.spot
+    if spot is not None and min(levels) / FAR_OFF < spot < max(levels) * FAR_OFF:
+        levels.add(spot)
+    near = max(levels) / FAR_OFF  # a breakeven at a fraction of a cent would stretch the picture to nothing
+    return sorted(level for level in levels if level > near)
 
 
 def _chance(terms: PayoffTerms, payoff: Payoff, ends: float | None, ivs: Sequence[float | None]) -> float | None:
