@@ -106,11 +106,16 @@ class _Pictures:
             path = path.with_name(f"{path.stem}-{place.number}{path.suffix}")
         curves = curves_of_case(case, shipped_calendar())
         picture = draw_payoff(curves, form=path.suffix.lower().removeprefix("."), dark=self._dark)
-        try:
-            path.write_bytes(picture)
-        except OSError as error:
-            refuse("png", f"{path} cannot be written: {error.strerror or error}")
+        write_picture(path, picture)
         return {**outcome, "png": str(path)}
+
+
+def write_picture(path: Path, picture: bytes) -> None:
+    """Write a picture. Raises ``InvalidInput`` where the place takes none."""
+    try:
+        path.write_bytes(picture)
+    except OSError as error:
+        refuse("png", f"{path} cannot be written: {error.strerror or error}")
 
 
 def _print_curves(case: Case) -> None:
