@@ -66,7 +66,9 @@ def test_a_held_position_is_shown_with_its_worst_case_and_what_is_unknown(holdin
     found = json.loads(stress("--spots", "-10,0", "--json").output)
     assert found["spot_shocks"] == [-0.1, 0.0]
     assert found["worst"]["pnl"] == min((cell for row in found["pnl"] for cell in row), key=float)
-    assert found["is_complete"] is False
+    assert found["is_complete"] is False and "greeks" not in found
+    told = json.loads(stress("--spots", "0", "--ivs", "0", "--greeks", "--json").output)["greeks"]
+    assert float(told["delta_usd"][0][0]) > 0 > float(told["vega"][0][0])  # a sold put spread
 
 
 @pytest.mark.parametrize("asked", [("--spots", "a,b"), ("--ivs", "1,,2"), ("--days", "x"), ("--spots", "-100")])

@@ -38,6 +38,13 @@ def test_without_history_the_day_is_unknown_and_said_to_be(holding: TestClient) 
     assert found["value_at_risk"]["losses"] == []
 
 
+def test_greeks_of_each_cell_come_when_asked_for(holding: TestClient) -> None:
+    assert holding.get("/api/risk/scenarios").json()["greeks"] is None
+    greeks = holding.get("/api/risk/scenarios", params={"greeks": True, "spot": 0, "iv": 0}).json()["greeks"]
+
+    assert float(greeks["delta_usd"][0][0]) > 0 > float(greeks["vega"][0][0])  # a sold put spread
+
+
 def test_a_move_of_the_index_needs_a_beta(holding: TestClient) -> None:
     found = holding.get("/api/risk/scenarios", params={"beta_weighted": True}).json()
 

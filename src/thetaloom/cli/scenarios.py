@@ -12,7 +12,7 @@ from thetaloom.cli.output import JsonOption, emit, say, table
 from thetaloom.domain.values.money import Money
 
 if TYPE_CHECKING:
-    from thetaloom.domain.risk.scenarios import ScenarioGrid, Shocks
+    from thetaloom.domain.risk.scenarios import BookGreeks, ScenarioGrid, Shocks
     from thetaloom.domain.risk.value_at_risk import ValueAtRisk
     from thetaloom.engine.stress import StressBook
 
@@ -29,6 +29,7 @@ def scenarios(
     exact: Annotated[
         bool, typer.Option("--exact", help="Price American options on a tree, early exercise included.")
     ] = False,
+    greeks: Annotated[bool, typer.Option("--greeks", help="In JSON, also the book's greeks in each cell.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Price all open positions anew over moves of spot and volatility, and under the days of the last year.
@@ -43,7 +44,7 @@ def scenarios(
     shocks = _shocks(spots, ivs, days, beta_weighted=beta_weighted)
     with opened() as platform, platform.store.reading() as seen:
         book = stress_book(platform.desk, seen, platform.clock.now(), exact=exact)
-    grid = scenario_grid(book.positions, shocks, exact=exact)
+    grid = scenario_grid(book.positions, shocks, exact=exact, with_greeks=greeks)
     risk = value_at_risk(book.positions, book.returns, exact=exact)
     if as_json:
         emit(scenario_record(book, grid, risk))
@@ -74,7 +75,19 @@ def scenario_record(book: "StressBook", grid: "ScenarioGrid", risk: "ValueAtRisk
         "unknown": grid.unknown,
         "early_exercise": grid.early_exercise,
         "value_at_risk": _risk_record(risk),
+        **({} if grid.greeks is None else {"greeks": _greeks_record(grid.greeks)}),
     }
+
+
+def _greeks_record(greeks: "BookGreeks") -> dict[str, object]:
+    tables = {
+        "delta_usd": greeks.delta_usd,
+        "gamma_usd": greeks.gamma_usd,
+        "theta": greeks.theta,
+        "vega": greeks.vega,
+        "rho": greeks.rho,
+    }
+    return {name: [[_dollars(float(cell)) for cell in row] for row in cells] for name, cells in tables.items()}
 
 
 def _shocks(spots: str | None, ivs: str | None, days: str, *, beta_weighted: bool) -> "Shocks":

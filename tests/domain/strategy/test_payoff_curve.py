@@ -180,3 +180,15 @@ def test_any_legs_give_finite_curves_that_agree_with_the_numbers_beside_them(
     if curves.payoff.max_loss is not None:
         assert curves.expiration.min() >= -float(curves.payoff.max_loss) - 0.02
     assert curves.pop == payoff_case(case)["pop"]
+
+
+def test_on_the_last_day_no_price_is_asked_for_its_volatility() -> None:
+    case = {**AT, "iv": None, "at": "2026-03-19", "legs": [leg(1, "C", 90, 1.0)]}
+
+    assert leg_ivs(read_terms(case)) == (0.0,)
+
+
+def test_a_rate_beyond_all_reason_leaves_the_likely_range_out() -> None:
+    curves = curves_of_case({**AT, "rate": 1e6, "legs": [leg(1, "C", 90, 1.0)]})
+
+    assert curves.likely is None and np.isfinite(curves.expiration).all()

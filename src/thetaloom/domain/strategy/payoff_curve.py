@@ -22,6 +22,7 @@ ROOM_OF_SPAN = 0.35
 ROOM_OF_LEVEL = 0.03
 ROOM_OF_DEVIATION = 1.0
 FAR_OFF = 50.0  # a spot that many times away is not worth a picture of both
+LOG_RANGE_MAX = 50.0  # a likely range beyond this is none
 DAYS_PER_YEAR = 365.0
 
 
@@ -210,5 +211,7 @@ def _likely(terms: PayoffTerms, deviation: float | None, ends: float | None) -> 
     if terms.view.spot is None or not deviation or not ends:
         return None
     drift = (terms.view.rate - terms.view.dividend_yield) * ends - deviation * deviation / 2
+    if not abs(drift) + deviation < LOG_RANGE_MAX:
+        return None
     median = terms.view.spot * math.exp(drift)
     return median * math.exp(-deviation), median * math.exp(deviation)

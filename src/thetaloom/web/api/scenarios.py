@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import BeforeValidator, Field
 
 from thetaloom.domain.market.chain import Floats
-from thetaloom.domain.risk.scenarios import IV_SHOCKS, SPOT_SHOCKS, Shocks, dollars, scenario_grid
+from thetaloom.domain.risk.scenarios import IV_SHOCKS, SPOT_SHOCKS, BookGreeks, Shocks, dollars, scenario_grid
 from thetaloom.domain.risk.value_at_risk import value_at_risk
 from thetaloom.engine.stress import stress_book
 from thetaloom.web.api.records import Exact, Record
@@ -70,6 +70,16 @@ class OneDay(Record):
     unknown: list[Unknown]
 
 
+class Greeks(Record):
+    """Greeks of the book in each cell: what adds up over underlyings is in dollars."""
+
+    delta_usd: Grid = Field(description="Worth of the shares that delta stands for.")
+    gamma_usd: Grid = Field(description="What `delta_usd` gains per 1 % up.")
+    theta: Grid = Field(description="Per calendar day.")
+    vega: Grid = Field(description="Per 0.01 of volatility.")
+    rho: Grid = Field(description="Per 0.01 of rate.")
+
+
 class Scenarios(Record):
     """Profit and loss in dollars against the worth now: a row for each spot shock, a column for each of iv."""
 
@@ -89,6 +99,7 @@ class Scenarios(Record):
     unknown: list[Unknown]
     early_exercise: list[Early]
     value_at_risk: OneDay
+    greeks: Greeks | None = Field(description="null unless asked for.")
 
 
 @router.get("/risk/scenarios", responses=documented())
@@ -99,6 +110,7 @@ def scenarios(
     days: Annotated[float, Query(description="Calendar days that pass meanwhile.")] = 0.0,
     beta_weighted: Annotated[bool, Query(description="A move is the benchmark's.")] = False,
     exact: Annotated[bool, Query(description="Price American options on a tree.")] = False,
+    greeks: Annotated[bool, Query(description="Also the book's greeks in each cell.")] = False,
 ) -> Scenarios:
     """Price all open positions anew over moves of spot and volatility, and under the days of the last year."""
     shocks = Shocks(
@@ -109,7 +121,7 @@ def scenarios(
     )
     with front.platform.store.reading() as seen:
         book = stress_book(front.platform.desk, seen, front.now, exact=exact)
-    grid = scenario_grid(book.positions, shocks, exact=exact)
+    grid = scenario_grid(book.positions, shocks, exact=exact, with_greeks=greeks)
     risk = value_at_risk(book.positions, book.returns, exact=exact)
     return Scenarios(
         as_of=book.as_of,
@@ -128,6 +140,17 @@ def scenarios(
         unknown=[Unknown.model_validate(one) for one in grid.unknown],
         early_exercise=[Early.model_validate(one) for one in grid.early_exercise],
         value_at_risk=OneDay.model_validate(risk),
+        greeks=None if grid.greeks is None else _greeks(grid.greeks),
+    )
+
+
+def _greeks(found: BookGreeks) -> Greeks:
+    return Greeks(
+        delta_usd=_grid(found.delta_usd),
+        gamma_usd=_grid(found.gamma_usd),
+        theta=_grid(found.theta),
+        vega=_grid(found.vega),
+        rho=_grid(found.rho),
     )
 
 
