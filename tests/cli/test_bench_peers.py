@@ -30,7 +30,7 @@ def scripts(tmp_path: Path, peers: Callable[[Path], None], monkeypatch: pytest.M
 
 
 def test_a_peer_on_another_python_agrees_with_our_american_prices(peers: Callable[[Path], None]) -> None:
-    from thetaloom.maths.american_prices import american_chain_prices
+    from thetaloom.maths.american_trees import tree_prices
 
     peers(Path(sys.executable))  # which has QuantLib, for the tests
     options = [(True, 100.0, 95.0, 200, 0.03, 0.05, 0.3), (False, 100.0, 108.0, 90, 0.05, 0.01, 0.2)]
@@ -38,7 +38,7 @@ def test_a_peer_on_another_python_agrees_with_our_american_prices(peers: Callabl
     answer = ask_peer("quantlib_american", options)
 
     rights, spots, strikes, days, rates, yields, ivs = zip(*options, strict=True)
-    ours = american_chain_prices(spots, strikes, [day / 365 for day in days], rights, ivs, rates, yields)
+    ours = tree_prices(spots, strikes, [day / 365 for day in days], rights, ivs, rates, yields)
     assert answer.problem == "" and answer.milliseconds > 0
     assert list(answer.answers) == pytest.approx(ours.tolist(), abs=5e-3)
 

@@ -44,7 +44,7 @@ def test_the_volatility_of_each_leg_gives_back_its_mid(lite: DeskBench, exact: b
 
     book = gathered(lite, exact=exact)
 
-    from thetaloom.maths.american_prices import american_chain_prices
+    from thetaloom.maths.american_trees import tree_prices
     from thetaloom.maths.black_scholes import chain_greeks
 
     assert [(one.quantity, one.contract) for one in book.positions] == [
@@ -54,7 +54,7 @@ def test_the_volatility_of_each_leg_gives_back_its_mid(lite: DeskBench, exact: b
     for one, mid in zip(book.positions, (2.0, 1.0), strict=True):
         assert one.spot is not None and one.iv is not None and one.contract is not None
         terms = (one.spot, float(one.contract.strike), one.years, False, one.iv, one.rate, one.dividend_yield)
-        price = american_chain_prices(*terms)[0] if exact else chain_greeks(*terms).price[0]
+        price = tree_prices(*terms)[0] if exact else chain_greeks(*terms).price[0]
         assert price == pytest.approx(mid, abs=1e-7)
 
 

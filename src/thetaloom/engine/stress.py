@@ -104,11 +104,11 @@ def _implied(
         # Numba is imported where it is used; by the same trees as the grid, so that nothing moved costs nothing.
         import numpy as np
 
-        from thetaloom.maths.american import LIVE
+        from thetaloom.maths.american_trees import STEPS
         from thetaloom.maths.american_volatility import american_implied_volatility
 
         none = np.empty(0)
-        iv, code = american_implied_volatility(is_call, mid, spot, strike, years, *rates, none, none, LIVE)
+        iv, code = american_implied_volatility(is_call, mid, spot, strike, years, *rates, none, none, STEPS)
     else:
         from thetaloom.maths.implied_volatility import bsm_implied_volatility
 

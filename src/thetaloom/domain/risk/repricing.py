@@ -212,13 +212,13 @@ class _Columns:
         arguments = (spot, strike, years, is_call, iv, rate, dividend_yield)
         tables: Sequence[Floats]
         if by_tree and len(found) > 1:
-            from thetaloom.maths.american import american_chain_greeks
+            from thetaloom.maths.american_trees import tree_greeks
 
-            tables = list(american_chain_greeks(*arguments))
+            tables = list(tree_greeks(*arguments))
         elif by_tree:
-            from thetaloom.maths.american_prices import american_chain_prices
+            from thetaloom.maths.american_trees import tree_prices
 
-            tables = [american_chain_prices(*arguments)]
+            tables = [tree_prices(*arguments)]
         else:
             priced = chain_greeks(*arguments)
             tables = [priced.price, priced.delta, priced.gamma, priced.theta, priced.vega, priced.rho]
