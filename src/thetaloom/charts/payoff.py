@@ -20,9 +20,11 @@ LEGS_SHOWN_MAX = 4
 LABEL_GAP = 0.075  # of the width; two labels nearer than this stand in two rows
 LABEL_ROWS = 3
 FONT_SIZE = 11.5
-LINE_LENGTH = 118  # letters of that size that fit across; a longer line is set smaller
+LINE_LENGTH = 115  # letters of that size that fit across; a longer line is set smaller
 EDGE = 0.07  # of the height; a label so near to an edge turns inward
+YLABEL_LEFT = -0.073  # of the width of the axes, however long the numbers are
 HEADROOM = 0.14  # of the height, above and below the curves
+UNITS: Final = ((1e6, "M", 1.0), (1e3, "k", 100.0), (1.0, "", 0.0))  # from so many of them on
 UNLIMITED: Final = "unlimited"
 Placed = tuple[float, str, int]
 
@@ -49,13 +51,15 @@ def _frame(axes: "Axes", curves: PayoffCurves, theme: Theme) -> None:
     known = [curve for curve in (curves.today, curves.midway, curves.expiration) if curve is not None]
     lowest, highest = min(0.0, *(float(c.min()) for c in known)), max(0.0, *(float(c.max()) for c in known))
     room = (highest - lowest or 1.0) * HEADROOM
+    biggest = max(-lowest, highest)
     axes.set_xlim(float(curves.underlying[0]), float(curves.underlying[-1]))
     axes.set_ylim(lowest - room, highest + room)
     axes.set_xlabel("price of the underlying", color=theme.dim)
     axes.set_ylabel("profit and loss, dollars", color=theme.dim)
     axes.xaxis.set_major_locator(MaxNLocator(10, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda amount, _: _dollars(float(amount))))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda amount, _: _short_dollars(float(amount), biggest)))
+    axes.yaxis.set_label_coords(YLABEL_LEFT, 0.5)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda price, _: f"{price:,.6g}"))
     axes.tick_params(colors=theme.dim, length=0, pad=6)
     axes.grid(color=theme.line, linewidth=0.6, alpha=0.7)
@@ -142,7 +146,10 @@ def _words(figure: "Figure", curves: PayoffCurves, theme: Theme) -> None:
     facts = _facts(curves)
     figure.text(LEFT, 0.855, facts, color=theme.text, fontsize=_fitting(facts), va="top")
     if curves.days is not None:
-        told = "expires now" if curves.days == 0 else f"{_days(curves.days)} to the nearest expiration"
+        last = (
+            "expiration" if len({leg.expires_on for leg in curves.legs if leg.strike}) == 1 else "the first expiration"
+        )
+        told = "expires now" if curves.days == 0 else f"{_days(curves.days)} to {last}"
         told += ", each leg at the iv of its price" if curves.are_ivs_implied else ""
         figure.text(RIGHT, 0.95, told, color=theme.dim, fontsize=FONT_SIZE, va="top", ha="right")
     legend = figure.legend(
@@ -245,6 +252,11 @@ def _label(
 def _dollars(amount: float, *, exact: bool = False) -> str:
     text = f"{abs(amount):,.2f}" if exact or abs(amount) % 1 else f"{abs(amount):,.0f}"
     return f"−{text}" if amount < 0 else text
+
+
+def _short_dollars(amount: float, biggest: float) -> str:
+    unit, letter = next((unit for unit in UNITS if biggest >= unit[0] * unit[2]), UNITS[-1])[:2]
+    return f"{_dollars(round(amount / unit, 3))}{letter if amount else ''}"
 
 
 def _days(days: float) -> str:
