@@ -62,26 +62,36 @@ def test_each_cell_is_the_book_priced_anew_by_the_textbook(held: Held, textbook:
 
 
 @pytest.mark.parametrize(("spot_shock", "iv_shock"), [(-0.2, 1.0), (0.05, -0.4), (0.0, 0.5)])
-def test_american_cells_agree_with_quantlib(held: Held, spot_shock: float, iv_shock: float) -> None:
-    position = held("10 SPY 2026-03-20 P 105", **CARRY)
+@pytest.mark.parametrize(
+    ("option", "within"),
+    [("SPXW 2026-03-20 P 105", 1e-6), ("SPY 2026-03-20 P 105", 1.0)],  # trees are good to 0.001 a share
+)
+def test_cells_agree_with_quantlib(held: Held, option: str, within: float, spot_shock: float, iv_shock: float) -> None:
+    position = held(f"10 {option}", **CARRY)
 
     grid = scenario_grid([position], Shocks(spot=(spot_shock,), iv=(iv_shock,)), exact=True)
 
-    now = quantlib_american_put(100.0, 105.0, 73, 0.25)
-    then = quantlib_american_put(100.0 * (1 + spot_shock), 105.0, 73, 0.25 * (1 + iv_shock))
-    assert grid.pnl[0, 0] == pytest.approx((then - now) * 1000, abs=1.0)  # trees are good to 0.001 a share
+    now, then = (
+        quantlib_put(100.0 * spot, 105.0, 73, 0.25 * iv, american=position.may_exercise_early)
+        for spot, iv in ((1.0, 1.0), (1 + spot_shock, 1 + iv_shock))
+    )
+    assert grid.pnl[0, 0] == pytest.approx((then - now) * 1000, abs=within)
     assert grid.is_exact and grid.early_exercise == ()
 
 
-def quantlib_american_put(spot: float, strike: float, days: int, iv: float) -> float:
+def quantlib_put(spot: float, strike: float, days: int, iv: float, *, american: bool) -> float:
     today = ql.Date(15, 1, 2024)  # the one day that all tests stand on: QuantLib knows just one
     ql.Settings.instance().evaluationDate = today
     count = ql.Actual365Fixed()
     flat = [ql.YieldTermStructureHandle(ql.FlatForward(today, rate, count)) for rate in (0.015, 0.04)]
     smile = ql.BlackVolTermStructureHandle(ql.BlackConstantVol(today, ql.NullCalendar(), iv, count))
     process = ql.BlackScholesMertonProcess(ql.QuoteHandle(ql.SimpleQuote(spot)), *flat, smile)
-    option = ql.VanillaOption(ql.PlainVanillaPayoff(ql.Option.Put, strike), ql.AmericanExercise(today, today + days))
-    option.setPricingEngine(ql.QdFpAmericanEngine(process, ql.QdFpAmericanEngine.accurateScheme()))
+    exercise = ql.AmericanExercise(today, today + days) if american else ql.EuropeanExercise(today + days)
+    option = ql.VanillaOption(ql.PlainVanillaPayoff(ql.Option.Put, strike), exercise)
+    accurate = ql.QdFpAmericanEngine.accurateScheme()
+    option.setPricingEngine(
+        ql.QdFpAmericanEngine(process, accurate) if american else ql.AnalyticEuropeanEngine(process)
+    )
     return float(option.NPV())
 
 
