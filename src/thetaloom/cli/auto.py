@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from thetaloom.domain.strategy.ranking import Ranking
 from thetaloom.domain.values.ids import StrategyId
 
 if TYPE_CHECKING:
     from thetaloom.bootstrap import Platform
+    from thetaloom.domain.strategy.ranking import Ranking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +16,7 @@ class Choice:
 
     symbol: str
     strategy_id: StrategyId | None
-    ranking: Ranking | None = None
+    ranking: "Ranking | None" = None
 
 
 def choose_strategy(platform: "Platform", symbol: str, named: str | None) -> Choice:

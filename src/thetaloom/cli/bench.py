@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,8 @@ from rich.table import Table
 
 from thetaloom import __version__
 from thetaloom.bootstrap import Platform, engine_loop, open_demo
+from thetaloom.cli import bench_judgement, bench_market
+from thetaloom.cli.bench_figures import Figure
 from thetaloom.cli.output import JsonOption, console, emit
 from thetaloom.config import MarketSource, load_settings
 from thetaloom.domain.run.runs import RunStatus, StepName, TriggerKind, WorkflowRun
@@ -37,23 +39,6 @@ IDLE_SECONDS = 5.0
 START_SECONDS_MAX = 60.0
 
 app = typer.Typer(help="Measure the speed bars.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """One measured figure beside its bar; ``peer`` is another library's figure from the same run."""
-
-    name: str
-    figure: float
-    unit: str
-    bar: float
-    note: str = ""
-    peer: str = ""
-
-    @property
-    def is_met(self) -> bool:
-        """Whether the figure is within its bar."""
-        return self.figure <= self.bar
 
 
 @app.command()
@@ -169,8 +154,11 @@ def server() -> list[Figure]:
 
 MEASURES: tuple[Callable[[], list[Figure]], ...] = (
     chain_greeks,
+    bench_market.market_view,
     transitions,
     proposals,
+    bench_judgement.rankings,
+    bench_judgement.many_rankings,
     waiting_runs,
     demo_run,
     server,

@@ -1,27 +1,24 @@
 """``strategy rank``: all strategies on one market, best first, with what stands against each."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
 from thetaloom.cli.output import emit, say, shown_instant, table
-from thetaloom.cli.trying import trial_market
 from thetaloom.cli.words import legs_text, money_text, percent_text, price_text
-from thetaloom.domain.strategy.ranking import RankedStrategy, Ranking, RankingKind
-from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.ids import StrategyId
 
-KIND_STYLES = {
-    RankingKind.AUTO: "green",
-    RankingKind.FORCED: "yellow",
-    RankingKind.LOW_SCORES: "yellow",
-    RankingKind.NO_TRADE: "red",
-}
+if TYPE_CHECKING:  # compiled numbers load only for who ranks
+    from thetaloom.domain.strategy.ranking import RankedStrategy, Ranking
+    from thetaloom.domain.strategy.strategies import Strategy
+
+KIND_STYLES = {"auto": "green", "forced": "yellow", "low_scores": "yellow", "no_trade": "red"}
+NEAREST = 3  # strategies that a no-trade explanation names
 
 
 def try_ranking(
-    strategies: Sequence[Strategy],
+    strategies: Sequence["Strategy"],
     symbol: str,
     *,
     at: str | None,
@@ -30,6 +27,7 @@ def try_ranking(
     as_json: bool,
 ) -> None:
     """Rank strategies on the chain of one instant; nothing is stored or started."""
+    from thetaloom.cli.trying import trial_market
     from thetaloom.engine.ranking import rank_market
 
     with trial_market(market, at) as platform:
@@ -41,7 +39,7 @@ def try_ranking(
         print_ranking(ranking)
 
 
-def ranking_record(ranking: Ranking) -> dict[str, Any]:
+def ranking_record(ranking: "Ranking") -> dict[str, Any]:
     """Return a ranking as programs get it."""
     return {
         "kind": ranking.kind.value,
@@ -58,9 +56,9 @@ def ranking_record(ranking: Ranking) -> dict[str, Any]:
     }
 
 
-def print_ranking(ranking: Ranking) -> None:
+def print_ranking(ranking: "Ranking") -> None:
     """Print a ranking for people."""
-    style = KIND_STYLES[ranking.kind]
+    style = KIND_STYLES[ranking.kind.value]
     say(f"[bold {style}]{ranking.kind.value}[/] {escape(ranking.title)}, {shown_instant(ranking.as_of)}")
     for warning in ranking.warnings:
         say(f"[yellow]warning:[/] {escape(warning)}")
@@ -73,7 +71,7 @@ def print_ranking(ranking: Ranking) -> None:
             say(f"   {escape(reason)}")
 
 
-def print_no_trade(ranking: Ranking) -> None:
+def print_no_trade(ranking: "Ranking") -> None:
     """Print why nothing is started: the strategies that come nearest, each with what would change its no."""
     say(f"[bold red]no trade[/] {escape(ranking.title)}")
     for entry in ranking.entries[:NEAREST]:
@@ -83,10 +81,7 @@ def print_no_trade(ranking: Ranking) -> None:
             say(f"   {escape(blocking.change)}  [dim]{blocking.reason}[/]")
 
 
-NEAREST = 3  # strategies that a no-trade explanation names
-
-
-def _entry_record(entry: RankedStrategy) -> dict[str, Any]:
+def _entry_record(entry: "RankedStrategy") -> dict[str, Any]:
     found = entry.evaluation
     return {
         "strategy": entry.strategy_id,
@@ -115,7 +110,7 @@ def _entry_record(entry: RankedStrategy) -> dict[str, Any]:
     }
 
 
-def _row(entry: RankedStrategy) -> tuple[object, ...]:
+def _row(entry: "RankedStrategy") -> tuple[object, ...]:
     found = entry.evaluation
     loss = None
     if found is not None:
@@ -133,5 +128,5 @@ def _row(entry: RankedStrategy) -> tuple[object, ...]:
     )
 
 
-def _label(entry: RankedStrategy) -> str:
+def _label(entry: "RankedStrategy") -> str:
     return entry.score.label.replace("_", " ")

@@ -177,17 +177,19 @@ def _line(trial: _Trial, expiration: Expiration) -> dict[str, Any]:
         "verdict": _verdict(selection.verdict),
         "checks": [],
         "targets": [],
+        "warnings": [],
     }
     if not selection.legs:
         # of one expiration alone: the leg that found no strike, or why the date itself does not do
         for refused in selection.rejections[:1]:
             line["verdict"] = {**_verdict(refused.verdict), "leg": refused.leg}
         return line
-    return {**line, **_numbers(trial, selection)}
+    return {**line, **_numbers(trial, selection, expiration)}
 
 
-def _numbers(trial: _Trial, selection: "Selection") -> dict[str, Any]:
+def _numbers(trial: _Trial, selection: "Selection", front: Expiration) -> dict[str, Any]:
     from thetaloom.domain.book.targets import target_orders, target_text
+    from thetaloom.domain.strategy.cautions import cautions
     from thetaloom.domain.strategy.evaluation import evaluate_structure
     from thetaloom.domain.strategy.judging import judge_candidate
 
@@ -237,6 +239,7 @@ def _numbers(trial: _Trial, selection: "Selection") -> dict[str, Any]:
         "verdict": _verdict(judged.verdict),
         "checks": [to_plain(check) for check in judged.checks],
         "score": judged.score,
+        "warnings": cautions(strategy, evaluation, front),
     }
 
 
@@ -277,7 +280,8 @@ def _print(head: dict[str, Any], lines: list[dict[str, Any]]) -> None:
 def _why(line: dict[str, Any]) -> str:
     verdict = line["verdict"]
     if verdict["answer"] == "allow":
-        return "\n".join(reason for reason in line["reasons"] if not reason.startswith("expiration:"))
+        reasons = [reason for reason in line["reasons"] if not reason.startswith("expiration:")]
+        return "\n".join([*reasons, *(f"warning: {warning}" for warning in line["warnings"])])
     failed = [
         f"{check['name']}: {check['value']}, allowed {check['limit']}, {check['distance']} from a yes"
         for check in line["checks"]

@@ -19,6 +19,8 @@ from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.domain.values.reasons import Verdict
 
+NOTHING = Money(0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketReading:
@@ -83,6 +85,12 @@ class RiskFinding:
     max_loss: Money | None  # of the whole quantity, positive; None = unlimited
     buying_power_effect: Money | None  # of the whole quantity, positive
     checks: tuple[LimitCheck, ...]
+    shares_loss: Money = NOTHING  # the part of it that the shares, held already, can lose by themselves
+
+    @property
+    def added_loss(self) -> Money | None:
+        """What the trade adds to the loss of what is held; limits are on this."""
+        return None if self.max_loss is None else max(NOTHING, self.max_loss - self.shares_loss)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,7 +61,7 @@ class EventTable:
             return None
         return Events(
             as_of=now,
-            source=f"{source} events",
+            source=source,
             earnings=tuple(sorted(day for day in facts.earnings if first <= day <= last)),
             dividends=tuple(
                 Dividend(ex_on=day, amount=amount)

@@ -74,7 +74,8 @@ def _check_columns(path: Path, frame: pl.DataFrame) -> None:
     if frame.schema["date"] != pl.Date:
         _refuse(path, f"column date is {frame.schema['date']}, not a date")
     for name in (*PRICES, "volume", "iv"):
-        if name in frame.columns and not (frame.schema[name].is_numeric() or frame.schema[name] == pl.Null):
+        # A column that is empty throughout carries no type.
+        if name in frame.columns and not frame.schema[name].is_numeric() and frame[name].null_count() < len(frame):
             _refuse(path, f"column {name} is {frame.schema[name]}, not a number")
 
 
@@ -93,7 +94,7 @@ def _bar(path: Path, row: dict[str, Any]) -> Bar:
         high=high,
         low=low,
         close=close,
-        volume=math.nan if volume is None else float(volume),
+        volume=None if volume is None or math.isnan(volume) else float(volume),
     )
 
 

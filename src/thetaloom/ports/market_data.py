@@ -63,6 +63,10 @@ class MarketData(Protocol):
         """Return the daily bars of sessions from ``first`` to ``last`` that had closed by the clock's now."""
         ...
 
+    def intraday(self, symbol: str, minutes: int, count: int) -> Sequence[Bar]:
+        """Return the last ``count`` complete bars of ``minutes`` each up to now; none where the source has none."""
+        ...
+
     def iv_history(self, symbol: str, first: date, last: date) -> Sequence[tuple[date, float]]:
         """Return the 30-day at-the-money volatility (0.20 = 20 %) at the close of sessions that had closed by now."""
         ...

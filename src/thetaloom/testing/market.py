@@ -50,6 +50,7 @@ class FixedMarket:
         self._unseen: list[_Change] = []
         self._columns: dict[str, dict[OptionContract, float]] = {}
         self._bars: dict[str, list[Bar]] = {}
+        self._intraday: dict[tuple[str, int], list[Bar]] = {}
         self._ivs: dict[str, list[tuple[date, float]]] = {}
         self._events: dict[str, Events | None] = {}
         self._watched: frozenset[OptionContract] = frozenset()
@@ -85,6 +86,10 @@ class FixedMarket:
     def set_history(self, symbol: str, bars: Iterable[Bar]) -> None:
         """Give an underlying its daily bars."""
         self._bars[symbol] = sorted(bars, key=lambda bar: bar.session_on)
+
+    def set_intraday(self, symbol: str, minutes: int, bars: Iterable[Bar]) -> None:
+        """Give an underlying its bars of some minutes, oldest first, all of them complete."""
+        self._intraday[symbol, minutes] = list(bars)
 
     def set_iv_history(self, symbol: str, ivs: Iterable[tuple[date, float]]) -> None:
         """Give an underlying its volatilities by session, 0.20 = 20 %."""
@@ -139,6 +144,10 @@ class FixedMarket:
         sessions = self._calendar.sessions_between(first, last) if symbol in self._bars else ()
         closed = {session.session_on for session in sessions if session.close_at <= now}
         return [bar for bar in self._bars.get(symbol, ()) if bar.session_on in closed]
+
+    def intraday(self, symbol: str, minutes: int, count: int) -> Sequence[Bar]:
+        """Return the last of the bars that were set."""
+        return self._intraday.get((symbol, minutes), [])[-count:]
 
     def iv_history(self, symbol: str, first: date, last: date) -> Sequence[tuple[date, float]]:
         """Return the volatilities of the sessions that had closed by now."""

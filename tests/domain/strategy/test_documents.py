@@ -237,6 +237,8 @@ PLACES = [
     *("legs[0]", "legs[0].name", "legs[0].ratio", "legs[0].select", "legs[1].select.of", "legs[1].select.value"),
     *("legs[1].select.unit", "legs[1].select.by", "exits[0]", "exits[0].threshold", "exits[0].unit", "exits[0].kind"),
     *("liquidity.bid_ask_width_max", "order.reach", "approval.max_loss_automatic", "legs[0].select.miss_max"),
+    *("back", "back.dte_min", "back.ratio_min", "width_table", "width_table.steps", "drops", "targets", "shares"),
+    *("legs[0].guard", "legs[0].guard.level", "legs[0].expiration", "legs[0].select.round_to", "approval.manual_only"),
 ]
 
 

@@ -3,7 +3,6 @@
 import tomllib
 from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,32 +15,14 @@ from thetaloom.domain.strategy.scoring import Confidence, confidence_of, score_s
 from thetaloom.domain.strategy.strategies import Bias, Strategy
 from thetaloom.domain.strategy.toml_text import strategy_toml
 from thetaloom.domain.values.reasons import Answer, Reason
-from thetaloom.store.catalogue import CATALOGUE
+from thetaloom.store.catalogue import load_catalogue
 from thetaloom.testing import builders
 
-from .conftest import PUT_SPREAD
-
-HANDED_OVER = Path(__file__).parents[3] / "scores"
-SCORED = sorted(
-    {path.stem for path in HANDED_OVER.glob("*.toml")}
-    | {
-        path.name.removesuffix(".toml")
-        for path in CATALOGUE.iterdir()
-        if path.name.endswith(".toml") and "\n[score]" in path.read_text(encoding="utf-8")
-    }
-)
+SCORED: dict[str, Strategy] = {strategy.id: strategy for strategy in load_catalogue() if strategy.score is not None}
 
 # The market in which every table but that of the directional ones has its say.
 QUIET: dict[str, Any] = {"iv_rank": 45, "adx_14": 18, "hv_iv_ratio": "0.75", "stress": 25, "rsi_14": 50}
 WILD: dict[str, Any] = {"iv_rank": 15, "adx_14": 38, "hv_iv_ratio": "1.45", "stress": 75, "rsi_14": 72}
-
-
-def scored(strategy_id: str) -> Strategy:
-    """Read a strategy of the catalogue, or a plain one with the score that is handed over for it."""
-    whole = CATALOGUE / f"{strategy_id}.toml"
-    path = whole if whole.is_file() else HANDED_OVER / f"{strategy_id}.toml"
-    document = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
-    return parse_strategy(document if whole.is_file() else PUT_SPREAD | document)
 
 
 # Each sum stands as it was worked by hand: base, then the terms in the order of the table.
@@ -184,7 +165,7 @@ EXAMPLES: list[tuple[str, dict[str, Any], dict[str, str], str]] = [
 def test_scores_equal_the_sums_worked_by_hand(
     strategy_id: str, numbers: dict[str, Any], words: dict[str, str], total: str
 ) -> None:
-    score = score_strategy(scored(strategy_id), builders.market_view(numbers, words))
+    score = score_strategy(SCORED[strategy_id], builders.market_view(numbers, words))
 
     assert score.total == Decimal(total)
     assert score.label is confidence_of(Decimal(total))
@@ -194,9 +175,9 @@ def test_every_table_has_an_example() -> None:
     assert {example[0] for example in EXAMPLES} == set(SCORED)
 
 
-@pytest.mark.parametrize("strategy_id", SCORED)
+@pytest.mark.parametrize("strategy_id", sorted(SCORED))
 def test_every_score_says_its_minimum_and_survives_its_documents(strategy_id: str) -> None:
-    strategy = scored(strategy_id)
+    strategy = SCORED[strategy_id]
 
     assert strategy.score is not None
     assert strategy.score.minimum == (40 if strategy_id == "senex-trident" else 35)
@@ -209,7 +190,7 @@ def test_every_score_says_its_minimum_and_survives_its_documents(strategy_id: st
 def test_each_reason_carries_its_signed_points_its_reading_and_its_row() -> None:
     view = builders.market_view(QUIET, {"macd_state": "neutral", "bands": "above"})
 
-    score = score_strategy(scored("senex-trident"), view)
+    score = score_strategy(SCORED["senex-trident"], view)
 
     assert score.reasons == (
         "50 to start with",
@@ -228,7 +209,7 @@ def test_an_unknown_reading_adds_nothing_and_is_named_with_its_cause() -> None:
     readings = {name: number for name, number in QUIET.items() if name != "iv_rank"}
     view = builders.market_view(readings, words, unknown={"iv_rank": "12 of 60 sessions"})
 
-    score = score_strategy(scored("senex-trident"), view)
+    score = score_strategy(SCORED["senex-trident"], view)
 
     assert score.total == 115
     assert score.unknown == ("iv_rank",)
@@ -247,7 +228,7 @@ def test_a_required_reading_denies_while_it_is_unknown(scored_by: Callable[..., 
 
 
 def test_a_market_of_which_nothing_is_known_scores_nothing() -> None:
-    score = score_strategy(scored("short-iron-condor"), builders.market_view())
+    score = score_strategy(SCORED["short-iron-condor"], builders.market_view())
 
     assert score.total == 0
     assert score.verdict.answer is Answer.UNKNOWN
@@ -256,7 +237,7 @@ def test_a_market_of_which_nothing_is_known_scores_nothing() -> None:
 def test_a_hard_stop_makes_the_score_nothing() -> None:
     view = builders.market_view(QUIET, {"macd_state": "neutral", "bands": "inside"})
 
-    score = score_strategy(scored("senex-trident"), view, stopped=True)
+    score = score_strategy(SCORED["senex-trident"], view, stopped=True)
 
     assert score.total == 0
     assert score.label is Confidence.VERY_LOW
@@ -267,8 +248,8 @@ def test_a_hard_stop_makes_the_score_nothing() -> None:
 def test_a_score_at_its_minimum_is_enough_and_just_below_is_not() -> None:
     bulls = {"macd_state": "bearish", "bands": "inside"}
 
-    enough = score_strategy(scored("bull-call-spread"), builders.market_view({"sma_20_distance": 1}, bulls))
-    less = score_strategy(scored("bull-call-spread"), builders.market_view({"sma_20_distance": 0}, bulls))
+    enough = score_strategy(SCORED["bull-call-spread"], builders.market_view({"sma_20_distance": 1}, bulls))
+    less = score_strategy(SCORED["bull-call-spread"], builders.market_view({"sma_20_distance": 0}, bulls))
 
     assert (enough.total, enough.verdict.is_allowed) == (Decimal(35), True)
     assert (less.total, less.verdict.is_allowed) == (Decimal(20), False)
@@ -305,14 +286,14 @@ def test_a_strategy_without_a_table_is_scored_by_its_bias() -> None:
 def test_the_candidate_adds_its_own_numbers() -> None:
     view = builders.market_view({"iv_rank": 55, "adx_14": 24, "hv_iv_ratio": "1.05"})
 
-    with_two = score_strategy(scored("call-calendar"), view, candidate={Metric.EXPIRATIONS: Decimal(2)})
-    with_one = score_strategy(scored("call-calendar"), view, candidate={Metric.EXPIRATIONS: Decimal(1)})
+    with_two = score_strategy(SCORED["call-calendar"], view, candidate={Metric.EXPIRATIONS: Decimal(2)})
+    with_one = score_strategy(SCORED["call-calendar"], view, candidate={Metric.EXPIRATIONS: Decimal(1)})
 
     assert (with_two.total, with_one.total) == (Decimal(40), Decimal(30))
 
 
 @given(
-    strategy_id=st.sampled_from(SCORED),
+    strategy_id=st.sampled_from(sorted(SCORED)),
     numbers=st.dictionaries(
         st.sampled_from([metric.value for metric in Metric]),
         st.decimals(0, 100, places=2, allow_nan=False, allow_infinity=False),
@@ -324,7 +305,7 @@ def test_the_candidate_adds_its_own_numbers() -> None:
 def test_a_score_is_the_bounded_sum_of_what_it_shows(
     strategy_id: str, numbers: dict[str, Decimal], words: dict[str, str]
 ) -> None:
-    strategy = scored(strategy_id)
+    strategy = SCORED[strategy_id]
     assert strategy.score is not None
 
     score = score_strategy(strategy, builders.market_view(numbers, words))

@@ -8,7 +8,7 @@ from thetaloom.domain.book.price_walk import INDEX_TICK, INDEX_TICK_ROOTS, net_t
 from thetaloom.domain.strategy.evaluation import Evaluation, LegEvaluation
 from thetaloom.domain.strategy.strategies import Strategy, TargetRule
 from thetaloom.domain.strategy.structures import Leg
-from thetaloom.domain.values.money import HUNDRED, Price
+from thetaloom.domain.values.money import CENT, HUNDRED, Price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +45,14 @@ def target_text(order: TargetOrder) -> str:
     word, said = ("credit", "pays") if order.entry_credit > 0 else ("debit", "brings")
     legs = " ".join(leg.notation for leg in order.legs)
     return (
-        f"target {order.name}: closing {order.quantity} x {legs} {said} {abs(order.limit_price):f}, "
-        f"{order.percent:f} % of the {word} of {abs(order.entry_credit):f}"
+        f"target {order.name}: closing {order.quantity} x {legs} {said} {_amount(order.limit_price)}, "
+        f"{order.percent:f} % of the {word} of {_amount(order.entry_credit)}"
     )
+
+
+def _amount(price: Price) -> str:
+    plain = abs(Decimal(price))
+    return f"{plain:.2f}" if plain % CENT == 0 else f"{plain.normalize():f}"
 
 
 def _order(target: TargetRule, parts: list[LegEvaluation]) -> TargetOrder | None:

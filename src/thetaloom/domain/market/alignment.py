@@ -56,10 +56,13 @@ def frame_direction(signals: Sequence[FrameSignal], frame: str, now: datetime) -
     total = sum(weights)
     if total <= 0:
         return None
-    share = sum(weight for one, weight in zip(signals, weights, strict=True) if one.is_long) / total * 100
-    if share > LONG_PERCENT:
+    return _pointing(sum(weight for one, weight in zip(signals, weights, strict=True) if one.is_long), total)
+
+
+def _pointing(long_weight: float, total: float) -> Direction:
+    if 100 * long_weight > LONG_PERCENT * total:
         return Direction.UP
-    return Direction.DOWN if share < SHORT_PERCENT else Direction.FLAT
+    return Direction.DOWN if 100 * long_weight < SHORT_PERCENT * total else Direction.FLAT
 
 
 def _freshness(age: timedelta, validity: timedelta) -> float:
@@ -102,10 +105,7 @@ def bars_direction(bars: Bars) -> Direction | None:
     votes = [vote for vote in _votes(found, bars.closes[-1]) if vote] if len(bars) and found.macd is not None else []
     if not votes:
         return None
-    share = sum(vote > 0 for vote in votes) / len(votes) * 100
-    if share > LONG_PERCENT:
-        return Direction.UP
-    return Direction.DOWN if share < SHORT_PERCENT else Direction.FLAT
+    return _pointing(sum(vote > 0 for vote in votes), len(votes))
 
 
 def _votes(found: Technicals, close: float) -> list[float]:

@@ -20,7 +20,7 @@ class Bar:
     high: float
     low: float
     close: float
-    volume: float  # NaN where unknown
+    volume: float | None  # None = unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class Bars:
     highs: tuple[float, ...] = ()
     lows: tuple[float, ...] = ()
     closes: tuple[float, ...] = ()
-    volumes: tuple[float, ...] = ()  # empty where any is unknown
+    volumes: tuple[float, ...] = ()  # empty where any is unknown, or where nothing was ever traded: an index has none
 
     def __len__(self) -> int:
         return len(self.closes)
@@ -56,13 +56,13 @@ class Bars:
 
 def columns_of(bars: Sequence[Bar]) -> Bars:
     """Return ``bars``, oldest first, as columns."""
-    volumes = tuple(bar.volume for bar in bars)
+    volumes = tuple(bar.volume for bar in bars if bar.volume is not None)
     return Bars(
         days=tuple(from_date(bar.session_on) for bar in bars),
         highs=tuple(round(bar.high, PLACES) for bar in bars),
         lows=tuple(round(bar.low, PLACES) for bar in bars),
         closes=tuple(round(bar.close, PLACES) for bar in bars),
-        volumes=volumes if all(map(math.isfinite, volumes)) else (),
+        volumes=volumes if len(volumes) == len(bars) and any(volumes) else (),
     )
 
 

@@ -6,6 +6,7 @@ Percentages are plain numbers, 5 being 5 %. A judgement whose inputs are not all
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from thetaloom.domain.market.indicators import FLOAT_PLACES
 from thetaloom.domain.market.latest import Technicals
 from thetaloom.domain.market.words import (
     Bands,
@@ -131,7 +132,7 @@ def range_days(closes: Sequence[float], price: float, percent: float) -> int | N
     days = 0
     for close in reversed(closes[-RANGE_SESSIONS_MAX:]):
         low, high = min(low, close), max(high, close)
-        if (high - low) / price * 100 > percent:
+        if round((high - low) / price * 100 - percent, FLOAT_PLACES) > 0:  # two points exactly are a range still
             break
         days += 1
     return days

@@ -14,6 +14,7 @@ class Draft:
     """Collects numbers and words, and keeps the floats for what rests on them."""
 
     source: str  # of the market
+    has_bars: bool  # that can be right
     numbers: dict[str, Measured] = field(default_factory=dict)
     words: dict[str, Named] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
@@ -26,7 +27,7 @@ class Draft:
             self.unknown[name] = why
             return
         self.floats[name] = number
-        exact = Decimal(f"{number:.{FLOAT_PLACES}f}").normalize() + 0
+        exact = Decimal(repr(round(float(number), FLOAT_PLACES))).normalize() + 0
         self.numbers[name] = Measured(number=exact, as_of=as_of, source=f"{self.source} {rests_on}")
 
     def word(self, name: str, word: StrEnum | None, as_of: datetime | None, rests_on: str, why: str) -> None:

@@ -50,17 +50,26 @@ def atm_iv(
     rate: float,
     dividend_yield: float,
     target_days: int = 30,
+    reach: float = 2.0,
 ) -> float | None:
     """Return the at-the-money volatility for a life of ``target_days``, 0.20 = 20 %.
 
     Between the expirations on either side total variance is interpolated in a straight line over time. With one
-    side only, its volatility is taken where its life is between half and twice the target; else it is unknown.
+    side only, its volatility is taken where its life is within a factor of ``reach`` of the target, by default
+    between half and twice of it; else it is unknown.
     """
-    return iv_at_life(expirations, target_days / 365, lambda one: iv_at_the_money(chain, one, rate, dividend_yield))
+
+    def iv_of(expiration: Expiration) -> float | None:
+        return iv_at_the_money(chain, expiration, rate, dividend_yield)
+
+    return iv_at_life(expirations, target_days / 365, iv_of, reach)
 
 
 def iv_at_life(
-    expirations: Sequence[Expiration], target: float, iv_of: Callable[[Expiration], float | None]
+    expirations: Sequence[Expiration],
+    target: float,
+    iv_of: Callable[[Expiration], float | None],
+    reach: float = 2.0,
 ) -> float | None:
     """Return the volatility for a life of ``target`` years from that of the nearest known expirations."""
     usable = sorted((one for one in expirations if one.years > 0), key=lambda one: (one.years, one.root))
@@ -72,7 +81,7 @@ def iv_at_life(
         variance = (1 - weight) * iv * iv * years + weight * iv_above * iv_above * years_above
         return round(math.sqrt(variance / target), FLOAT_PLACES)
     years, iv = below or above or (0.0, 0.0)
-    return round(iv, FLOAT_PLACES) if target / 2 <= years <= target * 2 else None
+    return round(iv, FLOAT_PLACES) if target / reach <= years <= target * reach else None
 
 
 def put_call_ratio(chain: OptionChain) -> float | None:

@@ -93,7 +93,7 @@ class LiveTechnicals:
             indicator.add(bar.close)
         for indicator in self._of_bars:
             indicator.add(row)
-        self._knows_volume = self._knows_volume and math.isfinite(bar.volume)
+        self._knows_volume = self._knows_volume and bar.volume is not None
         if self._knows_volume:
             self._obv.add(row)
         slow_k = _part(self._stochastic, "d")

@@ -29,6 +29,7 @@ from thetaloom.domain.values.money import Price
 BENCHMARK = "SPY"
 LEVEL_SESSIONS, MOVE_SESSIONS, VOLUME_SESSIONS, IV_CHANGE_SESSIONS = 20, 5, 20, 5
 MILLION = 1_000_000
+SLOPE_REACH = 4 / 3  # of 60 days: an expiration nearer than 45 would tell of the 30 days once more
 CHAIN, BARS, BOTH = "chain", "daily bars", "chain and daily bars"
 
 
@@ -56,8 +57,8 @@ class MarketInputs:
 
 def read_market(given: MarketInputs) -> MarketView:
     """Return every number and word that is known, and of each other one why it is not."""
-    draft = Draft(source=given.chain.source)
     usable = given.bars if given.bars.are_prices else Bars()
+    draft = Draft(source=given.chain.source, has_bars=len(usable) > 0)
     found = latest(usable)
     _read_chain(draft, given)
     _read_volatility(draft, given, usable)
@@ -89,7 +90,8 @@ def _read_chain(draft: Draft, given: MarketInputs) -> None:
 
 def _read_volatility(draft: Draft, given: MarketInputs, bars: Bars) -> None:
     chain, rate, dividends = given.chain, given.rate, given.dividend_yield
-    iv, iv_60 = (atm_iv(chain, given.expirations, rate, dividends, days) for days in (30, 60))
+    iv = atm_iv(chain, given.expirations, rate, dividends)
+    iv_60 = atm_iv(chain, given.expirations, rate, dividends, 60, SLOPE_REACH)
     no_quotes = "no expirations near {} days have at-the-money quotes that tell a volatility"
     draft.number("atm_iv", _percent(iv), chain.as_of, CHAIN, no_quotes.format(30))
     slope = None if iv is None or iv_60 is None else iv_60 / iv
@@ -112,7 +114,7 @@ def _read_volatility(draft: Draft, given: MarketInputs, bars: Bars) -> None:
     draft.number("iv_change_5d", change, chain.as_of, resting, draft.missing("atm_iv") or "needs 5 sessions of it")
 
     hv = historical_volatility(bars.closes)
-    draft.number("hv_30", _percent(hv), given.bars_as_of, BARS, _too_few(bars, 31))
+    draft.number("hv_30", _percent(hv), given.bars_as_of, BARS, _too_few(draft, given, 31))
     ratio = None if iv is None or hv is None else hv / iv
     draft.number("hv_iv_ratio", ratio, chain.as_of, BOTH, draft.missing("hv_30", "atm_iv"))
     slope = 1.0 if given.symbol == given.benchmark else volatility.beta(bars, given.benchmark_bars)
@@ -139,13 +141,13 @@ def _read_gamma(draft: Draft, given: MarketInputs) -> None:
 
 def _read_technicals(draft: Draft, given: MarketInputs, found: Technicals) -> None:
     at = given.bars_as_of
-    few = _too_few(given.bars, 28)
+    few = _too_few(draft, given, 28)
     draft.number("history_sessions", float(len(given.bars)), at or given.now, BARS, "")
-    draft.number("rsi_14", found.rsi_14, at, BARS, _too_few(given.bars, 15))
+    draft.number("rsi_14", found.rsi_14, at, BARS, _too_few(draft, given, 15))
     draft.number("adx_14", found.adx_14, at, BARS, few)
-    draft.number("atr_14", found.atr_14, at, BARS, _too_few(given.bars, 15))
-    draft.number("stochastic_k", found.stochastic_k, at, BARS, _too_few(given.bars, 18))
-    draft.number("macd_histogram", found.macd_histogram, at, BARS, _too_few(given.bars, 34))
+    draft.number("atr_14", found.atr_14, at, BARS, _too_few(draft, given, 15))
+    draft.number("stochastic_k", found.stochastic_k, at, BARS, _too_few(draft, given, 18))
+    draft.number("macd_histogram", found.macd_histogram, at, BARS, _too_few(draft, given, 34))
     trend = None if found.adx_14 is None else conditions.trend_word(found.adx_14)
     draft.word("trend", trend, at, BARS, few)
     sides = (found.plus_di, found.minus_di)
@@ -154,19 +156,19 @@ def _read_technicals(draft: Draft, given: MarketInputs, found: Technicals) -> No
     pointing = None
     if found.supertrend_is_up is not None:
         pointing = Direction.UP if found.supertrend_is_up else Direction.DOWN
-    draft.word("supertrend", pointing, at, BARS, _too_few(given.bars, 11))
+    draft.word("supertrend", pointing, at, BARS, _too_few(draft, given, 11))
 
 
 def _read_levels(draft: Draft, given: MarketInputs, bars: Bars) -> None:
     at, price = given.bars_as_of, draft.floats.get("underlying_price")
     levels = bars.last(LEVEL_SESSIONS)
-    few = _too_few(given.bars, LEVEL_SESSIONS)
+    few = _too_few(draft, given, LEVEL_SESSIONS)
     is_enough = len(levels) == LEVEL_SESSIONS
     draft.number("support", min(levels.lows) if is_enough else None, at, BARS, few)
     draft.number("resistance", max(levels.highs) if is_enough else None, at, BARS, few)
     latest_bar = bars.last(1)
     daily = (latest_bar.highs[0] - latest_bar.lows[0]) / latest_bar.closes[0] * 100 if len(latest_bar) else None
-    draft.number("daily_range", daily, at, BARS, _too_few(given.bars, 1))
+    draft.number("daily_range", daily, at, BARS, _too_few(draft, given, 1))
     move = spread = days = None
     if price is not None:
         week = bars.last(MOVE_SESSIONS)
@@ -175,14 +177,14 @@ def _read_levels(draft: Draft, given: MarketInputs, bars: Bars) -> None:
         spread = conditions.close_range(bars.closes, price)
         days = conditions.range_days(bars.closes, price, conditions.range_threshold(given.symbol, price))
     why = draft.missing("underlying_price")
-    draft.number("recent_move", move, given.chain.as_of, BOTH, why or _too_few(given.bars, MOVE_SESSIONS))
-    draft.number("range_3d", spread, given.chain.as_of, BOTH, why or _too_few(given.bars, 3))
-    draft.number("range_days", _float(days), given.chain.as_of, BOTH, why or _too_few(given.bars, 1))
+    draft.number("recent_move", move, given.chain.as_of, BOTH, why or _too_few(draft, given, MOVE_SESSIONS))
+    draft.number("range_3d", spread, given.chain.as_of, BOTH, why or _too_few(draft, given, 3))
+    draft.number("range_days", _float(days), given.chain.as_of, BOTH, why or _too_few(draft, given, 1))
 
 
 def _read_volume(draft: Draft, given: MarketInputs, bars: Bars) -> None:
     at, volumes = given.bars_as_of, bars.volumes
-    why = _too_few(given.bars, VOLUME_SESSIONS) if volumes else "the bars carry no volume"
+    why = _too_few(draft, given, VOLUME_SESSIONS) if volumes else "the bars carry no volume"
     draft.number("volume", volumes[-1] if volumes else None, at, BARS, why)
     is_enough = len(volumes) >= VOLUME_SESSIONS
     average = sum(volumes[-VOLUME_SESSIONS:]) / VOLUME_SESSIONS if is_enough else None
@@ -202,7 +204,7 @@ def _read_bands(draft: Draft, given: MarketInputs, found: Technicals) -> None:
         position = conditions.bollinger_position(price, lower, upper)
         distance = conditions.band_distance(price, lower, upper)
         sma_distance = (price - middle) / middle * 100
-    why = draft.missing("underlying_price") or _too_few(given.bars, 20)
+    why = draft.missing("underlying_price") or _too_few(draft, given, 20)
     at = given.chain.as_of
     draft.word("bands", word, at, BOTH, why)
     flat = "the bands have no width" if word is not None else why
@@ -305,15 +307,16 @@ def _read_events(draft: Draft, given: MarketInputs) -> None:
     for name, kind in (("days_to_earnings", EventKind.EARNINGS), ("days_to_ex_dividend", EventKind.DIVIDEND)):
         coming = next_event(events, kind, given.today)
         as_of = None if events is None else events.as_of
-        draft.number(name, _float(coming.days), as_of, "" if events is None else events.source, coming.why)
+        draft.number(name, _float(coming.days), as_of, "events", coming.why)
         if coming.is_none:
             draft.none[name] = coming.why
 
 
-def _too_few(bars: Bars, needed: int) -> str:
-    if len(bars) >= needed and not bars.are_prices:
+def _too_few(draft: Draft, given: MarketInputs, needed: int) -> str:
+    count = len(given.bars)
+    if count >= needed and not draft.has_bars:
         return "the daily bars hold prices that cannot be right"
-    return f"needs {needed} sessions of daily bars, {len(bars)} are known"
+    return f"needs {needed} sessions of daily bars, {count} are known"
 
 
 def _percent(fraction: float | None) -> float | None:

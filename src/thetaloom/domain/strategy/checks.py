@@ -130,8 +130,7 @@ def _reference_problem(name: str | None, of: str, measured: Mapping[str, str | N
 
 def _drop_problems(rule: DropRule) -> Problems:
     if rule.metric not in MARKET_METRICS:
-        known = ", ".join(sorted(MARKET_METRICS))
-        return {"metric": f'is "{rule.metric}", which is only known once there are legs; expected one of {known}'}
+        return {"metric": f'is "{rule.metric}", which is only known once there are legs; expected a market\'s number'}
     return condition_problems(Condition(metric=rule.metric, comparison=rule.comparison, threshold=rule.threshold))
 
 

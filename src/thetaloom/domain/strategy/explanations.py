@@ -10,7 +10,7 @@ from thetaloom.domain.strategy.one_check import NO_DISTANCE, UNKNOWN, Check, num
 from thetaloom.domain.values.reasons import Answer, Reason, Verdict
 
 TOP = 3
-SHORT_WORDS = frozenset({"iv", "hv", "rsi", "adx", "atr", "sma", "macd", "pop", "vix", "obv"})
+SHORT_WORDS = frozenset({"iv", "hv", "rsi", "adx", "atr", "atm", "dte", "sma", "macd", "pop", "vix", "obv"})
 STRICT = "more than "
 ONCE = Decimal(1)
 
@@ -140,13 +140,15 @@ def what_would_change(line: CheckLine) -> str:
         return moved
     if line.distance and line.distance not in (NO_DISTANCE, UNKNOWN):
         return f"{shown_name(line.name)} needs {line.distance}"
-    numbers = ", ".join(f"{name.replace('_', ' ')} {fact}" for name, fact in facts.items())
+    numbers = ", ".join(f"{shown_name(name)} {fact}" for name, fact in facts.items())
     return f"{line.text}{f' ({numbers})' if numbers else ''}"
 
 
 def shown_name(name: str) -> str:
     """Print the name of a check as people write it: ``iv_rank`` is IV rank."""
     words = name.replace("_", " ").split(" ")
+    if len(words) == 2 and words[0] in SHORT_WORDS and words[1].isdigit():
+        words.pop()  # RSI 14 71 would be hard to read, and the market has but one RSI
     return " ".join(word.upper() if word in SHORT_WORDS else word for word in words)
 
 
@@ -172,16 +174,20 @@ def _once_known(line: CheckLine) -> str:
 
 def _moved(line: CheckLine) -> str:
     gap, limit = _number((line.distance or "").removeprefix(STRICT)), _bound(line.limit)
-    if gap is None or limit is None or gap == 0:
+    if gap is None or limit is None:
         return ""
     is_strict = (line.distance or "").startswith(STRICT)
+    if gap == 0:
+        way = "rise above" if (line.limit or "").startswith(">") else "fall below"
+        return f"{shown_name(line.name)} {line.value} must {way} {number_text(limit)}" if is_strict else ""
     verb = "rise" if gap > 0 else "fall"
     by = f"{STRICT if is_strict else ''}{number_text(abs(gap))}"
     goal = ("above" if gap > 0 else "below") if is_strict else "to"
     unit = f" {line.unit}" if line.unit else ""
     found = f" {line.value}" if line.value is not None else ""
     comma = "," if is_strict else ""
-    return f"{shown_name(line.name)}{found}{unit} must {verb} by {by}{comma} {goal} {number_text(limit)}"
+    against = f": {line.facts['against']}" if line.facts.get("against") else ""
+    return f"{shown_name(line.name)}{found}{unit} must {verb} by {by}{comma} {goal} {number_text(limit)}{against}"
 
 
 def _class(line: CheckLine) -> int:

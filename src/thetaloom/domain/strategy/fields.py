@@ -15,6 +15,7 @@ from thetaloom.domain.values.instruments import Right
 MAGNITUDE_MAX = 10**9  # no number of a strategy comes near it; a typing error does
 DECIMALS_MAX = 9
 SHOWN_MAX = 60
+WORDS_MAX = 24  # more of them nobody reads in a sentence; the reference lists all
 
 Problems = dict[str, str]  # what is wrong and what is expected, by the path of the field in a document
 
@@ -165,7 +166,8 @@ def expected_entry(field: Field) -> str:
     if kind is bool:
         return "true or false"
     if issubclass(kind, StrEnum):
-        return "one of " + ", ".join(words_of(kind))
+        words = list(words_of(kind))
+        return f"one of {len(words)} words, {words[0]} to {words[-1]}" if len(words) > WORDS_MAX else _one_of(words)
     if field.is_record:
         return "a table with " + ", ".join(known.key for known in fields_of(kind))
     if kind is str:
@@ -178,6 +180,10 @@ def expected_entry(field: Field) -> str:
     noun = "a whole number" if kind is int else "a number"
     unit = f" ({about.unit})" if about.unit else ""
     return f"{noun}{_range_words(about)}{unit}"
+
+
+def _one_of(words: list[str]) -> str:
+    return "one of " + ", ".join(words)
 
 
 def _range_words(about: About) -> str:

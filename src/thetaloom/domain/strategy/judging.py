@@ -62,7 +62,7 @@ def score_check(score: Score, *, forced: bool) -> Check:
             (f"{limit}, waived by force"),
         )
     gap = f"+{number_text(score.minimum - score.total)}" if score.total < score.minimum else NO_DISTANCE
-    return make_check("score", verdict, f"{number_text(score.total)} ({score.label})", limit, gap)
+    return make_check("score", verdict, f"{number_text(score.total)} ({score.label.replace('_', ' ')})", limit, gap)
 
 
 def first_no(checks: tuple[Check, ...]) -> Verdict:

@@ -1,6 +1,6 @@
 """All strategies on one market: scored, selected, judged and put in order, with the reasons of those that are out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -25,6 +25,8 @@ from thetaloom.domain.values.money import Money
 from thetaloom.domain.values.reasons import Reason, Verdict, denied
 
 HUNDRED = Decimal(100)
+
+Readings = Mapping[Metric, Decimal]
 
 
 class RankingKind(StrEnum):
@@ -109,7 +111,8 @@ def rank_strategies(
     A forced strategy's strikes may miss by three times their limit. Its hard stops and rules stay as they are.
     """
     chosen = [one for one in strategies if forced is None or one.id == forced]
-    ranked = [_rank(strategy, market, is_forced=forced is not None) for strategy in chosen]
+    readings = readings_of(market.view)
+    ranked = [_rank(strategy, market, readings, is_forced=forced is not None) for strategy in chosen]
     ranked.sort(key=_order)
     stops = tuple(
         check for check in check_hard_stops(None, market.view, _moment(market, ())) if not check.verdict.is_allowed
@@ -134,7 +137,7 @@ def _order(one: RankedStrategy) -> tuple[bool, Decimal, int, str]:
     return (not one.is_eligible, -one.score.total, one.priority, one.strategy_id)
 
 
-def _rank(strategy: Strategy, market: MarketState, *, is_forced: bool) -> RankedStrategy:
+def _rank(strategy: Strategy, market: MarketState, readings: Readings, *, is_forced: bool) -> RankedStrategy:
     selection = select_structure(
         strategy,
         market.chain,
@@ -143,12 +146,12 @@ def _rank(strategy: Strategy, market: MarketState, *, is_forced: bool) -> Ranked
         rate=market.rate,
         dividend_yield=market.dividend_yield,
         tradeable_capital=market.tradeable_capital,
-        readings=readings_of(market.view),
+        readings=readings,
         relaxed=is_forced,
     )
     if not selection.legs:
         return _without_legs(strategy, market, selection, is_forced=is_forced)
-    return _judged(strategy, market, selection, is_forced=is_forced)
+    return _judged(strategy, market, readings, selection, is_forced=is_forced)
 
 
 def _without_legs(strategy: Strategy, market: MarketState, selection: Selection, *, is_forced: bool) -> RankedStrategy:
@@ -168,7 +171,9 @@ def _without_legs(strategy: Strategy, market: MarketState, selection: Selection,
     )
 
 
-def _judged(strategy: Strategy, market: MarketState, selection: Selection, *, is_forced: bool) -> RankedStrategy:
+def _judged(
+    strategy: Strategy, market: MarketState, readings: Readings, selection: Selection, *, is_forced: bool
+) -> RankedStrategy:
     evaluation = evaluate_structure(
         selection.legs,
         market.chain,
@@ -180,7 +185,7 @@ def _judged(strategy: Strategy, market: MarketState, selection: Selection, *, is
         names=selection.leg_names,
         shares=strategy.shares,
     )
-    metrics = readings_of(market.view) | _expected_move(market, selection)
+    metrics = {**readings, **_expected_move(market, selection)}
     moment = _moment(market, selection.legs)
     judged = judge_candidate(
         strategy, evaluation, market.view, moment, metrics, shares_held=market.shares_held, forced=is_forced
@@ -191,7 +196,7 @@ def _judged(strategy: Strategy, market: MarketState, selection: Selection, *, is
         verdict = judged.score.verdict
     if verdict.is_allowed and not strategy.active:
         verdict = denied(Reason.STRATEGY_INACTIVE, strategy=strategy.id)
-    lines: list[CheckLine] = [line_of(check) for check in judged.checks]
+    lines: list[CheckLine] = [line_of(check) for check in judged.checks if not check.verdict.is_allowed]
     if not verdict.is_allowed and judged.verdict.is_allowed:
         is_low = verdict is judged.score.verdict
         lines.append(line_of(score_check(judged.score, forced=False)) if is_low else verdict_line("strategy", verdict))

@@ -1,6 +1,6 @@
 """How well a market suits a strategy: the sum of its table's points, each with the reading and the row behind it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -12,6 +12,7 @@ from thetaloom.domain.strategy.score_rules import ScoreBand, ScoreRule, ScoreSlo
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied, unknown
 
+AGAINST_SHOWN = 2  # terms that are named when a score is too low
 SHOW_ANYWAY_MIN = Decimal(30)  # below the strategy's own minimum and from here on a score is still worth showing
 ZERO = Decimal(0)
 POINT_PLACES = 4  # what is shown adds up to the total
@@ -106,7 +107,12 @@ def score_strategy(
         base=rule.base,
         terms=terms,
         unknown=missing,
-        verdict=_verdict(total, rule.minimum, required or (list(missing) if knows_nothing else [])),
+        verdict=_verdict(
+            total,
+            rule.minimum,
+            missing=required or (list(missing) if knows_nothing else []),
+            against="a hard stop" if stopped else _against(rule.terms, terms, is_barred=is_barred),
+        ),
     )
 
 
@@ -191,13 +197,20 @@ def _bounded(rule: ScoreRule, total: Decimal) -> Decimal:
     return max(capped, rule.floor)
 
 
-def _verdict(total: Decimal, minimum: Decimal, missing: list[str]) -> Verdict:
+def _against(terms: Sequence[ScoreTerm], scores: Sequence[TermScore], *, is_barred: bool) -> str:
+    pairs = zip(terms, scores, strict=True)
+    low = [score for term, score in pairs if (term.only if is_barred else score.points < 0)]
+    return "; ".join(score.text for score in sorted(low, key=lambda score: score.points)[:AGAINST_SHOWN])
+
+
+def _verdict(total: Decimal, minimum: Decimal, *, missing: list[str], against: str) -> Verdict:
     if missing:
         return unknown(Reason.INDICATOR_UNKNOWN, check="score", unknown=", ".join(missing))
     if total >= minimum:
         return ALLOWED
     value, limit, gap = number_text(total), number_text(minimum), number_text(minimum - total)
-    return denied(Reason.SCORE_TOO_LOW, check="score", value=value, limit=limit, distance=f"+{gap}")
+    facts = {"against": against} if against else {}
+    return denied(Reason.SCORE_TOO_LOW, check="score", value=value, limit=limit, distance=f"+{gap}", **facts)
 
 
 def _name(term: ScoreTerm) -> str:

@@ -79,25 +79,43 @@ def select_structure(
         table_width=width.dollars,
         relaxed=relaxed,
     )
+    search = _Search(strategy=strategy, kept=kept, terms=terms, rejections=rejections, width=width, now=now)
+    return _first_that_fits(search, market)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Search:
+    """Where to look for the legs, in what order, and what is known already."""
+
+    strategy: Strategy
+    kept: "_Kept"
+    terms: Sequence[Terms]
+    rejections: Sequence[Rejection]
+    width: "_Width"
+    now: datetime
+
+
+def _first_that_fits(search: _Search, market: Market) -> Selection:
+    strategy, kept = search.strategy, search.kept
     refused: list[Rejection] = []
-    for choice in terms:
+    for choice in search.terms:
         markets = _markets(market, choice)
-        picks, failures = _select_legs(kept.legs, markets, now)
+        picks, failures = _select_legs(kept.legs, markets, search.now)
         if not failures:
-            why = why_terms(strategy.expiration, back, choice, len(terms), refused)
-            reasons = [*why, *width.reasons, *(f"{leg.name}: {picks[leg.name].because}" for leg in kept.legs)]
+            why = why_terms(strategy.expiration, strategy.back, choice, len(search.terms), refused)
+            reasons = [*why, *search.width.reasons, *(f"{leg.name}: {picks[leg.name].because}" for leg in kept.legs)]
             return Selection(
                 verdict=ALLOWED,
-                legs=tuple(_leg(chain, leg, picks[leg.name]) for leg in kept.legs),
+                legs=tuple(_leg(market.chain, leg, picks[leg.name]) for leg in kept.legs),
                 leg_names=tuple(leg.name for leg in kept.legs),
                 expires_on=min(markets[leg.term].expiration.expires_on for leg in kept.legs),
-                reasons=(*reasons, *kept.reasons, *([RELAXED_REASON] if relaxed else ())),
-                rejections=(*refused, *rejections),
+                reasons=(*reasons, *kept.reasons, *([RELAXED_REASON] if market.relaxed else ())),
+                rejections=(*refused, *search.rejections),
             )
         refused.extend(failures)
     first = refused[0]
     facts = {"expires_on": str(first.expires_on), "leg": str(first.leg), **first.verdict.facts}
-    return _nothing(replace(first.verdict, facts=facts), refused + rejections)
+    return _nothing(replace(first.verdict, facts=facts), [*refused, *search.rejections])
 
 
 def _nothing(verdict: Verdict, rejections: Sequence[Rejection]) -> Selection:

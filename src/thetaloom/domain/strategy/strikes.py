@@ -266,7 +266,9 @@ def _within_limit(leg: LegRule, listed: Listed, at: int, miss: _Miss, because: s
         limit = Decimal(0)
     if limit is None or miss.size <= limit:
         return listed.pick(at, because)
-    unit = {Unit.PERCENT: "percent of spot", Unit.TABLE: "dollars"}.get(leg.strike.unit, leg.strike.unit.value)
+    unit = {Unit.PERCENT: "percent of spot", Unit.TABLE: "dollars", Unit.NONE: "dollars"}.get(
+        leg.strike.unit, leg.strike.unit.value
+    )
     wide = limit * RELAXED_TIMES if listed.market.relaxed else limit
     if miss.size <= wide:
         return listed.pick(

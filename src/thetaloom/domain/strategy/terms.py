@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 
 from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.strategy.strategies import BackRule, ExpirationRule, Preference
 from thetaloom.domain.values.instruments import OptionContract, Right
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied
+
+ANY_DAY = date(2030, 1, 18)  # whether a root is adjusted does not depend on the day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,11 +106,13 @@ def _sort_out(
     return candidates, rejections
 
 
+@cache
+def _is_adjusted(root: str) -> bool:
+    return OptionContract(root=root, expires_on=ANY_DAY, right=Right.CALL, strike=Decimal(1)).is_adjusted
+
+
 def _judge_window(rule: ExpirationRule | BackRule, expiration: Expiration, now: datetime) -> Verdict:
-    any_contract = OptionContract(
-        root=expiration.root, expires_on=expiration.expires_on, right=Right.CALL, strike=Decimal(1)
-    )
-    if any_contract.is_adjusted:
+    if _is_adjusted(expiration.root):
         return denied(Reason.ADJUSTED_CONTRACT, root=expiration.root)
     window = _window(rule)
     if expiration.last_trading_at <= now:

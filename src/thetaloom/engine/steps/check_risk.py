@@ -1,6 +1,6 @@
 """Step 9: how many structures the account may trade, and every limit that says no."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from thetaloom.domain.risk.limits import Portfolio, RiskLimits, Trade, check_limits
@@ -10,7 +10,7 @@ from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.money import Money
-from thetaloom.domain.values.reasons import Reason, Verdict, unknown
+from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, unknown
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import Judgement, RiskFinding
 from thetaloom.engine.lineage import Decider, output_of
@@ -67,22 +67,24 @@ def decide(given: Inputs) -> RiskFinding:
     quantity = sizing.quantity
     if given.judgement.structures_max is not None:  # what the shares do not last for would be naked
         quantity = min(quantity, given.judgement.structures_max)
-    trade = Trade(
-        symbol=given.symbol,
+    finding = RiskFinding(
+        verdict=ALLOWED,
         quantity=quantity,
         max_loss=_times(evaluation.max_loss, quantity),
         buying_power_effect=_times(effect, quantity),
+        checks=(),
+        shares_loss=spot.times(max(0, evaluation.shares), quantity),
+    )
+    trade = Trade(
+        symbol=given.symbol,
+        quantity=quantity,
+        max_loss=finding.added_loss,
+        buying_power_effect=finding.buying_power_effect,
         net_delta=None if evaluation.net_delta is None else evaluation.net_delta * quantity,
         undefined_risk_allowed=given.strategy.allow_undefined_risk,
     )
     verdict, checks = check_limits(given.limits, given.portfolio, trade)
-    return RiskFinding(
-        verdict=verdict,
-        quantity=quantity,
-        max_loss=trade.max_loss,
-        buying_power_effect=trade.buying_power_effect,
-        checks=checks,
-    )
+    return replace(finding, verdict=verdict, checks=checks)
 
 
 def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: RiskFinding) -> WorkflowRun:

@@ -24,6 +24,8 @@ from thetaloom.ports.store import UnitOfWork
 
 HISTORY_DAYS = 400  # calendar days of daily bars; a year of sessions and some to spare
 VOLATILITY_INDEX = "VIX"
+FRAMES = {"15m": 15, "1h": 60, "4h": 240}  # beside the daily and the weekly bars
+FRAME_BARS = 80  # enough for the slowest of the indicators that vote
 INDEX_DAYS = 10  # where the source has no spot of it, the last close of these days counts, with its own time
 
 
@@ -65,6 +67,7 @@ def inputs_of(
         events=market.corporate_events(symbol, today, today + timedelta(days=DAYS_MAX)),
         vix=vix,
         vix_as_of=vix_as_of,
+        frames=_frames(market, symbol),
     )
 
 
@@ -74,6 +77,11 @@ def _closed_at(calendar: TradingCalendar, bars: Bars) -> datetime | None:
     on = to_date(bars.days[-1])
     session = calendar.session_on(on)
     return session.close_at if session is not None else datetime(on.year, on.month, on.day, tzinfo=UTC)
+
+
+def _frames(market: MarketData, symbol: str) -> dict[str, Bars]:
+    frames = {name: columns_of(market.intraday(symbol, minutes, FRAME_BARS)) for name, minutes in FRAMES.items()}
+    return {name: bars for name, bars in frames.items() if len(bars)}
 
 
 def _closes(market: MarketData, first: date, today: date) -> Bars:

@@ -121,7 +121,7 @@ def _gate(desk: Desk, run: WorkflowRun, proposal: Proposal, approved: RiskFindin
         trade=Trade(
             symbol=run.symbol,
             quantity=proposal.quantity,
-            max_loss=approved.max_loss,
+            max_loss=approved.added_loss,
             buying_power_effect=approved.buying_power_effect,
             net_delta=proposal.net_delta,
             undefined_risk_allowed=strategy_of(desk, run).allow_undefined_risk,

@@ -19,6 +19,7 @@ from thetaloom.errors import InvalidInput
 from thetaloom.marketdata.event_files import EventTable
 from thetaloom.marketdata.instants import from_microseconds, to_microseconds, wake_on_changes
 from thetaloom.marketdata.prices import exact_price
+from thetaloom.marketdata.recorded.intraday import recorded_bars
 from thetaloom.marketdata.recorded.reading import Recording, list_instants, open_recordings
 from thetaloom.marketdata.recorded.tape import Rows, Tape, load_tape
 from thetaloom.marketdata.recorded.volatilities import SessionVolatilities, recorded_sessions
@@ -167,6 +168,11 @@ class RecordedMarket:
         """Return those of the bars given at the start whose session lies wholly before the clock's date."""
         today = self._clock.now().date()
         return [bar for bar in self._bars.get(symbol, ()) if first <= bar.session_on <= last and bar.session_on < today]
+
+    def intraday(self, symbol: str, minutes: int, count: int) -> Sequence[Bar]:
+        """Return the last bars of the recorded prices; a few snapshots a day make none."""
+        found = self._find(symbol, self._clock.now())
+        return [] if found is None else recorded_bars(*found, minutes, count)
 
     def iv_history(self, symbol: str, first: date, last: date) -> Sequence[tuple[date, float]]:
         """Return the volatilities given at the start, and for other sessions those of their last recorded chain."""

@@ -6,15 +6,18 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
+from thetaloom.domain.market.bars import Bar
 from thetaloom.domain.market.events import DAYS_MAX, EventKind, Events
 from thetaloom.domain.values.calendar import TradingSession
 from thetaloom.marketdata.event_files import NOT_APPLICABLE
+from thetaloom.marketdata.intraday import bars_of_session, latest_bars
 from thetaloom.marketdata.symbols import describe
 from thetaloom.marketdata.synthetic.listings import elapsed_years
 from thetaloom.marketdata.synthetic.models import SymbolModel
 from thetaloom.marketdata.synthetic.paths import SymbolPath
 
 LIFE = timedelta(days=30)
+WEEK = timedelta(weeks=1)
 YEAR = timedelta(days=365)
 FLOAT_PLACES = 10
 EARNINGS_MONTHS = (1, 4, 7, 10)
@@ -24,20 +27,35 @@ EARNINGS_FIRST_DAY, EARNINGS_DAYS = 18, 12  # of the month; who reports when is 
 def volatility_at_close(model: SymbolModel, path: SymbolPath, sessions: Sequence[TradingSession], index: int) -> float:
     """Return the at-the-money volatility for 30 days at the close of the session at ``index``.
 
-    Total variance is that of the surface at the closes on either side of the 30th day and a straight line between.
+    Total variance is that of the surface at the weekly expirations on either side of the 30th day, and in a
+    straight line between, as it is read from a chain.
     """
     closed_at = sessions[index].close_at
-    ends_at = closed_at + LIFE
-    after = bisect_right(sessions, ends_at, key=_close_at)
-    around = np.array([after - 1, after])
+    target_on = sessions[index].session_on + LIFE
+    friday = target_on + timedelta(days=(4 - target_on.weekday()) % 7)
+    expirations = [bisect_right(sessions, friday + weeks * WEEK, key=_session_on) - 1 for weeks in (-1, 0, 1)]
     thetas = model.expected_variances(
         float(path.day(index).variances[-1]),
-        np.array([elapsed_years(at, 1.0) - elapsed_years(index, 1.0) for at in around.tolist()]),
+        np.array([elapsed_years(at, 1.0) - elapsed_years(index, 1.0) for at in expirations]),
     )
-    years = [(sessions[at].close_at - closed_at) / YEAR for at in around.tolist()]
+    years = [(sessions[at].close_at - closed_at) / YEAR for at in expirations]
     target = LIFE / YEAR
-    variance = float(np.interp(target, years, thetas))
-    return round(float(np.sqrt(variance / target)), FLOAT_PLACES)
+    return round(float(np.sqrt(np.interp(target, years, thetas) / target)), FLOAT_PLACES)
+
+
+def intraday_bars(
+    path: SymbolPath, sessions: Sequence[TradingSession], index: int, minute: int, minutes: int, count: int
+) -> list[Bar]:
+    """Return the last ``count`` bars of ``minutes`` that are complete at ``minute`` of the session at ``index``."""
+    found: list[list[Bar]] = []
+    while index >= 0 and sum(map(len, found)) < count:
+        spots = path.day(index).spots
+        known = spots if found or minute >= len(spots) else spots[: minute + 1]
+        is_over = len(known) == len(spots)
+        seconds = np.arange(len(known), dtype=np.int64) * 60
+        found.append(bars_of_session(sessions[index].session_on, seconds, known, minutes, is_over=is_over))
+        index -= 1
+    return latest_bars(found, count)
 
 
 def made_up_events(
@@ -53,7 +71,7 @@ def made_up_events(
     reports = () if EventKind.EARNINGS in never else _reports(model, seed, sessions, first, until)
     return Events(
         as_of=now,
-        source="synthetic events",
+        source="synthetic",
         earnings=tuple(reports),
         earnings_known_until=until,
         dividends_known_until=until,

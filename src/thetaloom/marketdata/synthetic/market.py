@@ -20,7 +20,7 @@ from thetaloom.marketdata.clocks import checked
 from thetaloom.marketdata.instants import to_microseconds, wake_on_changes
 from thetaloom.marketdata.prices import exact_price
 from thetaloom.marketdata.symbols import describe
-from thetaloom.marketdata.synthetic.facts import made_up_events, volatility_at_close
+from thetaloom.marketdata.synthetic.facts import intraday_bars, made_up_events, volatility_at_close
 from thetaloom.marketdata.synthetic.listings import LOOK_AHEAD, Listing, elapsed_years, list_contracts
 from thetaloom.marketdata.synthetic.models import MODELS, SymbolModel
 from thetaloom.marketdata.synthetic.paths import SymbolPath
@@ -162,6 +162,13 @@ class SyntheticMarket:
         begin = bisect_left(self._sessions, first, key=_session_on)
         end = min(bisect_right(self._sessions, last, key=_session_on), bisect_right(self._sessions, now, key=_close_at))
         return [path.day(index).bar for index in range(begin, min(end, self._end))]
+
+    def intraday(self, symbol: str, minutes: int, count: int) -> Sequence[Bar]:
+        """Return the last bars of the path, made of its minutes."""
+        path, moment = self._paths.get(symbol), self._moment(self._clock.now())
+        if path is None or moment is None:
+            return []
+        return intraday_bars(path, self._sessions, moment.index, moment.minute, minutes, count)
 
     def iv_history(self, symbol: str, first: date, last: date) -> Sequence[tuple[date, float]]:
         """Return the volatility that the surface of this world had at each close up to the last one."""

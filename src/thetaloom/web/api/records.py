@@ -300,3 +300,25 @@ class Check(Record):
     limit: str | None
     distance: str | None = None
     unit: str | None = None
+
+
+class Blocking(Record):
+    """One reason for a no: how far it is from a yes, and what would change it."""
+
+    name: str
+    reason: str
+    text: str
+    value: str | None
+    limit: str | None
+    distance: str | None
+    change: str = Field(examples=["IV rank 18.2 must rise by 6.8 to 25"])
+
+
+class Score(Record):
+    """How well the market suited the strategy: the sum, its label, and each part with its signed points."""
+
+    total: str
+    label: str
+    minimum: str
+    reasons: list[str]
+    unknown: list[str] = Field(description="Readings that were not known.")
