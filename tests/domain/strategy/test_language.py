@@ -1,5 +1,6 @@
 """The words for widths by capital, two expirations, levels, drops, targets and shares: read, and refused by name."""
 
+import json
 import tomllib
 from copy import deepcopy
 from decimal import Decimal
@@ -9,8 +10,9 @@ import pytest
 
 from tests.domain.strategy.samples import CALENDAR, TRIDENT
 from thetaloom.domain.strategy.documents import parse_strategy, strategy_document
-from thetaloom.domain.strategy.strategies import SelectBy, Term, Unit
+from thetaloom.domain.strategy.strategies import SelectBy, Strategy, Term, Unit
 from thetaloom.domain.strategy.toml_text import strategy_toml
+from thetaloom.domain.values.canonical import canonical_json, from_json
 from thetaloom.errors import InvalidInput
 
 
@@ -172,3 +174,15 @@ def test_a_slip_is_named_with_what_is_expected(changes: dict[str, Any], path: st
 
     problems = caught.value.details
     assert expected in str(problems.get(path, f"nothing at {path}: {dict(problems)}"))
+
+
+def test_a_strategy_stored_before_the_newer_words_still_reads() -> None:
+    plain = {key: part for key, part in CALENDAR.items() if key != "back"} | {"legs": CALENDAR["legs"][:1]}
+    strategy = parse_strategy(plain)
+    stored = json.loads(canonical_json(strategy))
+    for name in ("back", "width_table", "drops", "shares", "targets"):
+        del stored[name]
+    del stored["approval"]["manual_only"], stored["legs"][0]["term"], stored["legs"][0]["guard"]
+    del stored["legs"][0]["strike"]["round_to"]
+
+    assert from_json(json.dumps(stored).encode(), Strategy) == strategy

@@ -275,3 +275,42 @@ def test_only_one_front_is_looked_at_when_one_is_named(
 
     assert str(found.expires_on) == "2026-02-13"
     assert found.rejections == ()
+
+
+def test_a_net_credit_passes_over_strikes_whose_wing_has_no_market(
+    build_chain: Callable[..., OptionChain], select: Select, with_legs: WithLegs
+) -> None:
+    spread = with_legs("short sell put net_credit 0.50 dollars", "long buy put width 5 dollars of=short")
+    crossed, sound, lone = "2026-02-20 P 85 0.90 0.10", "2026-02-20 P 85 0.10 0.12", "2026-02-20 P 89 0.10 0.12"
+    rest = ["2026-02-20 P 90 1.00 1.02", "2026-02-20 P 95 2.00 2.02"]
+
+    assert select(spread, build_chain("\n".join([sound, *rest]))).legs[0].contract.strike == 90
+    assert select(spread, build_chain("\n".join([crossed, *rest]))).legs[0].contract.strike == 95
+    alone = select(spread, build_chain("\n".join([lone, rest[0]])))
+    assert (alone.verdict.reason, alone.verdict.facts["listed"]) == (Reason.NO_STRIKE, "2")
+
+
+@pytest.mark.parametrize(
+    ("right", "level", "value", "strike"),
+    [("put", "94.2", 5, 98), ("call", "105.8", 5, 102), ("put", "90", 5, 96)],  # 96.08 and 103.68, to the even side
+)
+def test_a_guarded_strike_is_rounded_to_the_safe_side(
+    priced_chain: PricedChain, select: Select, right: str, level: str, value: int, strike: int
+) -> None:
+    word, metric = ("support", Metric.SUPPORT) if right == "put" else ("resistance", Metric.RESISTANCE)
+    rule = {"by": "otm", "value": value, "unit": "dollars", "round_to": 2}
+    leg = {"name": "a", "side": "sell", "right": right, "select": rule, "guard": {"level": word}}
+    document = {"id": "a", "name": "a", "expiration": {"dte_min": 25, "dte_max": 45, "dte_target": 36}, "legs": [leg]}
+    found = select(parse_strategy(document), priced_chain(range(80, 121)), readings={metric: Decimal(level)})
+
+    assert found.legs[0].contract.strike == strike
+
+
+def test_a_net_credit_counts_the_legs_that_share_its_strike(
+    priced_chain: PricedChain, select: Select, with_legs: WithLegs
+) -> None:
+    straddle = with_legs("put sell put net_credit 6.00 dollars", "call sell call same 0 none of=put")
+    found = select(straddle, priced_chain(range(80, 121)))
+
+    assert [leg.contract.strike for leg in found.legs] == [found.legs[0].contract.strike] * 2
+    assert "net at mid with call, at least 6" in found.reasons[1]

@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 from thetaloom.domain.market.chain import Floats
 from thetaloom.domain.market.indicators import atm_straddle
 from thetaloom.domain.strategy.listing import Listed, Pick, listed_deltas
-from thetaloom.domain.strategy.strategies import EXACT_UNLESS_ALLOWED, LegRule, Level, Metric, SelectBy, Side, Unit
+from thetaloom.domain.strategy.strategies import (
+    EXACT_UNLESS_ALLOWED,
+    Guard,
+    LegRule,
+    Level,
+    Metric,
+    SelectBy,
+    Side,
+    Unit,
+)
 from thetaloom.domain.values.instruments import Right
 from thetaloom.domain.values.money import HUNDRED
 from thetaloom.domain.values.reasons import Reason, Verdict, denied, unknown
@@ -197,7 +206,7 @@ def _wished(
         wished = rounded
     if leg.guard is None:
         return _nearest(leg, listed, wished, why, among)
-    kept = _kept_away(leg, listed, wished)
+    kept = _kept_away(leg.guard, leg.strike.round_to, listed, wished)
     if isinstance(kept, Verdict):
         return kept
     if kept != wished:
@@ -205,17 +214,14 @@ def _wished(
     return _nearest(leg, listed, kept, why, among)
 
 
-def _kept_away(leg: LegRule, listed: Listed, wished: Decimal) -> Decimal | Verdict:
-    guard, is_call, spot = leg.guard, listed.right is Right.CALL, listed.market.spot
-    if guard is None:
-        return wished
+def _kept_away(guard: Guard, step: Decimal | None, listed: Listed, wished: Decimal) -> Decimal | Verdict:
+    is_call, spot = listed.right is Right.CALL, listed.market.spot
     level = listed.market.readings.get(LEVEL_METRICS[guard.level])
     if level is None:
         return unknown(Reason.SELECTION_UNKNOWN, needed=guard.level.value)
     bound = level * (HUNDRED - guard.buffer_percent if is_call else HUNDRED + guard.buffer_percent) / HUNDRED
     if wished <= bound if is_call else wished >= bound:
         return wished
-    step = leg.strike.round_to
     if step is not None:
         bound = (bound / step).to_integral_value(ROUND_FLOOR if is_call else ROUND_CEILING) * step
     if bound < spot if is_call else bound > spot:
