@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thetaloom.domain.risk.margin import buying_power_effect, naked_requirement
+from thetaloom.domain.risk.margin import buying_power_effect
+from thetaloom.domain.risk.margin_bound import naked_requirement
 from thetaloom.domain.strategy.payoff import expiration_payoff
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.instruments import parse_option_symbol

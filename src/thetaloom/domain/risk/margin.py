@@ -6,8 +6,9 @@ one that needs least counts; underlyings do not offset each other.
 """
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from dataclasses import replace
 
+from thetaloom.domain.risk.margin_bound import effect_bound
 from thetaloom.domain.risk.margin_pairing import pair
 from thetaloom.domain.risk.margin_parts import structures_of
 from thetaloom.domain.risk.margin_rules import (
@@ -18,16 +19,13 @@ from thetaloom.domain.risk.margin_rules import (
     PairedStructure,
     Underlying,
     kind_of,
-    percentage_amount,
 )
-from thetaloom.domain.strategy.payoff import Payoff, exact_payoff, multiplier_of, payoff_legs
-from thetaloom.domain.strategy.structures import Leg, is_single_expiration, merge_legs
+from thetaloom.domain.strategy.structures import Leg, merge_legs
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.domain.values.reasons import Reason
-from thetaloom.errors import NotAllowed
+from thetaloom.errors import InvalidInput, NotAllowed
 
-FREE = Price(0)
 NOTHING = Money(0)
 
 
@@ -51,3 +49,44 @@ def book_margin(holdings: Sequence[Holding], account: AccountKind = AccountKind.
         maintenance=sum((part.maintenance for part in pairing), NOTHING),
         pairing=tuple(pairing),
     )
+
+
+def buying_power_effect(
+    legs: Sequence[Leg],
+    net_price: Price,
+    *,
+    spot: Price,
+    is_cash_account: bool,
+    quantity: int = 1,
+    prices: Mapping[OptionContract, Price] | None = None,
+    held: Sequence[MarginLeg] = (),
+    held_shares: int = 0,
+) -> Money | None:
+    """Return what an order ties up beside what is held on its underlying; ``None`` = not permitted or not known.
+
+    The order opens ``quantity`` structures at ``net_price`` each. It is the requirement with the order less the one
+    without, less the premium received or plus the debit paid; negative where the order frees more than it takes.
+    ``prices`` are what the legs are worth now. Without them the order is looked at alone, and what it ties up is
+    bounded from above.
+    """
+    merged = merge_legs(legs)
+    if prices is None or any(leg.contract not in prices for leg in merged):
+        bound = effect_bound(legs, net_price, spot=spot, is_cash_account=is_cash_account)
+        return None if bound is None else bound * quantity
+    if spot <= 0 or not merged:
+        return None
+    first = merged[0].contract
+    if len({(leg.contract.underlying, leg.contract.multiplier) for leg in merged}) > 1:
+        raise InvalidInput("an order has its legs on one underlying and all contracts with one multiplier")
+    underlying = Underlying(symbol=first.underlying, price=spot, kind=kind_of(first))
+    account = AccountKind.CASH if is_cash_account else AccountKind.MARGIN
+    ordered = tuple(
+        MarginLeg(contract=leg.contract, quantity=leg.ratio * quantity, price=prices[leg.contract]) for leg in merged
+    )
+    before = Holding(underlying=underlying, legs=tuple(held), shares=held_shares)
+    after = replace(before, legs=(*held, *ordered))
+    try:
+        extra = book_margin([after], account).initial - book_margin([before], account).initial
+    except NotAllowed:
+        return None
+    return extra - net_price.times(first.multiplier, quantity)

@@ -1,7 +1,7 @@
 """The ``margin`` calculator: one case of plain data in, one result of plain data out."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
@@ -93,7 +93,9 @@ def _symbol_of(record: Mapping[str, Any], underlyings: Mapping[str, Underlying],
     if _is_absent(record, "underlying"):
         return next(iter(underlyings)) if len(underlyings) == 1 else _refuse(where + "underlying", "is missing")
     symbol = str(record["underlying"]).strip().upper()
-    return symbol if symbol in underlyings else _refuse(where + "underlying", f'"{symbol}" is not among the underlyings')
+    return (
+        symbol if symbol in underlyings else _refuse(where + "underlying", f'"{symbol}" is not among the underlyings')
+    )
 
 
 def _leg(record: Mapping[str, Any], symbol: str, where: str) -> MarginLeg:
@@ -175,7 +177,7 @@ def _records(case: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     return given
 
 
-def _word(record: Mapping[str, Any], name: str, words: Sequence[str] | type, default: str, where: str = "") -> str:
+def _word(record: Mapping[str, Any], name: str, words: Iterable[str], default: str, where: str = "") -> str:
     known = [str(word) for word in words]
     word = default if _is_absent(record, name) else str(record[name]).strip().lower()
     return word if word in known else _refuse(where + name, f'"{word}" is not one of {", ".join(known)}')

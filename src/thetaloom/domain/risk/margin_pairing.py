@@ -47,9 +47,7 @@ def _whole_spread(series: Sequence[Series], shorts: Sequence[int], longs: Sequen
     if any(sum(one.leg.quantity for one in series if one.is_call is is_call) for is_call in (True, False)):
         return None
     strikes = {series[i].leg.contract.strike for i in longs}
-    losses = {
-        at: -sum((intrinsic(one.leg.contract, at) * one.leg.quantity for one in series), ZERO) for at in strikes
-    }
+    losses = {at: -sum((intrinsic(one.leg.contract, at) * one.leg.quantity for one in series), ZERO) for at in strikes}
     worst = max(losses.values())
     spread = Spread(tuple((i, series[i].count) for i in shorts), tuple((i, series[i].count) for i in longs))
     sold = [series[i] for i in shorts]

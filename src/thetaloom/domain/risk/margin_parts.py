@@ -77,7 +77,10 @@ def _naked(pairing: Pairing, left: Counts, account: AccountKind) -> Iterator[tup
         free[i] = naked[i] - wanted
         partners = [j for j in free if free[j] and series[j].is_call is not series[i].is_call]
         # Any will do for the sum; one that ends on the same day makes a straddle or strangle of it.
-        for j in sorted((j for j in partners if series[j].family == series[i].family), key=lambda j: series[j].ends != series[i].ends):
+        for j in sorted(
+            (j for j in partners if series[j].family == series[i].family),
+            key=lambda j: series[j].ends != series[i].ends,
+        ):
             count = min(wanted, free[j])
             if count:
                 free[j] -= count

@@ -183,9 +183,7 @@ def protective_put(spot: Decimal, put: OptionContract) -> Requirement:
 
     Held, the lesser of 10 % of the strike plus the amount out of the money, and 25 % of the share.
     """
-    return Requirement(
-        STOCK_INITIAL * spot, min(_hedged(put, spot), LONG_STOCK_MAINTENANCE * spot)
-    )
+    return Requirement(STOCK_INITIAL * spot, min(_hedged(put, spot), LONG_STOCK_MAINTENANCE * spot))
 
 
 def collar(spot: Decimal, put: OptionContract, call: OptionContract) -> Requirement:

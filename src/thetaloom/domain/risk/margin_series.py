@@ -1,6 +1,7 @@
 """What is held on one underlying, series by series, and how it can be said to be paired."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -9,7 +10,8 @@ from thetaloom.domain.risk.margin_rules import Holding, MarginLeg, lasts_until, 
 from thetaloom.domain.values.instruments import ExerciseStyle, Right
 
 
-class Series(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Series:
     """What is held of one contract at one price: spreads are made only within one ``family``."""
 
     leg: MarginLeg  # its quantity is what is held
