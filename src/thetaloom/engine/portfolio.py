@@ -22,6 +22,7 @@ from thetaloom.ports.store import UnitOfWork
 
 NO_PRICE = Price(0)
 
+
 def portfolio_of(
     desk: Desk, uow: UnitOfWork, snapshot: AccountSnapshot, limits: RiskLimits, now: datetime, *, without: RunId
 ) -> Portfolio:

@@ -144,37 +144,41 @@ def with_stock(stock: list[Unit], options: list[Unit], spot: Decimal, account: A
     by_right = {unit.contract.right: unit.contract for unit in options if unit.contract}
     call, put = by_right.get(Right.CALL), by_right.get(Right.PUT)
     lot = next(iter(by_right.values())).multiplier if by_right else 100
-    low = max(spot, D("2.5")) if spot < 5 else max(D("0.3") * spot, D(5))
     half = spot / 2
     if account is AccountKind.CASH:
         return (spot * lot, spot * lot) if is_long and kinds in ([], [("C", -1)]) else None
-    held: Decimal | None = None
-    if is_long and kinds == []:
-        held = spot / 4
-    elif is_long and kinds == [("C", -1)] and call:
-        held = min(spot, call.strike) / 4
-    elif is_long and kinds == [("P", 1)] and put:
-        held = min(put.strike / 10 + max(spot - put.strike, D(0)), spot / 4)
-    elif is_long and kinds == [("C", -1), ("P", 1)] and call and put and last(call) == last(put):
-        if put.strike == call.strike:
-            held = put.strike / 10
-        elif put.strike < call.strike:
-            held = min(put.strike / 10 + max(spot - put.strike, D(0)), call.strike / 4)
-    elif not is_long and kinds == []:
-        held = low
-    elif not is_long and kinds == [("P", -1)] and put:
-        held = low + max(put.strike - spot, D(0))
-    elif not is_long and kinds == [("C", 1)] and call:
-        held = min(call.strike / 10 + max(call.strike - spot, D(0)), low)
-    elif (
-        not is_long
-        and kinds == [("C", 1), ("P", -1)]
-        and call
-        and put
-        and (last(call), call.strike) == (last(put), put.strike)
-    ):
-        held = put.strike / 10 + max(put.strike - spot, D(0))
+    held = held_long(spot, kinds, call, put) if is_long else held_short(spot, kinds, call, put)
     return None if held is None else (max(half, held) * lot, held * lot)
+
+
+Kinds = list[tuple[str, int]]
+
+
+def held_long(spot: Decimal, kinds: Kinds, call: OptionContract | None, put: OptionContract | None) -> Decimal | None:
+    if kinds == []:
+        return spot / 4
+    if kinds == [("C", -1)] and call:
+        return min(spot, call.strike) / 4
+    if kinds == [("P", 1)] and put:
+        return min(put.strike / 10 + max(spot - put.strike, D(0)), spot / 4)
+    if kinds == [("C", -1), ("P", 1)] and call and put and last(call) == last(put) and put.strike <= call.strike:
+        collared = min(put.strike / 10 + max(spot - put.strike, D(0)), call.strike / 4)
+        return put.strike / 10 if put.strike == call.strike else collared
+    return None
+
+
+def held_short(spot: Decimal, kinds: Kinds, call: OptionContract | None, put: OptionContract | None) -> Decimal | None:
+    low = max(spot, D("2.5")) if spot < 5 else max(D("0.3") * spot, D(5))
+    if kinds == []:
+        return low
+    if kinds == [("P", -1)] and put:
+        return low + max(put.strike - spot, D(0))
+    if kinds == [("C", 1)] and call:
+        return min(call.strike / 10 + max(call.strike - spot, D(0)), low)
+    if kinds == [("C", 1), ("P", -1)] and call and put:
+        alike = (last(call), call.strike) == (last(put), put.strike)
+        return put.strike / 10 + max(put.strike - spot, D(0)) if alike else None
+    return None
 
 
 def family(contract: OptionContract) -> tuple[ExerciseStyle, int]:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from thetaloom.domain.risk.margin_offsets import stock_alone
+from thetaloom.domain.risk.margin_offsets import stock_alone, stock_pairs
 from thetaloom.domain.risk.margin_rules import (
-    ZERO,
+    NOTHING,
     AccountKind,
     Holding,
     MarginLeg,
@@ -23,29 +23,50 @@ Counts = dict[int, int]  # contracts by index of their series
 
 def structures_of(holding: Holding, pairing: Pairing, account: AccountKind) -> tuple[PairedStructure, ...]:
     """Return the paired structures of one underlying: stock first, then spreads, naked shorts and spare longs."""
-    left = {i: one.count for i, one in enumerate(pairing.series)}
-    found: list[PairedStructure] = []
+    series = pairing.series
+    left = {i: one.count for i, one in enumerate(series)}
+    told: list[tuple[Counts, int, Requirement]] = []
+    shares = holding.shares
+    for pair, lots in pairing.stock:
+        told.append((dict.fromkeys(pair.legs, lots), pair.shares * lots, _times(pair.requirement, lots)))
+        shares -= pair.shares * lots
+    _take(left, told)
+    options = list(_spreads(pairing))
+    _take(left, options)
+    naked = list(_naked(pairing, left, account))
+    _take(left, naked)
+    hedged = list(_hedged(holding, series, left, shares, account))
+    _take(left, hedged)
+    shares -= sum(some for _, some, _ in hedged)
+    if shares:
+        hedged.append(({}, shares, _times(stock_alone(holding, account), abs(shares))))
+    spare = [(counts, 0, NOTHING) for counts in _spare(series, left)]
+    return tuple(_structure(holding, series, *part) for part in (*told, *hedged, *options, *naked, *spare))
 
-    def add(counts: Counts, shares: int, needs: Requirement) -> None:
-        found.append(_structure(holding, pairing.series, counts, shares, needs))
+
+def _take(left: Counts, told: Sequence[tuple[Counts, int, Requirement]]) -> None:
+    for counts, _, _ in told:
         for i, count in counts.items():
             left[i] -= count
 
-    shares = holding.shares
-    for pair, lots in pairing.stock:
-        add(dict.fromkeys(pair.legs, lots), pair.shares * lots, _times(pair.requirement, lots))
-        shares -= pair.shares * lots
-    if shares:
-        add({}, shares, _times(stock_alone(holding, account), abs(shares)))
+
+def _spreads(pairing: Pairing) -> Iterator[tuple[Counts, int, Requirement]]:
     for spread in pairing.spreads:
         for counts in split_spread(pairing.series, spread):
             loss = spread_loss((one.leg.contract, count) for one, count in _signed(pairing.series, counts))
-            add(counts, 0, Requirement(loss, loss))
-    for counts, needs in _naked(pairing, left, account):
-        add(counts, 0, Requirement(needs, needs))
-    for counts in _spare(pairing.series, left):
-        add(counts, 0, Requirement(ZERO, ZERO))
-    return tuple(found)
+            yield counts, 0, Requirement(loss, loss)
+
+
+def _hedged(
+    holding: Holding, series: Sequence[Series], left: Counts, shares: int, account: AccountKind
+) -> Iterator[tuple[Counts, int, Requirement]]:
+    """Yield spare longs with the stock that they hedge without making it need less: so it is called all the same."""
+    alone = stock_alone(holding, account)
+    for pair in stock_pairs(holding, [one.leg for one in series], account):
+        lots = min(abs(shares) // abs(pair.shares), *(left[i] for i in pair.legs))
+        if lots and len(pair.legs) == 1 and pair.requirement == _times(alone, abs(pair.shares)):
+            shares -= pair.shares * lots
+            yield dict.fromkeys(pair.legs, lots), pair.shares * lots, _times(pair.requirement, lots)
 
 
 def _structure(
@@ -67,28 +88,25 @@ def _signed(series: Sequence[Series], counts: Counts) -> Iterator[tuple[Series, 
     return ((series[i], -count if series[i].is_short else count) for i, count in sorted(counts.items()))
 
 
-def _naked(pairing: Pairing, left: Counts, account: AccountKind) -> Iterator[tuple[Counts, Decimal]]:
-    """Yield the naked shorts, each with the one of the other right that it absorbs."""
+def _naked(pairing: Pairing, left: Counts, account: AccountKind) -> Iterator[tuple[Counts, int, Requirement]]:
+    """Yield the naked shorts, each with the one of the other right that absorbs it."""
     series, absorbed = pairing.series, dict(pairing.absorbed)
     naked = {i: count for i, count in left.items() if count and series[i].is_short}
     free: Counts = {}
     for i in sorted(naked, key=lambda i: (series[i].naked, series[i].above), reverse=True):
-        wanted = absorbed.get(i, 0)
+        one, wanted = series[i], absorbed.get(i, 0)
         free[i] = naked[i] - wanted
-        partners = [j for j in free if free[j] and series[j].is_call is not series[i].is_call]
-        # Any will do for the sum; one that ends on the same day makes a straddle or strangle of it.
-        for j in sorted(
-            (j for j in partners if series[j].family == series[i].family),
-            key=lambda j: series[j].ends != series[i].ends,
-        ):
+        # Any of the other right will do for the sum; one that ends with it makes a straddle or strangle of the two.
+        others = [j for j in free if series[j].family == one.family and series[j].is_call is not one.is_call]
+        for j in sorted(others, key=lambda j: series[j].ends != one.ends):
             count = min(wanted, free[j])
             if count:
                 free[j] -= count
                 wanted -= count
-                yield {i: count, j: count}, (series[j].naked + series[i].naked - series[i].above) * count
+                yield {i: count, j: count}, 0, _both(series[j].naked + one.naked - one.above, count)
     for i, count in free.items():
         if count:
-            yield {i: count}, series[i].alone(is_cash=account is AccountKind.CASH) * count
+            yield {i: count}, 0, _both(series[i].alone(is_cash=account is AccountKind.CASH), count)
 
 
 def _spare(series: Sequence[Series], left: Counts) -> Iterator[Counts]:
@@ -100,6 +118,10 @@ def _spare(series: Sequence[Series], left: Counts) -> Iterator[Counts]:
         yield spare
         return
     yield from ({i: count} for i, count in spare.items())
+
+
+def _both(amount: Decimal, count: int) -> Requirement:
+    return Requirement(amount * count, amount * count)
 
 
 def _times(needs: Requirement, count: int) -> Requirement:
