@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,8 @@ from rich.table import Table
 
 from thetaloom import __version__
 from thetaloom.bootstrap import Platform, engine_loop, open_demo
+from thetaloom.cli.bench_figures import Figure
+from thetaloom.cli.bench_margin import book_margins
 from thetaloom.cli.output import JsonOption, console, emit
 from thetaloom.config import MarketSource, load_settings
 from thetaloom.domain.run.runs import RunStatus, StepName, TriggerKind, WorkflowRun
@@ -37,23 +39,6 @@ IDLE_SECONDS = 5.0
 START_SECONDS_MAX = 60.0
 
 app = typer.Typer(help="Measure the speed bars.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """One measured figure beside its bar; ``peer`` is another library's figure from the same run."""
-
-    name: str
-    figure: float
-    unit: str
-    bar: float
-    note: str = ""
-    peer: str = ""
-
-    @property
-    def is_met(self) -> bool:
-        """Whether the figure is within its bar."""
-        return self.figure <= self.bar
 
 
 @app.command()
@@ -174,6 +159,7 @@ MEASURES: tuple[Callable[[], list[Figure]], ...] = (
     waiting_runs,
     demo_run,
     server,
+    book_margins,
 )
 
 
