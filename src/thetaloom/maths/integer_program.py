@@ -1,7 +1,7 @@
 """Small integer programs, solved exactly: branch and bound over a bounded dual simplex on one dense table.
 
-Every variable that carries a negative cost must have an upper bound. Then a start at the bounds is dual feasible,
-and so is every table after a change of bounds: no node of the search ever needs a first phase or a fresh table.
+Every variable has an upper bound. So a start at the bounds is dual feasible, and so is every table after a change
+of bounds: no node of the search ever needs a first phase or a fresh table.
 """
 
 import numpy as np
@@ -9,7 +9,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 SOLVED, IMPOSSIBLE, GAVE_UP = 0, 1, 2
 TINY = 1e-9  # what counts as no slope
@@ -24,13 +23,13 @@ def least_cost(
     low: Floats,
     high: Floats,
     most: Floats,
-    is_whole: Flags,
+    weights: Floats,
     better_by: float,
     pivots_max: int,
 ) -> tuple[int, Floats, float, int]:
-    """Minimize ``costs · x`` over ``low <= matrix · x <= high`` and ``0 <= x <= most``, some of x whole numbers.
+    """Minimize ``costs · x`` over ``low <= matrix · x <= high`` and ``0 <= x <= most``, all of x whole numbers.
 
-    A solution is kept only if it costs at least ``better_by`` less than the best before. Returns the status, the
+    Where several are split, the one whose split weighs most by ``weights`` is decided first. A solution is kept only if it costs at least ``better_by`` less than the best before. Returns the status, the
     solution, its cost, and the pivots it took; after ``pivots_max`` of them it gives up.
     """
     rows, columns = matrix.shape
@@ -52,9 +51,9 @@ def least_cost(
         branch, number = -1, 0.0
         if worth < best - better_by:
             point = _point(table, basic, loose, at, columns)
-            branch = _most_split(point, is_whole)
+            branch = _most_split(point, weights)
             if branch < 0:
-                found, best = np.where(is_whole, np.floor(point + 0.5), point), worth
+                found, best = np.floor(point + 0.5), worth
             else:
                 number = point[branch]
         if branch >= 0:
@@ -184,9 +183,7 @@ def _pivot(table: Floats, slopes: Floats, row: int, enter: int) -> None:
 
 
 @njit(cache=True)
-def _point(
-    table: Floats, basic: NDArray[np.int64], loose: NDArray[np.int64], at: Floats, columns: int
-) -> Floats:
+def _point(table: Floats, basic: NDArray[np.int64], loose: NDArray[np.int64], at: Floats, columns: int) -> Floats:
     point = np.empty(columns)
     worth_of = table @ at
     for j in range(columns):
@@ -199,11 +196,10 @@ def _point(
 
 
 @njit(cache=True)
-def _most_split(point: Floats, is_whole: Flags) -> int:
-    found, most = -1, WHOLE
+def _most_split(point: Floats, weights: Floats) -> int:
+    found, most = -1, 0.0
     for j in range(len(point)):
-        if is_whole[j]:
-            split = abs(point[j] - np.floor(point[j] + 0.5))
-            if split > most:
-                found, most = j, split
+        split = abs(point[j] - np.floor(point[j] + 0.5))
+        if split > WHOLE and split * weights[j] > most:
+            found, most = j, split * weights[j]
     return found

@@ -13,15 +13,18 @@ Each contract and each lot of stock is used once; what is not paired stands alon
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from math import gcd
 from typing import Any, NamedTuple
 
 from thetaloom.domain.risk.margin_offsets import StockPair, stock_alone, stock_pairs
-from thetaloom.domain.risk.margin_rules import ZERO, AccountKind, Holding, Requirement, intrinsic
+from thetaloom.domain.risk.margin_rules import ZERO, AccountKind, Holding, Requirement
 from thetaloom.domain.risk.margin_series import Pairing, Series, Spread
-from thetaloom.domain.values.instruments import ExerciseStyle
+from thetaloom.domain.values.instruments import STRIKE_STEP, ExerciseStyle
 
 SLACK = 1e-5  # dollars of the initial amount that the search for the least maintenance may be off
-FREE = Requirement(ZERO, ZERO)
+FINEST = 10**8  # parts of a dollar in which amounts are whole
+LEAST_QUANTUM = 1e-5  # dollars
+PIVOTS_MAX = 20_000
 NO_END = float("inf")
 
 Family = tuple[ExerciseStyle, int]
@@ -47,7 +50,6 @@ class _Program:
         self.series, self.is_cash = series, account is AccountKind.CASH
         self.costs: list[Requirement] = []
         self.most: list[float] = []
-        self.is_whole: list[bool] = []
         self.rows: list[tuple[list[Term], float, float]] = []
         self.used: list[list[int]] = [[] for _ in series]  # per series the columns that use it
         self.groups = [group for family, ends in self._endings() if (group := self._group(family, ends)) is not None]
@@ -60,23 +62,22 @@ class _Program:
         self.is_possible = self._use_each_once()
 
     def solve(self) -> Pairing | None:
-        found = self._run([float(cost.initial) for cost in self.costs])
+        found = self._run([cost.initial for cost in self.costs])
         if found is None:
             return None
         if self.pairs:  # only with stock may pairings of equal initial amounts differ in maintenance
             initial = [(column, float(cost.initial)) for column, cost in enumerate(self.costs) if cost.initial]
             best = sum(factor * found[column] for column, factor in initial)
             self.rows.append((initial, -NO_END, best + SLACK))
-            found = self._run([float(cost.maintenance) for cost in self.costs]) or found
+            found = self._run([cost.maintenance for cost in self.costs]) or found
         return self._read(found)
 
     def _endings(self) -> list[tuple[Family, tuple[int, bool]]]:
         return sorted({(one.family, one.ends) for one in self.series if one.is_short})
 
-    def _column(self, most: float, cost: Requirement, *, whole: bool = True) -> int:
+    def _column(self, most: float, cost: Requirement) -> int:
         self.most.append(most)
         self.costs.append(cost)
-        self.is_whole.append(whole)
         return len(self.most) - 1
 
     def _group(self, family: Family, ends: tuple[int, bool]) -> _Group | None:
@@ -91,13 +92,22 @@ class _Program:
             terms = [(columns[i], -self.series[i].sign) for i in members if self.series[i].is_call is is_call]
             if terms:
                 self.rows.append((terms, 0.0, 0.0))
-        dollars = Decimal(family[1])
-        loss = self._column(NO_END, Requirement(dollars, dollars), whole=False)
-        for at in sorted({self.series[i].leg.contract.strike for i in longs}):
-            gains = [(columns[i], float(intrinsic(self.series[i].leg.contract, at))) for i in members]
-            terms = [(column, gain * self.series[i].sign) for i, (column, gain) in zip(members, gains, strict=True)]
-            self.rows.append(([(loss, 1.0), *(term for term in terms if term[1])], 0.0, NO_END))
+        # Whatever is paired, the loss is a whole number of the common step of the strikes.
+        strikes = {i: int(self.series[i].leg.contract.strike / STRIKE_STEP) for i in members}
+        step = gcd(*(strike - min(strikes.values()) for strike in strikes.values())) or 1
+        dollars = step * STRIKE_STEP * family[1]
+        naked = sum((self.series[i].alone(is_cash=self.is_cash) * self.series[i].count for i in members), ZERO)
+        widest = (max(strikes.values()) - min(strikes.values())) // step * sum(self.series[i].count for i in members)
+        most = widest if self.is_cash else min(widest, int(naked / dollars) + 1)  # more is never worth while
+        loss = self._column(most, Requirement(dollars, dollars))
+        for at in sorted({strikes[i] for i in longs}):
+            gains = [(columns[i], self._gain(i, strikes[i], at) / step) for i in members]
+            self.rows.append(([(loss, 1.0), *(term for term in gains if term[1])], 0.0, NO_END))
         return _Group(columns)
+
+    def _gain(self, i: int, strike: int, at: int) -> float:
+        one = self.series[i]
+        return max(0, at - strike if one.is_call else strike - at) * one.sign
 
     def _may_spread(self, one: Series, ends: tuple[int, bool]) -> bool:
         if self.is_cash:
@@ -159,26 +169,25 @@ class _Program:
                 self.rows.append(([(column, 1.0) for column in columns], float(least), float(one.count)))
         return True
 
-    def _run(self, costs: Sequence[float]) -> list[int] | None:
+    def _run(self, costs: Sequence[Decimal]) -> list[int] | None:
         if not costs:
             return []
         import numpy as np
-        from scipy.optimize import Bounds, LinearConstraint, milp  # takes most of a second to import
-        from scipy.sparse import csc_array
 
-        spots = [(row, column) for row, (terms, _, _) in enumerate(self.rows) for column, _ in terms]
-        factors = [factor for terms, _, _ in self.rows for _, factor in terms]
-        rows, columns = zip(*spots, strict=True)
-        matrix = csc_array((factors, (rows, columns)), shape=(len(self.rows), len(costs)))
-        low, high = [low for _, low, _ in self.rows], [high for _, _, high in self.rows]
-        found: Any = milp(
-            np.array(costs),
-            integrality=np.array(self.is_whole, dtype=int),
-            bounds=Bounds(0, np.array(self.most, dtype=float)),
-            constraints=LinearConstraint(matrix, low, high),
-            options={"mip_rel_gap": 0.0},
-        )
-        return None if found.x is None else [round(number) for number in found.x]
+        from thetaloom.maths.integer_program import GAVE_UP, IMPOSSIBLE, least_cost  # compiles on first use
+
+        factors = np.array([float(cost) for cost in costs])
+        matrix = np.zeros((len(self.rows), len(costs)))
+        for row, (terms, _, _) in enumerate(self.rows):
+            for column, factor in terms:
+                matrix[row, column] += factor
+        low, high = np.array([row[1] for row in self.rows]), np.array([row[2] for row in self.rows])
+        most = np.array(self.most, dtype=float)
+        weights = 1.0 + np.abs(factors) / 1000
+        status, found, _, _ = least_cost(factors, matrix, low, high, most, weights, _quantum(costs), PIVOTS_MAX)
+        if status == GAVE_UP:
+            return _solve_at_length(factors, matrix, low, high, most)
+        return None if status == IMPOSSIBLE else [int(number) for number in found]
 
     def _read(self, found: Sequence[int]) -> Pairing:
         spreads = []
@@ -201,3 +210,26 @@ class _Program:
 
 def _counted(columns: dict[int, int], found: Sequence[int]) -> Iterable[tuple[int, int]]:
     return ((i, found[column]) for i, column in columns.items() if found[column])
+
+
+def _quantum(costs: Sequence[Decimal]) -> float:
+    """Return by how much at least two different sums of the costs differ."""
+    scaled = [cost * FINEST for cost in costs]
+    if any(cost != cost.to_integral_value() for cost in scaled):
+        return LEAST_QUANTUM
+    return max(LEAST_QUANTUM, 0.99 * gcd(*(int(cost) for cost in scaled)) / FINEST)
+
+
+def _solve_at_length(costs: Any, matrix: Any, low: Any, high: Any, most: Any) -> list[int] | None:
+    """Solve a program that is too hard for the quick search by one that is slower and knows more tricks."""
+    import numpy as np
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
+    found: Any = milp(
+        costs,
+        integrality=np.ones(len(costs)),
+        bounds=Bounds(0, most),
+        constraints=LinearConstraint(matrix, low, high),
+        options={"mip_rel_gap": 0.0},
+    )
+    return None if found.x is None else [round(number) for number in found.x]
