@@ -4,6 +4,8 @@ Every variable has an upper bound. So a start at the bounds is dual feasible, an
 of bounds: no node of the search ever needs a first phase or a fresh table.
 """
 
+import math
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -24,13 +26,15 @@ def least_cost(
     high: Floats,
     most: Floats,
     weights: Floats,
+    ceiling: float,
     better_by: float,
     pivots_max: int,
 ) -> tuple[int, Floats, float, int]:
     """Minimize ``costs · x`` over ``low <= matrix · x <= high`` and ``0 <= x <= most``, all of x whole numbers.
 
-    Where several are split, the one whose split weighs most by ``weights`` is decided first. A solution is kept only if it costs at least ``better_by`` less than the best before. Returns the status, the
-    solution, its cost, and the pivots it took; after ``pivots_max`` of them it gives up.
+    Only what costs at least ``better_by`` less than ``ceiling``, and than the best before, is a solution. Of numbers
+    still split the one whose split weighs most by ``weights`` is decided first. Returns the status, the solution,
+    its cost, and the pivots it took; after ``pivots_max`` of them it gives up with the best that it has.
     """
     rows, columns = matrix.shape
     table = matrix.copy()  # basic = table · nonbasic
@@ -40,7 +44,7 @@ def least_cost(
     lower[columns:], upper[columns:] = low, high
     basic, loose = np.arange(columns, columns + rows), np.arange(columns)
     at = np.zeros(columns)  # of each nonbasic
-    found, best = np.zeros(columns), np.inf
+    found, best = np.zeros(columns), ceiling
     depth = 0
     path = np.empty((4 * columns + 8, 5))  # variable, its bounds before, the bound to try next and which side it is
     pivots = 0
@@ -73,7 +77,7 @@ def least_cost(
             depth -= 1
             lower[int(path[depth, 0])], upper[int(path[depth, 0])] = path[depth, 1], path[depth, 2]
         if not depth:
-            return (SOLVED if best < np.inf else IMPOSSIBLE), found, best, pivots
+            return (SOLVED if best < ceiling else IMPOSSIBLE), found, best, pivots
         back = path[depth - 1]
         variable = int(back[0])
         lower[variable], upper[variable] = back[1], back[2]
@@ -105,7 +109,9 @@ def _descend(
         if not np.isfinite(at[j]):
             at[j] = lower[variable] if np.isfinite(lower[variable]) else upper[variable]
     worth_of = table @ at
-    cost = slopes @ at
+    cost = 0.0
+    for j in range(columns):
+        cost += slopes[j] * at[j]
     flipped = np.zeros(columns, dtype=np.bool_)
     while True:
         row, miss = -1, FIT
@@ -116,10 +122,10 @@ def _descend(
         if row < 0:
             return cost, pivots
         if cost >= enough:
-            return np.inf, pivots
+            return math.inf, pivots
         pivots += 1
         if pivots > pivots_max:
-            return np.inf, pivots
+            return math.inf, pivots
         rises = worth_of[row] < lower[basic[row]]
         flipped[:] = False
         left, enter = miss, -1
@@ -143,7 +149,7 @@ def _descend(
             left -= room
             flipped[enter] = True
         if enter < 0:
-            return np.inf, pivots
+            return math.inf, pivots
         for j in range(columns):
             if flipped[j]:
                 other = lower[loose[j]] + upper[loose[j]] - at[j]

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.domain.risk.margin_truth import brute_force
-from thetaloom.domain.risk.margin import book_margin
+from thetaloom.domain.risk.margin import BookMargin, book_margin
 from thetaloom.domain.risk.margin_pairing import pair
 from thetaloom.domain.risk.margin_parts import structures_of
-from thetaloom.domain.risk.margin_rules import AccountKind, BookMargin, Holding, MarginLeg, Underlying, UnderlyingKind
+from thetaloom.domain.risk.margin_rules import AccountKind, Holding, MarginLeg, Underlying, UnderlyingKind
 from thetaloom.domain.values.instruments import OptionContract, Right
 from thetaloom.domain.values.money import Price
 

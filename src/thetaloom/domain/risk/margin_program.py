@@ -24,7 +24,7 @@ from thetaloom.domain.values.instruments import STRIKE_STEP, ExerciseStyle
 SLACK = 1e-5  # dollars of the initial amount that the search for the least maintenance may be off
 FINEST = 10**8  # parts of a dollar in which amounts are whole
 LEAST_QUANTUM = 1e-5  # dollars
-PIVOTS_MAX = 20_000
+PIVOTS_MAX = 1_500
 NO_END = float("inf")
 
 Family = tuple[ExerciseStyle, int]
@@ -174,7 +174,7 @@ class _Program:
             return []
         import numpy as np
 
-        from thetaloom.maths.integer_program import GAVE_UP, IMPOSSIBLE, least_cost  # compiles on first use
+        from thetaloom.maths.integer_program import GAVE_UP, least_cost  # compiles on first use
 
         factors = np.array([float(cost) for cost in costs])
         matrix = np.zeros((len(self.rows), len(costs)))
@@ -183,11 +183,17 @@ class _Program:
                 matrix[row, column] += factor
         low, high = np.array([row[1] for row in self.rows]), np.array([row[2] for row in self.rows])
         most = np.array(self.most, dtype=float)
-        weights = 1.0 + np.abs(factors) / 1000
-        status, found, _, _ = least_cost(factors, matrix, low, high, most, weights, _quantum(costs), PIVOTS_MAX)
-        if status == GAVE_UP:
-            return _solve_at_length(factors, matrix, low, high, most)
-        return None if status == IMPOSSIBLE else [int(number) for number in found]
+        program, quantum = (factors, matrix, low, high, most), _quantum(costs)
+        best, cost = None, np.inf
+        # No order of decisions is good for all books; a bad one is soon left for the next.
+        dear = 1.0 + np.abs(factors) / 1000
+        for weights in (dear, 1.0 / dear, np.ones(len(costs))):
+            status, found, least, _ = least_cost(*program, weights, cost, quantum, PIVOTS_MAX)
+            if least < cost:
+                best, cost = [int(number) for number in found], least
+            if status != GAVE_UP:
+                return best
+        return _solve_at_length(*program)
 
     def _read(self, found: Sequence[int]) -> Pairing:
         spreads = []
