@@ -16,6 +16,9 @@ from decimal import Decimal
 from math import gcd
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from thetaloom.domain.risk.margin_offsets import StockPair, stock_alone, stock_pairs
 from thetaloom.domain.risk.margin_rules import ZERO, AccountKind, Holding, Requirement
 from thetaloom.domain.risk.margin_series import Pairing, Series, Spread
@@ -28,7 +31,7 @@ PIVOTS_MAX = 1_500
 NO_END = float("inf")
 
 Family = tuple[ExerciseStyle, int]
-Term = tuple[int, float]  # column and factor
+Factors = NDArray[np.float64]
 
 
 def least_pairing(holding: Holding, account: AccountKind, series: tuple[Series, ...]) -> Pairing | None:
@@ -50,7 +53,7 @@ class _Program:
         self.series, self.is_cash = series, account is AccountKind.CASH
         self.costs: list[Requirement] = []
         self.most: list[float] = []
-        self.rows: list[tuple[list[Term], float, float]] = []
+        self.rows: list[tuple[list[int], Factors | float, float, float]] = []
         self.used: list[list[int]] = [[] for _ in series]  # per series the columns that use it
         self.groups = [group for family, ends in self._endings() if (group := self._group(family, ends)) is not None]
         self.pairs: list[tuple[StockPair, int]] = []
@@ -68,7 +71,9 @@ class _Program:
         if self.pairs:  # only with stock may pairings of equal initial amounts differ in maintenance
             initial = [(column, float(cost.initial)) for column, cost in enumerate(self.costs) if cost.initial]
             best = sum(factor * found[column] for column, factor in initial)
-            self.rows.append((initial, -NO_END, best + SLACK))
+            self._row(
+                [column for column, _ in initial], np.array([factor for _, factor in initial]), -NO_END, best + SLACK
+            )
             found = self._run([cost.maintenance for cost in self.costs]) or found
         return self._read(found)
 
@@ -88,26 +93,27 @@ class _Program:
         columns = {i: self._column(self.series[i].count, self._saved(i)) for i in members}
         for i, column in columns.items():
             self.used[i].append(column)
-        for is_call in (True, False):
-            terms = [(columns[i], -self.series[i].sign) for i in members if self.series[i].is_call is is_call]
-            if terms:
-                self.rows.append((terms, 0.0, 0.0))
+        held = [self.series[i] for i in members]
+        signs, is_call = np.array([float(one.sign) for one in held]), np.array([one.is_call for one in held])
+        for right in (is_call, ~is_call):
+            self._row([columns[i] for i, of_it in zip(members, right, strict=True) if of_it], signs[right], 0.0, 0.0)
         # Whatever is paired, the loss is a whole number of the common step of the strikes.
-        strikes = {i: int(self.series[i].leg.contract.strike / STRIKE_STEP) for i in members}
-        step = gcd(*(strike - min(strikes.values()) for strike in strikes.values())) or 1
+        strikes = np.array([one.strike for one in held])
+        lowest, highest = int(strikes.min()), int(strikes.max())
+        step = gcd(*(one.strike - lowest for one in held)) or 1
         dollars = step * STRIKE_STEP * family[1]
-        naked = sum((self.series[i].alone(is_cash=self.is_cash) * self.series[i].count for i in members), ZERO)
-        widest = (max(strikes.values()) - min(strikes.values())) // step * sum(self.series[i].count for i in members)
+        naked = sum((one.alone(is_cash=self.is_cash) * one.count for one in held), ZERO)
+        widest = (highest - lowest) // step * sum(one.count for one in held)
         most = widest if self.is_cash else min(widest, int(naked / dollars) + 1)  # more is never worth while
         loss = self._column(most, Requirement(dollars, dollars))
-        for at in sorted({strikes[i] for i in longs}):
-            gains = [(columns[i], self._gain(i, strikes[i], at) / step) for i in members]
-            self.rows.append(([(loss, 1.0), *(term for term in gains if term[1])], 0.0, NO_END))
+        for at in sorted({self.series[i].strike for i in longs}):
+            gains = np.maximum(np.where(is_call, at - strikes, strikes - at), 0) // step * signs
+            self._row([*columns.values(), loss], np.append(gains, 1.0), 0.0, NO_END)
         return _Group(columns)
 
-    def _gain(self, i: int, strike: int, at: int) -> float:
-        one = self.series[i]
-        return max(0, at - strike if one.is_call else strike - at) * one.sign
+    def _row(self, columns: list[int], factors: Factors | float, low: float, high: float) -> None:
+        if columns:
+            self.rows.append((columns, factors, low, high))
 
     def _may_spread(self, one: Series, ends: tuple[int, bool]) -> bool:
         if self.is_cash:
@@ -124,7 +130,7 @@ class _Program:
         if not holding.shares:
             return
         share = stock_alone(holding, account)
-        lots: list[Term] = []
+        columns, lots = [], []
         for pair in stock_pairs(holding, [one.leg for one in self.series], account):
             saved = [abs(pair.shares) * share.initial, abs(pair.shares) * share.maintenance]
             for i in pair.legs:
@@ -133,11 +139,11 @@ class _Program:
             needs = pair.requirement
             column = self._column(pair.lots, Requirement(needs.initial - saved[0], needs.maintenance - saved[1]))
             self.pairs.append((pair, column))
-            lots.append((column, float(abs(pair.shares))))
+            columns.append(column)
+            lots.append(float(abs(pair.shares)))
             for i in pair.legs:
                 self.used[i].append(column)
-        if lots:
-            self.rows.append((lots, 0.0, float(abs(holding.shares))))
+        self._row(columns, np.array(lots), 0.0, float(abs(holding.shares)))
 
     def _absorb(self, family: Family) -> None:
         shorts = [i for i, one in enumerate(self.series) if one.is_short and one.family == family]
@@ -154,7 +160,7 @@ class _Program:
             busy = [column for j in others for column in self.used[j]]
             busy += [columns[j] for j in others if j in columns]
             free = sum(self.series[j].count for j in others)
-            self.rows.append(([(column, 1.0) for column in (*same, *busy)], 0.0, float(free)))
+            self._row([*same, *busy], 1.0, 0.0, float(free))
         for i, column in columns.items():
             self.used[i].append(column)
         self.absorbed.update(columns)
@@ -165,23 +171,20 @@ class _Program:
             least = one.count if self.is_cash and one.is_short and one.is_call else 0
             if least and not columns:
                 return False
-            if columns:
-                self.rows.append(([(column, 1.0) for column in columns], float(least), float(one.count)))
+            if len(columns) > 1 or least:  # a single column has that bound of its own
+                self._row(columns, 1.0, float(least), float(one.count))
         return True
 
     def _run(self, costs: Sequence[Decimal]) -> list[int] | None:
         if not costs:
             return []
-        import numpy as np
-
         from thetaloom.maths.integer_program import GAVE_UP, least_cost  # compiles on first use
 
         factors = np.array([float(cost) for cost in costs])
         matrix = np.zeros((len(self.rows), len(costs)))
-        for row, (terms, _, _) in enumerate(self.rows):
-            for column, factor in terms:
-                matrix[row, column] += factor
-        low, high = np.array([row[1] for row in self.rows]), np.array([row[2] for row in self.rows])
+        for row, (columns, terms, _, _) in enumerate(self.rows):
+            matrix[row, columns] = terms
+        low, high = np.array([row[2] for row in self.rows]), np.array([row[3] for row in self.rows])
         most = np.array(self.most, dtype=float)
         program, quantum = (factors, matrix, low, high, most), _quantum(costs)
         best, cost = None, np.inf
@@ -228,7 +231,6 @@ def _quantum(costs: Sequence[Decimal]) -> float:
 
 def _solve_at_length(costs: Any, matrix: Any, low: Any, high: Any, most: Any) -> list[int] | None:
     """Solve a program that is too hard for the quick search by one that is slower and knows more tricks."""
-    import numpy as np
     from scipy.optimize import Bounds, LinearConstraint, milp
 
     found: Any = milp(
