@@ -108,17 +108,18 @@ def _descend(
         at[j] = lower[variable] if slopes[j] >= 0.0 else upper[variable]
         if not np.isfinite(at[j]):
             at[j] = lower[variable] if np.isfinite(lower[variable]) else upper[variable]
-    worth_of = table @ at
+    worth_of = _times(table, at)
     cost = 0.0
     for j in range(columns):
         cost += slopes[j] * at[j]
     flipped = np.zeros(columns, dtype=np.bool_)
+    reach = np.ones(rows)  # how far each row has come to move with the others (Devex)
     while True:
-        row, miss = -1, FIT
+        row, miss, farthest = -1, 0.0, 0.0
         for i in range(rows):
             short = max(lower[basic[i]] - worth_of[i], worth_of[i] - upper[basic[i]])
-            if short > miss:
-                row, miss = i, short
+            if short > FIT and short * short > farthest * reach[i]:
+                row, miss, farthest = i, short, short * short / reach[i]
         if row < 0:
             return cost, pivots
         if cost >= enough:
@@ -164,9 +165,23 @@ def _descend(
             worth_of[i] += table[i, enter] * change
         cost += slopes[enter] * change
         entered = at[enter] + change
+        for i in range(rows):
+            moved = table[i, enter] / table[row, enter]
+            reach[i] = max(reach[i], moved * moved * reach[row]) if i != row else reach[i]
+        reach[row] = max(reach[row] / (table[row, enter] * table[row, enter]), 1.0)
         _pivot(table, slopes, row, enter)
         basic[row], loose[enter] = loose[enter], basic[row]
         worth_of[row], at[enter] = entered, target
+
+
+@njit(cache=True)
+def _times(table: Floats, at: Floats) -> Floats:
+    # Plain loops: a library would wake threads for so little.
+    found = np.zeros(len(table))
+    for i in range(len(table)):
+        for j in range(len(at)):
+            found[i] += table[i, j] * at[j]
+    return found
 
 
 @njit(cache=True)
@@ -191,7 +206,7 @@ def _pivot(table: Floats, slopes: Floats, row: int, enter: int) -> None:
 @njit(cache=True)
 def _point(table: Floats, basic: NDArray[np.int64], loose: NDArray[np.int64], at: Floats, columns: int) -> Floats:
     point = np.empty(columns)
-    worth_of = table @ at
+    worth_of = _times(table, at)
     for j in range(columns):
         if loose[j] < columns:
             point[loose[j]] = at[j]
