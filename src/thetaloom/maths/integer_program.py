@@ -112,7 +112,10 @@ def _descend(
     cost = 0.0
     for j in range(columns):
         cost += slopes[j] * at[j]
-    flipped = np.zeros(columns, dtype=np.bool_)
+    span, is_low = np.empty(columns), np.empty(columns, dtype=np.bool_)
+    for j in range(columns):
+        span[j], is_low[j] = upper[loose[j]] - lower[loose[j]], at[j] == lower[loose[j]]
+    which, size, step = np.empty(columns, dtype=np.int64), np.empty(columns), np.empty(columns)
     reach = np.ones(rows)  # how far each row has come to move with the others (Devex)
     while True:
         row, miss, farthest = -1, 0.0, 0.0
@@ -128,37 +131,34 @@ def _descend(
         if pivots > pivots_max:
             return math.inf, pivots
         rises = worth_of[row] < lower[basic[row]]
-        flipped[:] = False
+        ready = 0  # nonbasics that move the row toward its bound, with the step at which each turns its slope
+        for j in range(columns):
+            slope = table[row, j] if rises else -table[row, j]
+            if abs(slope) < TINY or span[j] == 0.0 or (slope > 0.0) != is_low[j]:
+                continue
+            which[ready], size[ready], step[ready] = j, abs(slope), abs(slopes[j] / slope)
+            ready += 1
         left, enter = miss, -1
-        while True:  # pass the breakpoints while the cost still rises along the row
-            enter, ratio, pivot = -1, np.inf, 0.0
-            for j in range(columns):
-                slope = table[row, j] if rises else -table[row, j]
-                variable = loose[j]
-                if flipped[j] or abs(slope) < TINY or lower[variable] == upper[variable]:
-                    continue
-                is_low = at[j] == lower[variable]
-                if (slope > 0.0) == is_low:
-                    step = abs(slopes[j] / slope)
-                    if step < ratio - 1e-12 or (step <= ratio + 1e-12 and abs(slope) > pivot):
-                        enter, ratio, pivot = j, min(step, ratio), abs(slope)
-            if enter < 0:
-                break
-            room = pivot * (upper[loose[enter]] - lower[loose[enter]])
+        while True:  # pass the turns while the cost still rises along the row
+            nearest, first, widest = -1, math.inf, 0.0
+            for k in range(ready):
+                if step[k] < first - 1e-12 or (step[k] <= first + 1e-12 and size[k] > widest):
+                    nearest, first, widest = k, min(step[k], first), size[k]
+            if nearest < 0:
+                return math.inf, pivots
+            enter = which[nearest]
+            room = widest * span[enter]
             if left - room <= FIT:
                 break
             left -= room
-            flipped[enter] = True
-        if enter < 0:
-            return math.inf, pivots
-        for j in range(columns):
-            if flipped[j]:
-                other = lower[loose[j]] + upper[loose[j]] - at[j]
-                change = other - at[j]
-                for i in range(rows):
-                    worth_of[i] += table[i, j] * change
-                cost += slopes[j] * change
-                at[j] = other
+            ready -= 1
+            which[nearest], size[nearest], step[nearest] = which[ready], size[ready], step[ready]
+            change = span[enter] if is_low[enter] else -span[enter]
+            for i in range(rows):
+                worth_of[i] += table[i, enter] * change
+            cost += slopes[enter] * change
+            at[enter] += change
+            is_low[enter] = not is_low[enter]
         target = lower[basic[row]] if rises else upper[basic[row]]
         change = (target - worth_of[row]) / table[row, enter]
         for i in range(rows):
@@ -172,6 +172,7 @@ def _descend(
         _pivot(table, slopes, row, enter)
         basic[row], loose[enter] = loose[enter], basic[row]
         worth_of[row], at[enter] = entered, target
+        span[enter], is_low[enter] = upper[loose[enter]] - lower[loose[enter]], rises
 
 
 @njit(cache=True)
@@ -191,12 +192,14 @@ def _pivot(table: Floats, slopes: Floats, row: int, enter: int) -> None:
     for j in range(columns):
         table[row, j] *= -over
     table[row, enter] = over
+    line = table[row].copy()  # apart from the table, so that the loop below becomes a few wide instructions
     for i in range(rows):
         factor = table[i, enter]
         if i != row and factor != 0.0:
-            table[i, enter] = 0.0
+            other = table[i]
+            other[enter] = 0.0
             for j in range(columns):
-                table[i, j] += factor * table[row, j]
+                other[j] += factor * line[j]
     factor = slopes[enter]
     slopes[enter] = 0.0
     for j in range(columns):
