@@ -7,7 +7,7 @@ with time (calendar). A smile that still fails is not given; a simpler one is, o
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,14 +20,21 @@ Shape = tuple[float, float, float, float, float]  # a, b, rho, m, s
 
 POINTS_MIN = 5
 GRID_REACH = 2.5  # of the widest quoted strike, in log-moneyness
+FAR = 2.0  # log-moneyness; smiles are kept apart at least to here
 GRID_REACH_MIN = 6.0  # deviations at the money
 GRID_POINTS = 161
-CHECK_POINTS = 1201
+CHECK_POINTS = 601
+PEAKS_MAX, PEAK_POINTS = 24, 201
+PEAK_SHARE = 0.02  # of the whole range of a curve
+ROUNDING = 1e-9
 DENSITY_MARGIN = 2e-3
 RISE_MARGIN = 1e-4
 PENALTIES = (100.0, 1000.0, 10000.0, 100000.0)
-EVALUATIONS_MAX = 60
+EVALUATIONS_MAX = 40
+GOOD_MISS = 1.0  # half-widths; a fit no worse needs no other start
 WING_MAX = 2.0  # Lee: total variance can't rise faster than twice the log-moneyness
+WORSE_MAX = 4.0  # times the miss of the unbound smile that a sound one may have
+RHO_MAX = 0.9  # a far smile with no wing on one side would leave none to all nearer ones
 OUTLIER = 4.0  # half-widths; beyond, a miss counts by its root
 HALF_WIDTH_MIN = 0.005
 VARIANCE_MIN = 1e-9
@@ -91,15 +98,16 @@ def fit_smile(
     if len(points) < POINTS_MIN:
         return None
     quotes = _Quotes.of(points, forward, years)
-    best = min((_solved(quotes, start, PENALTIES[0], after) for start in _starts(quotes)), key=lambda one: one[0])
-    shape = best[1]
+    free = _free_fit(quotes)
+    shape = free if after is None else _solved(quotes, free, PENALTIES[0], after)[1]
     for penalty in PENALTIES[1:]:
         lowered = _lowered(shape, quotes.reach, after)
         if _is_sound(lowered, quotes.reach, after) and quotes.miss(lowered) <= quotes.miss(shape) * 1.05 + 0.02:
             return _smile(lowered, quotes, forward, years)
         shape = _solved(quotes, shape, penalty, after)[1]
     for last in (_lowered(shape, quotes.reach, after), _simple(quotes, after)):
-        if _is_sound(last, quotes.reach, after):
+        # A smile pressed far from its quotes would press all nearer ones as well: leave it out.
+        if _is_sound(last, quotes.reach, after) and quotes.miss(last) <= WORSE_MAX * quotes.miss(free) + 1:
             return _smile(last, quotes, forward, years)
     return None
 
@@ -147,6 +155,7 @@ class _Quotes:
     variance: Floats  # total
     half_widths: Floats  # of total variance
     reach: float
+    dense: float  # about how far from the forward the quotes lie thickest
 
     @classmethod
     def of(cls, points: Sequence[SmilePoint], forward: float, years: float) -> "_Quotes":
@@ -163,6 +172,7 @@ class _Quotes:
             moneyness=moneyness[order],
             variance=(ivs**2 * years)[order],
             half_widths=(2 * ivs * np.maximum(widths, HALF_WIDTH_MIN * 0.1) * years)[order],
+            dense=max(0.3 * float(np.abs(moneyness).max()), 0.3 * at_money),
             reach=max(GRID_REACH * float(np.abs(moneyness).max()), GRID_REACH_MIN * at_money),
         )
 
@@ -201,10 +211,20 @@ def _starts(quotes: _Quotes) -> list[Shape]:
     ]
 
 
+def _free_fit(quotes: _Quotes) -> Shape:
+    found: list[tuple[float, Shape]] = []
+    for start in _starts(quotes):
+        found.append(_solved(quotes, start, PENALTIES[0], None))
+        if quotes.miss(found[-1][1]) <= GOOD_MISS:
+            break
+    return min(found, key=lambda one: one[0])[1]
+
+
 def _solved(quotes: _Quotes, start: Shape, penalty: float, after: Smile | None) -> tuple[float, Shape]:
     from scipy.optimize import least_squares  # heavy, and only here
 
-    grid = np.linspace(-quotes.reach, quotes.reach, GRID_POINTS)
+    far = max(FAR, quotes.reach)
+    grid = np.sinh(np.linspace(-1, 1, GRID_POINTS) * math.asinh(far / quotes.dense)) * quotes.dense
     ceiling = after.variance(grid) * (1 - RISE_MARGIN) if after is not None else np.full(GRID_POINTS, math.inf)
     level = float(np.median(quotes.variance))
     root = 1 / math.sqrt(len(quotes.moneyness))
@@ -235,12 +255,20 @@ def _free(shape: Shape) -> Floats:
     # Coordinates without bounds: the least variance, b, and s by their logarithms, rho by its arctangent.
     a, b, rho, m, s = shape
     least = max(a + b * s * math.sqrt(1 - rho * rho), VARIANCE_MIN)
-    return np.array([math.log(least), math.log(max(b, 1e-9)), math.atanh(rho), m, math.log(max(s, 1e-6))])
+    return np.array(
+        [
+            math.log(least),
+            math.log(max(b, 1e-9)),
+            math.atanh(min(max(rho / RHO_MAX, -0.999), 0.999)),
+            m,
+            math.log(max(s, 1e-6)),
+        ]
+    )
 
 
 def _shape(free: Floats) -> Shape:
     log_least, log_b, turn, m, log_s = (float(x) for x in np.clip(free, -40.0, 40.0))
-    rho = math.tanh(turn) * 0.9999
+    rho = RHO_MAX * math.tanh(turn)
     b, s = math.exp(min(log_b, 4.0)), math.exp(min(log_s, 4.0))
     return math.exp(min(log_least, 6.0)) - b * s * math.sqrt(1 - rho * rho), b, rho, m, s
 
@@ -252,30 +280,49 @@ def _lowered(shape: Shape, reach: float, after: Smile | None) -> Shape:
     a, b, rho, m, s = shape
     up, down = after.b * (1 + after.rho), after.b * (1 - after.rho)
     b *= min(1.0, up / max(b * (1 + rho), 1e-300), down / max(b * (1 - rho), 1e-300)) * (1 - 1e-12)
-    grid = _check_grid(reach)
-    rise = float((_variance((a, b, rho, m, s), grid) - after.variance(grid)).max())
-    return a - max(0.0, rise * (1 + 1e-9)) - 1e-15, b, rho, m, s
-
-
-def _check_grid(reach: float) -> Floats:
-    # The middle is looked at closely, the wings far out: beyond, both the smile and its bounds are straight.
-    return np.concatenate([np.linspace(-reach, reach, CHECK_POINTS), np.array([-20, -8, -4, 4, 8, 20]) * reach])
+    shape = (a, b, rho, m, s)
+    rise = max(0.0, _rise(shape, reach, after))
+    return a - rise - ROUNDING * max(after.variance(np.array([0.0]))[0], rise), b, rho, m, s
 
 
 def _is_sound(shape: Shape, reach: float, after: Smile | None) -> bool:
-    a, b, rho, _, s = shape
+    a, b, rho, m, s = shape
     least = a + b * s * math.sqrt(1 - rho * rho)
     if not (all(map(math.isfinite, shape)) and b >= 0 and abs(rho) < 1 and s > 0 and least > 0):
         return False
     if b * (1 + abs(rho)) > WING_MAX:
         return False
-    grid = _check_grid(reach)
-    if (_density(shape, grid) < 0).any():
+    if _highest(lambda k: -_density(shape, k), _check_grid(reach, (m, s))) > 0:
         return False
     if after is None:
         return True
     is_steeper = b * (1 + rho) > after.b * (1 + after.rho) or b * (1 - rho) > after.b * (1 - after.rho)
-    return not is_steeper and bool((_variance(shape, grid) <= after.variance(grid)).all())
+    return not is_steeper and _rise(shape, reach, after) <= 0
+
+
+def _rise(shape: Shape, reach: float, after: Smile) -> float:
+    grid = _check_grid(reach, (shape[3], shape[4]), (after.m, after.s))
+    return _highest(lambda k: _variance(shape, k) - after.variance(k), grid)
+
+
+def _check_grid(reach: float, *bends: tuple[float, float]) -> Floats:
+    # Evenly over the middle, densely where a smile bends, and far out: beyond, smiles and their bounds are straight.
+    turns = np.sinh(np.linspace(-8, 8, CHECK_POINTS // 3))
+    out = np.geomspace(reach, 20 * max(FAR, reach), CHECK_POINTS // 4)
+    parts = [np.linspace(-reach, reach, CHECK_POINTS), out, -out]
+    return np.unique(np.concatenate([*parts, *(np.clip(m + s * turns, -out[-1], out[-1]) for m, s in bends)]))
+
+
+def _highest(curve: Callable[[Floats], Floats], grid: Floats) -> float:
+    # The highest point, also between those of the grid: each peak nearly as high is looked at closely.
+    heights = curve(grid)
+    best = float(heights.max())
+    inner = heights[1:-1]
+    near = inner >= best - PEAK_SHARE * float(np.ptp(heights))
+    peaks = np.flatnonzero((inner >= heights[:-2]) & (inner >= heights[2:]) & near) + 1
+    for at in peaks[:PEAKS_MAX]:
+        best = max(best, float(curve(np.linspace(grid[at - 1], grid[at + 1], PEAK_POINTS)).max()))
+    return best
 
 
 def _simple(quotes: _Quotes, after: Smile | None) -> Shape:
