@@ -280,6 +280,8 @@ def _brief(entry: object) -> object:
     match entry:
         case list():
             return ", ".join(str(_brief(part)) for part in entry) or None
+        case dict():
+            return " ".join(str(_brief(part)) for part in entry.values())
         case float():
             return round(entry, 6)
         case bool():
