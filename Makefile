@@ -7,6 +7,8 @@ UV_VERSION := 0.13.8
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 STAMP := $(VENV)/.installed
+PEERS := .venv-peers
+PEERS_LOCK := tools/peers/requirements.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help env up demo test check coverage bench docs lock clean
@@ -42,23 +44,30 @@ coverage: env ## branch coverage of domain, maths and engine; fails below 95 %
 		--cov --cov-append --cov-report=
 	$(BIN)/python -m tools.coverage_floor 95 domain maths engine
 
-bench: env ## measure the speed figures
+bench: env $(PEERS)/.installed ## measure the speed figures, beside other libraries in an environment of their own
 	$(BIN)/thetaloom bench
 
 docs: env ## write the generated reference pages anew
 	$(BIN)/python -m tools.make_docs
 
-lock: env ## resolve the dependencies anew into requirements.lock
+lock: env ## resolve the dependencies anew into requirements.lock and the peers' own
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--group dev pyproject.toml -o requirements.lock
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		tools/peers/requirements.in -o $(PEERS_LOCK)
 
-clean: ## remove .venv and all caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage build dist
+clean: ## remove both environments and all caches
+	rm -rf $(VENV) $(PEERS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage build dist
 
 $(STAMP): requirements.lock pyproject.toml | $(UV)
 	$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	$(BIN)/python -m compileall -q src
+	@touch $@
+
+$(PEERS)/.installed: $(PEERS_LOCK) | $(UV)
+	$(UV) venv --quiet --clear --python $(BIN)/python $(PEERS)
+	$(UV) pip install --quiet --python $(PEERS)/bin/python --require-hashes -r $(PEERS_LOCK)
 	@touch $@
 
 $(UV):

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,8 @@ from rich.table import Table
 
 from thetaloom import __version__
 from thetaloom.bootstrap import Platform, engine_loop, open_demo
+from thetaloom.cli import bench_peers, bench_pricing, bench_scenarios
+from thetaloom.cli.bench_figures import Figure, timed
 from thetaloom.cli.output import JsonOption, console, emit
 from thetaloom.config import MarketSource, load_settings
 from thetaloom.domain.run.runs import RunStatus, StepName, TriggerKind, WorkflowRun
@@ -39,29 +41,16 @@ START_SECONDS_MAX = 60.0
 app = typer.Typer(help="Measure the speed bars.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """One measured figure beside its bar; ``peer`` is another library's figure from the same run."""
-
-    name: str
-    figure: float
-    unit: str
-    bar: float
-    note: str = ""
-    peer: str = ""
-
-    @property
-    def is_met(self) -> bool:
-        """Whether the figure is within its bar."""
-        return self.figure <= self.bar
-
-
 @app.command()
 def bench(
     only: Annotated[str, typer.Option(help="Measure only the figures whose name contains this.")] = "",
+    peers: Annotated[
+        Path, typer.Option(help="Python of the environment with the other libraries.", show_default=".venv-peers")
+    ] = bench_peers.DEFAULT_PYTHON,
     as_json: JsonOption = False,
 ) -> None:
     """Measure every speed bar and print the figures; the exit code is 1 when one misses its bar."""
+    bench_peers.PEERS.set(peers)
     printer = console(stderr=as_json)
     figures: list[Figure] = []
     for measure in MEASURES:
@@ -91,8 +80,9 @@ def chain_greeks() -> list[Figure]:
         greeks(spot, strikes, years, is_call, iv, 0.03, 0.01)
 
     both()
-    milliseconds = float(np.median([_timed(both) for _ in range(15)]))
-    peer = _quantlib_milliseconds(spot, strikes, years, is_call, prices)
+    milliseconds = float(np.median([timed(both) for _ in range(15)]))
+    chain = (spot, strikes, years, is_call, prices)
+    peer = "; ".join((_quantlib_milliseconds(*chain), bench_scenarios.vollib_chain(*chain)))
     note = f"{CHAIN_SIZE:,} contracts, median of 15"
     return [Figure(name="iv + greeks of a chain", figure=milliseconds, unit="ms", bar=25, note=note, peer=peer)]
 
@@ -104,7 +94,7 @@ def transitions() -> list[Figure]:
         for _ in range(TRANSITION_RUNS):
             run = _start(platform, "NOSUCH", "put-credit-spread-30dte")
             for _ in range(2):  # trigger, then resolve_symbol, which ends it
-                took.append(_timed(partial(advance, platform.desk, run.id)))
+                took.append(timed(partial(advance, platform.desk, run.id)))
     note = f"{len(took)} steps of {TRANSITION_RUNS} runs: gather, decide, write, commit"
     p50, p99 = np.percentile(took, [50, 99])
     return [
@@ -150,7 +140,7 @@ def demo_run() -> list[Figure]:
     for market in ("recorded", "synthetic"):
         command = [sys.executable, "-m", "thetaloom", "demo", "--json", "--market", market]
         subprocess.run(command, check=True, capture_output=True)
-        seconds = _timed(partial(subprocess.run, command, check=True, capture_output=True)) / 1000
+        seconds = timed(partial(subprocess.run, command, check=True, capture_output=True)) / 1000
         found.append(Figure(name=f"demo --market {market}", figure=seconds, unit="s", bar=10, note="second run"))
     return found
 
@@ -169,8 +159,12 @@ def server() -> list[Figure]:
 
 MEASURES: tuple[Callable[[], list[Figure]], ...] = (
     chain_greeks,
+    bench_pricing.american_chains,
+    bench_pricing.probabilities,
     transitions,
     proposals,
+    bench_scenarios.scenario_grids,
+    bench_scenarios.payoffs,
     waiting_runs,
     demo_run,
     server,
@@ -207,7 +201,7 @@ def _quantlib_milliseconds(spot: float, strikes: Any, years: Any, is_call: Any, 
             except RuntimeError:  # it gives up on some deep strikes
                 continue
 
-    return f"QuantLib, IV alone: {_timed(implied) * CHAIN_SIZE / sample:.0f} ms"
+    return f"QuantLib, IV alone: {timed(implied) * CHAIN_SIZE / sample:.0f} ms"
 
 
 @contextmanager
@@ -233,7 +227,7 @@ def _start(platform: Platform, symbol: str, strategy: str) -> WorkflowRun:
 
 def _propose(platform: Platform) -> tuple[float, RunStatus]:
     run = _start(platform, "GOOG", "goog-demo-put-credit-spread")
-    milliseconds = _timed(platform.engine.settle)
+    milliseconds = timed(platform.engine.settle)
     with platform.store.reading() as uow:
         moved = uow.runs.get(run.id)
     return milliseconds, moved.status if moved is not None else RunStatus.ERROR
@@ -325,12 +319,6 @@ def _resident_megabytes(pid: int) -> float:
     status = Path(f"/proc/{pid}/status").read_text()
     kilobytes = next(line for line in status.splitlines() if line.startswith("VmRSS"))
     return int(kilobytes.split()[1]) / 1024
-
-
-def _timed(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return (time.perf_counter() - began) * 1000
 
 
 def _pause(seconds: float) -> None:

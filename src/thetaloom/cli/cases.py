@@ -9,9 +9,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 import typer
 from rich.progress import track
@@ -22,6 +21,16 @@ from thetaloom.errors import InvalidInput, ThetaloomError
 
 Case = Mapping[str, Any]
 Outcome = dict[str, object]
+
+
+class Place(NamedTuple):
+    """Which case of how many, from 1."""
+
+    number: int
+    total: int
+
+
+Also = Callable[[Case, Outcome, Place], Outcome]
 
 FILE_BYTES_MAX = 256 * 2**20
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?")
@@ -142,18 +151,21 @@ def calculate(
     *,
     title: str,
     as_json: bool,
+    also: Also | None = None,
 ) -> None:
     """Do the case of the options, or each case of a file with the options as defaults, and print the answers.
+
+    ``also`` is done with each case that has an answer, and may add to the answer.
 
     A single case that fails fails the command. A file with failing cases does not: each failing one carries its
     error, and standard error says how many there are.
     """
     options = {name: entry for name, entry in given.items() if entry is not None and entry != []}
     if file is None:
-        _print_single(_answered(one, options), title, as_json=as_json)
+        _print_single(_answered(_with(one, also, Place(1, 1)), options), title, as_json=as_json)
         return
     cases = [{**options, **case} if isinstance(case, Mapping) else case for case in read_cases(file)]
-    answers = _answer_all(one, cases)
+    answers = _answer_all(one, also, cases)
     if as_json:
         emit_cases(_record(answer) for answer in answers)
     else:
@@ -222,11 +234,18 @@ def _row(names: Sequence[str], cells: Sequence[str]) -> object:
     return {name: entry for name, entry in zip(names, cells, strict=False) if entry.strip()}
 
 
-def _answer_all(one: Callable[[Case], Outcome], cases: Sequence[object]) -> list[Outcome | ThetaloomError]:
+def _answer_all(
+    one: Callable[[Case], Outcome], also: Also | None, cases: Sequence[object]
+) -> list[Outcome | ThetaloomError]:
     watched = console(stderr=True)
     silent = not watched.is_terminal or len(cases) < PROGRESS_FROM
-    answers = map(partial(_answered, one), cases)
+    places = (Place(number, len(cases)) for number in range(1, len(cases) + 1))
+    answers = (_answered(_with(one, also, place), case) for place, case in zip(places, cases, strict=True))
     return list(track(answers, "cases", len(cases), console=watched, transient=True, disable=silent))
+
+
+def _with(one: Callable[[Case], Outcome], also: Also | None, place: Place) -> Callable[[Case], Outcome]:
+    return one if also is None else lambda case: also(case, one(case), place)
 
 
 def _answered(one: Callable[[Case], Outcome], case: object) -> Outcome | ThetaloomError:

@@ -9,14 +9,13 @@ from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.strategy.candidate_checks import CANDIDATE_METRICS, Check, check_candidate
 from thetaloom.domain.strategy.evaluation import Evaluation, evaluate_structure
+from thetaloom.domain.strategy.metrics import MARKET_METRICS, Metric
 from thetaloom.domain.strategy.strategies import (
-    MARKET_METRICS,
     Comparison,
     Condition,
     ExpirationRule,
     LegRule,
     Liquidity,
-    Metric,
     SelectBy,
     Side,
     Strategy,

@@ -5,15 +5,14 @@ from typing import Any
 
 import pytest
 
-from thetaloom.domain.strategy.checks import EXIT_MAX, METRIC_MAX, SIGNED_METRICS
+from thetaloom.domain.strategy.checks import EXIT_MAX
 from thetaloom.domain.strategy.fields import Word, fields_of
+from thetaloom.domain.strategy.metrics import MARKET_METRICS, METRIC_MAX, SIGNED_METRICS, WORDS, Metric, WordMetric
 from thetaloom.domain.strategy.strategies import (
     EXIT_UNITS,
-    MARKET_METRICS,
     UNITS,
     ExitKind,
     ExitUnit,
-    Metric,
     SelectBy,
     Strategy,
     Unit,
@@ -24,6 +23,7 @@ def test_every_selector_exit_and_metric_has_its_row() -> None:
     assert set(UNITS) == set(SelectBy)
     assert set(EXIT_UNITS) == set(EXIT_MAX) == set(ExitKind)
     assert set(METRIC_MAX) == set(Metric)
+    assert set(WORDS) == set(WordMetric)
     assert set(Metric) >= MARKET_METRICS | SIGNED_METRICS
 
 

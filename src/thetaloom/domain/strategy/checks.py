@@ -5,7 +5,8 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 
-from thetaloom.domain.strategy.fields import MAGNITUDE_MAX, bound_problems, fields_of, shown
+from thetaloom.domain.strategy.fields import bound_problems, fields_of, shown
+from thetaloom.domain.strategy.metrics import METRIC_MAX, SIGNED_METRICS
 from thetaloom.domain.strategy.strategies import (
     EXIT_UNITS,
     UNITS,
@@ -17,7 +18,6 @@ from thetaloom.domain.strategy.strategies import (
     ExitUnit,
     ExpirationRule,
     LegRule,
-    Metric,
     SelectBy,
     Strategy,
     StrikeRule,
@@ -33,22 +33,6 @@ EXPECTED_MOVE_MAX = 1000  # percent of the straddle
 PERCENT_OF_PREMIUM_MAX = 1000
 POSITION_DELTA_MAX = 10
 MINUTES_OF_SESSION = 405  # index options trade the longest
-
-# Above the largest of these a condition could never hold, or never fail: a slip of the unit.
-METRIC_MAX: dict[Metric, int] = {
-    Metric.UNDERLYING_PRICE: 1_000_000,
-    Metric.ATM_IV: 1000,
-    Metric.IV_RANK: 100,
-    Metric.HV_30: 1000,
-    Metric.RSI_14: 100,
-    Metric.EXPECTED_MOVE_PERCENT: 100,
-    Metric.PUT_CALL_RATIO: 1000,
-    Metric.NET_CREDIT: 10_000,
-    Metric.CREDIT_TO_WIDTH: 100,
-    Metric.POP: 100,
-    Metric.MAX_LOSS: MAGNITUDE_MAX,
-}
-SIGNED_METRICS = frozenset({Metric.NET_CREDIT, Metric.CREDIT_TO_WIDTH})
 
 EXIT_MAX: dict[ExitKind, int] = {
     ExitKind.PROFIT_TARGET: 10_000_000,

@@ -58,6 +58,13 @@ def horizon_payoff(legs: Sequence[HorizonLeg], net_price: Price, *, rate: float,
     )
 
 
+def horizon_pnl(
+    legs: Sequence[HorizonLeg], net_price: Price, underlying: Floats, *, rate: float, dividend_yield: float
+) -> Floats:
+    """Return profit and loss at each price of the underlying while each leg still has its ``years_left``."""
+    return _Curve(legs=tuple(legs), net_price=net_price, rate=rate, dividend_yield=dividend_yield).pnl(underlying)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Curve:
     legs: tuple[HorizonLeg, ...]

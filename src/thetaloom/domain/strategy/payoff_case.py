@@ -50,43 +50,60 @@ def payoff_case(case: Mapping[str, Any], calendar: TradingCalendar | None = None
     is reached before the nearest expiration, ``touch`` that of each short strike, ``expected_value`` the mean profit
     at the nearest expiration. With several expirations all is as of the nearest one; ``iv`` and ``at`` are then needed.
     """
+    terms = read_terms(case, calendar)
+    payoff = payoff_of(terms)
+    return {
+        "net_price": float(terms.net_price),
+        "max_profit": None if payoff.max_profit is None else float(payoff.max_profit),
+        "max_loss": None if payoff.max_loss is None else float(payoff.max_loss),
+        "breakevens": [float(price) for price in payoff.breakevens],
+        "pop": _pop(payoff, terms.years, terms.view),
+        "name": name_of(terms),
+        **_greeks(terms.legs, terms.years, terms.view),
+        **_chances(terms, payoff),
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """The market that a case is seen in."""
+
+    spot: float | None
+    iv: float | None
+    rate: float
+    dividend_yield: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoffTerms:
+    """What a case says, read and checked; of stock there is no contract and no life."""
+
+    legs: tuple[PayoffLeg, ...]
+    contracts: tuple[OptionContract | None, ...]
+    years: tuple[float | None, ...]  # to each contract's end; None where ``at`` is not given
+    view: View
+    net_price: Price
+
+
+def read_terms(case: Mapping[str, Any], calendar: TradingCalendar | None = None) -> PayoffTerms:
+    """Read one case. Raises ``InvalidInput`` that begins with the name of the field."""
     fields = _Fields(case, "")
     root = str(case.get("root") or ROOT_DEFAULT)
     legs = _read_legs(case)
-    view = _View(
+    view = View(
         spot=fields.number("spot", above=0),
         iv=fields.number("iv", at_least=0),
         rate=fields.number("rate") or 0.0,
         dividend_yield=fields.number("dividend_yield") or 0.0,
     )
     contracts = tuple(_contract(leg, root, i) for i, leg in enumerate(legs))
-    years = _years(contracts, case.get("at"), calendar)
-    net_price = _named("legs", lambda: net_price_of(legs))
-    payoff = _payoff(legs, contracts, years, view, net_price)
-    shares = sum(leg.quantity for leg in legs if leg.kind is LegKind.STOCK)
-    options = [
-        Leg(contract=contract, ratio=leg.quantity)
-        for leg, contract in zip(legs, contracts, strict=True)
-        if contract is not None
-    ]
-    return {
-        "net_price": float(net_price),
-        "max_profit": None if payoff.max_profit is None else float(payoff.max_profit),
-        "max_loss": None if payoff.max_loss is None else float(payoff.max_loss),
-        "breakevens": [float(price) for price in payoff.breakevens],
-        "pop": _pop(payoff, years, view),
-        "name": name_structure(options, shares),
-        **_greeks(legs, years, view),
-        **_chances(legs, contracts, years, view, payoff),
-    }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _View:
-    spot: float | None
-    iv: float | None
-    rate: float
-    dividend_yield: float
+    return PayoffTerms(
+        legs=legs,
+        contracts=contracts,
+        years=_years(contracts, case.get("at"), calendar),
+        view=view,
+        net_price=_named("legs", lambda: net_price_of(legs)),
+    )
 
 
 class _Fields:
@@ -222,15 +239,11 @@ def _read_instant(at: object) -> date | datetime:
         _refuse("at", f'"{at}" is neither a date like 2026-01-16 nor an instant like 2026-01-16T15:00:00Z')
 
 
-def _payoff(
-    legs: Sequence[PayoffLeg],
-    contracts: Sequence[OptionContract | None],
-    years: Sequence[float | None],
-    view: _View,
-    net_price: Price,
-) -> Payoff:
+def payoff_of(terms: PayoffTerms) -> Payoff:
+    """Return the payoff at the nearest expiration. Raises ``InvalidInput`` where that needs more than is given."""
+    legs, contracts, years, view = terms.legs, terms.contracts, terms.years, terms.view
     if len({leg.expires_on for leg in legs if leg.expires_on is not None}) <= 1:
-        return exact_payoff(legs, net_price, multiplier_of(legs))
+        return exact_payoff(legs, terms.net_price, multiplier_of(legs))
     if view.iv is None:
         _refuse("iv", "is needed where expirations differ")
     lives = [life for life in years if life is not None]
@@ -245,10 +258,17 @@ def _payoff(
         )
         for leg, contract, life in zip(legs, contracts, years, strict=True)
     ]
-    return horizon_payoff(parts, net_price, rate=view.rate, dividend_yield=view.dividend_yield)
+    return horizon_payoff(parts, terms.net_price, rate=view.rate, dividend_yield=view.dividend_yield)
 
 
-def _pop(payoff: Payoff, years: Sequence[float | None], view: _View) -> float | None:
+def name_of(terms: PayoffTerms) -> str:
+    """Return what the structure is called."""
+    pairs = zip(terms.legs, terms.contracts, strict=True)
+    options = [Leg(contract=contract, ratio=leg.quantity) for leg, contract in pairs if contract is not None]
+    return name_structure(options, sum(leg.quantity for leg in terms.legs if leg.kind is LegKind.STOCK))
+
+
+def _pop(payoff: Payoff, years: Sequence[float | None], view: View) -> float | None:
     lives = [life for life in years if life is not None]
     if view.spot is None or view.iv is None or not lives:
         return None
@@ -262,13 +282,8 @@ def _pop(payoff: Payoff, years: Sequence[float | None], view: _View) -> float | 
     )
 
 
-def _chances(
-    legs: Sequence[PayoffLeg],
-    contracts: Sequence[OptionContract | None],
-    years: Sequence[float | None],
-    view: _View,
-    payoff: Payoff,
-) -> dict[str, object]:
+def _chances(terms: PayoffTerms, payoff: Payoff) -> dict[str, object]:
+    legs, contracts, years, view = terms.legs, terms.contracts, terms.years, terms.view
     known = all(life is not None for contract, life in zip(contracts, years, strict=True) if contract is not None)
     if view.spot is None or view.iv is None or not known or not any(contracts):
         return {"p50": None, "touch": None, "expected_value": None}
@@ -289,7 +304,7 @@ def _chances(
     return {"p50": found.p50, "touch": touches, "expected_value": found.expected_value}
 
 
-def _greeks(legs: Sequence[PayoffLeg], years: Sequence[float | None], view: _View) -> dict[str, object]:
+def _greeks(legs: Sequence[PayoffLeg], years: Sequence[float | None], view: View) -> dict[str, object]:
     known = all(life is not None for leg, life in zip(legs, years, strict=True) if leg.kind is LegKind.OPTION)
     if view.spot is None or view.iv is None or not known:
         return dict.fromkeys(GREEKS)

@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import Annotated
 
 from thetaloom.domain.strategy.fields import About, Word
+from thetaloom.domain.strategy.metrics import MARKET_METRICS as MARKET_METRICS
+from thetaloom.domain.strategy.metrics import Metric as Metric
 from thetaloom.domain.values.ids import StrategyId
 from thetaloom.domain.values.instruments import Right
 from thetaloom.domain.values.money import Money, Price
@@ -119,34 +121,6 @@ class ExpirationRule:
     dte_max: Annotated[int, About("Most days to expiration.", unit="calendar days", at_least=0, at_most=DTE_MAX)]
     dte_target: Annotated[int, About("Wished days to expiration.", unit="calendar days", at_least=0, at_most=DTE_MAX)]
     prefer: Annotated[Preference, About("Which expirations of the window come first.")] = Preference.NEAREST
-
-
-class Metric(Word):
-    """A number of the market or of the candidate that an entry condition may test."""
-
-    UNDERLYING_PRICE = "underlying_price", "Price of the underlying, dollars."
-    ATM_IV = "atm_iv", "30-day at-the-money implied volatility, percent."
-    IV_RANK = "iv_rank", "Place of today's IV between the year's low and high, 0 to 100."
-    HV_30 = "hv_30", "Historical volatility over 30 days, percent, annualized."
-    RSI_14 = "rsi_14", "Relative strength index over 14 days, 0 to 100."
-    EXPECTED_MOVE_PERCENT = "expected_move_percent", "ATM straddle of the chosen expiration, percent of spot."
-    PUT_CALL_RATIO = "put_call_ratio", "Put over call open interest."
-    NET_CREDIT = "net_credit", "Net credit at mid, dollars per share; a debit is negative."
-    CREDIT_TO_WIDTH = "credit_to_width", "Net credit in percent of the widest spread."
-    POP = "pop", "Probability of profit, percent."
-    MAX_LOSS = "max_loss", "Largest loss of one structure, dollars, positive."
-
-
-MARKET_METRICS = frozenset(
-    {
-        Metric.UNDERLYING_PRICE,
-        Metric.ATM_IV,
-        Metric.IV_RANK,
-        Metric.HV_30,
-        Metric.RSI_14,
-        Metric.PUT_CALL_RATIO,
-    }
-)
 
 
 class Comparison(StrEnum):

@@ -1,0 +1,37 @@
+"""Daily returns of several underlyings on the same sessions, and what one has to do with another."""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date
+from itertools import pairwise
+
+DAYS_MIN = 20  # an underlying known for fewer sessions says nothing, and would cut the others short
+
+
+def daily_returns(closes: Mapping[str, Mapping[date, float]], days_max: int) -> dict[str, tuple[float, ...]]:
+    """Return simple returns, oldest first, from one session that all know to the next.
+
+    ``closes`` holds each underlying's closes by session. One with too few of them is left out.
+    """
+    usable = {symbol: found for symbol, found in closes.items() if len(found) > DAYS_MIN}
+    if not usable:
+        return {}
+    common = sorted(set.intersection(*(set(found) for found in usable.values())))[-days_max - 1 :]
+    if len(common) <= DAYS_MIN:
+        return {}
+    return {
+        symbol: tuple(found[later] / found[earlier] - 1.0 for earlier, later in pairwise(common))
+        for symbol, found in usable.items()
+    }
+
+
+def beta_of(returns: Sequence[float], benchmark: Sequence[float]) -> float | None:
+    """Return how far the one moves for a move of the benchmark; unknown where the benchmark never moved."""
+    if len(returns) != len(benchmark) or len(returns) < DAYS_MIN:
+        return None
+    center, own = math.fsum(benchmark) / len(benchmark), math.fsum(returns) / len(returns)
+    spread = math.fsum((each - center) ** 2 for each in benchmark)
+    if spread < 1e-18:
+        return None
+    shared = math.fsum((one - own) * (other - center) for one, other in zip(returns, benchmark, strict=True))
+    return shared / spread

@@ -1,0 +1,136 @@
+"""What is held, as stress needs it: each leg with its spot, volatility and beta, and the days of the past."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from thetaloom.domain.book.positions import Position
+from thetaloom.domain.market.quotes import Quote, judge_quote
+from thetaloom.domain.risk.daily_returns import beta_of, daily_returns
+from thetaloom.domain.risk.repricing import BETA_MAX, IV_MAX, ScenarioPosition
+from thetaloom.domain.risk.value_at_risk import RETURN_DAYS
+from thetaloom.domain.strategy.structures import Leg
+from thetaloom.domain.values.calendar import TradingCalendar
+from thetaloom.domain.values.instruments import ExerciseStyle, OptionContract, Right
+from thetaloom.engine.desk import Desk
+from thetaloom.ports.store import UnitOfWork
+
+BENCHMARK = "SPY"  # whose moves betas are against
+HISTORY_DAYS = 400  # calendar days of daily bars: a year of sessions and some to spare
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StressBook:
+    """The account's open positions for ``scenario_grid`` and ``value_at_risk``."""
+
+    as_of: datetime
+    benchmark: str
+    positions: tuple[ScenarioPosition, ...]
+    returns: dict[str, tuple[float, ...]]
+
+
+def stress_book(
+    desk: Desk, uow: UnitOfWork, now: datetime, *, exact: bool = False, benchmark: str = BENCHMARK
+) -> StressBook:
+    """Gather the account's open positions; what cannot be known of a leg stays ``None``.
+
+    Volatility is implied from the mid of a quote that can be believed, of American options on a tree if ``exact``.
+    While the exchange is closed a quote is as old as it was at the close.
+    """
+    held = uow.positions.open_positions(desk.broker.account_id)
+    underlyings = sorted({leg.contract.underlying for position in held for leg in position.legs})
+    returns = _returns(desk, {*underlyings, benchmark} if held else set(), now)
+    betas = {symbol: _beta(symbol, benchmark, returns) for symbol in underlyings}
+    quotes = desk.market.quotes([leg.contract for position in held for leg in position.legs], now)
+    believed_at = last_open_moment(desk.calendar, now)
+    legs = []
+    for position in held:
+        for leg in position.legs:
+            quote = quotes.get(leg.contract)
+            legs.append(_leg(desk, position, leg, quote, now, believed_at, betas[leg.contract.underlying], exact=exact))
+    return StressBook(as_of=now, benchmark=benchmark, positions=tuple(legs), returns=returns)
+
+
+def last_open_moment(calendar: TradingCalendar, now: datetime) -> datetime:
+    """Return now while the exchange is open, else when it closed last."""
+    if calendar.is_open(now):
+        return now
+    today = calendar.exchange_date(now)
+    session = calendar.session_on(today)
+    if session is not None and session.close_at <= now:
+        return session.close_at
+    return calendar.previous_session(today).close_at
+
+
+def _leg(
+    desk: Desk,
+    position: Position,
+    leg: Leg,
+    quote: Quote | None,
+    now: datetime,
+    believed_at: datetime,
+    beta: float | None,
+    *,
+    exact: bool,
+) -> ScenarioPosition:
+    contract, settings = leg.contract, desk.settings
+    spot = desk.market.spot(contract.underlying, now)
+    years = desk.calendar.year_fraction(now, contract)
+    verdict = judge_quote(quote, believed_at, timedelta(seconds=settings.data_age_seconds_max), to_sell=False)
+    mid = quote.mid if quote is not None and verdict.is_allowed else None
+    iv = None
+    if mid is not None and spot is not None and years > 0:
+        rates = (settings.rates.at(years), settings.dividend_yield)
+        iv = _implied(contract, float(mid), float(spot), years, rates, exact=exact)
+    return ScenarioPosition(
+        label=f"{position.id} {leg.ratio * position.quantity:+d} {contract.notation}",
+        underlying=contract.underlying,
+        quantity=leg.ratio * position.quantity,
+        contract=contract,
+        spot=None if spot is None else float(spot),
+        iv=iv,
+        years=years,
+        rate=settings.rates.at(years),
+        dividend_yield=settings.dividend_yield,
+        beta=beta,
+        group=position.id,
+    )
+
+
+def _implied(
+    contract: OptionContract, mid: float, spot: float, years: float, rates: tuple[float, float], *, exact: bool
+) -> float | None:
+    is_call, strike = contract.right is Right.CALL, float(contract.strike)
+    if exact and contract.exercise_style is ExerciseStyle.AMERICAN:
+        # Numba is imported where it is used; by the same trees as the grid, so that nothing moved costs nothing.
+        import numpy as np
+
+        from thetaloom.maths.american_trees import STEPS
+        from thetaloom.maths.american_volatility import american_implied_volatility
+
+        none = np.empty(0)
+        iv, code = american_implied_volatility(is_call, mid, spot, strike, years, *rates, none, none, STEPS)
+    else:
+        from thetaloom.maths.implied_volatility import bsm_implied_volatility
+
+        iv, code = bsm_implied_volatility(is_call, mid, spot, strike, years, *rates)
+    from thetaloom.maths.implied_volatility import ImpliedStatus
+
+    return float(iv) if ImpliedStatus(code) is ImpliedStatus.OK and iv <= IV_MAX else None
+
+
+def _returns(desk: Desk, symbols: set[str], now: datetime) -> dict[str, tuple[float, ...]]:
+    today = desk.calendar.exchange_date(now)
+    closes: dict[str, dict[date, float]] = {}
+    for symbol in sorted(symbols):
+        bars = desk.market.history(symbol, today - timedelta(days=HISTORY_DAYS), today)
+        closes[symbol] = {bar.session_on: bar.close for bar in bars if bar.close > 0}
+    return daily_returns(closes, RETURN_DAYS)
+
+
+def _beta(symbol: str, benchmark: str, returns: dict[str, tuple[float, ...]]) -> float | None:
+    if symbol == benchmark:
+        return 1.0
+    if symbol not in returns or benchmark not in returns:
+        return None
+    beta = beta_of(returns[symbol], returns[benchmark])
+    return beta if beta is not None and abs(beta) <= BETA_MAX else None
