@@ -8,7 +8,9 @@ from thetaloom.domain.book.exits import ExitDecision, Marks
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
-from thetaloom.domain.risk.limits import LimitCheck
+from thetaloom.domain.risk.budget import RiskBudget
+from thetaloom.domain.risk.limits import LimitCheck, Trade
+from thetaloom.domain.risk.sizing import Sizing
 from thetaloom.domain.strategy.candidate_checks import Check
 from thetaloom.domain.strategy.evaluation import Evaluation
 from thetaloom.domain.strategy.selection import Rejection
@@ -77,6 +79,11 @@ class RiskFinding:
     max_loss: Money | None  # of the whole quantity, positive; None = unlimited
     buying_power_effect: Money | None  # of the whole quantity, positive
     checks: tuple[LimitCheck, ...]
+    sizing: Sizing | None = None
+    trade: Trade | None = None  # as it was judged
+    budget: RiskBudget | None = None  # before the trade
+    needs_confirmation: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

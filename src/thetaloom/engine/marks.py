@@ -83,22 +83,6 @@ def mark(view: PositionView) -> Marks:
     )
 
 
-def structure_delta(desk: Desk, legs: tuple[Leg, ...], symbol: str, now: datetime) -> Decimal | None:
-    """Return the delta per share of one structure as held; unknown unless every leg's quote can be believed."""
-    quotes = desk.market.quotes([leg.contract for leg in legs], now)
-    held = tuple(LegQuote(leg=leg, quote=quotes.get(leg.contract)) for leg in legs)
-    spot, settings = desk.market.spot(symbol, now), desk.settings
-    if not judge_legs(held, now, settings.data_age_seconds_max).is_allowed:
-        return None
-    deltas = [
-        _delta(
-            entry, spot, desk.calendar.year_fraction(now, entry.leg.contract), settings.rate, settings.dividend_yield
-        )
-        for entry in held
-    ]
-    return _net(held, deltas)
-
-
 def closing_legs(position: Position) -> tuple[Leg, ...]:
     """Return the legs of the order that closes the position."""
     return tuple(_reversed(leg) for leg in position.legs)
