@@ -1,6 +1,7 @@
 """The risk budget, held against the tables of the two systems it comes from."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ def budget(profile: str = "custom", *, stress: Decimal | None = CALM, in_use: in
     ],
 )
 def test_each_profile_has_the_tolerances_and_warnings_of_its_table(
-    profile: str, normal: int, stressed: int, medium: int, high: int
+    profile: str, normal: Any, stressed: Any, medium: Any, high: Any
 ) -> None:
     calm, tense = budget(profile), budget(profile, stress=STRESSED)
 
@@ -56,7 +57,11 @@ def test_each_profile_has_its_bounds(profile: str, bounds: tuple[int, ...]) -> N
 def test_the_chain_of_formulas_gives_what_a_hand_gives() -> None:
     found = budget()
 
-    assert (found.tradeable_capital, found.strategy_power, found.remaining) == (100_000, 40_000, 30_000)
+    assert (found.tradeable_capital, found.strategy_power, found.remaining) == (
+        Money(100_000),
+        Money(40_000),
+        Money(30_000),
+    )
     assert found.utilization_percent == 25
     assert found.max_spreads(Price(5)) == 80
     assert found.max_spreads(Price(7)) == 57

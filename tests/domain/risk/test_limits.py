@@ -677,8 +677,12 @@ def test_a_profile_brings_its_bounds_and_the_stricter_of_two_holds() -> None:
 
     assert limits.max_loss_per_trade_percent == 2
     assert limits.max_risk_per_symbol_percent == 3
-    assert (limits.max_risk_per_sector_percent, limits.max_beta_delta) == (15, 50)
-    assert (limits.max_buying_power_use_percent, limits.tolerance_percent, limits.warning_high_percent) == (50, 50, 85)
+    assert (limits.max_risk_per_sector_percent, limits.max_beta_delta) == (Decimal(15), Decimal(50))
+    assert (limits.max_buying_power_use_percent, limits.tolerance_percent, limits.warning_high_percent) == (
+        Decimal(50),
+        Decimal(50),
+        Decimal(85),
+    )
     assert limits.in_force() == limits
 
 

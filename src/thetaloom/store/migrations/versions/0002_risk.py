@@ -1,5 +1,7 @@
 """Violations of limits, and proposals that a person must confirm."""
 
+from typing import Literal
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -34,7 +36,7 @@ def upgrade() -> None:
     op.create_index("ix_risk_violations_user_id_happened_at", "risk_violations", ["user_id", "happened_at"])
     op.create_index("ix_risk_violations_run_id", "risk_violations", ["run_id"])
     # SQLite appends a column behind the constraints; a rebuilt table reads as if it had been there from the start.
-    rebuild = "always" if op.get_bind().dialect.name == "sqlite" else "never"
+    rebuild: Literal["always", "never"] = "always" if op.get_bind().dialect.name == "sqlite" else "never"
     with op.batch_alter_table("proposals", recreate=rebuild) as proposals:
         proposals.add_column(sa.Column("needs_confirmation", sa.Boolean(), nullable=False, server_default=sa.false()))
         proposals.add_column(sa.Column("warnings", sa.Text(), nullable=False, server_default="[]"))
