@@ -9,7 +9,9 @@ from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.market.view import MarketView
-from thetaloom.domain.risk.limits import LimitCheck
+from thetaloom.domain.risk.budget import RiskBudget
+from thetaloom.domain.risk.limits import LimitCheck, Trade
+from thetaloom.domain.risk.sizing import Sizing
 from thetaloom.domain.strategy.evaluation import Evaluation
 from thetaloom.domain.strategy.one_check import Check
 from thetaloom.domain.strategy.scoring import Score
@@ -18,8 +20,6 @@ from thetaloom.domain.strategy.strategies import Metric
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.domain.values.reasons import Verdict
-
-NOTHING = Money(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +85,11 @@ class RiskFinding:
     max_loss: Money | None  # of the whole quantity, positive; None = unlimited
     buying_power_effect: Money | None  # of the whole quantity beside what is held; positive = tied up
     checks: tuple[LimitCheck, ...]
-    shares_loss: Money = NOTHING  # the part of it that the shares, held already, can lose by themselves
-
-    @property
-    def added_loss(self) -> Money | None:
-        """What the trade adds to the loss of what is held; limits are on this."""
-        return None if self.max_loss is None else max(NOTHING, self.max_loss - self.shares_loss)
+    sizing: Sizing | None = None
+    trade: Trade | None = None  # as it was judged: its loss is what it adds to that of shares held already
+    budget: RiskBudget | None = None  # before the trade
+    needs_confirmation: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

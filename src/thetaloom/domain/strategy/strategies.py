@@ -117,6 +117,13 @@ class SizeBy(Word):
 
     FIXED = "fixed", "Always `quantity` structures."
     RISK_PERCENT = "risk_percent", "As many as lose at most `risk_percent` of the net liquidating value."
+    KELLY = "kelly", "By half the Kelly share of the strategy's own closed positions, and what the account allows."
+    VOLATILITY_TARGET = (
+        "volatility_target",
+        "`risk_percent` times `volatility_target` over implied volatility, and what the account allows.",
+    )
+    BUDGET = "budget", "As many as what is left of the risk budget covers, and what the account allows."
+    SMALLEST = "smallest", "The smallest of risk percent, Kelly, volatility target, and what the account allows."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +135,22 @@ class SizeRule:
     risk_percent: Annotated[
         Decimal, About("Share for `risk_percent`.", unit="% of net liquidating value", above=0, at_most=100)
     ] = Decimal(1)
+    kelly_cap_percent: Annotated[
+        Decimal, About("Most that half Kelly may risk.", unit="% of net liquidating value", above=0, at_most=25)
+    ] = Decimal(25)
+    kelly_default_percent: Annotated[
+        Decimal,
+        About("Share while too few positions are closed.", unit="% of net liquidating value", above=0, at_most=25),
+    ] = Decimal(2)
+    kelly_sample_min: Annotated[
+        int, About("Closed positions that Kelly needs.", unit="positions", at_least=1, at_most=10_000)
+    ] = 20
+    volatility_target: Annotated[
+        Decimal, About("Volatility at which `risk_percent` is risked.", unit="% a year", above=0, at_most=500)
+    ] = Decimal(15)
+    vix_scaled: Annotated[
+        bool, About("Whether the VIX scales the number and bounds the positions; an unknown VIX then denies.")
+    ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +205,19 @@ class Strategy:
     open_runs_max: Annotated[
         int, About("Runs on one symbol at the same time.", unit="runs", at_least=1, at_most=100)
     ] = 2
+    positions_max: Annotated[
+        int | None,
+        About("Positions of the strategy open at once; absent: no limit.", unit="positions", at_least=1, at_most=1000),
+    ] = None
+    capital_percent_max: Annotated[
+        Decimal | None,
+        About(
+            "Share of the account that all its positions may lose; absent: no limit.",
+            unit="% of net liquidating value",
+            above=0,
+            at_most=100,
+        ),
+    ] = None
     entry_minutes_before_close_min: Annotated[
         int, About("No entry later than this before the close.", unit="minutes", at_least=0, at_most=390)
     ] = 15

@@ -135,6 +135,7 @@ def _propose(given: Inputs) -> Output:
         )
     rule = given.strategy.approval
     automatic = rule.mode is ApprovalMode.AUTOMATIC and _within(given.risk.max_loss, rule.max_loss_automatic)
+    automatic = automatic and not given.risk.needs_confirmation  # then a person decides, with the warning before them
     if automatic:
         proposal = proposal.decided(
             ProposalStatus.APPROVED,
@@ -193,6 +194,8 @@ def _proposal(given: Inputs) -> Proposal:
         as_of=given.judgement.as_of or given.now,
         created_at=given.now,
         expires_at=min(expires_at, given.closes_at),
+        needs_confirmation=risk.needs_confirmation,
+        warnings=risk.warnings,
     )
 
 

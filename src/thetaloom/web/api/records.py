@@ -194,6 +194,10 @@ class Proposal(Record):
     buying_power_effect: Exact
     fees: Exact
     reasons: list[str]
+    needs_confirmation: bool = Field(
+        description="So much of the risk budget would be in use that no rule approves; a person decides."
+    )
+    warnings: list[str]
     synthetic: bool
     as_of: datetime = Field(description="When the quotes were last known good.")
     created_at: datetime
