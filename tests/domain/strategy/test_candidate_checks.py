@@ -26,7 +26,7 @@ from thetaloom.domain.strategy.strategies import (
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import StrategyId
 from thetaloom.domain.values.instruments import Right
-from thetaloom.domain.values.money import Price
+from thetaloom.domain.values.money import Money, Price
 from thetaloom.domain.values.reasons import Answer, Reason, unknown
 from thetaloom.testing import builders
 
@@ -270,6 +270,6 @@ def test_a_box_is_only_made_of_options_that_nobody_exercises_early(
     )
     verdict, checks = check_candidate(box, STRATEGY, {})
 
-    assert (box.structure_name, box.mid_price, box.max_loss) == ("long_box", -5, 0)
+    assert (box.structure_name, box.mid_price, box.max_loss) == ("long_box", Price(-5), Money(0))
     assert verdict.reason is reason
     assert find(checks, "exercise style").limit == "European"
