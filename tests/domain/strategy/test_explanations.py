@@ -58,6 +58,10 @@ def line(name: str, value: str, limit: str, distance: str, reason: Reason = Reas
             "earnings must be known: the setting events_file supplies it",
         ),
         (
+            verdict_line("select_structure", unknown(Reason.SELECTION_UNKNOWN, needed="band_distance")),
+            "band distance must be known",
+        ),
+        (
             verdict_line(
                 "select_structure",
                 denied(Reason.NO_EXPIRATION, window="30 to 45 DTE", nearest_below=16, nearest_above=58),

@@ -12,10 +12,12 @@ from thetaloom.domain.strategy.one_check import NO_DISTANCE, UNKNOWN, Check, mak
 from thetaloom.domain.strategy.strategies import Liquidity, Metric, SizeBy, Strategy
 from thetaloom.domain.strategy.strike_quality import leg_quality, quality_level, structure_quality
 from thetaloom.domain.strategy.structures import CREDIT_NAMES
-from thetaloom.domain.values.instruments import Right
+from thetaloom.domain.values.instruments import ExerciseStyle, Right
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied, unknown
 
 PERCENT = Decimal(100)
+BOXES = frozenset({"long_box", "short_box"})
+NEVER_LOSE = frozenset({"long_box", "conversion"})  # they lend money, and all that is at risk is the rate
 
 
 def check_candidate(
@@ -38,6 +40,7 @@ def check_candidate(
         *_check_quality(evaluation, strategy.liquidity.strike_quality_min, forced=forced),
         _check_credit(evaluation),
         _check_risk(evaluation, strategy),
+        *_check_box(evaluation),
         *_check_shares(strategy, shares_held),
         *(_check_condition(condition, evaluation, metrics) for condition in strategy.conditions),
     )
@@ -122,7 +125,23 @@ def _check_risk(evaluation: Evaluation, strategy: Strategy) -> Check:
         return make_check("max loss", verdict, "unlimited", limit, "a bought leg that limits the loss")
     if evaluation.max_loss is None:
         return make_check("max loss", unknown(Reason.NO_MAX_LOSS), UNKNOWN, limit, UNKNOWN)
+    if evaluation.max_loss == 0 and evaluation.structure_name not in NEVER_LOSE:
+        # A credit as large as its width, say: nobody gives that away, so the quotes are not of one moment.
+        facts = {"mid_price": number_text(_decimal(evaluation.mid_price)), "width": number_text(evaluation.width)}
+        return make_check("max loss", denied(Reason.IMPLAUSIBLE_PRICE, **facts), "0", "above 0", "better quotes")
     return make_check("max loss", ALLOWED, number_text(evaluation.max_loss), limit, NO_DISTANCE)
+
+
+def _check_box(evaluation: Evaluation) -> Iterator[Check]:
+    if evaluation.structure_name in BOXES:
+        american = [one.leg.notation for one in evaluation.legs if _is_american(one)]
+        verdict = denied(Reason.EARLY_EXERCISE, legs=", ".join(american)) if american else ALLOWED
+        style = "American" if american else "European"
+        yield make_check("exercise style", verdict, style, "European", "an index option of European style")
+
+
+def _is_american(one: LegEvaluation) -> bool:
+    return one.leg.contract.exercise_style is ExerciseStyle.AMERICAN
 
 
 def _check_shares(strategy: Strategy, held: int | None) -> Iterator[Check]:

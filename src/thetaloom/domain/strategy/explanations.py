@@ -166,7 +166,7 @@ def _blocking(line: CheckLine) -> Blocking:
 
 def _once_known(line: CheckLine) -> str:
     facts = line.facts
-    what = facts.get("unknown") or shown_name(line.name)
+    what = facts.get("unknown") or shown_name(facts.get("needed", line.name))
     why = f" ({facts['why']})" if facts.get("why") else ""
     advice = f": {facts['advice']}" if facts.get("advice") else ""
     return f"{what} must be known{why}{advice}"

@@ -105,6 +105,14 @@ class Reason(StrEnum):
     NOT_A_CREDIT = "not_a_credit", "The structure should bring a credit but the quotes give none."
     POP_TOO_LOW = "pop_too_low", "The probability of profit is below the strategy's minimum."
     NO_MAX_LOSS = "no_max_loss", "The loss is unlimited and the strategy does not allow undefined risk."
+    IMPLAUSIBLE_PRICE = (
+        "implausible_price",
+        "At these prices no outcome would lose, so the quotes do not belong together. Wait for better ones.",
+    )
+    EARLY_EXERCISE = (
+        "early_exercise",
+        "A box of American options is none once a leg is exercised early. Take an index of European style.",
+    )
     UNDERLYING_PRICE_TOO_LOW = (
         "underlying_price_too_low",
         "The underlying costs less than the strategy's minimum.",
