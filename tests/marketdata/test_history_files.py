@@ -77,6 +77,15 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
             read_histories([tmp_path / name])
 
 
+def test_the_float_noise_of_adjusted_prices_is_no_fault(tmp_path: Path) -> None:
+    file = tmp_path / "daily.csv"
+    file.write_text(HEADING + "SPY,2026-01-05,560,562.0000000001,559,562.0000000002,900,\n")
+
+    (bar,) = read_histories([file]).bars["SPY"]
+
+    assert bar.high == bar.close == 562
+
+
 def test_no_files_know_nothing() -> None:
     known = read_histories([])
 

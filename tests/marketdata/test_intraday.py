@@ -36,6 +36,14 @@ def test_unknown_prices_make_no_bar() -> None:
     assert (bar.open, bar.close) == (1, 3)
 
 
+def test_a_single_price_makes_no_bar() -> None:
+    seconds = np.array([0, 60, 150, 180], np.int64)
+
+    bars = bars_of_session(ON, seconds, np.array([1.0, 2.0, 3.0, np.nan]), 1, is_over=True)
+
+    assert [(bar.open, bar.close) for bar in bars] == [(1, 2)]
+
+
 @given(st.lists(st.integers(1, 1000), min_size=2, max_size=400), st.integers(1, 240))
 def test_the_bars_of_a_session_hold_its_extremes_and_its_ends(prices: list[int], minutes: int) -> None:
     seconds = np.arange(len(prices), dtype=np.int64) * 60

@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from thetaloom.domain.market.bars import Bar
+from thetaloom.domain.market.bars import PLACES, Bar
 from thetaloom.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -84,7 +84,8 @@ def _bar(path: Path, row: dict[str, Any]) -> Bar:
     day = row["date"]
     if day is None or any(price is None for price in prices):
         _refuse(path, f"the bar of {day} has no date or lacks a price")
-    opened, high, low, close = (float(price) for price in prices)
+    # Adjusted prices carry float noise, by which a close can come to lie above its high.
+    opened, high, low, close = (round(float(price), PLACES) for price in prices)
     if not 0 < low <= min(opened, close) <= max(opened, close) <= high < math.inf:
         _refuse(path, f"the bar of {day} cannot be right: open {opened}, high {high}, low {low}, close {close}")
     volume = row.get("volume")

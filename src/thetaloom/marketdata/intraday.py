@@ -25,16 +25,13 @@ def bars_of_session(
         return []
     width = minutes * 60
     last = int(seconds[-1])
-    ends = list(range(width, last + 1, width))
+    ends = np.arange(width, last + 1, width)
     if is_over and last % width:
-        ends.append(last)
-    bars = []
-    for end in ends:
-        start = (end - 1) // width * width
-        inside = prices[(seconds >= start) & (seconds <= end)]
-        if len(inside) > 1:
-            bars.append(_bar(session_on, inside))
-    return bars
+        ends = np.append(ends, last)
+    firsts = np.searchsorted(seconds, (ends - 1) // width * width, side="left")
+    stops = np.searchsorted(seconds, ends, side="right")
+    parts = zip(firsts.tolist(), stops.tolist(), strict=True)
+    return [_bar(session_on, prices[first:stop]) for first, stop in parts if stop - first > 1]
 
 
 def latest_bars(sessions: Sequence[list[Bar]], count: int) -> list[Bar]:

@@ -9,6 +9,7 @@ from thetaloom.domain.market.bars import Bar as Bar
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.events import Events
 from thetaloom.domain.market.quotes import Quote
+from thetaloom.domain.market.volatility import BENCHMARK
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Price
 
@@ -22,6 +23,7 @@ class Underlying:
     kind: str  # equity, etf or index
     currency: str = "USD"
     sector: str | None = None  # one of the eleven of GICS; None = unknown, or of no single one
+    benchmark: str = BENCHMARK  # the symbol that its beta is against
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -238,3 +238,14 @@ def test_a_chain_without_spot_leaves_what_rests_on_a_price_open(inputs_of: Input
 
 def test_today_is_the_exchanges(inputs_of: InputsOf) -> None:
     assert number(read_market(inputs_of(today=date(2025, 12, 20))), "days_to_earnings") == 9
+
+
+def test_todays_own_session_is_not_counted_among_the_days_before(inputs_of: InputsOf) -> None:
+    given = inputs_of()
+    history = given.iv_history
+    closed = IvHistory(days=(*history.days, from_date(given.today)), ivs=(*history.ivs, 0.9), source=history.source)
+
+    before, after = read_market(given), read_market(replace(given, iv_history=closed))
+
+    for name in ("iv_rank", "iv_percentile", "iv_change_5d"):
+        assert after.numbers[name] == before.numbers[name]

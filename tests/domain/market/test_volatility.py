@@ -2,6 +2,7 @@ import math
 from dataclasses import replace
 from statistics import NormalDist, covariance, variance
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -118,6 +119,22 @@ def test_without_quotes_near_25_delta_the_skew_is_unknown(priced: PricedOf) -> N
 
     for part in (near, one_side, chain.select(chain.strike < 0)):
         assert skew_25_delta(part, market.expirations, RATE, DIVIDEND_YIELD) is None
+
+
+def test_strikes_too_far_apart_do_not_tell_the_skew(priced: PricedOf) -> None:
+    market = priced(lambda strike, days: 0.25, (30,))
+    sparse = market.chain.select(np.isin(market.chain.strike, [80_000, 100_000, 120_000]))
+
+    assert skew_25_delta(sparse, market.expirations, RATE, DIVIDEND_YIELD) is None
+
+
+def test_an_expiration_without_quotes_is_left_out_of_the_structure(priced: PricedOf) -> None:
+    market = priced(lambda strike, days: 0.25, (20, 50))
+    later = market.chain.select(market.chain.expires_on == market.chain.expires_on.max())
+
+    points = term_structure(later, market.expirations, RATE, DIVIDEND_YIELD)
+
+    assert [point.expires_on for point in points] == [market.expirations[1].expires_on]
 
 
 def test_the_slope_is_that_of_the_surface(priced: PricedOf) -> None:

@@ -18,7 +18,6 @@ ONE_PERCENT = 0.01
 GRID_REACH = 0.25  # the flip is looked for within a quarter of spot
 GRID_STEPS = 25
 FLIP_PRECISION = 1e-9  # of spot
-ROOT_STEPS_MAX = 60
 WALL_SHARE = 0.10  # of the strikes
 TELLING_SHARE = 1e-9  # of the largest total on the grid
 YEARS_MIN = 1 / 365 / 24  # within the last hour gamma is a needle that says nothing of hedging
@@ -174,12 +173,10 @@ def _flip(book: _Book, spot: float) -> float | None:
 def _root(book: _Book, ends: tuple[float, float], totals: tuple[float, float], precision: float) -> float:
     # False position; an end that stands twice counts half (the Illinois rule), so that both ends move.
     (low, high), (total_low, total_high) = ends, totals
-    middle, stood = low, 0
-    for _ in range(ROOT_STEPS_MAX):
+    before, middle, total, stood = low, high, total_high, 0
+    while total != 0 and abs(middle - before) >= precision:
         before, middle = middle, (low * total_high - high * total_low) / (total_high - total_low)
         total = book.total(middle)
-        if total == 0 or abs(middle - before) < precision:
-            break
         if (total > 0) == (total_high > 0):
             high, total_high = middle, total
             total_low, stood = (total_low / 2 if stood < 0 else total_low), -1

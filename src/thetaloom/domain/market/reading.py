@@ -6,7 +6,7 @@ from datetime import date, datetime
 from thetaloom.domain.market import conditions, volatility
 from thetaloom.domain.market.alignment import align, bars_direction
 from thetaloom.domain.market.bars import Bars, weekly
-from thetaloom.domain.market.chain import OptionChain
+from thetaloom.domain.market.chain import OptionChain, from_date
 from thetaloom.domain.market.draft import Draft
 from thetaloom.domain.market.events import EventKind, Events, next_event
 from thetaloom.domain.market.expirations import Expiration
@@ -22,11 +22,10 @@ from thetaloom.domain.market.technicals import obv
 from thetaloom.domain.market.view import MarketView as MarketView
 from thetaloom.domain.market.view import Measured as Measured
 from thetaloom.domain.market.view import Named as Named
-from thetaloom.domain.market.volatility import IvHistory
+from thetaloom.domain.market.volatility import BENCHMARK, IvHistory
 from thetaloom.domain.market.words import Bands, Direction, Extreme, MacdState, Momentum, Regime
 from thetaloom.domain.values.money import Price
 
-BENCHMARK = "SPY"
 LEVEL_SESSIONS, MOVE_SESSIONS, VOLUME_SESSIONS, IV_CHANGE_SESSIONS = 20, 5, 20, 5
 MILLION = 1_000_000
 SLOPE_REACH = 4 / 3  # of 60 days: an expiration nearer than 45 would tell of the 30 days once more
@@ -100,7 +99,7 @@ def _read_volatility(draft: Draft, given: MarketInputs, bars: Bars) -> None:
     points = None if skew is None else skew.put_over_call * 100
     draft.number("skew_25d", points, chain.as_of, CHAIN, "no quotes near 25 delta on both sides at 30 days")
 
-    past = given.iv_history.ivs
+    past = _before_today(given)
     short = f"needs {volatility.IV_SESSIONS_MIN - 1} sessions of IV history, {len(past)} are known"
     why = draft.missing("atm_iv") or short
     resting = "chain and IV history"
@@ -121,6 +120,12 @@ def _read_volatility(draft: Draft, given: MarketInputs, bars: Bars) -> None:
     needed = f"needs more than {volatility.BETA_SESSIONS_MIN} sessions in common with {given.benchmark}"
     draft.number("beta", slope, given.bars_as_of, BARS, needed)
     draft.number("vix", _float(given.vix), given.vix_as_of, "VIX", "the source does not carry VIX")
+
+
+def _before_today(given: MarketInputs) -> tuple[float, ...]:
+    # After the close today's own session may already be among them.
+    known = zip(given.iv_history.days, given.iv_history.ivs, strict=True)
+    return tuple(iv for day, iv in known if day < from_date(given.today))
 
 
 def _read_gamma(draft: Draft, given: MarketInputs) -> None:

@@ -12,6 +12,7 @@ from thetaloom.domain.market.chain import STRIKE_SCALE, Floats, OptionChain, fro
 from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.market.indicators import FLOAT_PLACES, SESSIONS_PER_YEAR, iv_at_life, iv_at_the_money
 
+BENCHMARK = "SPY"
 IV_SESSIONS_MIN = 126  # half a year: a rank of less would not be the year's
 BETA_SESSIONS_MIN = 126
 SKEW_DELTA = 0.25

@@ -30,7 +30,7 @@ from thetaloom.domain.strategy.leg_rules import (
     WidthStep,
     WidthTable,
 )
-from thetaloom.domain.strategy.metrics import MARKET_METRICS, Metric
+from thetaloom.domain.strategy.metrics import MARKET_METRICS, Metric, WordMetric
 from thetaloom.domain.strategy.rules import (
     ANY_MARKET,
     BY_A_PERSON,
@@ -84,6 +84,7 @@ __all__ = [
     "WidthBy",
     "WidthStep",
     "WidthTable",
+    "WordMetric",
 ]
 
 SLUG = r"[a-z0-9-]{1,64}"

@@ -7,8 +7,8 @@ from thetaloom.domain.market.chain import OptionChain, from_date, to_date
 from thetaloom.domain.market.events import DAYS_MAX
 from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.market.indicators import SESSIONS_PER_YEAR
-from thetaloom.domain.market.reading import BENCHMARK, MarketInputs, read_market
-from thetaloom.domain.market.volatility import IvHistory
+from thetaloom.domain.market.reading import MarketInputs, read_market
+from thetaloom.domain.market.volatility import BENCHMARK, IvHistory
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.metrics import METRIC_OF
 from thetaloom.domain.values.calendar import TradingCalendar
@@ -51,6 +51,8 @@ def inputs_of(
     first = today - timedelta(days=HISTORY_DAYS)
     bars = columns_of(market.history(symbol, first, today))
     ivs = market.iv_history(symbol, first, today)
+    known = market.underlying(symbol)
+    benchmark = known.benchmark if known is not None else BENCHMARK
     vix, vix_as_of = _volatility_index(market, calendar, now)
     return MarketInputs(
         symbol=symbol,
@@ -62,7 +64,8 @@ def inputs_of(
         dividend_yield=settings.dividend_yield,
         today=today,
         now=now,
-        benchmark_bars=_closes(market, first, today) if symbol != BENCHMARK else Bars(),
+        benchmark=benchmark,
+        benchmark_bars=_closes(market, benchmark, first, today) if symbol != benchmark else Bars(),
         iv_history=IvHistory(days=tuple(from_date(on) for on, _ in ivs), ivs=tuple(iv for _, iv in ivs)),
         events=market.corporate_events(symbol, today, today + timedelta(days=DAYS_MAX)),
         vix=vix,
@@ -84,8 +87,8 @@ def _frames(market: MarketData, symbol: str) -> dict[str, Bars]:
     return {name: bars for name, bars in frames.items() if len(bars)}
 
 
-def _closes(market: MarketData, first: date, today: date) -> Bars:
-    bars = columns_of(market.history(BENCHMARK, first, today))
+def _closes(market: MarketData, benchmark: str, first: date, today: date) -> Bars:
+    bars = columns_of(market.history(benchmark, first, today))
     return Bars(days=bars.days, closes=bars.closes).last(SESSIONS_PER_YEAR + 1)
 
 

@@ -24,6 +24,21 @@ EARNINGS_MONTHS = (1, 4, 7, 10)
 EARNINGS_FIRST_DAY, EARNINGS_DAYS = 18, 12  # of the month; who reports when is drawn among these days
 
 
+class CloseVolatilities:
+    """The volatility at each close of one path, worked out once."""
+
+    def __init__(self, model: SymbolModel, path: SymbolPath, sessions: Sequence[TradingSession]) -> None:
+        """Take the path; it grows only as far as it is asked for."""
+        self._model, self._path, self._sessions = model, path, sessions
+        self._known: dict[int, float] = {}
+
+    def at(self, index: int) -> float:
+        """Return the volatility at the close of the session at ``index``."""
+        if index not in self._known:
+            self._known[index] = volatility_at_close(self._model, self._path, self._sessions, index)
+        return self._known[index]
+
+
 def volatility_at_close(model: SymbolModel, path: SymbolPath, sessions: Sequence[TradingSession], index: int) -> float:
     """Return the at-the-money volatility for 30 days at the close of the session at ``index``.
 

@@ -20,7 +20,7 @@ from thetaloom.marketdata.clocks import checked
 from thetaloom.marketdata.instants import to_microseconds, wake_on_changes
 from thetaloom.marketdata.prices import exact_price
 from thetaloom.marketdata.symbols import describe
-from thetaloom.marketdata.synthetic.facts import intraday_bars, made_up_events, volatility_at_close
+from thetaloom.marketdata.synthetic.facts import CloseVolatilities, intraday_bars, made_up_events
 from thetaloom.marketdata.synthetic.listings import LOOK_AHEAD, Listing, elapsed_years, list_contracts
 from thetaloom.marketdata.synthetic.models import MODELS, SymbolModel
 from thetaloom.marketdata.synthetic.paths import SymbolPath
@@ -93,6 +93,9 @@ class SyntheticMarket:
         self._opens = [session.open_at for session in self._sessions[: self._end]]
         self._index_of = {session.session_on: index for index, session in enumerate(self._sessions)}
         self._paths = {symbol: SymbolPath(MODELS[symbol], seed, self._sessions, self._first) for symbol in wanted}
+        self._volatilities = {
+            symbol: CloseVolatilities(MODELS[symbol], path, self._sessions) for symbol, path in self._paths.items()
+        }
         self._listings: dict[tuple[str, int], Listing] = {}
         self._watched: dict[str, list[OptionContract]] = {}
         self._prepared: dict[str, tuple[int, list[OptionContract], Selection]] = {}
@@ -156,12 +159,8 @@ class SyntheticMarket:
 
     def history(self, symbol: str, first: date, last: date) -> Sequence[Bar]:
         """Return the daily bars up to the last close, from about a year before the start on."""
-        path, now = self._paths.get(symbol), self._clock.now()
-        if path is None:
-            return []
-        begin = bisect_left(self._sessions, first, key=_session_on)
-        end = min(bisect_right(self._sessions, last, key=_session_on), bisect_right(self._sessions, now, key=_close_at))
-        return [path.day(index).bar for index in range(begin, min(end, self._end))]
+        path = self._paths.get(symbol)
+        return [] if path is None else [path.day(index).bar for index in self._closed(first, last)]
 
     def intraday(self, symbol: str, minutes: int, count: int) -> Sequence[Bar]:
         """Return the last bars of the path, made of its minutes."""
@@ -172,18 +171,10 @@ class SyntheticMarket:
 
     def iv_history(self, symbol: str, first: date, last: date) -> Sequence[tuple[date, float]]:
         """Return the volatility that the surface of this world had at each close up to the last one."""
-        path = self._paths.get(symbol)
-        if path is None:
+        known = self._volatilities.get(symbol)
+        if known is None:
             return []
-        begin = bisect_left(self._sessions, first, key=_session_on)
-        end = min(
-            bisect_right(self._sessions, last, key=_session_on),
-            bisect_right(self._sessions, self._clock.now(), key=_close_at),
-        )
-        return [
-            (self._sessions[index].session_on, volatility_at_close(MODELS[symbol], path, self._sessions, index))
-            for index in range(begin, min(end, self._end))
-        ]
+        return [(self._sessions[index].session_on, known.at(index)) for index in self._closed(first, last)]
 
     def corporate_events(self, symbol: str, first: date, last: date) -> Events | None:
         """Return the earnings made up for the stocks of this world, where nothing pays a dividend."""
@@ -237,6 +228,12 @@ class SyntheticMarket:
     def starts_at(self) -> datetime:
         """Return half an hour after the first open."""
         return self._opens[self._first] + FIRST_CLOCK_DELAY
+
+    def _closed(self, first: date, last: date) -> range:
+        now = self._clock.now()
+        begin = bisect_left(self._sessions, first, key=_session_on)
+        end = min(bisect_right(self._sessions, last, key=_session_on), bisect_right(self._sessions, now, key=_close_at))
+        return range(begin, min(end, self._end))
 
     def _moment(self, at: datetime) -> Moment | None:
         at = min(checked(at), self._clock.now())

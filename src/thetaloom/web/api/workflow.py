@@ -54,7 +54,9 @@ class Start(Asked):
     strategy_ids: list[Annotated[str, StringConstraints(min_length=1, max_length=64)]] = Field(
         min_length=1, max_length=STARTS_MAX
     )
-    force: bool = Field(default=False, description="Skips the limit on open runs of a pair, and nothing else.")
+    force: bool = Field(
+        default=False, description="Waives the limit on open runs and the minimum score; strikes may miss by more."
+    )
 
 
 class Started(Record):
