@@ -158,7 +158,7 @@ def build(
         codec=ParquetChainCodec(),
         code_version=__version__,
         settings=EngineSettings(
-            rate=settings.rate,
+            rates=settings.rate_curve,
             dividend_yield=settings.dividend_yield,
             fee_per_contract=Money(settings.fee_per_contract),
             data_age_seconds_max=settings.data_age_seconds_max,
@@ -318,7 +318,7 @@ def _market(
             bars=known.bars,
             ivs=known.ivs,
             events=EventTable([settings.events_file] if settings.events_file else []),
-            volatilities=SessionVolatilities(calendar, settings.rate, settings.dividend_yield),
+            volatilities=SessionVolatilities(calendar, settings.rate_curve.at(30 / 365), settings.dividend_yield),
         )
     return SyntheticMarket(
         seed=settings.seed,

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thetaloom.maths.american import (
+    BOUNDARY,
     BUMP_EXACT,
     EXACT,
     LIVE,
-    american_chain_greeks,
     american_greeks,
     american_price,
     american_price_delta_gamma,
@@ -293,13 +293,6 @@ def test_a_price_above_what_a_european_option_could_reach_still_has_an_american_
     assert iv == pytest.approx(1.8, rel=1e-6)
 
 
-def test_a_chain_is_its_contracts() -> None:
-    table = american_chain_greeks(100.0, [95.0, 105.0], 0.3, [False, True], 0.3, 0.05, 0.02)
-
-    alone = american_greeks(True, 100.0, 105.0, 0.3, 0.05, 0.02, 0.3, NONE, NONE, LIVE, LIVE)
-    assert tuple(table[:, 1].tolist()) == alone
-
-
 def test_dividends_count_from_today_until_the_expiration_inclusive() -> None:
     when, amounts = np.array([0.0, 0.25, 1.0, 1.1]), np.array([1.0, 2.0, 4.0, 8.0])
 
@@ -307,3 +300,11 @@ def test_dividends_count_from_today_until_the_expiration_inclusive() -> None:
     assert dividends_present_value(0.0, 0.25, 1.0, when, amounts) == 6.0
     assert dividends_present_value(0.0, 0.0, 0.0, when, amounts) == 0.0
     assert dividends_rate_slope(0.0, 1.0, when, amounts) == 4.5
+
+
+@pytest.mark.parametrize("spot", [90.0, 100.0, 110.0])
+def test_greeks_without_volatility_are_numbers(spot: float) -> None:
+    greeks = american_greeks(False, spot, 100.0, 0.5, 0.04, 0.01, 0.0, NONE, NONE, BOUNDARY, BOUNDARY)
+
+    assert all(math.isfinite(number) for number in greeks)
+    assert math.copysign(1.0, greeks[0]) == 1.0

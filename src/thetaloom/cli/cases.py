@@ -297,8 +297,12 @@ def _print_many(answers: Sequence[Outcome | ThetaloomError], title: str) -> None
 
 def _brief(entry: object) -> object:
     match entry:
+        case {"name": str(name), "initial": initial}:  # a part of a margin requirement
+            return f"{name} {initial:,.2f}"
         case list():
             return ", ".join(str(_brief(part)) for part in entry) or None
+        case dict():
+            return " ".join(str(_brief(part)) for part in entry.values())
         case float():
             return round(entry, 6)
         case bool():

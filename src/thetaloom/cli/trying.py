@@ -16,6 +16,7 @@ from thetaloom.cli.words import legs_text, money_text, percent_text, price_text
 from thetaloom.config import MarketSource, load_settings
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration, list_expirations
+from thetaloom.domain.market.rates import RateCurve
 from thetaloom.domain.market.view import MarketView
 from thetaloom.domain.strategy.hard_stops import Moment, sells_american
 from thetaloom.domain.strategy.metrics import Metric
@@ -40,7 +41,7 @@ class _Trial:
     chain: OptionChain
     expirations: tuple[Expiration, ...]
     now: datetime
-    rate: float
+    rates: RateCurve
     dividend_yield: float
     view: MarketView
     readings: Mapping[Metric, Decimal]
@@ -124,7 +125,7 @@ def _trial(
         chain=chain,
         expirations=expirations,
         now=now,
-        rate=settings.rate,
+        rates=settings.rates,
         dividend_yield=settings.dividend_yield,
         view=view,
         readings=readings_of(view),
@@ -159,7 +160,7 @@ def _line(trial: _Trial, expiration: Expiration) -> dict[str, Any]:
         trial.chain,
         trial.expirations,
         now=trial.now,
-        rate=trial.rate,
+        rate=trial.rates.at(expiration.years),
         dividend_yield=trial.dividend_yield,
         tradeable_capital=trial.capital,
         readings=trial.readings,
@@ -199,7 +200,7 @@ def _numbers(trial: _Trial, selection: "Selection", front: Expiration) -> dict[s
         trial.chain,
         now=trial.now,
         expirations=trial.expirations,
-        rate=trial.rate,
+        rate=trial.rates.at(front.years),
         dividend_yield=trial.dividend_yield,
         quote_age_max=timedelta(seconds=strategy.liquidity.quote_age_seconds_max),
         names=selection.leg_names,
@@ -223,6 +224,9 @@ def _numbers(trial: _Trial, selection: "Selection", front: Expiration) -> dict[s
         "max_loss": evaluation.max_loss,
         "breakevens": evaluation.breakevens,
         "pop": evaluation.pop,
+        "p50": evaluation.p50,
+        "touches": [to_plain(touch) for touch in evaluation.touches],
+        "expected_value": evaluation.expected_value,
         "net_delta": evaluation.net_delta,
         "reasons": (*selection.reasons, *map(target_text, targets)),
         "targets": [

@@ -42,7 +42,7 @@ def read_state(desk: Desk, user: UserId, symbol: str, now: datetime) -> MarketSt
         view=compute_indicators.decide(given).view,
         now=now,
         today=desk.calendar.exchange_date(now),
-        rate=desk.settings.rate,
+        rates=desk.settings.rates,
         dividend_yield=desk.settings.dividend_yield,
         tradeable_capital=tradeable_capital_of(desk, now, without=NO_RUN),
         shares_held=shares,

@@ -332,3 +332,11 @@ def scored_by() -> Callable[..., Strategy]:
         return parse_strategy(PUT_SPREAD | {"score": {"terms": terms, **score}})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def compiled() -> bool:
+    """Whether numba compiles; without it, for coverage, tests take fewer cases."""
+    import numba
+
+    return not getattr(numba.config, "DISABLE_JIT", 0)

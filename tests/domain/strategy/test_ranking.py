@@ -10,6 +10,7 @@ import pytest
 
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import list_expirations
+from thetaloom.domain.market.rates import RateCurve
 from thetaloom.domain.strategy.documents import parse_strategy
 from thetaloom.domain.strategy.ranking import MarketState, RankedStrategy, RankingKind, rank_strategies
 from thetaloom.domain.strategy.strategies import Strategy
@@ -43,7 +44,7 @@ def market(priced_chain: Callable[..., OptionChain], calendar: TradingCalendar) 
         view=builders.market_view({"iv_rank": 40, "history_sessions": 60, "days_to_earnings": 4}),
         now=SELECTED_AT,
         today=calendar.exchange_date(SELECTED_AT),
-        rate=0.04,
+        rates=RateCurve.flat(0.04),
         dividend_yield=0.0,
         is_open=True,
         next_open="2026-01-16T14:30:00+00:00",

@@ -7,8 +7,9 @@ from decimal import Decimal
 from enum import StrEnum
 
 from thetaloom.domain.market.chain import OptionChain
-from thetaloom.domain.market.expirations import Expiration
+from thetaloom.domain.market.expirations import Expiration, nearest_years
 from thetaloom.domain.market.indicators import atm_straddle
+from thetaloom.domain.market.rates import DAYS_PER_YEAR, RateCurve
 from thetaloom.domain.market.view import MarketView
 from thetaloom.domain.strategy.evaluation import Evaluation, evaluate_structure
 from thetaloom.domain.strategy.explanations import Blocking, CheckLine, blocking_reasons, line_of, verdict_line
@@ -47,7 +48,7 @@ class MarketState:
     view: MarketView
     now: datetime
     today: date  # the exchange's
-    rate: float
+    rates: RateCurve
     dividend_yield: float
     tradeable_capital: Money | None = None
     shares_held: int | None = None  # those of the account that no other structure counts on
@@ -143,7 +144,7 @@ def _rank(strategy: Strategy, market: MarketState, readings: Readings, *, is_for
         market.chain,
         market.expirations,
         now=market.now,
-        rate=market.rate,
+        rate=market.rates.at(strategy.expiration.dte_target / DAYS_PER_YEAR),
         dividend_yield=market.dividend_yield,
         tradeable_capital=market.tradeable_capital,
         readings=readings,
@@ -174,12 +175,14 @@ def _without_legs(strategy: Strategy, market: MarketState, selection: Selection,
 def _judged(
     strategy: Strategy, market: MarketState, readings: Readings, selection: Selection, *, is_forced: bool
 ) -> RankedStrategy:
+    held = {(leg.contract.root, leg.contract.expires_on) for leg in selection.legs}
+    lives = [one for one in market.expirations if (one.root, one.expires_on) in held]
     evaluation = evaluate_structure(
         selection.legs,
         market.chain,
         now=market.now,
         expirations=market.expirations,
-        rate=market.rate,
+        rate=market.rates.at(nearest_years(lives)),
         dividend_yield=market.dividend_yield,
         quote_age_max=timedelta(seconds=strategy.liquidity.quote_age_seconds_max),
         names=selection.leg_names,

@@ -22,6 +22,7 @@ from thetaloom.errors import InvariantError
 from thetaloom.ports.market_data import MarketData
 from thetaloom.ports.store import UnitOfWork
 
+IV_DAYS = 30  # the life that the volatility index looks at
 HISTORY_DAYS = 400  # calendar days of daily bars; a year of sessions and some to spare
 VOLATILITY_INDEX = "VIX"
 FRAMES = {"15m": 15, "1h": 60, "4h": 240}  # beside the daily and the weekly bars
@@ -60,7 +61,7 @@ def inputs_of(
         expirations=expirations,
         bars=bars,
         bars_as_of=_closed_at(calendar, bars),
-        rate=settings.rate,
+        rate=settings.rates.at(IV_DAYS / 365),
         dividend_yield=settings.dividend_yield,
         today=today,
         now=now,

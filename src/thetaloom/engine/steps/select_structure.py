@@ -47,7 +47,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         strategy=strategy,
         chain=market.chain,
         expirations=market.expirations,
-        rate=desk.settings.rate,
+        rate=desk.settings.rates.at(strategy.expiration.dte_target / 365),
         dividend_yield=desk.settings.dividend_yield,
         now=now,
         readings=indicators.metrics,
