@@ -31,7 +31,7 @@ from thetaloom.domain.strategy.evaluation import Evaluation, evaluate_structure
 from thetaloom.domain.strategy.hard_stops import Moment, sells_american
 from thetaloom.domain.strategy.judging import judge_candidate
 from thetaloom.domain.strategy.metrics import Metric
-from thetaloom.domain.strategy.selection import Selection, select_structure
+from thetaloom.domain.strategy.selection import select_structure
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.money import Money
@@ -189,7 +189,7 @@ def _judge(strategy: Strategy, seen: Seen, tally: Tally) -> None:
     own = judge_candidate(_rules_alone(strategy), evaluation, seen.view, moment, readings, shares_held=SHARES_HELD)
     if own.verdict.is_allowed:
         tally.tradeable += 1
-        tally.violations += _violations(strategy, selection, evaluation, seen.chain)
+        tally.violations += violations_of(strategy, evaluation, seen.chain)
     if judged.verdict.is_allowed:
         tally.proposals += 1
     else:
@@ -197,9 +197,10 @@ def _judge(strategy: Strategy, seen: Seen, tally: Tally) -> None:
         tally.any.update({str(check.verdict.reason) for check in judged.checks if not check.verdict.is_allowed})
 
 
-def _violations(strategy: Strategy, selection: Selection, evaluation: Evaluation, chain: OptionChain) -> Iterator[str]:
+def violations_of(strategy: Strategy, evaluation: Evaluation, chain: OptionChain) -> Iterator[str]:
+    """Say what a proposal breaks: a leg without a market, a credit above its width or one that is free."""
     where = f"{strategy.id} on {chain.underlying} at {chain.as_of:%Y-%m-%d %H:%M}"
-    for leg in selection.legs:
+    for leg in (one.leg for one in evaluation.legs):
         quote = chain.quote_of(leg.contract)
         bid, ask = (None, None) if quote is None else (quote.bid, quote.ask)
         if ask is None or ask <= 0 or (leg.ratio < 0 and not bid) or (bid or 0) > ask:

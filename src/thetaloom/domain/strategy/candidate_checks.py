@@ -39,8 +39,8 @@ def check_candidate(
         *(check for leg in evaluation.legs for check in _check_liquidity(leg, strategy.liquidity)),
         *_check_quality(evaluation, strategy.liquidity.strike_quality_min, forced=forced),
         _check_credit(evaluation),
-        _check_risk(evaluation, strategy),
         *_check_box(evaluation),
+        _check_risk(evaluation, strategy),
         *_check_shares(strategy, shares_held),
         *(_check_condition(condition, evaluation, metrics) for condition in strategy.conditions),
     )
