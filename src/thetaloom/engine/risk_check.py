@@ -222,7 +222,7 @@ def _sized(basis: RiskBasis, wanted: Wanted, budget: RiskBudget) -> Sizing:
     undefined = wanted.buying_power_effect if wanted.undefined_risk_allowed else None
     power, reserve = portfolio.buying_power, basis.limits.buying_power_reserve
     size_basis = SizeBasis(
-        max_loss=undefined if evaluation.max_loss is None else _added_loss(wanted, 1),
+        max_loss=undefined if evaluation.max_loss is None else evaluation.max_loss,
         net_liquidating_value=portfolio.net_liquidating_value,
         buying_power=None if power is None else power - reserve,
         buying_power_effect=wanted.buying_power_effect,
