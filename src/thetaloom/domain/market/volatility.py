@@ -112,8 +112,10 @@ def beta(bars: Bars, benchmark: Bars) -> float | None:
     count = min(len(common), SESSIONS_PER_YEAR + 1)
     if count <= BETA_SESSIONS_MIN:
         return None
-    own = np.diff(np.log(np.asarray(bars.closes)[here[-count:]]))
-    others = np.diff(np.log(np.asarray(benchmark.closes)[there[-count:]]))
+    closes = np.array((np.asarray(bars.closes)[here[-count:]], np.asarray(benchmark.closes)[there[-count:]]))
+    if not (closes > 0).all():
+        return None
+    own, others = np.diff(np.log(closes))
     variance = float(others.var())
     if not variance > 0:
         return None
