@@ -396,11 +396,11 @@ def test_a_byte_order_mark_and_blanks_are_no_trouble() -> None:
     assert json.loads(out)[0]["price"] > 0
 
 
-@pytest.mark.parametrize("command", ["occ", "price", "calendar", "payoff"])
+@pytest.mark.parametrize("command", ["occ", "price", "calendar", "payoff", "margin"])
 def test_a_calculator_waits_for_no_database_and_no_web(command: str) -> None:
     script = (
         f"import sys; from thetaloom.cli.app import app; app(['{command}', '--help'], standalone_mode=False);"
-        "print([name for name in ('sqlalchemy', 'fastapi', 'polars', 'numba') if name in sys.modules])"
+        "print([name for name in ('sqlalchemy', 'fastapi', 'polars', 'numba', 'scipy') if name in sys.modules])"
     )
 
     outcome = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

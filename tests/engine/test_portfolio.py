@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from thetaloom.domain.risk.limits import RiskLimits
-from thetaloom.domain.run.runs import Outcome, RunStatus
+from thetaloom.domain.run.runs import Outcome, RunStatus, StepName
 from thetaloom.domain.strategy.strategies import SelectBy, Side, SizeRule, Unit
 from thetaloom.domain.values.instruments import Right
 from thetaloom.engine import commands
@@ -100,3 +100,25 @@ def test_todays_losses_count_until_the_next_session(lite: DeskBench) -> None:
     assert (lite.portfolio(WITH_DELTA).realized_today, lite.portfolio(WITH_DELTA).opened_today) == (money(0), 0)
     lite.clock.move_to(builders.new_york("2026-01-10 12:00"))
     assert lite.portfolio(WITH_DELTA).realized_today == money(0)
+
+
+@pytest.mark.parametrize(("short_quote", "held", "effect"), [((1.9, 2.1), 2, -100), ((1.9, None), None, 400)])
+def test_an_order_ties_up_no_more_than_what_is_held_leaves_open(
+    bench: DeskBench, short_quote: tuple[float, float | None], held: int | None, effect: int
+) -> None:
+    bench.enter(put_credit_spread(open_runs_max=5), at="1.00")
+    bench.market.set_quotes({"SPY 2026-01-16 C 590": (1.9, 2.1), "SPY 2026-01-16 C 595": (0.9, 1.1)})
+    bench.market.set_quote("SPY 2026-01-16 P 560", *short_quote)
+    calls = (
+        builders.leg_rule("short", Side.SELL, Right.CALL, SelectBy.STRIKE, 590, Unit.DOLLARS),
+        builders.leg_rule("long", Side.BUY, Right.CALL, SelectBy.STRIKE, 595, Unit.DOLLARS),
+    )
+    bench.save(put_credit_spread(legs=calls, open_runs_max=5))
+
+    run = bench.start_run()
+
+    at = bench.steps(run).index(StepName.CHECK_RISK)
+    found = bench.inputs(run, at)["given"]["held"]
+    assert (None if found is None else len(found)) == held
+    assert Decimal(bench.said(run, at)["buying_power_effect"]) == effect
+    assert bench.replay(run).identical

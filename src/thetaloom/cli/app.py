@@ -50,6 +50,7 @@ COMMANDS: dict[str, Noun] = {  # in the order of the help
     "price": Noun("price:price", CALCULATE, "Price an option, with its greeks."),
     "iv": Noun("price:implied", CALCULATE, "Imply an option's volatility from its price."),
     "payoff": Noun("payoff:payoff", CALCULATE, "Work out what a structure can bring and cost."),
+    "margin": Noun("margin:margin", CALCULATE, "Work out what a book must secure."),
     "occ": Noun("occ:occ", CALCULATE, "Write an option's symbol in every form."),
     "calendar": Noun("calendar:calendar", CALCULATE, "Show the sessions of an exchange."),
     "db": Noun("db:app", KEEP, "Upgrade, back up and restore the database."),

@@ -24,6 +24,7 @@ from thetaloom import __version__
 from thetaloom.bootstrap import Platform, engine_loop, open_demo
 from thetaloom.cli import bench_peers, bench_scenarios
 from thetaloom.cli.bench_figures import Figure, timed
+from thetaloom.cli.bench_margin import book_margins
 from thetaloom.cli.output import JsonOption, console, emit
 from thetaloom.config import MarketSource, load_settings
 from thetaloom.domain.run.runs import RunStatus, StepName, TriggerKind, WorkflowRun
@@ -166,6 +167,7 @@ MEASURES: tuple[Callable[[], list[Figure]], ...] = (
     waiting_runs,
     demo_run,
     server,
+    book_margins,
 )
 
 

@@ -297,6 +297,8 @@ def _print_many(answers: Sequence[Outcome | ThetaloomError], title: str) -> None
 
 def _brief(entry: object) -> object:
     match entry:
+        case {"name": str(name), "initial": initial}:  # a part of a margin requirement
+            return f"{name} {initial:,.2f}"
         case list():
             return ", ".join(str(_brief(part)) for part in entry) or None
         case float():

@@ -75,7 +75,7 @@ class RiskFinding:
     verdict: Verdict
     quantity: int
     max_loss: Money | None  # of the whole quantity, positive; None = unlimited
-    buying_power_effect: Money | None  # of the whole quantity, positive
+    buying_power_effect: Money | None  # of the whole quantity beside what is held; positive = tied up
     checks: tuple[LimitCheck, ...]
 
 

@@ -1,5 +1,7 @@
 """The account as the limits see it: what is held, what is in flight, and what today brought."""
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
@@ -8,13 +10,17 @@ from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.reports import AccountSnapshot
 from thetaloom.domain.risk.limits import Portfolio, RiskLimits
 from thetaloom.domain.risk.margin import buying_power_effect
+from thetaloom.domain.risk.margin_rules import MarginLeg
 from thetaloom.domain.strategy.payoff import expiration_payoff
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import RunId
+from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.marks import structure_delta
 from thetaloom.ports.store import UnitOfWork
+
+NO_PRICE = Price(0)
 
 
 def portfolio_of(
@@ -59,6 +65,31 @@ def portfolio_of(
     )
 
 
+def held_legs(desk: Desk, uow: UnitOfWork, symbol: str, now: datetime) -> tuple[MarginLeg, ...] | None:
+    """Return the contracts that the account holds on ``symbol`` at their mids; unknown where a sold one has none.
+
+    What a bought one is worth does not enter a margin requirement.
+    """
+    held = [one for one in uow.positions.open_positions(desk.broker.account_id) if one.symbol == symbol]
+    contracts: Counter[OptionContract] = Counter()
+    for position in held:
+        for leg in position.legs:
+            contracts[leg.contract] += leg.ratio * position.quantity
+    mids = _mids(desk, contracts, now)
+    if any(quantity < 0 and contract not in mids for contract, quantity in contracts.items()):
+        return None
+    return tuple(
+        MarginLeg(contract=contract, quantity=quantity, price=mids.get(contract, NO_PRICE))
+        for contract, quantity in sorted(contracts.items())
+        if quantity
+    )
+
+
+def _mids(desk: Desk, contracts: Iterable[OptionContract], now: datetime) -> dict[OptionContract, Price]:
+    quotes = desk.market.quotes(list(contracts), now)
+    return {contract: quote.mid for contract, quote in quotes.items() if quote.mid is not None and quote.mid >= 0}
+
+
 def _session_start(desk: Desk, now: datetime) -> datetime:
     session = desk.calendar.session_on(desk.calendar.exchange_date(now))
     return now if session is None else session.open_at
@@ -84,4 +115,7 @@ def _structure_risk(desk: Desk, legs: tuple[Leg, ...], net_price: Price, symbol:
     if max_loss is not None:
         return max_loss
     spot = desk.market.spot(symbol, now)
-    return None if spot is None else buying_power_effect(legs, net_price, spot=spot, is_cash_account=False)
+    if spot is None:
+        return None
+    # Each at its entry price, as the max losses are; the bound that needs no quotes keeps a risk always known.
+    return buying_power_effect(legs, net_price, spot=spot, is_cash_account=False)

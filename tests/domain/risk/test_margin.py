@@ -1,13 +1,15 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from thetaloom.domain.risk.margin import buying_power_effect, naked_requirement
+from thetaloom.domain.risk.margin import buying_power_effect
+from thetaloom.domain.risk.margin_bound import naked_requirement
+from thetaloom.domain.risk.margin_rules import MarginLeg
 from thetaloom.domain.strategy.payoff import expiration_payoff
-from thetaloom.domain.strategy.structures import Leg
-from thetaloom.domain.values.instruments import parse_option_symbol
+from thetaloom.domain.strategy.structures import Leg, merge_legs
+from thetaloom.domain.values.instruments import OptionContract, parse_option_symbol
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.errors import InvalidInput
 
@@ -198,3 +200,91 @@ def test_uncovered_shorts_grow_in_step_with_their_number(
     assert one is not None
     assert one > 0
     assert all_of_them == one * times
+
+
+def priced(*legs: str) -> tuple[list[Leg], dict[OptionContract, Price]]:
+    pairs = [(Leg.parse(text), Price(price)) for text, _, price in (leg.partition(" @ ") for leg in legs)]
+    return [leg for leg, _ in pairs], {leg.contract: price for leg, price in pairs}
+
+
+def holding(*legs: str) -> tuple[MarginLeg, ...]:
+    found, prices = priced(*legs)
+    return tuple(MarginLeg(contract=leg.contract, quantity=leg.ratio, price=prices[leg.contract]) for leg in found)
+
+
+@pytest.mark.parametrize(
+    ("order", "held", "quantity", "effect"),
+    [
+        ([f"-1 {JAN} P 560 @ 5", f"+1 {JAN} P 555 @ 3.75"], [], 1, 375),  # the width less the credit
+        ([f"-1 {JAN} P 560 @ 5", f"+1 {JAN} P 555 @ 3.75"], [], 3, 1_125),
+        ([f"+1 {JAN} C 600 @ 8"], [], 1, 800),
+        ([f"-1 {JAN} P 570 @ 4"], [], 1, 9_000),  # the premium pays for the market value
+        ([f"-1 {JAN} P 570 @ 4", f"-1 {JAN} C 620 @ 3"], [], 1, 10_000),
+        ([f"+1 {JAN} C 610 @ 3", f"-2 {JAN} C 620 @ 2"], [], 1, 10_100),  # one naked at 10,200, 400 - 300 received
+        ([f"-1 {JAN} P 570 @ 4", f"+1 {JAN} C 620 @ 3"], [], 1, 9_300),  # a risk reversal, not known unpriced
+        ([f"-1 {JAN} C 605 @ 4", f"+1 {JAN} C 900 @ 0.01"], [], 1, 11_501),  # as if uncovered: 300 wide is more
+        # Beside what is held:
+        ([f"-1 {JAN} C 640 @ 4", f"+1 {JAN} C 645 @ 3"], [f"-1 {JAN} P 560 @ 5", f"+1 {JAN} P 555 @ 4"], 1, -100),
+        ([f"-1 {JAN} C 640 @ 4"], [f"+1 {FEB} C 650 @ 5"], 1, 600),  # what is held covers it but for 10 dollars
+        ([f"+1 {JAN} P 550 @ 2"], [f"-1 {JAN} P 560 @ 5"], 1, -7_300),  # 8,500 become 1,000; 200 are paid
+        ([f"+1 {JAN} P 560 @ 5"], [f"-1 {JAN} P 560 @ 5"], 1, -8_000),  # bought back: 8,500 less 500 paid
+        ([f"-1 {JAN} C 640 @ 4"], [f"-1 {JAN} P 560 @ 5"], 1, 0),  # a strangle: 8,900 - 8,500 - 400 received
+        ([f"-2 {JAN} P 560 @ 5"], [f"-1 {JAN} P 560 @ 5"], 1, 16_000),
+    ],
+)
+def test_an_order_ties_up_what_it_adds_to_the_book_less_its_premium(
+    order: list[str], held: list[str], quantity: int, effect: int
+) -> None:
+    legs, prices = priced(*order)
+    net_price = sum((-prices[leg.contract] * leg.ratio for leg in legs), Price(0))
+
+    found = buying_power_effect(
+        legs,
+        net_price,
+        spot=Price(600),
+        is_cash_account=False,
+        quantity=quantity,
+        prices=prices,
+        held=holding(*held),
+    )
+
+    assert found == Money(effect)
+
+
+@pytest.mark.parametrize(("shares", "effect"), [(0, None), (99, None), (100, -400), (200, -400)])
+def test_a_cash_account_sells_a_call_against_its_shares_alone(shares: int, effect: int | None) -> None:
+    legs, prices = priced(f"-1 {JAN} C 640 @ 4")
+
+    found = buying_power_effect(
+        legs, Price(4), spot=Price(600), is_cash_account=True, prices=prices, held_shares=shares
+    )
+
+    assert found == effect
+
+
+def test_an_order_without_a_spot_or_on_two_underlyings_has_no_effect_to_tell() -> None:
+    legs, prices = priced(f"-1 {JAN} P 570 @ 4", "-1 QQQ 2026-01-16 P 400 @ 4")
+
+    assert buying_power_effect(legs[:1], Price(4), spot=Price(0), is_cash_account=False, prices=prices) is None
+    with pytest.raises(InvalidInput):
+        buying_power_effect(legs, Price(8), spot=Price(600), is_cash_account=False, prices=prices)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from("CP"), STRIKES, st.sampled_from([-1, 1]), CENTS), min_size=1, max_size=3),
+    st.lists(st.tuples(st.sampled_from("CP"), STRIKES, st.sampled_from([-1, 1]), CENTS), max_size=3),
+)
+def test_an_order_never_ties_up_more_beside_a_book_than_alone(
+    order: list[tuple[str, int, int, Price]], held: list[tuple[str, int, int, Price]]
+) -> None:
+    legs, prices = priced(*(f"{sign:+d} {JAN} {right} {strike} @ {price}" for right, strike, sign, price in order))
+    assume(merge_legs(legs))
+    book = holding(*(f"{sign:+d} {JAN} {right} {strike} @ {price}" for right, strike, sign, price in held))
+    known = {"spot": Price(100), "is_cash_account": False, "prices": prices}
+
+    alone = buying_power_effect(legs, Price(0), **known)  # type: ignore[arg-type]  # a dict of several types
+    beside = buying_power_effect(legs, Price(0), held=book, **known)  # type: ignore[arg-type]  # as above
+
+    assert alone is not None and beside is not None
+    assert beside <= alone

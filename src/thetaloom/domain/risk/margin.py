@@ -1,119 +1,92 @@
-"""Margin: the buying power that one structure ties up when it is opened.
+"""Margin: what a whole book must secure, and what an order ties up on top of what is held.
 
 The rules are those of Regulation T, Cboe Rule 10.3 and FINRA Rule 4210(f)(2) as Cboe's margin manual explains
-them: strategy-based margin. One structure is looked at alone; nothing else in the account offsets it.
+them: strategy-based margin (see ``margin_rules``). Of all permitted pairings of what is held on one underlying the
+one that needs least counts; underlyings do not offset each other.
 """
 
-from collections.abc import Iterable, Sequence
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from thetaloom.domain.strategy.payoff import Payoff, exact_payoff, multiplier_of, payoff_legs
-from thetaloom.domain.strategy.structures import Leg, is_single_expiration, merge_legs
-from thetaloom.domain.values.instruments import ExerciseStyle, OptionContract, Right, Settlement
+from thetaloom.domain.risk.margin_bound import effect_bound
+from thetaloom.domain.risk.margin_pairing import pair
+from thetaloom.domain.risk.margin_parts import structures_of
+from thetaloom.domain.risk.margin_rules import (
+    AccountKind,
+    BookMargin,
+    Holding,
+    MarginLeg,
+    PairedStructure,
+    Underlying,
+    kind_of,
+)
+from thetaloom.domain.strategy.structures import Leg, merge_legs
+from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
+from thetaloom.domain.values.reasons import Reason
+from thetaloom.errors import InvalidInput, NotAllowed
 
-EQUITY_PERCENT = Decimal("0.20")
-BROAD_INDEX_PERCENT = Decimal("0.15")
-LEAST_PERCENT = Decimal("0.10")
-VOLATILITY_INDICES = frozenset({"VIX"})  # margined like equities
-FREE = Price(0)
 NOTHING = Money(0)
 
 
-def buying_power_effect(legs: Sequence[Leg], net_price: Price, *, spot: Price, is_cash_account: bool) -> Money | None:
-    """Return what one structure opened at ``net_price`` ties up, positive; ``None`` = not permitted or not known.
+def book_margin(holdings: Sequence[Holding], account: AccountKind = AccountKind.MARGIN) -> BookMargin:
+    """Return the least initial, then the least maintenance requirement of a book, one holding per underlying.
 
-    - Every short covered by a long of its right that lasts as long: the max loss, and never less than the debit.
-    - Only shorts: the Reg T requirement less the premium received, which cancel to the part above the premium;
-      of short calls beside short puts the greater side counts (the other adds its premium, just received).
-    - Both: the uncovered shorts as above plus all that the covered part can gain or lose. The premium of each is
-      not known here, so this is an upper bound; it is unknown where longs beyond the cover, or longs that outlast
-      their shorts, cost what no strike bounds.
-    - A cash account secures short puts with their strikes in cash and may not sell a call; only European-style
-      index options of one expiration may be spread there.
+    It is before any premium. What the account may not hold at all raises ``NotAllowed``.
+    """
+    pairing: list[PairedStructure] = []
+    for holding in holdings:
+        paired = pair(holding, account)
+        if paired is None:
+            raise NotAllowed(
+                Reason.NOT_PERMITTED,
+                f"{holding.underlying.symbol}: a {account} account may not hold this",
+                advice="A short call needs its stock there, and spreads are for European cash-settled indices alone.",
+            )
+        pairing += structures_of(holding, paired, account)
+    return BookMargin(
+        initial=sum((part.initial for part in pairing), NOTHING),
+        maintenance=sum((part.maintenance for part in pairing), NOTHING),
+        pairing=tuple(pairing),
+    )
+
+
+def buying_power_effect(
+    legs: Sequence[Leg],
+    net_price: Price,
+    *,
+    spot: Price,
+    is_cash_account: bool,
+    quantity: int = 1,
+    prices: Mapping[OptionContract, Price] | None = None,
+    held: Sequence[MarginLeg] = (),
+    held_shares: int = 0,
+) -> Money | None:
+    """Return what an order ties up beside what is held on its underlying; ``None`` = not permitted or not known.
+
+    The order opens ``quantity`` structures at ``net_price`` each. It is the requirement with the order less the one
+    without, less the premium received or plus the debit paid; negative where the order frees more than it takes.
+    ``prices`` are what the legs are worth now. Without them the order is looked at alone, and what it ties up is
+    bounded from above.
     """
     merged = merge_legs(legs)
-    shares = multiplier_of(payoff_legs(merged))
-    if is_cash_account and not _may_spread_in_cash(merged):
-        return _cash_secured(merged, net_price, shares)
-    covered, naked, spare = _pair(merged, spot)
-    debit = max((-net_price).times(shares), NOTHING)
-    if not naked:
-        loss = _payoff(merged, net_price).max_loss
-        return None if loss is None else max(loss, debit)
-    if is_cash_account or spare or spot <= 0 or not is_single_expiration(covered):
+    if prices is None or any(leg.contract not in prices for leg in merged):
+        bound = effect_bound(legs, net_price, spot=spot, is_cash_account=is_cash_account)
+        return None if bound is None else bound * quantity
+    if spot <= 0 or not merged:
         return None
-    return _uncovered(naked, spot) + (_span(covered) if covered else debit)
-
-
-def naked_requirement(contract: OptionContract, spot: Price) -> Money:
-    """Return what one uncovered short contract must secure above its premium, by Cboe Rule 10.3(c)(5).
-
-    It is 20 % of the underlying (15 % of a broad index) less the amount out of the money, and at least 10 % of
-    the underlying for a call or of the strike for a put.
-    """
-    underlying, strike = Decimal(spot), contract.strike
-    is_call = contract.right is Right.CALL
-    out_of_the_money = max(strike - underlying if is_call else underlying - strike, Decimal(0))
-    is_broad = contract.is_index and contract.underlying not in VOLATILITY_INDICES
-    percent = BROAD_INDEX_PERCENT if is_broad else EQUITY_PERCENT
-    least = LEAST_PERCENT * (underlying if is_call else strike)
-    return Price(max(percent * underlying - out_of_the_money, least)).times(contract.multiplier)
-
-
-def _may_spread_in_cash(legs: Sequence[Leg]) -> bool:
-    return is_single_expiration(legs) and all(
-        leg.contract.is_index and leg.contract.exercise_style is ExerciseStyle.EUROPEAN for leg in legs
+    first = merged[0].contract
+    if len({(leg.contract.underlying, leg.contract.multiplier) for leg in merged}) > 1:
+        raise InvalidInput("an order has its legs on one underlying and all contracts with one multiplier")
+    underlying = Underlying(symbol=first.underlying, price=spot, kind=kind_of(first))
+    account = AccountKind.CASH if is_cash_account else AccountKind.MARGIN
+    ordered = tuple(
+        MarginLeg(contract=leg.contract, quantity=leg.ratio * quantity, price=prices[leg.contract]) for leg in merged
     )
-
-
-def _cash_secured(legs: Sequence[Leg], net_price: Price, shares: int) -> Money | None:
-    short = [leg for leg in legs if leg.ratio < 0]
-    if any(leg.contract.right is Right.CALL for leg in short):
+    before = Holding(underlying=underlying, legs=tuple(held), shares=held_shares)
+    after = replace(before, legs=(*held, *ordered))
+    try:
+        extra = book_margin([after], account).initial - book_margin([before], account).initial
+    except NotAllowed:
         return None
-    secured = sum((Price(leg.contract.strike).times(shares, -leg.ratio) for leg in short), NOTHING)
-    return max(secured - net_price.times(shares), NOTHING)
-
-
-def _pair(legs: Sequence[Leg], spot: Price) -> tuple[list[Leg], list[OptionContract], list[Leg]]:
-    """Split single contracts into covered pairs, uncovered shorts and longs that cover nothing."""
-    covered: list[Leg] = []
-    naked: list[OptionContract] = []
-    longs = sorted(_units(legs, 1), key=_lasts_until, reverse=True)
-    # The latest short first, as the fewest longs can cover it; of equals the cheapest, to leave no flattering rest.
-    shorts = sorted(_units(legs, -1), key=lambda contract: naked_requirement(contract, spot))
-    for short in sorted(shorts, key=_lasts_until, reverse=True):
-        cover = next(
-            (long for long in longs if long.right is short.right and _lasts_until(long) >= _lasts_until(short)), None
-        )
-        if cover is None:
-            naked.append(short)
-        else:
-            longs.remove(cover)
-            covered += [Leg(contract=short, ratio=-1), Leg(contract=cover, ratio=1)]
-    return covered, naked, [Leg(contract=long, ratio=1) for long in longs]
-
-
-def _units(legs: Sequence[Leg], sign: int) -> Iterable[OptionContract]:
-    return (leg.contract for leg in legs for _ in range(leg.ratio * sign))
-
-
-def _lasts_until(contract: OptionContract) -> tuple[int, bool]:
-    return contract.expires_on.toordinal(), contract.settlement is Settlement.PM
-
-
-def _uncovered(naked: Sequence[OptionContract], spot: Price) -> Money:
-    return max(
-        sum((naked_requirement(short, spot) for short in naked if short.right is right), NOTHING) for right in Right
-    )
-
-
-def _span(covered: Sequence[Leg]) -> Money:
-    payoff = _payoff(covered, FREE)
-    return (payoff.max_profit or NOTHING) + (payoff.max_loss or NOTHING)
-
-
-def _payoff(legs: Sequence[Leg], net_price: Price) -> Payoff:
-    # A long that outlasts its short counts at what exercising it would bring, as the margin rules count it.
-    parts = payoff_legs(legs)
-    return exact_payoff(parts, net_price, multiplier_of(parts))
+    return extra - net_price.times(first.multiplier, quantity)

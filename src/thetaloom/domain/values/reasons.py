@@ -92,6 +92,10 @@ class Reason(StrEnum):
         "buying_power",
         "The account lacks the buying power. It needs a deposit or a smaller trade.",
     )
+    NOT_PERMITTED = (
+        "not_permitted",
+        "An account of this kind may not hold this. Cover the short options or use a margin account.",
+    )
     BUYING_POWER_RESERVE = (
         "buying_power_reserve",
         "After the trade less buying power would remain than the reserve.",
