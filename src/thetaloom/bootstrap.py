@@ -155,7 +155,7 @@ def build(
         codec=ParquetChainCodec(),
         code_version=__version__,
         settings=EngineSettings(
-            rate=settings.rate,
+            rates=settings.rate_curve,
             dividend_yield=settings.dividend_yield,
             fee_per_contract=Money(settings.fee_per_contract),
             data_age_seconds_max=settings.data_age_seconds_max,

@@ -17,7 +17,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from thetaloom.errors import ConfigError
+from thetaloom.domain.market.rates import RateCurve
+from thetaloom.errors import ConfigError, InvalidInput
 
 ENVIRONMENT_PREFIX = "THETALOOM_"
 DEFAULT_HOME = Path("~/.thetaloom")
@@ -57,6 +58,11 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address the web server listens on; loopback unless you say otherwise.")
     port: int = Field(8787, ge=1, le=65535, description="Port of the web server.")
     rate: float = Field(0.04, ge=-0.1, le=1, description="Risk-free rate per year, continuously compounded.")
+    rates: str = Field(
+        "",
+        description="Risk-free rates by days to expiration, as 30:0.041,365:0.039: between them a straight line, "
+        "beyond them flat; takes the place of rate.",
+    )
     dividend_yield: float = Field(0.0, ge=-0.1, le=1, description="Dividend yield per year, continuously compounded.")
     fee_per_contract: Decimal = Field(Decimal("0.65"), ge=0, le=100, description="Dollars a contract and side.")
     paper_cash: Decimal = Field(Decimal(100_000), gt=0, description="Cash of a new paper account, dollars.")
@@ -74,6 +80,11 @@ class Settings(BaseSettings):
     def home_folder(self) -> Path:
         """The home folder with ``~`` resolved."""
         return self.home.expanduser()
+
+    @property
+    def rate_curve(self) -> RateCurve:
+        """The risk-free rates by life."""
+        return RateCurve.parse(self.rates) if self.rates.strip() else RateCurve.flat(self.rate)
 
     @property
     def database(self) -> str:
@@ -109,6 +120,10 @@ def load_settings(**given: Any) -> Settings:
         raise ConfigError(f"settings: {listed}", advice="See `thetaloom config show`.", details=problems) from None
     except (OSError, ValueError) as error:
         raise ConfigError(f"settings: {error}", advice="Is config.toml in the home folder well-formed TOML?") from error
+    try:
+        _ = settings.rate_curve
+    except InvalidInput as error:
+        raise ConfigError(f"settings: {error.message}", advice="See `thetaloom config show`.") from None
     if settings.mode is Mode.LIVE:
         _check_live(settings)
     return settings

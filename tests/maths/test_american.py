@@ -11,7 +11,6 @@ from thetaloom.maths.american import (
     BUMP_EXACT,
     EXACT,
     LIVE,
-    american_chain_greeks,
     american_greeks,
     american_price,
     american_price_delta_gamma,
@@ -291,13 +290,6 @@ def test_a_price_above_what_a_european_option_could_reach_still_has_an_american_
 
     assert status == ImpliedStatus.OK
     assert iv == pytest.approx(1.8, rel=1e-6)
-
-
-def test_a_chain_is_its_contracts() -> None:
-    table = american_chain_greeks(100.0, [95.0, 105.0], 0.3, [False, True], 0.3, 0.05, 0.02)
-
-    alone = american_greeks(True, 100.0, 105.0, 0.3, 0.05, 0.02, 0.3, NONE, NONE, LIVE, LIVE)
-    assert tuple(table[:, 1].tolist()) == alone
 
 
 def test_dividends_count_from_today_until_the_expiration_inclusive() -> None:

@@ -112,13 +112,17 @@ def test_greeks_with_cash_dividends_meet_quantlib_and_the_slopes_of_the_price(
     assert option.theta == pytest.approx((later - earlier) / 0.02, rel=1e-6)
 
 
-def test_an_american_option_names_its_tree(price: Callable[..., OptionValue], compiled: bool) -> None:
+def test_an_american_option_names_its_model(price: Callable[..., OptionValue], compiled: bool) -> None:
     if not compiled:
         pytest.skip("trees of three thousand steps are only for compiled kernels")
     plain = price(american=True)
     paying = price(american=True, dividends=[(0.25, 1.0)])
+    calm = price(american=True, iv=0.001, years=2.0)
+    call = price(american=True, is_call=True, dividend_yield=0.0, dividends=[(0.25, 1.0)])
 
-    assert plain.model == "leisen-reimer"
+    assert plain.model == "andersen-lake-offengenden"
+    assert calm.model == "leisen-reimer"
+    assert call.model == "roll-geske-whaley escrowed dividends"
     assert paying.model == "leisen-reimer escrowed dividends"
     assert plain.price > price().price
     assert paying.price > plain.price

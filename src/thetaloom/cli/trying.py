@@ -85,8 +85,9 @@ def _line(
     from thetaloom.domain.strategy.selection import select_structure
 
     now, settings = platform.clock.now(), platform.desk.settings
+    rate = settings.rates.at(expiration.years)
     selection = select_structure(
-        strategy, chain, (expiration,), now=now, rate=settings.rate, dividend_yield=settings.dividend_yield
+        strategy, chain, (expiration,), now=now, rate=rate, dividend_yield=settings.dividend_yield
     )
     line: dict[str, Any] = {
         "expiration": expiration.expires_on,
@@ -114,12 +115,14 @@ def _numbers(
     from thetaloom.engine.steps import compute_indicators
 
     now, settings = platform.clock.now(), platform.desk.settings
+    held = {(leg.contract.root, leg.contract.expires_on) for leg in legs}
+    lives = [one.years for one in expirations if (one.root, one.expires_on) in held]
     evaluation = evaluate_structure(
         legs,
         chain,
         now=now,
         expirations=expirations,
-        rate=settings.rate,
+        rate=settings.rates.at(min(lives)),
         dividend_yield=settings.dividend_yield,
         quote_age_max=timedelta(seconds=strategy.liquidity.quote_age_seconds_max),
     )
@@ -131,7 +134,7 @@ def _numbers(
             chain=chain,
             expirations=expirations,
             closes=tuple(round(bar.close, 6) for bar in bars),
-            rate=settings.rate,
+            rate=settings.rates.at(compute_indicators.IV_DAYS / 365),
             dividend_yield=settings.dividend_yield,
             now=now,
         )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from thetaloom.domain.market.rates import RateCurve
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.money import Money
 from thetaloom.ports.broker import Broker
@@ -12,6 +13,7 @@ from thetaloom.ports.market_data import MarketData
 from thetaloom.ports.store import Store
 
 FEE_PER_CONTRACT = Money("0.65")
+FLAT_RATES = RateCurve.flat(0.04)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +21,7 @@ class EngineSettings:
     """The engine's own numbers; each has a reader and a test."""
 
     fee_per_contract: Money = FEE_PER_CONTRACT  # expected, for the proposal; the broker's fills say the truth
-    rate: float = 0.04  # continuously compounded, per year
+    rates: RateCurve = FLAT_RATES
     dividend_yield: float = 0.0  # continuously compounded, per year
     data_age_seconds_max: int = 300  # of the chain, for any decision
     approved_age_seconds_max: int = 600  # of the quotes a person approved, at submission

@@ -47,17 +47,18 @@ def view_position(
     """Gather what the exit rules look at."""
     today = desk.calendar.exchange_date(now)
     contracts = [leg.contract for leg in position.legs]
+    years = tuple(desk.calendar.year_fraction(now, contract) for contract in contracts)
     return PositionView(
         position=position,
         rules=rules,
         quotes=quotes,
         spot=desk.market.spot(position.symbol, now),
-        years=tuple(desk.calendar.year_fraction(now, contract) for contract in contracts),
+        years=years,
         dte=min(contract.dte(today) for contract in contracts),
         days_held=(today - desk.calendar.exchange_date(position.opened_at)).days,
         minutes_to_close=desk.calendar.minutes_to_close(now),
         quote_age_seconds_max=quote_age_seconds_max,
-        rate=desk.settings.rate,
+        rate=desk.settings.rates.at(min(years)),
         dividend_yield=desk.settings.dividend_yield,
         now=now,
     )
@@ -90,12 +91,9 @@ def structure_delta(desk: Desk, legs: tuple[Leg, ...], symbol: str, now: datetim
     spot, settings = desk.market.spot(symbol, now), desk.settings
     if not judge_legs(held, now, settings.data_age_seconds_max).is_allowed:
         return None
-    deltas = [
-        _delta(
-            entry, spot, desk.calendar.year_fraction(now, entry.leg.contract), settings.rate, settings.dividend_yield
-        )
-        for entry in held
-    ]
+    years = [desk.calendar.year_fraction(now, leg.contract) for leg in legs]
+    rate = settings.rates.at(min(years))
+    deltas = [_delta(entry, spot, life, rate, settings.dividend_yield) for entry, life in zip(held, years, strict=True)]
     return _net(held, deltas)
 
 

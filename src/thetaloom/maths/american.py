@@ -1,4 +1,4 @@
-"""American options on a Leisen–Reimer tree, with a continuous yield and cash dividends.
+"""American options: from their exercise boundary, from dividend to dividend, or else on a Leisen–Reimer tree.
 
 Two trees of different size give price, delta and gamma, and Richardson's extrapolation takes the error of
 order 1 / steps away. Theta follows from the Black–Scholes equation, vega and rho from bumps.
@@ -7,18 +7,11 @@ order 1 / steps away. Theta follows from the Black–Scholes equation, vega and 
 import math
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
-from thetaloom.maths.black_scholes import (
-    DAYS_PER_YEAR,
-    NAN,
-    FloatArray,
-    bsm_greeks,
-    bsm_price,
-    call_column,
-    chain_columns,
-)
+from thetaloom.maths.andersen_lake import boundary_price_delta_gamma
+from thetaloom.maths.black_scholes import DAYS_PER_YEAR, NAN, FloatArray, bsm_greeks, bsm_price
+from thetaloom.maths.dividend_call import dividend_call, dividend_call_applies
 from thetaloom.maths.dividends import dividends_present_value, dividends_rate_slope
 from thetaloom.maths.leisen_reimer import leisen_reimer
 
@@ -28,55 +21,16 @@ AmericanGreeks = tuple[float, float, float, float, float, float]
 LIVE = (51, 103)
 EXACT = (1001, 3003)
 BUMP_EXACT = (501, 1001)
+# No tree at all but the exercise boundary, good to 1e-8 of the strike; where it can't be had, EXACT or BUMP_EXACT.
+BOUNDARY, BOUNDARY_BUMP = (0, 0), (0, 1)
+
+BY_TREE, BY_BOUNDARY, BY_DIVIDENDS = 0, 1, 2
 
 TOTAL_VOLATILITY_MIN = 1e-9
 VOLATILITY_BUMP = 0.005
 RATE_BUMP = 0.0005
-
-
-def american_chain_greeks(
-    spot: npt.ArrayLike,
-    strikes: npt.ArrayLike,
-    years: npt.ArrayLike,
-    is_call: npt.ArrayLike,
-    iv: npt.ArrayLike,
-    rate: npt.ArrayLike,
-    dividend_yield: npt.ArrayLike,
-) -> FloatArray:
-    """Give rows price, delta, gamma, theta, vega, rho of a chain, by the live setting, without dividends."""
-    s, k, t, v, r, q = chain_columns(spot, strikes, years, iv, rate, dividend_yield)
-    table = np.empty((6, s.size))
-    fill_american_chain(s, k, t, v, r, q, call_column(is_call, s.size), np.empty(0), table)
-    return table
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def fill_american_chain(
-    spot: FloatArray,
-    strikes: FloatArray,
-    years: FloatArray,
-    iv: FloatArray,
-    rate: FloatArray,
-    dividend_yield: FloatArray,
-    is_call: npt.NDArray[np.bool_],
-    nothing: FloatArray,
-    table: FloatArray,
-) -> None:
-    """Write the greeks of each contract to the columns of ``table``."""
-    for i in range(strikes.size):
-        (table[0, i], table[1, i], table[2, i], table[3, i], table[4, i], table[5, i]) = american_greeks(
-            is_call[i],
-            spot[i],
-            strikes[i],
-            years[i],
-            rate[i],
-            dividend_yield[i],
-            iv[i],
-            nothing,
-            nothing,
-            LIVE,
-            LIVE,
-        )
+SMOOTH_BUMP = 1e-3  # of the volatility itself, where the price is smooth to many digits
+SMOOTH_RATE_BUMP = 1e-4
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -92,7 +46,7 @@ def american_price(
     dividend_amounts: FloatArray,
     steps: tuple[int, int],
 ) -> float:
-    """Price one American option; ``steps`` is ``LIVE`` or ``EXACT``."""
+    """Price one American option; ``steps`` is ``LIVE``, ``EXACT`` or ``BOUNDARY``."""
     return american_price_delta_gamma(
         is_call, spot, strike, years, rate, dividend_yield, iv, dividend_years, dividend_amounts, steps
     )[0]
@@ -131,8 +85,15 @@ def american_greeks(
         # Ito on the escrowed spot, which moves by rate·escrow when the stock itself stands still.
         carry = rate * price - (rate - dividend_yield) * risky * delta - rate * escrow * delta
         theta = (carry - 0.5 * iv * iv * risky * risky * gamma) / DAYS_PER_YEAR
-    down = max(0.0, iv - VOLATILITY_BUMP)
-    up = iv + VOLATILITY_BUMP
+    way = american_way(is_call, years, rate, dividend_yield, iv, dividend_years, steps)
+    bump = VOLATILITY_BUMP if way == BY_TREE else SMOOTH_BUMP * iv
+    # A bump must not cross to another way of pricing, whose small error it would magnify.
+    rate_up = rate + (RATE_BUMP if way == BY_TREE else SMOOTH_RATE_BUMP)
+    rate_down = 2.0 * rate - rate_up
+    if american_way(is_call, years, rate_down, dividend_yield, iv, dividend_years, steps) != way:
+        rate_down = rate
+    down = max(0.0, iv - bump)
+    up = iv + bump
     vega = 0.0
     if years > 0.0:
         vega = (
@@ -167,7 +128,7 @@ def american_greeks(
             spot,
             strike,
             years,
-            rate + RATE_BUMP,
+            rate_up,
             dividend_yield,
             iv,
             dividend_years,
@@ -179,14 +140,14 @@ def american_greeks(
             spot,
             strike,
             years,
-            rate - RATE_BUMP,
+            rate_down,
             dividend_yield,
             iv,
             dividend_years,
             dividend_amounts,
             bump_steps,
         )
-    ) / (2.0 * RATE_BUMP)
+    ) / (rate_up - rate_down)
     return price, delta, gamma, theta, 0.01 * vega, 0.01 * rho
 
 
@@ -219,6 +180,18 @@ def american_price_delta_gamma(
         return _without_volatility(
             is_call, risky, strike, years, rate, dividend_yield, dividend_years, dividend_amounts
         )
+    if steps[0] == 0:
+        way = american_way(is_call, years, rate, dividend_yield, iv, dividend_years, steps)
+        found = (NAN, NAN, NAN)
+        if way == BY_BOUNDARY:
+            found = boundary_price_delta_gamma(is_call, spot, strike, years, rate, dividend_yield, iv)
+        elif way == BY_DIVIDENDS:
+            found = dividend_call(risky, strike, years, rate, iv, dividend_years, dividend_amounts)
+            if found[0] <= spot - strike:
+                found = (spot - strike, 1.0, 0.0)
+        if not math.isnan(found[0]):
+            return found[0], found[1], max(found[2], 0.0)
+        steps = EXACT if steps[1] == 0 else BUMP_EXACT
     few = leisen_reimer(
         is_call, risky, strike, years, rate, dividend_yield, iv, dividend_years, dividend_amounts, steps[0]
     )
@@ -235,6 +208,27 @@ def american_price_delta_gamma(
     price = min(max(price, european), ceiling(is_call, spot, strike, years, rate, dividend_yield))
     gamma = few[2] + weight * (many[2] - few[2])
     return price, few[1] + weight * (many[1] - few[1]), max(gamma, 0.0)
+
+
+@njit(cache=True, error_model="numpy")
+def american_way(
+    is_call: bool,
+    years: float,
+    rate: float,
+    dividend_yield: float,
+    iv: float,
+    dividend_years: FloatArray,
+    steps: tuple[int, int],
+) -> int:
+    """Give the way of pricing that ``steps`` and the terms lead to."""
+    if steps[0] > 0:
+        return BY_TREE
+    if dividend_years.size == 0:
+        has_two_edges = rate < 0.0 and dividend_yield < 0.0
+        return BY_TREE if has_two_edges else BY_BOUNDARY
+    if dividend_call_applies(is_call, years, rate, dividend_yield, iv, dividend_years):
+        return BY_DIVIDENDS
+    return BY_TREE
 
 
 @njit(cache=True, error_model="numpy")

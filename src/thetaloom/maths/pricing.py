@@ -8,18 +8,19 @@ from typing import Final
 import numpy as np
 
 from thetaloom.errors import InvalidInput
-from thetaloom.maths import american, american_volatility, black_scholes
+from thetaloom.maths import american as american_options
+from thetaloom.maths import american_volatility, black_scholes
 from thetaloom.maths import implied_volatility as european_volatility
+from thetaloom.maths.andersen_lake import boundary_price_delta_gamma
 from thetaloom.maths.black_scholes import FloatArray
 from thetaloom.maths.dividends import dividends_present_value, dividends_rate_slope
 from thetaloom.maths.implied_volatility import ImpliedStatus
 
 BLACK_SCHOLES: Final = "black-scholes-merton"
+ANDERSEN_LAKE: Final = "andersen-lake-offengenden"
+ROLL_GESKE_WHALEY: Final = "roll-geske-whaley"
 LEISEN_REIMER: Final = "leisen-reimer"
 WITH_ESCROW: Final = " escrowed dividends"
-
-EXACT: Final = american.EXACT
-BUMP_EXACT: Final = american.BUMP_EXACT
 
 EXPONENT_MAX = 100.0  # rate·years beyond this is a slip of the pen, and would soon leave the floats
 
@@ -99,7 +100,16 @@ def implied_volatility(
     schedule = _Schedule.of(dividends, spot=spot, rate=rate, years=years)
     if american and not schedule.early_exercise_never_pays(is_call, rate, dividend_yield):
         iv, code = american_volatility.american_implied_volatility(
-            is_call, price, spot, strike, years, rate, dividend_yield, schedule.years, schedule.amounts, EXACT
+            is_call,
+            price,
+            spot,
+            strike,
+            years,
+            rate,
+            dividend_yield,
+            schedule.years,
+            schedule.amounts,
+            american_options.BOUNDARY,
         )
     else:
         iv, code = european_volatility.bsm_implied_volatility(
@@ -119,7 +129,7 @@ def _american_value(
     iv: float,
     schedule: "_Schedule",
 ) -> OptionValue:
-    price, delta, gamma, theta, vega, rho = american.american_greeks(
+    price, delta, gamma, theta, vega, rho = american_options.american_greeks(
         is_call,
         spot,
         strike,
@@ -129,8 +139,8 @@ def _american_value(
         iv,
         schedule.years,
         schedule.amounts,
-        EXACT,
-        BUMP_EXACT,
+        american_options.BOUNDARY,
+        american_options.BOUNDARY_BUMP,
     )
     return OptionValue(
         price=price,
@@ -139,8 +149,28 @@ def _american_value(
         theta=theta,
         vega=vega,
         rho=rho,
-        model=LEISEN_REIMER + schedule.suffix,
+        model=_american_model(is_call, spot, strike, years, rate, dividend_yield, iv, schedule) + schedule.suffix,
     )
+
+
+def _american_model(
+    is_call: bool,
+    spot: float,
+    strike: float,
+    years: float,
+    rate: float,
+    dividend_yield: float,
+    iv: float,
+    schedule: "_Schedule",
+) -> str:
+    steps = american_options.BOUNDARY
+    way = american_options.american_way(is_call, years, rate, dividend_yield, iv, schedule.years, steps)
+    if way == american_options.BY_DIVIDENDS:
+        return ROLL_GESKE_WHALEY
+    if way == american_options.BY_BOUNDARY:
+        found = boundary_price_delta_gamma(is_call, spot, strike, years, rate, dividend_yield, iv)
+        return LEISEN_REIMER if math.isnan(found[0]) else ANDERSEN_LAKE
+    return LEISEN_REIMER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +213,7 @@ class _Schedule:
         return WITH_ESCROW if self.years.size else ""
 
     def early_exercise_never_pays(self, is_call: bool, rate: float, dividend_yield: float) -> bool:
-        return bool(american.early_exercise_never_pays(is_call, rate, dividend_yield, self.expires, self.years))
+        return bool(american_options.early_exercise_never_pays(is_call, rate, dividend_yield, self.expires, self.years))
 
 
 def _check(*, spot: float, strike: float, years: float, rate: float, dividend_yield: float, **rest: float) -> None:

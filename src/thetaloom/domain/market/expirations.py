@@ -1,5 +1,6 @@
 """What is known of each expiration a chain lists, as plain data, so that decisions need no calendar."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -42,6 +43,11 @@ def list_expirations(chain: OptionChain, calendar: TradingCalendar, now: datetim
                 )
             )
     return tuple(found)
+
+
+def nearest_years(expirations: Iterable[Expiration], target: float = 0.0) -> float:
+    """Return the life of the expiration nearest to ``target`` years; ``target`` itself when there is none."""
+    return min((one.years for one in expirations), key=lambda years: abs(years - target), default=target)
 
 
 def _any_contract(chain: OptionChain, day: int, root: str) -> OptionContract:

@@ -17,6 +17,7 @@ from thetaloom.engine.step import Step, next_step
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 
+IV_DAYS = 30  # the life that the volatility index looks at
 HISTORY_DAYS = 400  # calendar days of daily bars; a year of sessions and some to spare
 
 
@@ -44,7 +45,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         chain=market.chain,
         expirations=market.expirations,
         closes=tuple(round(bar.close, 6) for bar in bars),
-        rate=desk.settings.rate,
+        rate=desk.settings.rates.at(IV_DAYS / 365),
         dividend_yield=desk.settings.dividend_yield,
         now=now,
     )

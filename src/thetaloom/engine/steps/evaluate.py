@@ -7,7 +7,7 @@ from decimal import Decimal
 import numpy as np
 
 from thetaloom.domain.market.chain import OptionChain
-from thetaloom.domain.market.expirations import Expiration, list_expirations
+from thetaloom.domain.market.expirations import Expiration, list_expirations, nearest_years
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.candidate_checks import check_candidate
 from thetaloom.domain.strategy.evaluation import evaluate_structure
@@ -46,14 +46,15 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     if chain is None:
         raise MarketDataUnavailable(f"{desk.market.name} has no chain of {run.symbol} now")
     part = slice_of(chain, candidate.legs)
+    expirations = list_expirations(part, desk.calendar, now)
     return Inputs(
         strategy=strategy_of(desk, run),
         legs=candidate.legs,
         chain=part,
-        expirations=list_expirations(part, desk.calendar, now),
+        expirations=expirations,
         metrics=indicators.metrics,
         expected_move=candidate.expected_move,
-        rate=desk.settings.rate,
+        rate=desk.settings.rates.at(nearest_years(expirations)),
         dividend_yield=desk.settings.dividend_yield,
         now=now,
     )

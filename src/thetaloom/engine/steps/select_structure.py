@@ -36,11 +36,12 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         market = output_of(desk, uow, run.id, StepName.FETCH_MARKET, MarketReading)
     if market.chain is None:
         raise InvariantError(f"{run.id}: fetch_market allowed a chain that is missing")
+    strategy = strategy_of(desk, run)
     return Inputs(
-        strategy=strategy_of(desk, run),
+        strategy=strategy,
         chain=market.chain,
         expirations=market.expirations,
-        rate=desk.settings.rate,
+        rate=desk.settings.rates.at(strategy.expiration.dte_target / 365),
         dividend_yield=desk.settings.dividend_yield,
         now=desk.clock.now(),
     )
