@@ -22,7 +22,7 @@ from rich.table import Table
 
 from thetaloom import __version__
 from thetaloom.bootstrap import Platform, engine_loop, open_demo
-from thetaloom.cli import bench_peers, bench_scenarios
+from thetaloom.cli import bench_peers, bench_pricing, bench_scenarios
 from thetaloom.cli.bench_figures import Figure, timed
 from thetaloom.cli.bench_margin import book_margins
 from thetaloom.cli.output import JsonOption, console, emit
@@ -160,6 +160,8 @@ def server() -> list[Figure]:
 
 MEASURES: tuple[Callable[[], list[Figure]], ...] = (
     chain_greeks,
+    bench_pricing.american_chains,
+    bench_pricing.probabilities,
     transitions,
     proposals,
     bench_scenarios.scenario_grids,

@@ -285,6 +285,8 @@ def _brief(entry: object) -> object:
             return f"{name} {initial:,.2f}"
         case list():
             return ", ".join(str(_brief(part)) for part in entry) or None
+        case dict():
+            return " ".join(str(_brief(part)) for part in entry.values())
         case float():
             return round(entry, 6)
         case bool():

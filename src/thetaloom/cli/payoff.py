@@ -39,8 +39,9 @@ def payoff(
     """Work out net price, max profit, max loss, breakevens, chance of profit, name and greeks of a structure.
 
     Credits are positive. In JSON, null is unlimited for max_profit and max_loss, and not known elsewhere:
-    the chance of profit and the greeks need --spot, --iv and --at. The curves of today and of half-way need
-    --spot and --at; without --iv each leg has the volatility that its own price implies.
+    the chances and the greeks need --spot, --iv and --at. p50 is the chance to reach half of the most profit,
+    touch that of each short strike, expected_value the mean profit at expiration; all risk-neutral. The curves of
+    today and of half-way need --spot and --at; without --iv each leg has the volatility that its own price implies.
     """
     legs = [read_leg(text, index) for index, text in enumerate(leg or [])]
     roots = {str(one.pop("root")) for one in legs if "root" in one}

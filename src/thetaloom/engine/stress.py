@@ -79,7 +79,7 @@ def _leg(
     mid = quote.mid if quote is not None and verdict.is_allowed else None
     iv = None
     if mid is not None and spot is not None and years > 0:
-        rates = (settings.rate, settings.dividend_yield)
+        rates = (settings.rates.at(years), settings.dividend_yield)
         iv = _implied(contract, float(mid), float(spot), years, rates, exact=exact)
     return ScenarioPosition(
         label=f"{position.id} {leg.ratio * position.quantity:+d} {contract.notation}",
@@ -89,7 +89,7 @@ def _leg(
         spot=None if spot is None else float(spot),
         iv=iv,
         years=years,
-        rate=settings.rate,
+        rate=settings.rates.at(years),
         dividend_yield=settings.dividend_yield,
         beta=beta,
         group=position.id,

@@ -17,7 +17,6 @@ from thetaloom.maths.american_volatility import american_implied_volatility
 from thetaloom.maths.black_scholes import DAYS_PER_YEAR, FloatArray, bsm_greeks, call_column, chain_columns
 from thetaloom.maths.exercise_boundary import boundary_limit, log_boundary, solve_boundary
 from thetaloom.maths.implied_volatility import (
-    FLOAT_NOISE,
     OK,
     bsm_implied_volatility,
 )
@@ -29,7 +28,7 @@ Counts = npt.NDArray[np.int64]
 NODES = 10  # of a boundary
 ROUNDS_MAX, DAMPED_ROUNDS_MAX = 8, 80
 DAMPING = 0.15
-TOLERANCE = 1e-7
+TOLERANCE = 1e-6
 UNSETTLED = 1e-4  # a change of ln(boundary) in the last round at which the boundary is not believed
 VOLATILITIES_MIN, VOLATILITIES_MAX = 4, 18
 VOLATILITIES_PER_LOG = 4.0
@@ -39,13 +38,14 @@ BUMP = 0.01  # of the volatility itself
 VARIATION_MIN, VARIATION_MAX = 2e-3, 8.0  # of the total volatility
 IV_ROUNDS_MAX = 40
 IV_TOLERANCE = 1e-9
+PRICE_NOISE = 1e-12
 # The lowest volatility looked for, over the lowest that European options would have at the same prices.
 IV_REACH = 0.6
 
-_ROOTS, _WEIGHTS = np.polynomial.legendre.leggauss(20)
+_ROOTS, _WEIGHTS = np.polynomial.legendre.leggauss(18)
 ANGLES, ANGLE_WEIGHTS = (_ROOTS + 1.0) * math.pi / 4.0, _WEIGHTS * math.pi / 4.0
 # The angles from the present: squares of Legendre's nodes, for the integrand may have a thin layer there.
-_ROOTS, _WEIGHTS = np.polynomial.legendre.leggauss(28)
+_ROOTS, _WEIGHTS = np.polynomial.legendre.leggauss(26)
 PRICE_ANGLES = 0.5 * math.pi * ((_ROOTS + 1.0) / 2.0) ** 2
 PRICE_WEIGHTS = 0.5 * math.pi * (_ROOTS + 1.0) * _WEIGHTS / 2.0
 SINES, COSINES = np.sin(PRICE_ANGLES), np.cos(PRICE_ANGLES)
@@ -283,7 +283,9 @@ def _premium(log_x: float, drift: float, iv: float, decays: FloatArray, boundary
     for j in range(decays.shape[1]):
         v = iv * decays[1, j]
         d_minus = (log_x - boundary[j] + drift * decays[0, j]) / v - 0.5 * v
-        total += decays[2, j] * normal_below(-d_minus) - x * decays[3, j] * normal_below(-d_minus - v)
+        total += decays[2, j] * normal_below(-d_minus)
+        if decays[3, j] != 0.0:
+            total -= x * decays[3, j] * normal_below(-d_minus - v)
     return total
 
 
@@ -373,16 +375,15 @@ def _inverted(
     log_x = log_ratio(strike, spot) if is_call else log_ratio(spot, strike)
     own, given, unit = (dividend_yield, rate, spot) if is_call else (rate, dividend_yield, strike)
     target = price / unit
+    if target <= 1.0 - math.exp(log_x) + PRICE_NOISE:
+        return -1.0
     floor = math.exp(center - half)
     low, high = floor, min(twin * (1.0 + 1e-6), math.exp(center + half))
-    lowest = _unit_price(log_x, years, own, given, low, center, half, logs, decays, boundary)
-    if lowest >= target - FLOAT_NOISE:
-        return -1.0
-    iv, iv_before, miss_before = high, low, lowest - target
+    iv, iv_before, miss_before = high, 0.0, 0.0
     for round_ in range(IV_ROUNDS_MAX):
         miss = _unit_price(log_x, years, own, given, iv, center, half, logs, decays, boundary) - target
         if round_ == 0 and miss < 0.0:
-            return iv if miss > -1e-12 else -1.0
+            return iv if miss > -PRICE_NOISE else -1.0
         if miss > 0.0:
             high = iv
         else:
@@ -395,7 +396,7 @@ def _inverted(
         if not low < iv_next < high:
             iv_next = 0.5 * (low + high)
         if abs(iv_next - iv) <= IV_TOLERANCE * iv or miss == 0.0:
-            return iv_next
+            return iv_next if low > floor or iv_next > floor * (1.0 + 1e-6) else -1.0
         iv_before, miss_before, iv = iv, miss, iv_next
     return -1.0
 

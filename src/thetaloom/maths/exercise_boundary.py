@@ -57,14 +57,13 @@ def solve_boundary(
     for i in range(count - 2, -1, -1):
         logs[i] = _guess(times[i], rate, dividend_yield, iv, limit)
     _fit(logs, series)
+    plan = _plan(times, years, rate, dividend_yield, iv, angles, weights)
     misses, misses_before, logs_before = np.zeros(count), np.zeros(count), np.zeros(count)
     worst = math.inf
     for round_ in range(rounds_max):
         worst = 0.0
         for i in range(count - 1):
-            misses[i] = (
-                _improved(times[i], years, logs[i], rate, dividend_yield, iv, limit, angles, weights, series) - logs[i]
-            )
+            misses[i] = _improved(times[i], logs[i], rate, dividend_yield, iv, limit, plan[:, i], series) - logs[i]
             if math.isnan(misses[i]):
                 return math.inf
             worst = max(worst, abs(misses[i]))
@@ -153,41 +152,55 @@ def _guess(time: float, rate: float, dividend_yield: float, iv: float, limit: fl
 
 
 @njit(cache=True, error_model="numpy")
+def _plan(
+    times: FloatArray,
+    years: float,
+    rate: float,
+    dividend_yield: float,
+    iv: float,
+    angles: FloatArray,
+    weights: FloatArray,
+) -> FloatArray:
+    # What does not change from round to round: drift, deviation, share of the root of life, interest and yield won.
+    plan = np.empty((5, times.size, angles.size))
+    for j in range(angles.size):
+        sine, cosine = math.sin(angles[j]), math.cos(angles[j])
+        for i in range(times.size):
+            passed, wait = times[i] * sine * sine, times[i] * cosine * cosine
+            weight = weights[j] * 2.0 * times[i] * sine * cosine
+            plan[0, i, j] = (rate - dividend_yield) * wait
+            plan[1, i, j] = iv * math.sqrt(times[i]) * cosine
+            plan[2, i, j] = math.sqrt(times[i] / years) * sine
+            plan[3, i, j] = weight * rate * math.exp(rate * passed) / SQRT_TWO_PI
+            plan[4, i, j] = weight * dividend_yield * math.exp(dividend_yield * passed)
+    return plan
+
+
+@njit(cache=True, error_model="numpy")
 def _improved(
     time: float,
-    years: float,
     log_here: float,
     rate: float,
     dividend_yield: float,
     iv: float,
     limit: float,
-    angles: FloatArray,
-    weights: FloatArray,
+    plan: FloatArray,
     series: FloatArray,
 ) -> float:
     # Smooth pasting, solved for the boundary before the density; at other times the boundary is held.
-    root_time = math.sqrt(time)
-    v = iv * root_time
+    v = iv * math.sqrt(time)
     log_b = math.log(limit) + log_here
     d_minus = (log_b + (rate - dividend_yield) * time) / v - 0.5 * v
     d_plus = d_minus + v
     top = math.exp(-0.5 * d_minus * d_minus) / (SQRT_TWO_PI * v)
-    density = math.exp(-0.5 * d_plus * d_plus) / (SQRT_TWO_PI * v)
-    bottom = density + normal_below(d_plus)
-    scale = root_time / math.sqrt(years)
-    for j in range(angles.size):
-        sine, cosine = math.sin(angles[j]), math.cos(angles[j])
-        wait = time * cosine * cosine
-        passed = time * sine * sine
-        v = iv * root_time * cosine
-        d_minus = (log_here - log_boundary(series, scale * sine) + (rate - dividend_yield) * wait) / v - 0.5 * v
-        d_plus = d_minus + v
-        weight = weights[j] * 2.0 * time * sine * cosine
-        density = weight * rate * math.exp(rate * passed - 0.5 * d_minus * d_minus) / (SQRT_TWO_PI * v)
-        top += density
-        paid = weight * dividend_yield * math.exp(dividend_yield * passed)
-        density = paid * math.exp(-0.5 * d_plus * d_plus) / (SQRT_TWO_PI * v)
-        bottom += density + paid * normal_below(d_plus)
+    bottom = math.exp(-0.5 * d_plus * d_plus) / (SQRT_TWO_PI * v) + normal_below(d_plus)
+    for j in range(plan.shape[1]):
+        v = plan[1, j]
+        d_minus = (log_here - log_boundary(series, plan[2, j]) + plan[0, j]) / v - 0.5 * v
+        top += plan[3, j] * math.exp(-0.5 * d_minus * d_minus) / v
+        if plan[4, j] != 0.0:
+            d_plus = d_minus + v
+            bottom += plan[4, j] * (math.exp(-0.5 * d_plus * d_plus) / (SQRT_TWO_PI * v) + normal_below(d_plus))
     if not (top > 0.0 and bottom > 0.0):
         return math.nan
     return (dividend_yield - rate) * time + math.log(top / bottom) - math.log(limit)

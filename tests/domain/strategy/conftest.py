@@ -298,3 +298,11 @@ def expirations() -> tuple[Expiration, ...]:
         for day in (date(2026, 1, 16), date(2026, 2, 20))
         for root in ("SPY", "SPY1", "XSP")
     )
+
+
+@pytest.fixture(scope="session")
+def compiled() -> bool:
+    """Whether numba compiles; without it, for coverage, tests take fewer cases."""
+    import numba
+
+    return not getattr(numba.config, "DISABLE_JIT", 0)

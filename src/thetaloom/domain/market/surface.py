@@ -99,15 +99,17 @@ def fit_smile(
         return None
     quotes = _Quotes.of(points, forward, years)
     free = _free_fit(quotes)
+    # A smile pressed far from its quotes would press all nearer ones as well: rather leave it out.
+    worst = WORSE_MAX * quotes.miss(free) + 1
     shape = free if after is None else _solved(quotes, free, PENALTIES[0], after)[1]
     for penalty in PENALTIES[1:]:
         lowered = _lowered(shape, quotes.reach, after)
-        if _is_sound(lowered, quotes.reach, after) and quotes.miss(lowered) <= quotes.miss(shape) * 1.05 + 0.02:
+        limit = min(worst, quotes.miss(shape) * 1.05 + 0.02)
+        if quotes.miss(lowered) <= limit and _is_sound(lowered, quotes.reach, after):
             return _smile(lowered, quotes, forward, years)
         shape = _solved(quotes, shape, penalty, after)[1]
     for last in (_lowered(shape, quotes.reach, after), _simple(quotes, after)):
-        # A smile pressed far from its quotes would press all nearer ones as well: leave it out.
-        if _is_sound(last, quotes.reach, after) and quotes.miss(last) <= WORSE_MAX * quotes.miss(free) + 1:
+        if quotes.miss(last) <= worst and _is_sound(last, quotes.reach, after):
             return _smile(last, quotes, forward, years)
     return None
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
@@ -23,9 +24,10 @@ from thetaloom.domain.strategy.payoff import (
     probability_of_profit,
     tidy,
 )
+from thetaloom.domain.strategy.probabilities import ProbabilityLeg, structure_probabilities
 from thetaloom.domain.strategy.structures import Leg, is_single_expiration, max_width, name_structure
 from thetaloom.domain.values.instruments import ExerciseStyle, Right
-from thetaloom.domain.values.money import Money, Price
+from thetaloom.domain.values.money import CENT, Money, Price
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, unknown
 
 FLOAT_PLACES = 10
@@ -55,6 +57,15 @@ class LegEvaluation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TouchChance:
+    """The chance that the underlying reaches a short strike before that leg expires."""
+
+    right: Right
+    strike: Decimal
+    probability: Decimal  # 0 to 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """One structure at a snapshot. Prices are per share, credit positive; money and greeks hold the multiplier.
 
@@ -73,6 +84,10 @@ class Evaluation:
     breakevens: tuple[Price, ...]
     pop: Decimal | None  # 0 to 1
     pop_model: str
+    p50: Decimal | None = None  # 0 to 1; half of the most profit is reached before the nearest expiration
+    touches: tuple[TouchChance, ...] = ()
+    expected_value: Money | None = None  # mean profit at the nearest expiration, before fees
+    probability_models: tuple[str, ...] = ()
     net_delta: Decimal | None  # shares
     net_gamma: Decimal | None  # shares per dollar
     net_theta: Decimal | None  # dollars per calendar day
@@ -133,6 +148,7 @@ def evaluate_structure(
         breakevens=() if payoff is None else payoff.breakevens,
         pop=None if payoff is None else _pop(payoff, evaluated, market),
         pop_model=POP_MODEL,
+        **_chances(payoff, evaluated, market),
         net_delta=_net(evaluated, [one.delta for one in evaluated]),
         net_gamma=_net(evaluated, [one.gamma for one in evaluated]),
         net_theta=_net(evaluated, [one.theta for one in evaluated]),
@@ -248,6 +264,39 @@ def _pop(payoff: Payoff, legs: Sequence[LegEvaluation], market: _Market) -> Deci
         dividend_yield=market.dividend_yield,
     )
     return Decimal(repr(chance)).quantize(POP_STEP)
+
+
+def _chances(payoff: Payoff | None, legs: Sequence[LegEvaluation], market: _Market) -> dict[str, Any]:
+    lives = [market.years_of(one.leg) for one in legs]
+    if payoff is None or market.chain.spot is None or any(one.iv is None for one in legs) or None in lives:
+        return {}
+    parts = [
+        ProbabilityLeg(
+            leg=part,
+            years=life or 0.0,
+            iv=one.iv or 0.0,
+            early_exercise=one.leg.contract.exercise_style is ExerciseStyle.AMERICAN,
+        )
+        for part, one, life in zip(payoff_legs([one.leg for one in legs]), legs, lives, strict=True)
+    ]
+    found = structure_probabilities(
+        parts, payoff, spot=float(market.chain.spot), rate=market.rate, dividend_yield=market.dividend_yield
+    )
+    return {
+        "p50": None if found.p50 is None else Decimal(repr(found.p50)).quantize(POP_STEP),
+        "touches": tuple(
+            TouchChance(
+                right=touch.right,
+                strike=touch.strike,
+                probability=Decimal(repr(round(touch.probability, FLOAT_PLACES))).quantize(POP_STEP),
+            )
+            for touch in found.touches
+        ),
+        "expected_value": None
+        if found.expected_value is None
+        else Money(Decimal(repr(round(found.expected_value, 6))).quantize(CENT) + 0),
+        "probability_models": tuple(f"{name}: {model}" for name, model in found.models.items()),
+    }
 
 
 def _net(legs: Sequence[LegEvaluation], greeks: Sequence[float | None]) -> Decimal | None:

@@ -17,6 +17,7 @@ from thetaloom.domain.strategy.payoff import (
     net_price_of,
     probability_of_profit,
 )
+from thetaloom.domain.strategy.probabilities import ProbabilityLeg, structure_probabilities
 from thetaloom.domain.strategy.structures import Leg, name_structure
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.instruments import ExerciseStyle, OptionContract, Right
@@ -47,8 +48,10 @@ def payoff_case(case: Mapping[str, Any], calendar: TradingCalendar | None = None
     ``net_price`` is per share of the whole, credit positive: the sum of -quantity × price of the options; 100
     shares of stock (the contracts' multiplier) count as one. Money and greeks are those of the whole, multiplier
     included: delta in shares, theta in dollars per calendar day, vega and rho in dollars per 0.01. ``null`` is
-    unlimited for ``max_profit`` and ``max_loss``, and not known for ``pop`` and the greeks, which need ``spot``,
-    ``iv`` and ``at``. With several expirations all is as of the nearest one; ``iv`` and ``at`` are then needed.
+    unlimited for ``max_profit`` and ``max_loss``, and not known for the chances and the greeks, which need ``spot``,
+    ``iv`` and ``at``. ``p50`` is the chance that half of the most profit (of the premium, where that is unlimited)
+    is reached before the nearest expiration, ``touch`` that of each short strike, ``expected_value`` the mean profit
+    at the nearest expiration. With several expirations all is as of the nearest one; ``iv`` and ``at`` are then needed.
     """
     terms = read_terms(case, calendar)
     payoff = payoff_of(terms)
@@ -60,6 +63,7 @@ def payoff_case(case: Mapping[str, Any], calendar: TradingCalendar | None = None
         "pop": _pop(payoff, terms.years, terms.view),
         "name": name_of(terms),
         **_greeks(terms.legs, terms.years, terms.view),
+        **_chances(terms, payoff),
     }
 
 
@@ -274,6 +278,28 @@ def _pop(payoff: Payoff, years: Sequence[float | None], view: View) -> float | N
         rate=view.rate,
         dividend_yield=view.dividend_yield,
     )
+
+
+def _chances(terms: PayoffTerms, payoff: Payoff) -> dict[str, object]:
+    legs, contracts, years, view = terms.legs, terms.contracts, terms.years, terms.view
+    known = all(life is not None for contract, life in zip(contracts, years, strict=True) if contract is not None)
+    if view.spot is None or view.iv is None or not known or not any(contracts):
+        return {"p50": None, "touch": None, "expected_value": None}
+    parts = [
+        ProbabilityLeg(
+            leg=leg,
+            years=life or 0.0,
+            iv=view.iv,
+            early_exercise=contract is not None and contract.exercise_style is ExerciseStyle.AMERICAN,
+        )
+        for leg, contract, life in zip(legs, contracts, years, strict=True)
+    ]
+    found = structure_probabilities(parts, payoff, spot=view.spot, rate=view.rate, dividend_yield=view.dividend_yield)
+    touches = [
+        {"right": touch.right.value, "strike": float(touch.strike), "probability": touch.probability}
+        for touch in found.touches
+    ]
+    return {"p50": found.p50, "touch": touches, "expected_value": found.expected_value}
 
 
 def _greeks(legs: Sequence[PayoffLeg], years: Sequence[float | None], view: View) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query
@@ -9,9 +10,10 @@ from starlette.responses import Response
 
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.run.runs import StepName
-from thetaloom.domain.strategy.evaluation import LegEvaluation
+from thetaloom.domain.strategy.evaluation import LegEvaluation, TouchChance
 from thetaloom.domain.values.canonical import from_plain
 from thetaloom.domain.values.ids import ProposalId
+from thetaloom.domain.values.money import Money
 from thetaloom.engine.commands import ApproveProposal, RejectProposal
 from thetaloom.engine.findings import Judgement
 from thetaloom.store.queries.lineage import step_record
@@ -49,6 +51,10 @@ class ProposalView:
     legs: Sequence[LegEvaluation]  # as they were judged; empty when the record is gone
     pop_model: str
     pop_percent: str
+    p50_percent: str
+    touch_text: str
+    expected_value: Money | None
+    probability_models: Sequence[str]
     picture: PayoffPicture | None
 
 
@@ -82,7 +88,11 @@ def proposal(front: FrontDoor, proposal_id: str, notice: Notice = "") -> Respons
         seconds_left=max(0, int((found.expires_at - now).total_seconds())),
         legs=() if judged is None else judged.evaluation.legs,
         pop_model="" if judged is None else judged.evaluation.pop_model,
-        pop_percent="unknown" if found.pop is None else f"{found.pop * 100:.1f} %",
+        pop_percent=_percent(found.pop),
+        p50_percent=_percent(None if judged is None else judged.evaluation.p50),
+        touch_text="" if judged is None else _touch_text(judged.evaluation.touches),
+        expected_value=None if judged is None else judged.evaluation.expected_value,
+        probability_models=() if judged is None else judged.evaluation.probability_models,
         picture=payoff_picture(found),
     )
     return page("proposal.html", view)
@@ -120,3 +130,11 @@ def _judgement(front: Front, found: Proposal) -> Judgement | None:
         return None
     evidence = step_record(front.database, front.user, found.run_id, seq=before[-1].seq).output
     return None if evidence is None else from_plain(evidence.content, Judgement)
+
+
+def _percent(chance: Decimal | None) -> str:
+    return "unknown" if chance is None else f"{chance * 100:.1f} %"
+
+
+def _touch_text(touches: Sequence[TouchChance]) -> str:
+    return ", ".join(f"{touch.right.value} {touch.strike:f}: {_percent(touch.probability)}" for touch in touches)
