@@ -1,8 +1,10 @@
 """``thetaloom margin`` by options and by file, and the examples of its page."""
 
+import csv
 import json
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,7 @@ from tests.docs.conftest import ROOT, Block, blocks_of
 
 PAGE = ROOT / "docs" / "concepts" / "margin.md"
 SPREAD = ("--leg", "-1 SPY 2026-01-16 P 560 @ 5", "--leg", "1 SPY 2026-01-16 P 550 @ 3", "--underlying-price", "600")
-CASES = [
+CASES: list[dict[str, Any]] = [
     {
         "account": "margin",
         "underlying": {"symbol": "SPY", "price": 600, "kind": "etf"},
@@ -24,13 +26,12 @@ CASES = [
     {"account": "cash", "underlying": {"symbol": "SPY", "price": 600}, "legs": [{"kind": "stock", "quantity": -100}]},
     {"underlying": {"symbol": "SPY", "price": 600}, "legs": [{"kind": "stock", "quantity": 100}]},
 ]
-CSV = """account,underlying,underlying_price,kind,legs
-margin,SPY,600,etf,"[{""right"": ""P"", ""strike"": 560, ""expiration"": ""2026-01-16"", ""quantity"": -1, ""price"": 5},
- {""right"": ""P"", ""strike"": 550, ""expiration"": ""2026-01-16"", ""quantity"": 1, ""price"": 3}]"
-,SPY,-1,,"[{""kind"": ""stock"", ""quantity"": 100}]"
-cash,SPY,600,,"[{""kind"": ""stock"", ""quantity"": -100}]"
-,SPY,600,,"[{""kind"": ""stock"", ""quantity"": 100}]"
-"""
+ROWS = [
+    ("margin", "SPY", 600, "etf", json.dumps(CASES[0]["legs"])),
+    ("", "SPY", -1, "", json.dumps(CASES[1]["legs"])),
+    ("cash", "SPY", 600, "", json.dumps(CASES[2]["legs"])),
+    ("", "SPY", 600, "", json.dumps(CASES[3]["legs"])),
+]
 
 
 @pytest.mark.parametrize("block", [block for block in blocks_of(PAGE) if block.language == "console"])
@@ -43,7 +44,8 @@ def test_each_example_of_the_page_prints_what_it_shows(block: Block, thetaloom: 
 
 def test_options_and_files_of_both_kinds_give_the_same_answers(thetaloom: Command, tmp_path: Path) -> None:
     (tmp_path / "cases.json").write_text(json.dumps(CASES))
-    (tmp_path / "cases.csv").write_text(CSV)
+    with (tmp_path / "cases.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("account", "underlying", "underlying_price", "kind", "legs"), *ROWS])
 
     from_json = thetaloom("margin", "--file", tmp_path / "cases.json", "--json")
     from_csv = thetaloom("margin", "--file", tmp_path / "cases.csv", "--json")

@@ -3,14 +3,16 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.domain.risk.margin_truth import brute_force
-from thetaloom.domain.risk.margin import book_margin
+from thetaloom.domain.risk import margin_program
+from thetaloom.domain.risk.margin import BookMargin, book_margin
 from thetaloom.domain.risk.margin_pairing import pair
 from thetaloom.domain.risk.margin_parts import structures_of
-from thetaloom.domain.risk.margin_rules import AccountKind, BookMargin, Holding, MarginLeg, Underlying, UnderlyingKind
+from thetaloom.domain.risk.margin_rules import AccountKind, Holding, MarginLeg, Underlying, UnderlyingKind
 from thetaloom.domain.values.instruments import OptionContract, Right
 from thetaloom.domain.values.money import Price
 
@@ -140,3 +142,38 @@ def test_the_pairing_uses_each_contract_and_share_once_and_adds_up(holding: Hold
     assert book.initial == sum(part.initial for part in book.pairing)
     assert book.maintenance == sum(part.maintenance for part in book.pairing)
     assert all(part.initial >= part.maintenance >= 0 for part in book.pairing)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(holding=EQUITIES | INDICES | WITH_STOCK, account=st.sampled_from(AccountKind))
+def test_a_book_too_hard_for_the_quick_search_gets_the_same_answer(
+    monkeypatch: pytest.MonkeyPatch, holding: Holding, account: AccountKind
+) -> None:
+    quick = margin_or_none(holding, account)
+    with monkeypatch.context() as patch:
+        patch.setattr(margin_program, "PIVOTS_MAX", -1)
+        slow = margin_or_none(holding, account)
+
+    assert slow == quick
+
+
+def test_a_book_of_many_contracts_is_paired_as_one_of_few() -> None:
+    few = (("P", 90, 1), ("P", 95, -1), ("C", 105, -1), ("C", 110, 1), ("C", 120, -1))
+    books = [
+        Holding(
+            underlying=Underlying(symbol="XYZ", price=Price(100), kind=UnderlyingKind.EQUITY),
+            legs=tuple(
+                MarginLeg(
+                    contract=OptionContract(
+                        root="XYZ", expires_on=EXPIRATIONS[0], right=Right(right), strike=Decimal(strike)
+                    ),
+                    quantity=quantity * many,
+                    price=Price(1),
+                )
+                for right, strike, quantity in few
+            ),
+        )
+        for many in (1, 1_000)
+    ]
+
+    assert book_margin(books[1:]).initial == book_margin(books[:1]).initial * 1_000

@@ -6,27 +6,41 @@ one that needs least counts; underlyings do not offset each other.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from thetaloom.domain.risk.margin_bound import effect_bound
 from thetaloom.domain.risk.margin_pairing import pair
-from thetaloom.domain.risk.margin_parts import structures_of
+from thetaloom.domain.risk.margin_parts import requirement_of, structures_of
 from thetaloom.domain.risk.margin_rules import (
+    ZERO,
     AccountKind,
-    BookMargin,
     Holding,
     MarginLeg,
     PairedStructure,
     Underlying,
     kind_of,
 )
+from thetaloom.domain.risk.margin_series import Pairing
 from thetaloom.domain.strategy.structures import Leg, merge_legs
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.errors import InvalidInput, NotAllowed
 
-NOTHING = Money(0)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookMargin:
+    """The least that a whole book must secure, before any premium."""
+
+    initial: Money
+    maintenance: Money
+    account: AccountKind
+    paired: tuple[tuple[Holding, Pairing], ...]
+
+    @property
+    def pairing(self) -> tuple[PairedStructure, ...]:
+        """The structures that the amounts are the sum of, told by name."""
+        return tuple(part for holding, one in self.paired for part in structures_of(holding, one, self.account))
 
 
 def book_margin(holdings: Sequence[Holding], account: AccountKind = AccountKind.MARGIN) -> BookMargin:
@@ -34,20 +48,22 @@ def book_margin(holdings: Sequence[Holding], account: AccountKind = AccountKind.
 
     It is before any premium. What the account may not hold at all raises ``NotAllowed``.
     """
-    pairing: list[PairedStructure] = []
+    paired: list[tuple[Holding, Pairing]] = []
     for holding in holdings:
-        paired = pair(holding, account)
-        if paired is None:
+        one = pair(holding, account)
+        if one is None:
             raise NotAllowed(
                 Reason.NOT_PERMITTED,
                 f"{holding.underlying.symbol}: a {account} account may not hold this",
                 advice="A short call needs its stock there, and spreads are for European cash-settled indices alone.",
             )
-        pairing += structures_of(holding, paired, account)
+        paired.append((holding, one))
+    needs = [requirement_of(holding, one, account) for holding, one in paired]
     return BookMargin(
-        initial=sum((part.initial for part in pairing), NOTHING),
-        maintenance=sum((part.maintenance for part in pairing), NOTHING),
-        pairing=tuple(pairing),
+        initial=Money(sum((each.initial for each in needs), ZERO)),
+        maintenance=Money(sum((each.maintenance for each in needs), ZERO)),
+        account=account,
+        paired=tuple(paired),
     )
 
 

@@ -21,6 +21,28 @@ from thetaloom.domain.values.money import Money
 Counts = dict[int, int]  # contracts by index of their series
 
 
+def requirement_of(holding: Holding, pairing: Pairing, account: AccountKind) -> Requirement:
+    """Return what one underlying must secure as it is paired: the sum over ``structures_of``, without telling them."""
+    series, is_cash = pairing.series, account is AccountKind.CASH
+    left = {i: one.count for i, one in enumerate(series)}
+    shares, needs = holding.shares, NOTHING
+    for pair, lots in pairing.stock:
+        needs = _sum(needs, _times(pair.requirement, lots))
+        shares -= pair.shares * lots
+        _take(left, [(dict.fromkeys(pair.legs, lots), 0, NOTHING)])
+    if shares:
+        needs = _sum(needs, _times(stock_alone(holding, account), abs(shares)))
+    for spread in pairing.spreads:
+        counts = dict((*spread.shorts, *spread.longs))
+        needs = _sum(needs, _spread_needs(series, counts))
+        _take(left, [(counts, 0, NOTHING)])
+    for i, count in left.items():
+        needs = _sum(needs, _both(series[i].alone(is_cash=is_cash), count))
+    for i, count in pairing.absorbed:
+        needs = _sum(needs, _both(-series[i].above, count))
+    return needs
+
+
 def structures_of(holding: Holding, pairing: Pairing, account: AccountKind) -> tuple[PairedStructure, ...]:
     """Return the paired structures of one underlying: stock first, then spreads, naked shorts and spare longs."""
     series = pairing.series
@@ -53,8 +75,7 @@ def _take(left: Counts, told: Sequence[tuple[Counts, int, Requirement]]) -> None
 def _spreads(pairing: Pairing) -> Iterator[tuple[Counts, int, Requirement]]:
     for spread in pairing.spreads:
         for counts in split_spread(pairing.series, spread):
-            loss = spread_loss((one.leg.contract, count) for one, count in _signed(pairing.series, counts))
-            yield counts, 0, Requirement(loss, loss)
+            yield counts, 0, _spread_needs(pairing.series, counts)
 
 
 def _hedged(
@@ -118,6 +139,14 @@ def _spare(series: Sequence[Series], left: Counts) -> Iterator[Counts]:
         yield spare
         return
     yield from ({i: count} for i, count in spare.items())
+
+
+def _spread_needs(series: Sequence[Series], counts: Counts) -> Requirement:
+    return _both(spread_loss((one.leg.contract, count) for one, count in _signed(series, counts)), 1)
+
+
+def _sum(one: Requirement, other: Requirement) -> Requirement:
+    return Requirement(one.initial + other.initial, one.maintenance + other.maintenance)
 
 
 def _both(amount: Decimal, count: int) -> Requirement:

@@ -13,19 +13,25 @@ Each contract and each lot of stock is used once; what is not paired stands alon
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from math import gcd
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from thetaloom.domain.risk.margin_offsets import StockPair, stock_alone, stock_pairs
-from thetaloom.domain.risk.margin_rules import ZERO, AccountKind, Holding, Requirement, intrinsic
+from thetaloom.domain.risk.margin_rules import ZERO, AccountKind, Holding, Requirement
 from thetaloom.domain.risk.margin_series import Pairing, Series, Spread
-from thetaloom.domain.values.instruments import ExerciseStyle
+from thetaloom.domain.values.instruments import STRIKE_STEP, ExerciseStyle
 
 SLACK = 1e-5  # dollars of the initial amount that the search for the least maintenance may be off
-FREE = Requirement(ZERO, ZERO)
+FINEST = 10**8  # parts of a dollar in which amounts are whole
+LEAST_QUANTUM = 1e-5  # dollars
+PIVOTS_MAX = 1_500
 NO_END = float("inf")
 
 Family = tuple[ExerciseStyle, int]
-Term = tuple[int, float]  # column and factor
+Factors = NDArray[np.float64]
 
 
 def least_pairing(holding: Holding, account: AccountKind, series: tuple[Series, ...]) -> Pairing | None:
@@ -47,8 +53,7 @@ class _Program:
         self.series, self.is_cash = series, account is AccountKind.CASH
         self.costs: list[Requirement] = []
         self.most: list[float] = []
-        self.is_whole: list[bool] = []
-        self.rows: list[tuple[list[Term], float, float]] = []
+        self.rows: list[tuple[list[int], Factors | float, float, float]] = []
         self.used: list[list[int]] = [[] for _ in series]  # per series the columns that use it
         self.groups = [group for family, ends in self._endings() if (group := self._group(family, ends)) is not None]
         self.pairs: list[tuple[StockPair, int]] = []
@@ -60,23 +65,24 @@ class _Program:
         self.is_possible = self._use_each_once()
 
     def solve(self) -> Pairing | None:
-        found = self._run([float(cost.initial) for cost in self.costs])
+        found = self._run([cost.initial for cost in self.costs])
         if found is None:
             return None
         if self.pairs:  # only with stock may pairings of equal initial amounts differ in maintenance
             initial = [(column, float(cost.initial)) for column, cost in enumerate(self.costs) if cost.initial]
             best = sum(factor * found[column] for column, factor in initial)
-            self.rows.append((initial, -NO_END, best + SLACK))
-            found = self._run([float(cost.maintenance) for cost in self.costs]) or found
+            self._row(
+                [column for column, _ in initial], np.array([factor for _, factor in initial]), -NO_END, best + SLACK
+            )
+            found = self._run([cost.maintenance for cost in self.costs]) or found
         return self._read(found)
 
     def _endings(self) -> list[tuple[Family, tuple[int, bool]]]:
         return sorted({(one.family, one.ends) for one in self.series if one.is_short})
 
-    def _column(self, most: float, cost: Requirement, *, whole: bool = True) -> int:
+    def _column(self, most: float, cost: Requirement) -> int:
         self.most.append(most)
         self.costs.append(cost)
-        self.is_whole.append(whole)
         return len(self.most) - 1
 
     def _group(self, family: Family, ends: tuple[int, bool]) -> _Group | None:
@@ -87,17 +93,27 @@ class _Program:
         columns = {i: self._column(self.series[i].count, self._saved(i)) for i in members}
         for i, column in columns.items():
             self.used[i].append(column)
-        for is_call in (True, False):
-            terms = [(columns[i], -self.series[i].sign) for i in members if self.series[i].is_call is is_call]
-            if terms:
-                self.rows.append((terms, 0.0, 0.0))
-        dollars = Decimal(family[1])
-        loss = self._column(NO_END, Requirement(dollars, dollars), whole=False)
-        for at in sorted({self.series[i].leg.contract.strike for i in longs}):
-            gains = [(columns[i], float(intrinsic(self.series[i].leg.contract, at))) for i in members]
-            terms = [(column, gain * self.series[i].sign) for i, (column, gain) in zip(members, gains, strict=True)]
-            self.rows.append(([(loss, 1.0), *(term for term in terms if term[1])], 0.0, NO_END))
+        held = [self.series[i] for i in members]
+        signs, is_call = np.array([float(one.sign) for one in held]), np.array([one.is_call for one in held])
+        for right in (is_call, ~is_call):
+            self._row([columns[i] for i, of_it in zip(members, right, strict=True) if of_it], signs[right], 0.0, 0.0)
+        # Whatever is paired, the loss is a whole number of the common step of the strikes.
+        strikes = np.array([one.strike for one in held])
+        lowest, highest = int(strikes.min()), int(strikes.max())
+        step = gcd(*(one.strike - lowest for one in held)) or 1
+        dollars = step * STRIKE_STEP * family[1]
+        naked = sum((one.alone(is_cash=self.is_cash) * one.count for one in held), ZERO)
+        widest = (highest - lowest) // step * sum(one.count for one in held)
+        most = widest if self.is_cash else min(widest, int(naked / dollars) + 1)  # more is never worth while
+        loss = self._column(most, Requirement(dollars, dollars))
+        for at in sorted({self.series[i].strike for i in longs}):
+            gains = np.maximum(np.where(is_call, at - strikes, strikes - at), 0) // step * signs
+            self._row([*columns.values(), loss], np.append(gains, 1.0), 0.0, NO_END)
         return _Group(columns)
+
+    def _row(self, columns: list[int], factors: Factors | float, low: float, high: float) -> None:
+        if columns:
+            self.rows.append((columns, factors, low, high))
 
     def _may_spread(self, one: Series, ends: tuple[int, bool]) -> bool:
         if self.is_cash:
@@ -114,7 +130,7 @@ class _Program:
         if not holding.shares:
             return
         share = stock_alone(holding, account)
-        lots: list[Term] = []
+        columns, lots = [], []
         for pair in stock_pairs(holding, [one.leg for one in self.series], account):
             saved = [abs(pair.shares) * share.initial, abs(pair.shares) * share.maintenance]
             for i in pair.legs:
@@ -123,11 +139,11 @@ class _Program:
             needs = pair.requirement
             column = self._column(pair.lots, Requirement(needs.initial - saved[0], needs.maintenance - saved[1]))
             self.pairs.append((pair, column))
-            lots.append((column, float(abs(pair.shares))))
+            columns.append(column)
+            lots.append(float(abs(pair.shares)))
             for i in pair.legs:
                 self.used[i].append(column)
-        if lots:
-            self.rows.append((lots, 0.0, float(abs(holding.shares))))
+        self._row(columns, np.array(lots), 0.0, float(abs(holding.shares)))
 
     def _absorb(self, family: Family) -> None:
         shorts = [i for i, one in enumerate(self.series) if one.is_short and one.family == family]
@@ -144,7 +160,7 @@ class _Program:
             busy = [column for j in others for column in self.used[j]]
             busy += [columns[j] for j in others if j in columns]
             free = sum(self.series[j].count for j in others)
-            self.rows.append(([(column, 1.0) for column in (*same, *busy)], 0.0, float(free)))
+            self._row([*same, *busy], 1.0, 0.0, float(free))
         for i, column in columns.items():
             self.used[i].append(column)
         self.absorbed.update(columns)
@@ -155,30 +171,32 @@ class _Program:
             least = one.count if self.is_cash and one.is_short and one.is_call else 0
             if least and not columns:
                 return False
-            if columns:
-                self.rows.append(([(column, 1.0) for column in columns], float(least), float(one.count)))
+            if len(columns) > 1 or least:  # a single column has that bound of its own
+                self._row(columns, 1.0, float(least), float(one.count))
         return True
 
-    def _run(self, costs: Sequence[float]) -> list[int] | None:
+    def _run(self, costs: Sequence[Decimal]) -> list[int] | None:
         if not costs:
             return []
-        import numpy as np
-        from scipy.optimize import Bounds, LinearConstraint, milp  # takes most of a second to import
-        from scipy.sparse import csc_array
+        from thetaloom.maths.integer_program import GAVE_UP, least_cost  # compiles on first use
 
-        spots = [(row, column) for row, (terms, _, _) in enumerate(self.rows) for column, _ in terms]
-        factors = [factor for terms, _, _ in self.rows for _, factor in terms]
-        rows, columns = zip(*spots, strict=True)
-        matrix = csc_array((factors, (rows, columns)), shape=(len(self.rows), len(costs)))
-        low, high = [low for _, low, _ in self.rows], [high for _, _, high in self.rows]
-        found: Any = milp(
-            np.array(costs),
-            integrality=np.array(self.is_whole, dtype=int),
-            bounds=Bounds(0, np.array(self.most, dtype=float)),
-            constraints=LinearConstraint(matrix, low, high),
-            options={"mip_rel_gap": 0.0},
-        )
-        return None if found.x is None else [round(number) for number in found.x]
+        factors = np.array([float(cost) for cost in costs])
+        matrix = np.zeros((len(self.rows), len(costs)))
+        for row, (columns, terms, _, _) in enumerate(self.rows):
+            matrix[row, columns] = terms
+        low, high = np.array([row[2] for row in self.rows]), np.array([row[3] for row in self.rows])
+        most = np.array(self.most, dtype=float)
+        program, quantum = (factors, matrix, low, high, most), _quantum(costs)
+        best, cost = None, np.inf
+        # No order of decisions is good for all books; a bad one is soon left for the next.
+        dear = 1.0 + np.abs(factors) / 1000
+        for weights in (dear, 1.0 / dear, np.ones(len(costs))):
+            status, found, least, _ = least_cost(*program, weights, cost, quantum, PIVOTS_MAX)
+            if least < cost:
+                best, cost = [int(number) for number in found], least
+            if status != GAVE_UP:
+                return best
+        return _solve_at_length(*program)
 
     def _read(self, found: Sequence[int]) -> Pairing:
         spreads = []
@@ -201,3 +219,25 @@ class _Program:
 
 def _counted(columns: dict[int, int], found: Sequence[int]) -> Iterable[tuple[int, int]]:
     return ((i, found[column]) for i, column in columns.items() if found[column])
+
+
+def _quantum(costs: Sequence[Decimal]) -> float:
+    """Return by how much at least two different sums of the costs differ."""
+    scaled = [cost * FINEST for cost in costs]
+    if any(cost != cost.to_integral_value() for cost in scaled):
+        return LEAST_QUANTUM
+    return max(LEAST_QUANTUM, 0.99 * gcd(*(int(cost) for cost in scaled)) / FINEST)
+
+
+def _solve_at_length(costs: Any, matrix: Any, low: Any, high: Any, most: Any) -> list[int] | None:
+    """Solve a program that is too hard for the quick search by one that is slower and knows more tricks."""
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
+    found: Any = milp(
+        costs,
+        integrality=np.ones(len(costs)),
+        bounds=Bounds(0, most),
+        constraints=LinearConstraint(matrix, low, high),
+        options={"mip_rel_gap": 0.0},
+    )
+    return None if found.x is None else [round(number) for number in found.x]

@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from thetaloom.domain.values.instruments import INDEX_ROOTS, OptionContract, Right, Settlement
+from thetaloom.domain.values.instruments import INDEX_ROOTS, STRIKE_STEP, OptionContract, Right, Settlement
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.errors import InvalidInput
 
@@ -107,15 +107,6 @@ class PairedStructure:
     maintenance: Money
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookMargin:
-    """The least that a whole book must secure, before any premium, and the pairing that needs no more."""
-
-    initial: Money
-    maintenance: Money
-    pairing: tuple[PairedStructure, ...]
-
-
 def kind_of(contract: OptionContract) -> UnderlyingKind:
     """Return what a contract's root says its underlying is; indices other than of volatility are broad ones."""
     if not contract.is_index:
@@ -159,10 +150,15 @@ def spread_loss(legs: Iterable[tuple[OptionContract, int]]) -> Decimal:
     and of Cboe 10.3(a) since SR-CBOE-2012-043. With equal
     numbers the loss is flat below the lowest and above the highest strike, so the strikes are all there is to see.
     """
-    parts = [(contract, quantity * contract.multiplier) for contract, quantity in legs]
-    strikes = {contract.strike for contract, _ in parts}
-    worths = (sum((intrinsic(contract, at) * shares for contract, shares in parts), ZERO) for at in strikes)
-    return max(ZERO, -min(worths, default=ZERO))
+    parts = [
+        (int(contract.strike / STRIKE_STEP), contract.right is Right.CALL, quantity * contract.multiplier)
+        for contract, quantity in legs
+    ]
+    worths = (
+        sum(max(0, at - strike if is_call else strike - at) * shares for strike, is_call, shares in parts)
+        for at in {strike for strike, _, _ in parts}
+    )
+    return max(0, -min(worths, default=0)) * STRIKE_STEP
 
 
 def long_stock(spot: Decimal) -> Requirement:

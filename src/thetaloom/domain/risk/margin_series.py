@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from thetaloom.domain.risk.margin_offsets import StockPair
 from thetaloom.domain.risk.margin_rules import Holding, MarginLeg, lasts_until, percentage_amount
-from thetaloom.domain.values.instruments import ExerciseStyle, Right
+from thetaloom.domain.values.instruments import STRIKE_STEP, ExerciseStyle, Right
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,30 +15,19 @@ class Series:
     """What is held of one contract at one price: spreads are made only within one ``family``."""
 
     leg: MarginLeg  # its quantity is what is held
+    count: int  # without its sign
+    is_short: bool
+    is_call: bool
+    strike: int  # in steps of a strike
     family: tuple[ExerciseStyle, int]  # exercise style and multiplier
     ends: tuple[int, bool]
     naked: Decimal  # what one naked short needs in all, in dollars
     above: Decimal  # the part of it above the market value
 
     @property
-    def count(self) -> int:
-        """Contracts held, without their sign."""
-        return abs(self.leg.quantity)
-
-    @property
-    def is_call(self) -> bool:
-        """Whether it is a call."""
-        return self.leg.contract.right is Right.CALL
-
-    @property
-    def is_short(self) -> bool:
-        """Whether it was sold."""
-        return self.leg.quantity < 0
-
-    @property
-    def sign(self) -> float:
+    def sign(self) -> int:
         """1 bought, -1 sold."""
-        return -1.0 if self.is_short else 1.0
+        return -1 if self.is_short else 1
 
     def alone(self, *, is_cash: bool) -> Decimal:
         """Return what one contract needs that is paired with nothing.
@@ -98,6 +87,10 @@ def _one_series(leg: MarginLeg, holding: Holding) -> Series:
     above = percentage_amount(contract, spot, holding.underlying.kind) * contract.multiplier
     return Series(
         leg=leg,
+        count=abs(leg.quantity),
+        is_short=leg.quantity < 0,
+        is_call=contract.right is Right.CALL,
+        strike=int(contract.strike / STRIKE_STEP),
         family=(contract.exercise_style, contract.multiplier),
         ends=lasts_until(contract),
         naked=above + Decimal(leg.price) * contract.multiplier,
