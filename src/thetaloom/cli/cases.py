@@ -241,7 +241,9 @@ def _answered(one: Callable[[Case], Outcome], case: object) -> Outcome | Thetalo
         return one(case)
     except ThetaloomError as error:
         return error
-    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
+    except ArithmeticError:  # all decimals and floats end somewhere
+        return InvalidInput("case: its numbers together are too large or too small to be calculated")
+    except (LookupError, TypeError, ValueError, RecursionError) as error:
         # whatever a case holds, the others must still get their answers
         return InvalidInput(f"case: cannot be calculated: {type(error).__name__}: {str(error)[:200]}")
 

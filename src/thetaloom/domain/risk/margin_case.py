@@ -106,8 +106,9 @@ def _leg(record: Mapping[str, Any], symbol: str, where: str) -> MarginLeg:
     if price < 0:
         refuse(where + "price", f"{price} is below zero")
     multiplier = 100 if _is_absent(record, "multiplier") else _whole(record, "multiplier", where)
+    given = str(_present(record, "right", where))
     try:
-        right = Right.parse(str(_present(record, "right", where)))
+        right = Right.parse(given)
     except InvalidInput as error:
         refuse(where + "right", error.message)
     contract = _contract(

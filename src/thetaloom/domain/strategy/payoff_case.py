@@ -29,8 +29,6 @@ T = TypeVar("T")
 
 LEGS_MAX = 100
 AMOUNT_MAX = Decimal(10) ** 12
-IV_MAX = Decimal(100)
-RATE_MAX = Decimal(10)
 DAYS_PER_YEAR = 365
 ROOT_DEFAULT = "STOCK"  # any root of a share: PM-settled, American
 GREEKS = ("delta", "gamma", "theta", "vega", "rho")
@@ -95,9 +93,9 @@ def read_terms(case: Mapping[str, Any], calendar: TradingCalendar | None = None)
     legs = _read_legs(case)
     view = View(
         spot=fields.number("spot", above=0),
-        iv=fields.number("iv", at_least=0, most=IV_MAX),
-        rate=fields.number("rate", most=RATE_MAX) or 0.0,
-        dividend_yield=fields.number("dividend_yield", most=RATE_MAX) or 0.0,
+        iv=fields.number("iv", at_least=0),
+        rate=fields.number("rate") or 0.0,
+        dividend_yield=fields.number("dividend_yield") or 0.0,
     )
     contracts = tuple(_contract(leg, root, i) for i, leg in enumerate(legs))
     return PayoffTerms(
@@ -129,12 +127,8 @@ class _Fields:
     def needed(self, name: str) -> Decimal:
         return read_decimal(self.where + name, self.present(name), most=AMOUNT_MAX)
 
-    def number(
-        self, name: str, *, above: float = -math.inf, at_least: float = -math.inf, most: Decimal = AMOUNT_MAX
-    ) -> float | None:
-        given = (
-            None if _is_absent(self.record.get(name)) else read_decimal(self.where + name, self.record[name], most=most)
-        )
+    def number(self, name: str, *, above: float = -math.inf, at_least: float = -math.inf) -> float | None:
+        given = self.decimal(name)
         if given is None:
             return None
         number = float(given)
