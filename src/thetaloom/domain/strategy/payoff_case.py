@@ -168,6 +168,7 @@ def _read_leg(given: object, where: str) -> PayoffLeg:
         refuse(where + "price", f"{price} is below zero")
     if kind is LegKind.STOCK:
         return PayoffLeg(kind=kind, quantity=quantity, price=Price(price))
+    right = str(fields.present("right"))
     strike, multiplier = fields.needed("strike"), fields.whole("multiplier", 100)
     if strike <= 0 or multiplier < 1:
         refuse(where + ("strike" if strike <= 0 else "multiplier"), "is not above zero")
@@ -175,7 +176,7 @@ def _read_leg(given: object, where: str) -> PayoffLeg:
         kind=kind,
         quantity=quantity,
         price=Price(price),
-        right=_named(where + "right", lambda: Right.parse(str(fields.present("right")))),
+        right=_named(where + "right", lambda: Right.parse(right)),
         strike=strike,
         expires_on=read_date(where + "expiration", fields.present("expiration")),
         multiplier=multiplier,
