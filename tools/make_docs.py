@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.docs import commands, domain_pages, pictures, routes, tables
+from tools.docs import commands, domain_pages, pictures, routes, strategy_pages, tables
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -24,6 +24,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/database.md": tables.database_page,
     "docs/reference/strategies.md": domain_pages.strategies_page,
     "docs/reference/strategy.schema.json": domain_pages.strategy_schema_file,
+    **strategy_pages.strategy_files(),
 }
 # Parts of written pages: what stands between the two marks of that name.
 PARTS: dict[str, Callable[[], str]] = {
@@ -31,6 +32,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "run statuses": pictures.run_picture,
     "layers": pictures.layers,
     "steps": pictures.steps,
+    "strategy count": strategy_pages.strategy_count,
 }
 MARKED = re.compile(r"(<!-- begin (?P<name>[a-z ]+), generated -->\n).*?(<!-- end -->\n)", re.DOTALL)
 
@@ -38,7 +40,7 @@ MARKED = re.compile(r"(<!-- begin (?P<name>[a-z ]+), generated -->\n).*?(<!-- en
 def rendered() -> dict[Path, str]:
     """Return every generated page as it should be, and every written page with its generated parts renewed."""
     pages = {ROOT / name: render() for name, render in PAGES.items()}
-    for path in sorted((ROOT / "docs").rglob("*.md")):
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
         if path not in pages and MARKED.search(text := path.read_text()):
             pages[path] = with_parts(text)
     return pages

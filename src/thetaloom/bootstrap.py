@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 
 from thetaloom import __version__
 from thetaloom.brokers.paper.broker import PaperBroker
-from thetaloom.brokers.paper.settings import PaperSettings
+from thetaloom.brokers.paper.settings import PaperSettings, read_shares
 from thetaloom.config import MarketSource, Settings
 from thetaloom.dispatch.embedded import EmbeddedDispatch
 from thetaloom.dispatch.workers import is_gone, name_worker
@@ -26,8 +26,11 @@ from thetaloom.engine.loop import EngineLoop
 from thetaloom.errors import ConfigError
 from thetaloom.marketdata.calendar_table import load_calendar
 from thetaloom.marketdata.clocks import PacedClock, SystemClock, VirtualClock
+from thetaloom.marketdata.event_files import EventTable
+from thetaloom.marketdata.history_files import read_histories
 from thetaloom.marketdata.recorded import packaged_day
 from thetaloom.marketdata.recorded.market import RecordedMarket
+from thetaloom.marketdata.recorded.volatilities import SessionVolatilities
 from thetaloom.marketdata.synthetic.market import SyntheticMarket
 from thetaloom.ports.clock import Clock
 from thetaloom.ports.dispatch import Lane
@@ -308,7 +311,15 @@ def _market(
     settings: Settings, calendar: TradingCalendar, clock: Clock, minutes_per_change: int
 ) -> RecordedMarket | SyntheticMarket:
     if settings.market is MarketSource.RECORDED:
-        return RecordedMarket.from_paths(settings.market_files or (packaged_day(),), clock)
+        known = read_histories(settings.history_files)
+        return RecordedMarket.from_paths(
+            settings.market_files or (packaged_day(),),
+            clock,
+            bars=known.bars,
+            ivs=known.ivs,
+            events=EventTable([settings.events_file] if settings.events_file else []),
+            volatilities=SessionVolatilities(calendar, settings.rate_curve.at(30 / 365), settings.dividend_yield),
+        )
     return SyntheticMarket(
         seed=settings.seed,
         start_on=SYNTHETIC_START,
@@ -334,6 +345,7 @@ def _paper_settings(settings: Settings) -> PaperSettings:
         fee_per_contract=Money(settings.fee_per_contract),
         starting_cash=Money(settings.paper_cash),
         is_cash_account=settings.paper_cash_account,
+        shares=read_shares(settings.paper_shares),
     )
 
 

@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     market_files: tuple[Path, ...] = Field(
         (), description="Parquet files for the recorded source; without any, the recorded day of the package."
     )
+    history_files: tuple[Path, ...] = Field(
+        (), description="Daily bars for the recorded source: Parquet or CSV with date, open, high, low, close, …"
+    )
+    events_file: Path | None = Field(
+        None, description="Earnings and dividends for the recorded source: CSV with symbol,kind,date,amount."
+    )
     seed: int = Field(1, ge=0, description="Seed of the synthetic market and of the paper broker.")
     speed: float = Field(1.0, gt=0, le=100_000, description="How many times faster than real a replayed market runs.")
     host: str = Field("127.0.0.1", description="Address the web server listens on; loopback unless you say otherwise.")
@@ -70,6 +76,11 @@ class Settings(BaseSettings):
         Decimal("0.5"), ge=0, le=1, description="Where paper orders fill: 0 at mid, 1 at natural."
     )
     paper_cash_account: bool = Field(False, description="Whether the paper account is a cash account.")
+    paper_shares: str = Field(
+        "",
+        max_length=1000,
+        description="Shares that the paper account holds beside its options, like AAPL=100,SPY=200.",
+    )
     evaluations_max: int = Field(5, ge=1, le=100, description="Runs evaluated at once.")
     executions_max: int = Field(3, ge=1, le=100, description="Runs executed at once.")
     data_age_seconds_max: int = Field(300, ge=1, description="Oldest chain that a decision may rest on.")

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -16,10 +17,13 @@ import pytest
 import typer
 
 from tests.cli.conftest import Command
+from tests.domain.strategy.samples import TRIDENT
 from thetaloom.bootstrap import open_demo, write_pulse
 from thetaloom.cli.app import COMMANDS, app
 from thetaloom.cli.output import exit_code
 from thetaloom.config import load_settings
+from thetaloom.domain.strategy.documents import parse_strategy
+from thetaloom.domain.strategy.toml_text import strategy_toml
 from thetaloom.errors import (
     BrokerUnavailable,
     ConfigError,
@@ -193,13 +197,6 @@ def test_an_unknown_symbol_is_a_run_without_a_trade(home: Path, thetaloom: Comma
     assert started["why"]["reason"] == "unknown_symbol"
 
 
-def test_where_several_strategies_fit_one_must_be_named(home: Path, thetaloom: Command) -> None:
-    outcome = thetaloom("run", "start", "SPY", "--json")
-
-    assert outcome.exit_code == 2
-    assert DEMO in answer(outcome)["error"]["advice"]
-
-
 def test_halting_stops_new_risk_and_lifting_it_takes_two_steps(tradable_home: Path, thetaloom: Command) -> None:
     halted = thetaloom("halt", "--reason", "earnings", "--json")
     (started,) = answer(thetaloom("run", "start", "GOOG", "--json"))
@@ -273,6 +270,31 @@ def test_a_strategy_is_tried_on_each_expiration_of_a_chain(home: Path, thetaloom
     assert answers.count("deny") == len(answers) - 1
     assert all(line["verdict"]["reason"] for line in tried["expirations"] if line["verdict"]["answer"] != "allow")
     assert "712.5" in spoken.stdout
+
+
+@pytest.mark.parametrize(("capital", "width"), [(24_999, 3), (25_000, 5)])
+def test_a_trident_is_tried_with_a_capital_and_shows_its_targets(
+    home: Path, thetaloom: Command, tmp_path: Path, capital: int, width: int
+) -> None:
+    file = tmp_path / "trident.toml"
+    file.write_text(strategy_toml(parse_strategy(TRIDENT | {"drops": [], "symbols": ["SPY"]})))
+
+    tried = answer(thetaloom("strategy", "test", file, "--market", "synthetic", "--capital", capital, "--json"))
+
+    lines = [line for line in tried["expirations"] if line["verdict"]["answer"] == "allow"]
+    assert lines
+    for line in lines:
+        credits = [Decimal(str(target["entry_credit"])) for target in line["targets"]]
+        assert line["structure"] == "senex_trident"
+        assert sum(credits) == Decimal(str(line["mid_price"]))
+        assert Decimal(str(line["max_loss"])) == 200 * width - 100 * sum(credits)
+        for target, credit, kept in zip(line["targets"], credits, ("0.6", "0.4", "0.5"), strict=True):
+            limit = Decimal(str(target["limit_price"]))
+            assert limit % Decimal("0.01") == 0
+            assert abs(limit + credit * Decimal(kept)) <= Decimal("0.005")
+    wrong = thetaloom("strategy", "test", file, "--market", "synthetic", "--capital", "much", "--json")
+    assert wrong.exit_code != 0
+    assert "capital" in wrong.output
 
 
 def test_a_strategy_cannot_be_tried_where_there_is_no_chain(home: Path, thetaloom: Command) -> None:

@@ -23,7 +23,7 @@ def test_every_generated_page_is_current() -> None:
 
 
 def test_every_marked_part_is_one_that_is_generated() -> None:
-    texts = [path.read_text() for path in (ROOT / "docs").rglob("*.md")]
+    texts = [path.read_text() for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"))]
 
     names = {found["name"] for text in texts for found in make_docs.MARKED.finditer(text)}
 

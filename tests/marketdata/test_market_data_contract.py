@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from thetaloom.domain.market.chain import ARRAY_TYPES, from_date
+from thetaloom.domain.market.events import EventKind
 from thetaloom.domain.market.expirations import list_expirations
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.instruments import OptionContract, Right
@@ -271,3 +272,73 @@ def test_history_holds_closed_sessions_only(source: Source) -> None:
     assert all(bar.session_on < today for bar in bars)
     assert [bar.session_on for bar in bars] == sorted({bar.session_on for bar in bars})
     assert all(bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high for bar in bars)
+
+
+def test_intraday_bars_are_complete_and_say_what_the_price_was(source: Source) -> None:
+    bars = source.market.intraday(source.symbol, 15, 40)
+
+    assert bars
+    assert [bar.session_on for bar in bars] == sorted(bar.session_on for bar in bars)
+    assert all(bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high for bar in bars)
+    assert source.market.intraday(source.symbol, 15, 1) == bars[-1:]
+    assert source.market.intraday("NOBODY", 15, 40) == []
+
+
+def test_an_intraday_bar_once_complete_stands(source: Source) -> None:
+    before = source.market.intraday(source.symbol, 15, 400)
+    source.clock.move_to(source.clock.now() + timedelta(minutes=47))
+
+    after = source.market.intraday(source.symbol, 15, 403)
+
+    assert len(after) == 403 or after[: len(before)] == before
+    assert len(after) == len(before) + 3
+    assert after[-4] == before[-1]
+
+
+def test_iv_history_holds_closed_sessions_only(source: Source) -> None:
+    today = source.clock.now().date()
+
+    known = source.market.iv_history(source.symbol, today - timedelta(days=400), today + timedelta(days=400))
+
+    assert all(on < today for on, _ in known)
+    assert [on for on, _ in known] == sorted({on for on, _ in known})
+    assert all(0.01 < iv < 5 for _, iv in known)
+
+
+def test_iv_history_is_of_the_days_asked_for(source: Source) -> None:
+    today = source.clock.now().date()
+    whole = source.market.iv_history(source.symbol, today - timedelta(days=400), today)
+
+    for on, iv in whole[::50]:
+        assert source.market.iv_history(source.symbol, on, on) == [(on, iv)]
+    assert source.market.iv_history("NOBODY", today - timedelta(days=400), today) == []
+
+
+def test_events_lie_within_the_days_asked_for_and_carry_their_time(source: Source) -> None:
+    now = source.clock.now()
+    first, last = now.date(), now.date() + timedelta(days=120)
+
+    events = source.market.corporate_events(source.symbol, first, last)
+
+    assert events is not None
+    assert events.as_of <= now
+    assert all(first <= day <= last for day in events.earnings)
+    assert all(first <= one.ex_on <= last for one in events.dividends)
+    for until in (events.earnings_known_until, events.dividends_known_until):
+        assert until is None or until <= last
+
+
+def test_of_an_unknown_symbol_no_events_are_known(source: Source) -> None:
+    today = source.clock.now().date()
+
+    assert source.market.corporate_events("NOBODY", today, today + timedelta(days=30)) is None
+
+
+def test_what_can_never_come_is_not_merely_unknown(source: Source) -> None:
+    known = source.market.underlying(source.symbol)
+    today = source.clock.now().date()
+    events = source.market.corporate_events(source.symbol, today, today + timedelta(days=30))
+
+    assert known is not None
+    assert events is not None
+    assert (EventKind.EARNINGS in events.not_applicable) is (known.kind != "equity")

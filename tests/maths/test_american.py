@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thetaloom.maths.american import (
+    BOUNDARY,
     BUMP_EXACT,
     EXACT,
     LIVE,
@@ -299,3 +300,11 @@ def test_dividends_count_from_today_until_the_expiration_inclusive() -> None:
     assert dividends_present_value(0.0, 0.25, 1.0, when, amounts) == 6.0
     assert dividends_present_value(0.0, 0.0, 0.0, when, amounts) == 0.0
     assert dividends_rate_slope(0.0, 1.0, when, amounts) == 4.5
+
+
+@pytest.mark.parametrize("spot", [90.0, 100.0, 110.0])
+def test_greeks_without_volatility_are_numbers(spot: float) -> None:
+    greeks = american_greeks(False, spot, 100.0, 0.5, 0.04, 0.01, 0.0, NONE, NONE, BOUNDARY, BOUNDARY)
+
+    assert all(math.isfinite(number) for number in greeks)
+    assert math.copysign(1.0, greeks[0]) == 1.0

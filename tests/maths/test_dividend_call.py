@@ -106,3 +106,14 @@ def test_a_dividend_at_the_expiration_is_caught_with_the_stock() -> None:
 
     risky = 100.0 - 4.0 * math.exp(-0.015)
     assert price == pytest.approx(bsm_price(True, risky, 96.0, 0.5, 0.03, 0.0, 0.25), abs=1e-9)
+
+
+def test_a_dividend_of_nearly_the_whole_stock_is_caught() -> None:
+    price, delta, _ = american_price_delta_gamma(
+        True, 100.0, 100.0, 0.5, 0.04, 0.0, 0.2, np.array([0.1]), np.array([99.9]), BOUNDARY
+    )
+
+    # What is left of the stock is nearly certain to be above the 0.10 that exercise then costs on top.
+    risky = 100.0 - 99.9 * math.exp(-0.004)
+    assert price == pytest.approx(risky - 0.1 * math.exp(-0.004), abs=1e-9)
+    assert delta == pytest.approx(1.0, abs=1e-9)

@@ -19,14 +19,7 @@ from thetaloom.domain.strategy.strategies import (
 from thetaloom.domain.strategy.toml_text import strategy_toml
 from thetaloom.store.catalogue import CATALOGUE, load_catalogue
 
-IDS = [
-    "call-credit-spread-30dte",
-    "cash-secured-put-30dte",
-    "goog-demo-put-credit-spread",
-    "iron-condor-45dte",
-    "put-credit-spread-30dte",
-    "short-strangle-30dte",
-]
+IDS = sorted(path.name.removesuffix(".toml") for path in CATALOGUE.iterdir() if path.name.endswith(".toml"))
 UP, FLAT, DOWN = Bias.BULLISH, Bias.NEUTRAL, Bias.BEARISH
 # DTE window, profit target, stop, DTE exit, biases, legs as (side, right, distance); widths in listed strikes
 DEFAULTS = {
@@ -50,8 +43,9 @@ def catalogue() -> dict[str, Strategy]:
     return {strategy.id: strategy for strategy in load_catalogue()}
 
 
-def test_the_catalogue_holds_the_five_defaults_and_the_demo(catalogue: dict[str, Strategy]) -> None:
+def test_the_catalogue_holds_every_file_under_a_name_of_its_own(catalogue: dict[str, Strategy]) -> None:
     assert list(catalogue) == IDS
+    assert {*DEFAULTS, "goog-demo-put-credit-spread"} < set(catalogue)
     assert len({strategy.name for strategy in catalogue.values()}) == len(IDS)
 
 
@@ -75,12 +69,49 @@ def test_a_default_has_the_numbers_of_the_rules(catalogue: dict[str, Strategy], 
         )
 
 
-def test_only_the_strangle_may_lose_without_limit_and_it_watches_its_delta(catalogue: dict[str, Strategy]) -> None:
-    undefined = [strategy for strategy in catalogue.values() if strategy.allow_undefined_risk]
+# Senex and TastyTracker never automate these: what is bought or sold naked, and what pays only for a large move.
+NEVER_AUTOMATED = {
+    "bullish-risk-reversal",
+    "call-ratio-backspread",
+    "jade-lizard",
+    "long-box",
+    "long-straddle",
+    "long-strangle",
+    "put-ratio-backspread",
+    "short-box",
+    "short-straddle",
+    "short-strangle-senex",
+}
 
-    assert [strategy.id for strategy in undefined] == ["short-strangle-30dte"]
-    breach = undefined[0].exits[-1]
+
+def test_only_strangles_and_straddles_may_lose_without_limit_and_all_have_a_stop(
+    catalogue: dict[str, Strategy],
+) -> None:
+    undefined = {name: strategy for name, strategy in catalogue.items() if strategy.allow_undefined_risk}
+
+    assert set(undefined) == {"short-straddle", "short-strangle-30dte", "short-strangle-senex"}
+    for strategy in undefined.values():
+        assert [rule.threshold for rule in strategy.exits if rule.kind is ExitKind.STOP_LOSS] == [200]
+
+
+def test_the_30_dte_strangle_watches_its_delta(catalogue: dict[str, Strategy]) -> None:
+    breach = catalogue["short-strangle-30dte"].exits[-1]
+
     assert (breach.kind, breach.threshold, breach.priority) == (ExitKind.POSITION_DELTA, Decimal("0.25"), 1)
+
+
+def test_what_must_never_be_automated_says_so(catalogue: dict[str, Strategy]) -> None:
+    assert {name for name, strategy in catalogue.items() if strategy.approval.manual_only} == NEVER_AUTOMATED
+
+
+def test_every_description_says_what_it_earns_from_what_it_risks_and_where_it_comes_from(
+    catalogue: dict[str, Strategy],
+) -> None:
+    for name in set(catalogue) - set(DEFAULTS) - {"goog-demo-put-credit-spread"}:
+        text = catalogue[name].description
+        assert "rules " in text or "are ours" in text, name
+        assert any(word in text for word in ("Earns", "Lends", "Borrows", "Keeps")), name
+        assert any(word in text for word in ("Loses", "the loss is unlimited", "at risk")), name
 
 
 def test_a_person_approves_every_shipped_strategy(catalogue: dict[str, Strategy]) -> None:

@@ -51,7 +51,10 @@ def test_the_migrated_schema_has_every_index_and_constraint_of_the_code(tmp_path
         with database.connect() as connection:
             rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE '%alembic%'"))
             found.append(
-                {row.name: sorted(line.strip(" \t,") for line in (row.sql or "").splitlines()) for row in rows}
+                {
+                    row.name: sorted(line.strip(" \t,").replace('"', "") for line in (row.sql or "").splitlines())
+                    for row in rows
+                }
             )
     assert found[0] == found[1]
 

@@ -2,6 +2,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from thetaloom.domain.market.events import Dividend, Events
 from thetaloom.domain.values.money import Price
 from thetaloom.errors import MarketDataUnavailable
 from thetaloom.ports.market_data import Bar, ReplayedMarket
@@ -99,3 +100,26 @@ def test_a_market_that_is_down_answers_nothing() -> None:
 
     with pytest.raises(MarketDataUnavailable):
         market.spot("SPY", b.NOW)
+
+
+def test_facts_are_what_was_set_and_no_more() -> None:
+    clock = FakeClock()
+    market = FixedMarket(clock)
+    on = b.NOW.date()
+    bar = Bar(session_on=on, open=1, high=2, low=1, close=2, volume=None)
+    events = Events(
+        as_of=b.NOW,
+        source="fixed",
+        earnings=(on, on + timedelta(days=90)),
+        dividends=(Dividend(ex_on=on + timedelta(days=3)),),
+    )
+    market.set_intraday("SPY", 15, [bar, bar, bar])
+    market.set_events("SPY", events)
+
+    assert market.intraday("SPY", 15, 2) == [bar, bar]
+    assert market.intraday("SPY", 60, 2) == []
+    assert market.iv_history("SPY", on, on) == []
+    assert market.corporate_events("QQQ", on, on) is None
+    known = market.corporate_events("SPY", on, on + timedelta(days=30))
+    assert known is not None
+    assert (known.earnings, known.dividends) == ((on,), events.dividends)

@@ -11,6 +11,7 @@ from pydantic_core import PydanticUndefined
 from thetaloom import errors
 from thetaloom.config import ENVIRONMENT_PREFIX, Settings
 from thetaloom.domain.risk.limits import LIMITS
+from thetaloom.domain.risk.limits_settings import expected
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.strategy.schema import strategy_schema
 from thetaloom.domain.values.reasons import Reason
@@ -81,7 +82,7 @@ def limits_page() -> str:
         (
             code(limit.name),
             code(limit.default),
-            f"{limit.lowest} to {limit.highest}" if limit.highest is not None else f"{limit.lowest} or more",
+            expected(limit).removeprefix("a "),
             code(limit.reason.value),
             limit.doc + (" Can be `off`." if limit.optional else ""),
         )

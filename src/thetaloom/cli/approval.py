@@ -130,6 +130,7 @@ def _print(one: Proposal) -> None:
         "buying power": money_text(one.buying_power_effect),
         "fees": money_text(one.fees),
         "why": "\n".join(one.reasons),
+        "warnings": "\n".join(one.warnings),
         "quotes of": one.as_of,
         "expires": one.expires_at,
         "market": "synthetic: made by a seed" if one.synthetic else "real quotes",

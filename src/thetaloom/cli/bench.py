@@ -22,9 +22,8 @@ from rich.table import Table
 
 from thetaloom import __version__
 from thetaloom.bootstrap import Platform, engine_loop, open_demo
-from thetaloom.cli import bench_peers, bench_pricing, bench_scenarios
+from thetaloom.cli import bench_judgement, bench_margin, bench_market, bench_peers, bench_pricing, bench_scenarios
 from thetaloom.cli.bench_figures import Figure, timed
-from thetaloom.cli.bench_margin import book_margins
 from thetaloom.cli.output import JsonOption, console, emit
 from thetaloom.config import MarketSource, load_settings
 from thetaloom.domain.run.runs import RunStatus, StepName, TriggerKind, WorkflowRun
@@ -160,16 +159,19 @@ def server() -> list[Figure]:
 
 MEASURES: tuple[Callable[[], list[Figure]], ...] = (
     chain_greeks,
+    bench_market.market_view,
     bench_pricing.american_chains,
     bench_pricing.probabilities,
     transitions,
     proposals,
+    bench_margin.book_margins,
     bench_scenarios.scenario_grids,
     bench_scenarios.payoffs,
+    bench_judgement.rankings,
+    bench_judgement.many_rankings,
     waiting_runs,
     demo_run,
     server,
-    book_margins,
 )
 
 

@@ -35,7 +35,7 @@ STRUCTURES = (
 
 def book_margins() -> list[Figure]:
     """Least margin of a 200-leg book on five underlyings, one of them with 64 legs."""
-    book = [_holding(*row) for row in UNDERLYINGS]
+    book = [bench_holding(*row) for row in UNDERLYINGS]
     legs = sum(len(holding.legs) for holding in book)
     book_margin(book)  # imports and compiles
     took = []
@@ -47,7 +47,8 @@ def book_margins() -> list[Figure]:
     return [Figure(name="margin of a 200-leg book", figure=min(took), unit="ms", bar=20, note=note)]
 
 
-def _holding(symbol: str, price: int, kind: str, step: int, count: int) -> Holding:
+def bench_holding(symbol: str, price: int, kind: str, step: int, count: int) -> Holding:
+    """Return a book of about ``count`` legs on one underlying, made of usual structures of four expirations."""
     numbers = np.random.default_rng(count + price)
     held: dict[OptionContract, int] = {}
     while len(held) < count:

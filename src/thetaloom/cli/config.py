@@ -1,6 +1,5 @@
 """``config``: the settings in force."""
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,7 +38,9 @@ def show(as_json: JsonOption = False) -> None:
 @app.command()
 def limit(
     name: Annotated[str | None, typer.Argument(help="Name of the limit; without one, all are shown.")] = None,
-    number: Annotated[str | None, typer.Argument(help="What it is to be from now on.")] = None,
+    number: Annotated[
+        str | None, typer.Argument(help="What it is to be from now on: a number, off, or a profile.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the account's risk limits, or set one; runs that are decided from now on are held against it."""
@@ -65,11 +66,7 @@ def _set(platform: "Platform", name: str, number: str | None) -> RiskLimits:
 
     if number is None:
         raise InvalidInput(f"{name}: no number was given", details={"number": "missing"})
-    try:
-        wanted = Decimal(number)
-    except ArithmeticError as error:
-        raise InvalidInput(f"{name}: {number!r} is not a number", details={"number": number}) from error
-    limits = platform.engine.handle(SetLimit(user_id=platform.user_id, name=name, limit=wanted))
+    limits = platform.engine.handle(SetLimit(user_id=platform.user_id, name=name, limit=number))
     if not isinstance(limits, RiskLimits):
         raise TypeError("the limits were expected")
     return limits

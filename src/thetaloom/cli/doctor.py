@@ -75,6 +75,7 @@ def _of_platform() -> list[Finding]:
                 "clock": _clock,
                 "market": _market,
                 "halts": _halts,
+                "risk limits": _risk_limits,
                 "broker": _broker,
             }
             return [_asked(name, lambda look=look: look(platform)) for name, look in looks.items()]  # type: ignore[misc]  # mypy does not infer a lambda with a default
@@ -118,6 +119,20 @@ def _kernels(settings: Settings) -> Finding:
     cached = len(list(folder.rglob("*.nbc"))) if folder.is_dir() else 0
     found = f"{cached} compiled in {folder}" if cached else "not compiled yet: the first price takes some seconds"
     return Finding(name="kernels", is_well=True, found=found)
+
+
+def _risk_limits(platform: "Platform") -> Finding:
+    from thetaloom.engine.limit_faults import unread_limits
+
+    faults = unread_limits(platform.desk)
+    return Finding(
+        name="risk limits",
+        is_well=not faults,
+        found="; ".join(faults) or "every configured limit is read by a check",
+        advice="Start the version of Thetaloom that set it: a limit that nothing reads protects nobody."
+        if faults
+        else "",
+    )
 
 
 def _database(platform: "Platform") -> Finding:

@@ -7,14 +7,15 @@ import typer
 from rich.markup import escape
 
 from thetaloom.cli.access import Reading, carry_out, is_served, opened, reading
-from thetaloom.cli.output import JsonOption, emit, pairs, say, table, to_plain
+from thetaloom.cli.auto import Choice, choose_strategy
+from thetaloom.cli.output import EXIT_REFUSED, JsonOption, emit, pairs, say, table, to_plain
 from thetaloom.cli.paging import LimitOption, OffsetOption, shown_of, window
+from thetaloom.cli.rank import print_no_trade, ranking_record
 from thetaloom.cli.why import Why, explain, print_why
 from thetaloom.cli.words import clock_text, legs_text, money_text, price_text, reason_text
 from thetaloom.domain.run.runs import RunStatus, WorkflowRun
 from thetaloom.domain.values.ids import RunId, StrategyId
 from thetaloom.engine.commands import CancelRun, PauseRun, ResumeRun, StartRun
-from thetaloom.errors import InvalidInput
 from thetaloom.store.queries.lineage import step_record
 from thetaloom.store.queries.runs import RunDetail, list_runs, run_detail
 from thetaloom.store.queries.story import tell_step
@@ -30,22 +31,31 @@ RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, a
 def start(
     symbols: Annotated[list[str], typer.Argument(metavar="SYMBOL...", help="Symbols such as SPY.")],
     strategy: Annotated[
-        str | None, typer.Option("--strategy", help="Id of the strategy; may be left out where just one fits.")
+        str | None,
+        typer.Option(
+            "--strategy",
+            help="Id of the strategy; left out, the one that names the symbol, else the best of all by rank.",
+        ),
     ] = None,
     forced: Annotated[
-        bool, typer.Option("--force", help="Start even where enough runs of the pair are open; skips nothing else.")
+        bool,
+        typer.Option(
+            "--force",
+            help="Start even where enough runs of the pair are open or the score is below its minimum; strikes may "
+            "miss by three times their limit. Hard stops and limits stay.",
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Start a run for each symbol, and show how far it came."""
     with opened() as platform:
+        choices = [choose_strategy(platform, symbol, strategy) for symbol in symbols]
         started = []
-        for symbol in symbols:
+        for choice in choices:
+            if choice.strategy_id is None:
+                continue
             command = StartRun(
-                user_id=platform.user_id,
-                symbol=symbol,
-                strategy_id=StrategyId(strategy or _only_strategy(platform, symbol)),
-                forced=forced,
+                user_id=platform.user_id, symbol=choice.symbol, strategy_id=choice.strategy_id, forced=forced
             )
             answer = carry_out(platform, command)
             if isinstance(answer, WorkflowRun):
@@ -54,12 +64,14 @@ def start(
         whys = [explain(platform.database, platform.user_id, detail) for detail in details]
         served = is_served(platform.database)
     if as_json:
-        emit([{**to_plain(why.run), "why": why.record()} for why in whys])
-        return
-    for why in whys:
-        say(f"[bold]{why.run.id}[/] {escape(why.run.strategy_id)} on {escape(why.run.symbol)}: {_standing(why)}")
-    if served:
-        say("[dim]the server works on it; follow it with[/] thetaloom run show RUN")
+        rankings = [ranking_record(choice.ranking) for choice in choices if choice.ranking is not None]
+        runs = [{**to_plain(why.run), "why": why.record()} for why in whys]
+        # By name a list of runs, as ever; chosen by rank the rankings stand beside them.
+        emit({"runs": runs, "rankings": rankings} if rankings else runs)
+    else:
+        _print_started(choices, whys, served=served)
+    if any(choice.strategy_id is None for choice in choices):
+        raise typer.Exit(EXIT_REFUSED)
 
 
 @app.command("list")
@@ -156,18 +168,16 @@ def resume(run: RunArgument, as_json: JsonOption = False) -> None:
         _report(platform, run, as_json=as_json)
 
 
-def _only_strategy(platform: "Platform", symbol: str) -> str:
-    with platform.store.unit_of_work() as uow:
-        active = [stored.strategy for stored in uow.strategies.all_latest(platform.user_id) if stored.strategy.active]
-    naming = [strategy.id for strategy in active if symbol.strip().upper() in strategy.symbols]
-    if len(naming) == 1:
-        return naming[0]
-    fitting = naming or [strategy.id for strategy in active]
-    raise InvalidInput(
-        f"strategy: {len(fitting)} strategies could be meant for {symbol}",
-        advice=f"Name one with --strategy: {', '.join(sorted(fitting))}.",
-        details={"strategies": ", ".join(sorted(fitting))},
-    )
+def _print_started(choices: Sequence[Choice], whys: Sequence[Why], *, served: bool) -> None:
+    for choice in choices:
+        if choice.ranking is not None and choice.strategy_id is None:
+            print_no_trade(choice.ranking)
+        elif choice.ranking is not None:
+            say(f"[green]chosen[/] {escape(choice.ranking.title)}")
+    for why in whys:
+        say(f"[bold]{why.run.id}[/] {escape(why.run.strategy_id)} on {escape(why.run.symbol)}: {_standing(why)}")
+    if served and whys:
+        say("[dim]the server works on it; follow it with[/] thetaloom run show RUN")
 
 
 def _standing(why: Why) -> str:

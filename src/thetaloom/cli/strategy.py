@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from thetaloom.cli.access import carry_out, opened
 from thetaloom.cli.output import EXIT_FAILED, JsonOption, emit, note, say, table
 from thetaloom.cli.trying import try_strategy
 from thetaloom.domain.strategy.documents import parse_strategy, strategy_document
-from thetaloom.domain.strategy.strategies import Strategy
+from thetaloom.domain.strategy.strategies import ApprovalMode, Bias, Strategy
 from thetaloom.domain.strategy.toml_text import strategy_toml
 from thetaloom.domain.values.ids import StrategyId
 from thetaloom.engine.commands import SaveStrategy
@@ -37,21 +38,38 @@ def list_command(as_json: JsonOption = False) -> None:
     if as_json:
         emit([_record(stored) for stored in found])
         return
-    names = ("strategy", "name", "active", "revision", "DTE", "legs", "symbols", "approval")
+    names = ("strategy", "bias", "DTE", "legs", "note")
     rows = (
         (
             stored.strategy.id,
-            stored.strategy.name,
-            "yes" if stored.strategy.active else "no",
-            stored.revision,
+            " ".join(BIAS_WORDS[bias] for bias in stored.strategy.biases),
             f"{stored.strategy.expiration.dte_min}–{stored.strategy.expiration.dte_max}",
             len(stored.strategy.legs),
-            ", ".join(stored.strategy.symbols) or None,
-            stored.strategy.approval.mode.value,
+            "\n".join(_notes(stored)) or None,
         )
         for stored in found
     )
     table(f"{len(found)} strategies", names, rows)
+
+
+BIAS_WORDS = {Bias.BULLISH: "up", Bias.NEUTRAL: "flat", Bias.BEARISH: "down"}  # forty rows must fit a terminal
+
+
+def _notes(stored: StoredStrategy) -> Iterator[str]:
+    strategy = stored.strategy
+    if stored.revision > 1:
+        yield f"rev {stored.revision}"
+    if not strategy.active:
+        yield "inactive"
+    if strategy.approval.mode is ApprovalMode.AUTOMATIC:
+        yield "automatic"
+    if strategy.allow_undefined_risk:
+        yield "no max loss"
+    if strategy.approval.manual_only:
+        yield "by hand"
+    if strategy.shares:
+        yield f"{strategy.shares} shares"
+    yield from strategy.symbols
 
 
 @app.command()
@@ -121,11 +139,36 @@ def test(
     ] = None,
     at: Annotated[str | None, typer.Option("--at", help="Instant such as 2015-12-24T15:05:00Z.")] = None,
     market: Annotated[str | None, typer.Option("--market", help="recorded or synthetic; as set if not given.")] = None,
+    capital: Annotated[
+        str | None, typer.Option("--capital", help="Tradeable capital, dollars; the paper account's if not given.")
+    ] = None,
+    relaxed: Annotated[bool, typer.Option("--relaxed", help="Let strikes miss by three times their miss_max.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Try a strategy on a chain: for each expiration the legs, the numbers, and the reasons for a no."""
     tried = _read(Path(strategy)) if _is_file(strategy) else _stored(strategy).strategy
-    try_strategy(tried, symbol=symbol, at=at, market=market, as_json=as_json)
+    try_strategy(tried, symbol=symbol, at=at, market=market, capital=capital, relaxed=relaxed, as_json=as_json)
+
+
+@app.command()
+def rank(
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="A symbol such as SPY.")],
+    at: Annotated[str | None, typer.Option("--at", help="Instant such as 2015-12-24T15:05:00Z.")] = None,
+    market: Annotated[str | None, typer.Option("--market", help="recorded or synthetic; as set if not given.")] = None,
+    force: Annotated[
+        str | None,
+        typer.Option("--force", metavar="STRATEGY", help="Judge this one alone; its minimum score is waived."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Rank all strategies on one market: scores with their reasons, structures, and what would change each no."""
+    from thetaloom.cli.rank import try_ranking
+
+    with opened() as platform, platform.store.unit_of_work() as uow:
+        found = [stored.strategy for stored in uow.strategies.all_latest(platform.user_id)]
+    if force is not None and force not in [one.id for one in found]:
+        raise NotFound(f"no strategy has the id {force!r}", advice="`thetaloom strategy list` shows them.")
+    try_ranking(found, symbol, at=at, market=market, forced=force, as_json=as_json)
 
 
 def _stored(strategy: str) -> StoredStrategy:

@@ -1,8 +1,10 @@
 """``strategy test``: what a strategy would select from a chain, expiration by expiration."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -14,19 +16,53 @@ from thetaloom.cli.words import legs_text, money_text, percent_text, price_text
 from thetaloom.config import MarketSource, load_settings
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration, list_expirations
+from thetaloom.domain.market.rates import RateCurve
+from thetaloom.domain.market.view import MarketView
+from thetaloom.domain.strategy.hard_stops import Moment, sells_american
+from thetaloom.domain.strategy.metrics import Metric
+from thetaloom.domain.strategy.ranking import readings_of
 from thetaloom.domain.strategy.strategies import Strategy
+from thetaloom.domain.values.money import Money
 from thetaloom.domain.values.reasons import Verdict
 from thetaloom.errors import MarketDataUnavailable
 
 if TYPE_CHECKING:
     from thetaloom.bootstrap import Platform
+    from thetaloom.domain.strategy.selection import Selection
 
 AFTER_OPEN = timedelta(minutes=35)  # the first half hour's quotes are too wide to tell anything
 
 
-def try_strategy(strategy: Strategy, *, symbol: str | None, at: str | None, market: str | None, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trial:
+    """What a strategy is tried on."""
+
+    strategy: Strategy
+    chain: OptionChain
+    expirations: tuple[Expiration, ...]
+    now: datetime
+    rates: RateCurve
+    dividend_yield: float
+    view: MarketView
+    readings: Mapping[Metric, Decimal]
+    moment: Moment
+    capital: Money | None
+    shares_held: int | None
+    relaxed: bool
+
+
+def try_strategy(
+    strategy: Strategy,
+    *,
+    symbol: str | None,
+    at: str | None,
+    market: str | None,
+    capital: str | None,
+    relaxed: bool,
+    as_json: bool,
+) -> None:
     """Try a strategy on the chain of one instant and print what it would do; nothing is stored."""
-    with _market(market, at) as platform:
+    with trial_market(market, at) as platform:
         name = (symbol or _any_symbol(strategy, platform)).upper()
         now = platform.clock.now()
         chain = platform.market.chain(name, now)
@@ -35,8 +71,8 @@ def try_strategy(strategy: Strategy, *, symbol: str | None, at: str | None, mark
                 f"{platform.market.name} has no chain of {name} at {shown_instant(now)}",
                 advice=f"It knows {', '.join(list(platform.market.symbols())[:10])}.",
             )
-        expirations = list_expirations(chain, platform.desk.calendar, now)
-        lines = [_line(platform, strategy, chain, expirations, each) for each in expirations]
+        trial = _trial(platform, strategy, chain, capital=capital, relaxed=relaxed)
+        lines = [_line(trial, each) for each in trial.expirations]
     head = {"strategy": strategy.id, "symbol": name, "at": now, "spot": chain.spot, "synthetic": chain.synthetic}
     if as_json:
         emit({**head, "source": chain.source, "expirations": lines})
@@ -45,7 +81,8 @@ def try_strategy(strategy: Strategy, *, symbol: str | None, at: str | None, mark
 
 
 @contextmanager
-def _market(market: str | None, at: str | None) -> "Iterator[Platform]":
+def trial_market(market: str | None, at: str | None) -> "Iterator[Platform]":
+    """Open a market of its own to try strategies on; nothing of it is kept."""
     from thetaloom.bootstrap import open_demo
 
     asked = load_settings(market=market)
@@ -75,71 +112,110 @@ def _any_symbol(strategy: Strategy, platform: "Platform") -> str:
     return named[0] if named else known[0] if is_recorded or not strategy.symbols else strategy.symbols[0]
 
 
-def _line(
-    platform: "Platform",
-    strategy: Strategy,
-    chain: OptionChain,
-    expirations: tuple[Expiration, ...],
-    expiration: Expiration,
-) -> dict[str, Any]:
+def _trial(
+    platform: "Platform", strategy: Strategy, chain: OptionChain, *, capital: str | None, relaxed: bool
+) -> _Trial:
+    now, settings = platform.clock.now(), platform.desk.settings
+    account = platform.desk.broker.account()
+    expirations = list_expirations(chain, platform.desk.calendar, now)
+    view = _view(platform, chain, expirations)
+    today = platform.desk.calendar.exchange_date(now)
+    return _Trial(
+        strategy=strategy,
+        chain=chain,
+        expirations=expirations,
+        now=now,
+        rates=settings.rates,
+        dividend_yield=settings.dividend_yield,
+        view=view,
+        readings=readings_of(view),
+        # Whether the exchange is open does not matter to a trial, and its data are of its moment.
+        moment=Moment(symbol=chain.underlying, today=today, has_short_american=False),
+        capital=account.buying_power if capital is None else _money("capital", capital),
+        shares_held=None if account.shares is None else account.shares.get(chain.underlying, 0),
+        relaxed=relaxed,
+    )
+
+
+def _money(name: str, given: str) -> Money:
+    try:
+        return Money(given)
+    except ValueError:
+        refuse(name, f"{shown(given)} is no amount of dollars; write it like 25000")
+
+
+def _view(platform: "Platform", chain: OptionChain, expirations: tuple[Expiration, ...]) -> MarketView:
+    from thetaloom.engine.steps import compute_indicators
+
+    desk, now = platform.desk, platform.clock.now()
+    given = compute_indicators.inputs_of(platform.market, desk.calendar, desk.settings, chain, expirations, now)
+    return compute_indicators.decide(given).view
+
+
+def _line(trial: _Trial, expiration: Expiration) -> dict[str, Any]:
     from thetaloom.domain.strategy.selection import select_structure
 
-    now, settings = platform.clock.now(), platform.desk.settings
-    rate = settings.rates.at(expiration.years)
     selection = select_structure(
-        strategy, chain, (expiration,), now=now, rate=rate, dividend_yield=settings.dividend_yield
+        trial.strategy,
+        trial.chain,
+        trial.expirations,
+        now=trial.now,
+        rate=trial.rates.at(expiration.years),
+        dividend_yield=trial.dividend_yield,
+        tradeable_capital=trial.capital,
+        readings=trial.readings,
+        relaxed=trial.relaxed,
+        front=expiration,
     )
     line: dict[str, Any] = {
         "expiration": expiration.expires_on,
         "root": expiration.root,
         "dte": expiration.dte,
         "legs": [leg.contract.notation for leg in selection.legs],
+        "leg_names": selection.leg_names,
         "legs_text": legs_text(selection.legs),
         "reasons": selection.reasons,
         "verdict": _verdict(selection.verdict),
         "checks": [],
+        "targets": [],
+        "warnings": [],
     }
     if not selection.legs:
         # of one expiration alone: the leg that found no strike, or why the date itself does not do
         for refused in selection.rejections[:1]:
             line["verdict"] = {**_verdict(refused.verdict), "leg": refused.leg}
         return line
-    return {**line, **_numbers(platform, strategy, chain, expirations, selection.legs)}
+    return {**line, **_numbers(trial, selection, expiration)}
 
 
-def _numbers(
-    platform: "Platform", strategy: Strategy, chain: OptionChain, expirations: tuple[Expiration, ...], legs: Any
-) -> dict[str, Any]:
-    from thetaloom.domain.strategy.candidate_checks import check_candidate
+def _numbers(trial: _Trial, selection: "Selection", front: Expiration) -> dict[str, Any]:
+    from thetaloom.domain.book.targets import target_orders, target_text
+    from thetaloom.domain.strategy.cautions import cautions
     from thetaloom.domain.strategy.evaluation import evaluate_structure
-    from thetaloom.engine.steps import compute_indicators
+    from thetaloom.domain.strategy.judging import judge_candidate
 
-    now, settings = platform.clock.now(), platform.desk.settings
-    held = {(leg.contract.root, leg.contract.expires_on) for leg in legs}
-    lives = [one.years for one in expirations if (one.root, one.expires_on) in held]
+    strategy = trial.strategy
     evaluation = evaluate_structure(
-        legs,
-        chain,
-        now=now,
-        expirations=expirations,
-        rate=settings.rates.at(min(lives)),
-        dividend_yield=settings.dividend_yield,
+        selection.legs,
+        trial.chain,
+        now=trial.now,
+        expirations=trial.expirations,
+        rate=trial.rates.at(front.years),
+        dividend_yield=trial.dividend_yield,
         quote_age_max=timedelta(seconds=strategy.liquidity.quote_age_seconds_max),
+        names=selection.leg_names,
+        shares=strategy.shares,
     )
-    today = platform.desk.calendar.exchange_date(now)
-    first_on = today - timedelta(days=compute_indicators.HISTORY_DAYS)
-    bars = platform.market.history(chain.underlying, first_on, today)
-    indicators = compute_indicators.decide(
-        compute_indicators.Inputs(
-            chain=chain,
-            expirations=expirations,
-            closes=tuple(round(bar.close, 6) for bar in bars),
-            rate=settings.rates.at(compute_indicators.IV_DAYS / 365),
-            dividend_yield=settings.dividend_yield,
-            now=now,
-        )
+    judged = judge_candidate(
+        strategy,
+        evaluation,
+        trial.view,
+        replace(trial.moment, has_short_american=sells_american(selection.legs)),
+        trial.readings,
+        shares_held=trial.shares_held,
+        forced=trial.relaxed,
     )
-    verdict, checks = check_candidate(evaluation, strategy, dict(indicators.metrics))
+    targets = target_orders(evaluation, strategy)
     return {
         "structure": evaluation.structure_name,
         "mid_price": evaluation.mid_price,
@@ -152,8 +228,22 @@ def _numbers(
         "touches": [to_plain(touch) for touch in evaluation.touches],
         "expected_value": evaluation.expected_value,
         "net_delta": evaluation.net_delta,
-        "verdict": _verdict(verdict),
-        "checks": [to_plain(check) for check in checks],
+        "reasons": (*selection.reasons, *map(target_text, targets)),
+        "targets": [
+            {
+                "name": target.name,
+                "legs": [leg.notation for leg in target.legs],
+                "quantity": target.quantity,
+                "percent": target.percent,
+                "entry_credit": target.entry_credit,
+                "limit_price": target.limit_price,
+            }
+            for target in targets
+        ],
+        "verdict": _verdict(judged.verdict),
+        "checks": [to_plain(check) for check in judged.checks],
+        "score": judged.score,
+        "warnings": cautions(strategy, evaluation, front),
     }
 
 
@@ -194,7 +284,8 @@ def _print(head: dict[str, Any], lines: list[dict[str, Any]]) -> None:
 def _why(line: dict[str, Any]) -> str:
     verdict = line["verdict"]
     if verdict["answer"] == "allow":
-        return "\n".join(reason for reason in line["reasons"] if not reason.startswith("expiration:"))
+        reasons = [reason for reason in line["reasons"] if not reason.startswith("expiration:")]
+        return "\n".join([*reasons, *(f"warning: {warning}" for warning in line["warnings"])])
     failed = [
         f"{check['name']}: {check['value']}, allowed {check['limit']}, {check['distance']} from a yes"
         for check in line["checks"]

@@ -113,11 +113,11 @@ class DeleteStrategy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetLimit:
-    """Set one risk limit of a user."""
+    """Set one risk limit of a user: a number, or a word such as ``off`` or the name of a profile."""
 
     user_id: UserId
     name: str
-    limit: Decimal
+    limit: Decimal | str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from thetaloom.domain.values.ids import ClientOrderId, RunId
 from thetaloom.engine.commands import Command
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.handlers import handle
+from thetaloom.engine.limit_faults import refuse_unread_limits
 from thetaloom.engine.lineage import Decider
 from thetaloom.engine.monitor import Monitor
 from thetaloom.engine.order_manager import apply_reports
@@ -42,6 +43,7 @@ class Engine:
 
     def start(self) -> Reconciled:
         """Take over from whatever came before: settle what was in doubt, then watch what is open."""
+        refuse_unread_limits(self.desk)
         self.desk.dispatch.take_over()
         settled = reconcile(self.desk)
         self._monitor.reload()

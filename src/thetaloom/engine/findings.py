@@ -1,6 +1,6 @@
 """What one step finds and later steps build on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -8,9 +8,13 @@ from thetaloom.domain.book.exits import ExitDecision, Marks
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
-from thetaloom.domain.risk.limits import LimitCheck
-from thetaloom.domain.strategy.candidate_checks import Check
+from thetaloom.domain.market.view import MarketView
+from thetaloom.domain.risk.budget import RiskBudget
+from thetaloom.domain.risk.limits import LimitCheck, Trade
+from thetaloom.domain.risk.sizing import Sizing
 from thetaloom.domain.strategy.evaluation import Evaluation
+from thetaloom.domain.strategy.one_check import Check
+from thetaloom.domain.strategy.scoring import Score
 from thetaloom.domain.strategy.selection import Rejection
 from thetaloom.domain.strategy.strategies import Metric
 from thetaloom.domain.strategy.structures import Leg
@@ -37,11 +41,12 @@ class MarketReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Indicators:
-    """Market metrics by name; an absent one is unknown."""
+    """Market metrics by name; an absent one is unknown. ``view`` has them with their times and sources."""
 
     verdict: Verdict
     metrics: dict[Metric, Decimal]
     sessions_of_history: int
+    view: MarketView = field(default_factory=MarketView)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +55,7 @@ class Candidate:
 
     verdict: Verdict
     legs: tuple[Leg, ...]
+    leg_names: tuple[str, ...] = ()  # of ``legs``, as the strategy names them
     expires_on: date | None
     reasons: tuple[str, ...]
     rejections: tuple[Rejection, ...]
@@ -66,6 +72,8 @@ class Judgement:
     spot: Price | None
     synthetic: bool
     as_of: datetime | None
+    structures_max: int | None = None  # for which the account's shares last; ``None`` = none are needed
+    score: Score | None = None  # of the market for the strategy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +85,11 @@ class RiskFinding:
     max_loss: Money | None  # of the whole quantity, positive; None = unlimited
     buying_power_effect: Money | None  # of the whole quantity beside what is held; positive = tied up
     checks: tuple[LimitCheck, ...]
+    sizing: Sizing | None = None
+    trade: Trade | None = None  # as it was judged: its loss is what it adds to that of shares held already
+    budget: RiskBudget | None = None  # before the trade
+    needs_confirmation: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,19 +84,6 @@ def mark(view: PositionView) -> Marks:
     )
 
 
-def structure_delta(desk: Desk, legs: tuple[Leg, ...], symbol: str, now: datetime) -> Decimal | None:
-    """Return the delta per share of one structure as held; unknown unless every leg's quote can be believed."""
-    quotes = desk.market.quotes([leg.contract for leg in legs], now)
-    held = tuple(LegQuote(leg=leg, quote=quotes.get(leg.contract)) for leg in legs)
-    spot, settings = desk.market.spot(symbol, now), desk.settings
-    if not judge_legs(held, now, settings.data_age_seconds_max).is_allowed:
-        return None
-    years = [desk.calendar.year_fraction(now, leg.contract) for leg in legs]
-    rate = settings.rates.at(min(years))
-    deltas = [_delta(entry, spot, life, rate, settings.dividend_yield) for entry, life in zip(held, years, strict=True)]
-    return _net(held, deltas)
-
-
 def closing_legs(position: Position) -> tuple[Leg, ...]:
     """Return the legs of the order that closes the position."""
     return tuple(_reversed(leg) for leg in position.legs)

@@ -2,25 +2,35 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
-from decimal import Decimal
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.reports import AccountSnapshot
-from thetaloom.domain.risk.limits import Portfolio, RiskLimits
+from thetaloom.domain.risk.guards import first_of_week, looks_far_back, loss_record
+from thetaloom.domain.risk.limits import Exposure, Portfolio, RiskLimits
 from thetaloom.domain.risk.margin import buying_power_effect
-from thetaloom.domain.risk.margin_rules import MarginLeg
 from thetaloom.domain.strategy.payoff import expiration_payoff
-from thetaloom.domain.strategy.structures import Leg
+from thetaloom.domain.strategy.structures import Leg, is_single_expiration
 from thetaloom.domain.values.ids import RunId
-from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.marks import structure_delta
+from thetaloom.engine.portfolio_greeks import Greeks, are_wanted, portfolio_greeks
 from thetaloom.ports.store import UnitOfWork
 
-NO_PRICE = Price(0)
+EQUITY = "equity"  # the kind of a single stock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A position, or what an entry order in flight is about to open."""
+
+    symbol: str
+    strategy_id: str
+    legs: tuple[Leg, ...]
+    quantity: int
+    risk: Money | None
 
 
 def portfolio_of(
@@ -28,7 +38,7 @@ def portfolio_of(
 ) -> Portfolio:
     """Return the account's state; entry orders in flight count like positions, those of run ``without`` do not.
 
-    The delta is computed only for a user who limits it: it needs the quotes of everything that is held.
+    The greeks are computed only for a user who limits them: they need the quotes of everything that is held.
     """
     account = desk.broker.account_id
     positions = uow.positions.open_positions(account)
@@ -37,57 +47,64 @@ def portfolio_of(
         for order in uow.orders.open_orders()
         if order.account_id == account and order.effect is Effect.OPEN and order.run_id != without
     ]
-    entry_runs = [uow.runs.get(order.run_id) for order in entries]
+    found = [(order, uow.runs.get(order.run_id)) for order in entries]
     holding = {position.run_id for position in positions}  # a partly filled entry is one position, not two
-    opening = [run.symbol for run in entry_runs if run is not None and run.id not in holding]
-    symbols = [position.symbol for position in positions] + opening
+    opening = [run for _, run in found if run is not None and run.id not in holding]
+    held = [_of_position(desk, position, now) for position in positions]
+    held += [_of_order(desk, order, run.symbol, run.strategy_id, now) for order, run in found if run is not None]
+    counted = [(position.symbol, position.strategy_id) for position in positions]
+    counted += [(run.symbol, run.strategy_id) for run in opening]
     day_start = _session_start(desk, now)
-    closed = uow.positions.closed_since(account, day_start)
-    risks = [_position_risk(desk, position, now) for position in positions]
-    risks += [_order_risk(desk, order, run.symbol, now) for order, run in zip(entries, entry_runs, strict=True) if run]
-    known = [risk for risk in risks if risk is not None]
-    deltas: list[Decimal | None] = [None]
-    if limits.max_delta is not None:
-        deltas = [_delta(desk, held.legs, held.symbol, held.quantity, now) for held in positions]
-        pairs = zip(entries, entry_runs, strict=True)
-        deltas += [_delta(desk, order.legs, run.symbol, order.remaining, now) for order, run in pairs if run]
-    known_deltas = [delta for delta in deltas if delta is not None]
+    is_whole = looks_far_back(limits)
+    closed = (
+        uow.positions.all_closed(account) if is_whole else uow.positions.closed_since(account, _week_start(desk, now))
+    )
+    today = [position for position in closed if position.closed_at is not None and position.closed_at >= day_start]
+    opened = [*uow.positions.symbols_opened_since(account, day_start), *(run.symbol for run in opening)]
+    greeks = _greeks(desk, held, limits, now)
     return Portfolio(
         net_liquidating_value=snapshot.net_liquidating_value,
         cash=snapshot.cash,
         buying_power=snapshot.buying_power,
-        open_positions=len(symbols),
-        positions_by_symbol={symbol: symbols.count(symbol) for symbol in sorted(set(symbols))},
-        risk_in_use=sum(known, Money(0)) if len(known) == len(risks) else None,
-        opened_today=uow.positions.opened_since(account, day_start) + len(opening),
-        realized_today=sum((position.realized_pnl for position in closed), Money(0)),
-        net_delta=sum(known_deltas, Decimal(0)) if len(known_deltas) == len(deltas) else None,
+        open_positions=len(counted),
+        positions_by_symbol=_counts(symbol for symbol, _ in counted),
+        risk_in_use=_risk(held),
+        opened_today=len(opened),
+        realized_today=sum((position.realized_pnl for position in today), Money(0)),
+        net_delta=greeks.delta,
+        opened_today_by_symbol=_counts(opened),
+        positions_by_strategy=_counts(strategy for _, strategy in counted),
+        beta_delta=greeks.beta_delta,
+        net_gamma=greeks.gamma,
+        net_theta=greeks.theta,
+        net_vega=greeks.vega,
+        exposure=_exposure(desk, held),
+        record=loss_record(
+            closed, desk.calendar, now, cool_down_minutes=limits.symbol_cool_down_minutes, is_whole=is_whole
+        ),
     )
 
 
-def held_legs(desk: Desk, uow: UnitOfWork, symbol: str, now: datetime) -> tuple[MarginLeg, ...] | None:
-    """Return the contracts that the account holds on ``symbol`` at their mids; unknown where a sold one has none.
-
-    What a bought one is worth does not enter a margin requirement.
-    """
-    held = [one for one in uow.positions.open_positions(desk.broker.account_id) if one.symbol == symbol]
-    contracts: Counter[OptionContract] = Counter()
-    for position in held:
-        for leg in position.legs:
-            contracts[leg.contract] += leg.ratio * position.quantity
-    mids = _mids(desk, contracts, now)
-    if any(quantity < 0 and contract not in mids for contract, quantity in contracts.items()):
+def tradeable_capital_of(desk: Desk, now: datetime, *, without: RunId) -> Money | None:
+    """Return the buying power together with the risk in use, entries of run ``without`` aside; ``None`` is unknown."""
+    snapshot = desk.broker.account()
+    with desk.store.reading() as uow:
+        portfolio = portfolio_of(desk, uow, snapshot, RiskLimits(), now, without=without)
+    if portfolio.buying_power is None or portfolio.risk_in_use is None:
         return None
-    return tuple(
-        MarginLeg(contract=contract, quantity=quantity, price=mids.get(contract, NO_PRICE))
-        for contract, quantity in sorted(contracts.items())
-        if quantity
-    )
+    return portfolio.buying_power + portfolio.risk_in_use
 
 
-def _mids(desk: Desk, contracts: Iterable[OptionContract], now: datetime) -> dict[OptionContract, Price]:
-    quotes = desk.market.quotes(list(contracts), now)
-    return {contract: quote.mid for contract, quote in quotes.items() if quote.mid is not None and quote.mid >= 0}
+def sector_of(desk: Desk, symbol: str) -> str | None:
+    """Return the sector of a symbol; ``None`` is unknown."""
+    known = desk.market.underlying(symbol)
+    return None if known is None else known.sector
+
+
+def is_equity(desk: Desk, symbol: str) -> bool | None:
+    """Tell whether a symbol is a single stock; ``None`` is unknown."""
+    known = desk.market.underlying(symbol)
+    return None if known is None else known.kind == EQUITY
 
 
 def _session_start(desk: Desk, now: datetime) -> datetime:
@@ -95,23 +112,79 @@ def _session_start(desk: Desk, now: datetime) -> datetime:
     return now if session is None else session.open_at
 
 
-def _position_risk(desk: Desk, position: Position, now: datetime) -> Money | None:
+def _week_start(desk: Desk, now: datetime) -> datetime:
+    # The open of the week's first session; a closed market at its beginning changes nothing.
+    monday = first_of_week(desk.calendar.exchange_date(now))
+    return desk.calendar.next_session(monday - timedelta(days=1)).open_at
+
+
+def _counts(names: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(names).items()))
+
+
+def _of_position(desk: Desk, position: Position, now: datetime) -> Held:
     risk = _structure_risk(desk, position.legs, position.entry_price, position.symbol, now)
-    return None if risk is None else risk * position.quantity
+    return Held(
+        symbol=position.symbol,
+        strategy_id=position.strategy_id,
+        legs=position.legs,
+        quantity=position.quantity,
+        risk=None if risk is None else risk * position.quantity,
+    )
 
 
-def _order_risk(desk: Desk, order: Order, symbol: str, now: datetime) -> Money | None:
+def _of_order(desk: Desk, order: Order, symbol: str, strategy_id: str, now: datetime) -> Held:
     risk = _structure_risk(desk, order.legs, order.limit_price, symbol, now)
-    return None if risk is None else risk * order.remaining
+    return Held(
+        symbol=symbol,
+        strategy_id=strategy_id,
+        legs=order.legs,
+        quantity=order.remaining,
+        risk=None if risk is None else risk * order.remaining,
+    )
 
 
-def _delta(desk: Desk, legs: tuple[Leg, ...], symbol: str, quantity: int, now: datetime) -> Decimal | None:
-    per_share = structure_delta(desk, legs, symbol, now)
-    return None if per_share is None else per_share * legs[0].contract.multiplier * quantity
+def _risk(held: list[Held]) -> Money | None:
+    known = [one.risk for one in held if one.risk is not None]
+    return sum(known, Money(0)) if len(known) == len(held) else None
+
+
+def _exposure(desk: Desk, held: list[Held]) -> Exposure:
+    kinds = {one.symbol: is_equity(desk, one.symbol) for one in held}
+    stocks = [one for one in held if kinds[one.symbol] is not False]
+    return Exposure(
+        by_symbol=_sums([(one.symbol, one.risk) for one in held]),
+        by_sector=_sums([(sector_of(desk, one.symbol), one.risk) for one in held]),
+        by_strategy=_sums([(one.strategy_id, one.risk) for one in held]),
+        by_expiration=_sums([(first_expiration(one.legs), one.risk) for one in held]),
+        in_equities=None if None in kinds.values() else _risk(stocks),
+    )
+
+
+def first_expiration(legs: tuple[Leg, ...]) -> str:
+    """Return the date of the leg that expires first, as ISO text."""
+    return min(leg.contract.expires_on for leg in legs).isoformat()
+
+
+def _sums(risks: list[tuple[str | None, Money | None]]) -> dict[str, Money] | None:
+    sums: dict[str, Money] = {}
+    for name, risk in risks:
+        if name is None or risk is None:
+            return None  # where it lies or what it is nobody knows
+        sums[name] = sums.get(name, Money(0)) + risk
+    return dict(sorted(sums.items()))
+
+
+def _greeks(desk: Desk, held: list[Held], limits: RiskLimits, now: datetime) -> Greeks:
+    if not are_wanted(limits):
+        return Greeks()
+    weighted = limits.in_force().max_beta_delta is not None
+    return portfolio_greeks(desk, [(one.legs, one.symbol, one.quantity) for one in held], now, weighted=weighted)
 
 
 def _structure_risk(desk: Desk, legs: tuple[Leg, ...], net_price: Price, symbol: str, now: datetime) -> Money | None:
-    max_loss = expiration_payoff(legs, net_price).max_loss
+    # Of several expirations there is no one payoff; what the broker holds back stands for the risk.
+    max_loss = expiration_payoff(legs, net_price).max_loss if is_single_expiration(legs) else None
     if max_loss is not None:
         return max_loss
     spot = desk.market.spot(symbol, now)

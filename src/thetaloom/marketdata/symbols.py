@@ -1,34 +1,45 @@
-"""What the offline sources know of well-known symbols: their name and whether they are a fund or an index."""
+"""What the offline sources know of well-known symbols: name, kind and, by the eleven of GICS, sector."""
+
+import csv
+from functools import cache
+from importlib.resources import files
 
 from thetaloom.domain.values.instruments import INDEX_ROOTS
 from thetaloom.ports.market_data import Underlying
 
-INDEX_NAMES = {
-    "SPX": "S&P 500 Index",
-    "XSP": "Mini-S&P 500 Index",
-    "NDX": "Nasdaq-100 Index",
-    "RUT": "Russell 2000 Index",
-    "VIX": "Cboe Volatility Index",
-    "DJX": "Dow Jones Industrial Average, 1/100",
-}
-FUND_NAMES = {
-    "SPY": "SPDR S&P 500 ETF Trust",
-    "QQQ": "Invesco QQQ Trust",
-    "IWM": "iShares Russell 2000 ETF",
-    "DIA": "SPDR Dow Jones Industrial Average ETF Trust",
-    "TLT": "iShares 20+ Year Treasury Bond ETF",
-    "GLD": "SPDR Gold Shares",
-    "XLF": "Financial Select Sector SPDR Fund",
-}
-EQUITY_NAMES = {"AAPL": "Apple Inc.", "GOOG": "Alphabet Inc. Class C"}
-
+SECTORS = frozenset(
+    {
+        "Communication Services",
+        "Consumer Discretionary",
+        "Consumer Staples",
+        "Energy",
+        "Financials",
+        "Health Care",
+        "Industrials",
+        "Information Technology",
+        "Materials",
+        "Real Estate",
+        "Utilities",
+    }
+)
 _INDICES = {root.underlying for root in INDEX_ROOTS.values()}
 
 
 def describe(symbol: str) -> Underlying:
     """Return what is known of ``symbol``; one that is neither fund nor index counts as a stock."""
-    if symbol in _INDICES:
-        return Underlying(symbol=symbol, name=INDEX_NAMES.get(symbol, symbol), kind="index")
-    if symbol in FUND_NAMES:
-        return Underlying(symbol=symbol, name=FUND_NAMES[symbol], kind="etf")
-    return Underlying(symbol=symbol, name=EQUITY_NAMES.get(symbol, symbol), kind="equity")
+    known = known_symbols().get(symbol)
+    if known is not None:
+        return known
+    return Underlying(symbol=symbol, name=symbol, kind="index" if symbol in _INDICES else "equity")
+
+
+@cache
+def known_symbols() -> dict[str, Underlying]:
+    """Return the symbols of the table that the package ships."""
+    text = (files("thetaloom.marketdata") / "symbols.csv").read_text(encoding="utf-8")
+    return {
+        row["symbol"]: Underlying(
+            symbol=row["symbol"], name=row["name"], kind=row["kind"], sector=row["sector"] or None
+        )
+        for row in csv.DictReader(text.splitlines())
+    }

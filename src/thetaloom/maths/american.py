@@ -29,6 +29,7 @@ BY_TREE, BY_BOUNDARY, BY_DIVIDENDS = 0, 1, 2
 TOTAL_VOLATILITY_MIN = 1e-9
 VOLATILITY_BUMP = 0.005
 RATE_BUMP = 0.0005
+SMOOTH_MIN = 1e-3  # of the total volatility; below, trees may have to price
 SMOOTH_BUMP = 1e-3  # of the volatility itself, where the price is smooth to many digits
 SMOOTH_RATE_BUMP = 1e-4
 
@@ -85,13 +86,7 @@ def american_greeks(
         # Ito on the escrowed spot, which moves by rate·escrow when the stock itself stands still.
         carry = rate * price - (rate - dividend_yield) * risky * delta - rate * escrow * delta
         theta = (carry - 0.5 * iv * iv * risky * risky * gamma) / DAYS_PER_YEAR
-    way = american_way(is_call, years, rate, dividend_yield, iv, dividend_years, steps)
-    bump = VOLATILITY_BUMP if way == BY_TREE else SMOOTH_BUMP * iv
-    # A bump must not cross to another way of pricing, whose small error it would magnify.
-    rate_up = rate + (RATE_BUMP if way == BY_TREE else SMOOTH_RATE_BUMP)
-    rate_down = 2.0 * rate - rate_up
-    if american_way(is_call, years, rate_down, dividend_yield, iv, dividend_years, steps) != way:
-        rate_down = rate
+    bump, rate_down, rate_up = _bumps(is_call, years, rate, dividend_yield, iv, dividend_years, steps)
     down = max(0.0, iv - bump)
     up = iv + bump
     vega = 0.0
@@ -203,11 +198,33 @@ def american_price_delta_gamma(
     sign = 1.0 if is_call else -1.0
     intrinsic = sign * (spot - strike)
     if price <= intrinsic or many[0] <= intrinsic:
-        return intrinsic, sign, 0.0
+        return intrinsic + 0.0, sign, 0.0
     european = bsm_price(is_call, risky, strike, years, rate, dividend_yield, iv)
     price = min(max(price, european), ceiling(is_call, spot, strike, years, rate, dividend_yield))
     gamma = few[2] + weight * (many[2] - few[2])
     return price, few[1] + weight * (many[1] - few[1]), max(gamma, 0.0)
+
+
+@njit(cache=True, error_model="numpy")
+def _bumps(
+    is_call: bool,
+    years: float,
+    rate: float,
+    dividend_yield: float,
+    iv: float,
+    dividend_years: FloatArray,
+    steps: tuple[int, int],
+) -> tuple[float, float, float]:
+    # The move of the volatility, and the rates below and above.
+    way = american_way(is_call, years, rate, dividend_yield, iv, dividend_years, steps)
+    is_smooth = way != BY_TREE and iv * math.sqrt(years) > SMOOTH_MIN
+    bump = SMOOTH_BUMP * iv if is_smooth else VOLATILITY_BUMP
+    # A bump must not cross to another way of pricing, whose small error it would magnify.
+    rate_up = rate + (RATE_BUMP if way == BY_TREE else SMOOTH_RATE_BUMP)
+    rate_down = 2.0 * rate - rate_up
+    if american_way(is_call, years, rate_down, dividend_yield, iv, dividend_years, steps) != way:
+        rate_down = rate
+    return bump, rate_down, rate_up
 
 
 @njit(cache=True, error_model="numpy")

@@ -112,6 +112,17 @@ def bsm_price(
     return bsm_greeks(is_call, spot, strike, years, rate, dividend_yield, iv)[0]
 
 
+@njit(cache=True, error_model="numpy", nogil=True)
+def bsm_prices_at(
+    spots: FloatArray, is_call: bool, strike: float, years: float, rate: float, dividend_yield: float, iv: float
+) -> FloatArray:
+    """Price one European option at many spots."""
+    prices = np.empty(spots.size)
+    for i in range(spots.size):
+        prices[i] = bsm_price(is_call, spots[i], strike, years, rate, dividend_yield, iv)
+    return prices
+
+
 @njit(cache=True, error_model="numpy")
 def bsm_greeks(
     is_call: bool, spot: float, strike: float, years: float, rate: float, dividend_yield: float, iv: float

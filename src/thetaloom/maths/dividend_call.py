@@ -51,7 +51,7 @@ def dividend_call(
     """Give price, delta and gamma; ``risky`` is the spot less the worth of the dividends to come."""
     dates = _dates(years, dividend_years)
     spread = iv * math.sqrt(years)
-    bottom = math.log(strike) - DEVIATIONS * spread - spread * spread - 1.0
+    bottom = math.log(min(strike, risky)) - DEVIATIONS * spread - spread * spread - 1.0
     ceiling = math.log(max(strike, risky)) + DEVIATIONS * spread + spread * spread + 1.0
     x = math.log(risky)
     last = dates.size - 1

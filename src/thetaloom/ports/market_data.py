@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
+from thetaloom.domain.market.bars import Bar as Bar
 from thetaloom.domain.market.chain import OptionChain
+from thetaloom.domain.market.events import Events
 from thetaloom.domain.market.quotes import Quote
+from thetaloom.domain.market.volatility import BENCHMARK
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Price
 
@@ -19,18 +22,8 @@ class Underlying:
     name: str
     kind: str  # equity, etf or index
     currency: str = "USD"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
-    """One daily bar of an underlying."""
-
-    session_on: date
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
+    sector: str | None = None  # one of the eleven of GICS; None = unknown, or of no single one
+    benchmark: str = BENCHMARK  # the symbol that its beta is against
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +63,21 @@ class MarketData(Protocol):
 
     def history(self, symbol: str, first: date, last: date) -> Sequence[Bar]:
         """Return the daily bars of sessions from ``first`` to ``last`` that had closed by the clock's now."""
+        ...
+
+    def intraday(self, symbol: str, minutes: int, count: int) -> Sequence[Bar]:
+        """Return the last ``count`` complete bars of ``minutes`` each up to now; none where the source has none."""
+        ...
+
+    def iv_history(self, symbol: str, first: date, last: date) -> Sequence[tuple[date, float]]:
+        """Return the 30-day at-the-money volatility (0.20 = 20 %) at the close of sessions that had closed by now."""
+        ...
+
+    def corporate_events(self, symbol: str, first: date, last: date) -> Events | None:
+        """Return the earnings and dividends from ``first`` to ``last`` as known now.
+
+        ``None`` when the source knows nothing of them: that is not the same as a calendar without events.
+        """
         ...
 
     def watch(self, contracts: Iterable[OptionContract]) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.risk.violations import Violation
 from thetaloom.domain.run.events import Event
 from thetaloom.domain.run.lineage import LineageRecord
 from thetaloom.domain.run.proposals import Proposal
@@ -122,6 +123,18 @@ class Positions(Protocol):
     def open_positions(self, account: AccountId | None = None) -> Sequence[Position]: ...
     def closed_since(self, account: AccountId, since: datetime) -> Sequence[Position]: ...
     def opened_since(self, account: AccountId, since: datetime) -> int: ...
+    def all_closed(self, account: AccountId) -> Sequence[Position]:
+        """Return every position that holds nothing any more, in the order of closing."""
+        ...
+
+    def closed_of(self, account: AccountId, strategy: StrategyId) -> Sequence[Position]:
+        """Return the strategy's positions that hold nothing any more, in the order of closing."""
+        ...
+
+    def symbols_opened_since(self, account: AccountId, since: datetime) -> Sequence[str]:
+        """Return the symbol of each position opened from ``since`` on."""
+        ...
+
     def save(self, position: Position) -> Position: ...
 
 
@@ -171,6 +184,12 @@ class Accounts(Protocol):
         ...
 
 
+class Violations(Protocol):
+    """What was refused by which limit."""
+
+    def add(self, violation: Violation) -> None: ...
+
+
 class UnitOfWork(Protocol):
     """One transaction. Nothing is kept unless ``commit`` was called; leaving the block otherwise rolls back."""
 
@@ -182,6 +201,7 @@ class UnitOfWork(Protocol):
     lineage: Lineage
     events: Events
     accounts: Accounts
+    violations: Violations
 
     def commit(self) -> None: ...
 

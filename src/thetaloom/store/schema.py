@@ -21,12 +21,14 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.types import TypeEngine
 
 from thetaloom.domain.book.fills import LegFill
 from thetaloom.domain.book.orders import Effect, OrderStatus, TimeInForce
 from thetaloom.domain.book.positions import Lot
+from thetaloom.domain.risk.violations import Action, Severity
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, StepStatus, TriggerKind
@@ -197,6 +199,8 @@ proposals = Table(
     _needed("decision_note", Text),
     _needed("approved_hash", Text),
     _needed("version", Integer),
+    Column("needs_confirmation", Boolean, nullable=False, server_default=false()),
+    Column("warnings", Structured(tuple[str, ...]), nullable=False, server_default="[]"),
     Index(None, "run_id"),
     Index(None, "user_id", "created_at"),
     Index(None, "user_id", "status", "created_at"),
@@ -266,6 +270,28 @@ positions = Table(
     Index(None, "is_open", "opened_at"),
     Index(None, "account_id", "opened_at"),
     Index(None, "account_id", "closed_at"),
+)
+
+risk_violations = Table(
+    "risk_violations",
+    metadata,
+    Column("id", _SEQUENCE, primary_key=True),
+    _owner(),
+    _needed("account_id", Text),
+    _run(),
+    _needed("happened_at", Instant),
+    _needed("symbol", Text),
+    _needed("rule", Text),
+    _needed("reason", Text),
+    Column("value", Exact(Decimal)),
+    Column("bound", Exact(Decimal)),
+    _needed("unit", Text),
+    _needed("severity", Word(Severity)),
+    _needed("action", Word(Action)),
+    Column("releases_at", Instant),
+    Index(None, "user_id", "happened_at"),
+    Index(None, "run_id"),
+    sqlite_autoincrement=True,
 )
 
 lineage = Table(

@@ -16,6 +16,7 @@ from thetaloom.store.repositories.positions import SqlPositions
 from thetaloom.store.repositories.proposals import SqlProposals
 from thetaloom.store.repositories.runs import SqlRuns
 from thetaloom.store.repositories.strategies import SqlStrategies
+from thetaloom.store.repositories.violations import SqlViolations
 from thetaloom.store.schema import meta
 from thetaloom.store.upgrading import INSTALLATION_ID
 
@@ -33,6 +34,7 @@ class SqlUnitOfWork:
         self.lineage: store.Lineage = SqlLineage(connection, database)
         self.events: store.Events = SqlEvents(connection, database)
         self.accounts: store.Accounts = SqlAccounts(connection, database)
+        self.violations: store.Violations = SqlViolations(connection)
 
 
 class SqlStore:

@@ -15,6 +15,7 @@ from thetaloom.domain.book.orders import Effect, Order, OrderStatus
 from thetaloom.domain.book.positions import Lot, Position
 from thetaloom.domain.market.chain import ARRAY_TYPES, OptionChain, from_date, from_strike
 from thetaloom.domain.market.quotes import Quote
+from thetaloom.domain.market.view import MarketView, Measured, Named
 from thetaloom.domain.strategy.strategies import (
     ExpirationRule,
     LegRule,
@@ -234,6 +235,26 @@ def leg_rule(
     miss = None if miss_max is None else Decimal(str(miss_max))
     strike = StrikeRule(by=by, distance=Decimal(str(distance)), unit=unit, of=of, miss_max=miss)
     return LegRule(name=name, side=side, right=right, strike=strike, ratio=ratio)
+
+
+def market_view(
+    numbers: Mapping[str, Number] | None = None,
+    words: Mapping[str, str] | None = None,
+    *,
+    unknown: Mapping[str, str] | None = None,
+    none: Mapping[str, str] | None = None,
+    at: datetime = NOW,
+) -> MarketView:
+    """Return a reading of a market; what is not named is unknown."""
+    return MarketView(
+        numbers={
+            name: Measured(number=Decimal(str(number)), as_of=at, source="test")
+            for name, number in (numbers or {}).items()
+        },
+        words={name: Named(word=word, as_of=at, source="test") for name, word in (words or {}).items()},
+        unknown=unknown or {},
+        none=none or {},
+    )
 
 
 def _contract(key: str | OptionContract) -> OptionContract:

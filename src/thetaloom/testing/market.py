@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from thetaloom.domain.market.chain import OptionChain
+from thetaloom.domain.market.events import Events
 from thetaloom.domain.market.quotes import Quote
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.instruments import INDEX_ROOTS, OptionContract
@@ -49,6 +50,9 @@ class FixedMarket:
         self._unseen: list[_Change] = []
         self._columns: dict[str, dict[OptionContract, float]] = {}
         self._bars: dict[str, list[Bar]] = {}
+        self._intraday: dict[tuple[str, int], list[Bar]] = {}
+        self._ivs: dict[str, list[tuple[date, float]]] = {}
+        self._events: dict[str, Events | None] = {}
         self._watched: frozenset[OptionContract] = frozenset()
         self._wakes: list[Callable[[], None]] = []
 
@@ -82,6 +86,18 @@ class FixedMarket:
     def set_history(self, symbol: str, bars: Iterable[Bar]) -> None:
         """Give an underlying its daily bars."""
         self._bars[symbol] = sorted(bars, key=lambda bar: bar.session_on)
+
+    def set_intraday(self, symbol: str, minutes: int, bars: Iterable[Bar]) -> None:
+        """Give an underlying its bars of some minutes, oldest first, all of them complete."""
+        self._intraday[symbol, minutes] = list(bars)
+
+    def set_iv_history(self, symbol: str, ivs: Iterable[tuple[date, float]]) -> None:
+        """Give an underlying its volatilities by session, 0.20 = 20 %."""
+        self._ivs[symbol] = sorted(ivs)
+
+    def set_events(self, symbol: str, events: Events | None) -> None:
+        """Give an underlying its earnings and dividends; ``None``, as at first, leaves them unknown."""
+        self._events[symbol] = events
 
     def underlying(self, symbol: str) -> Underlying | None:
         """Return the symbol when anything was set for it."""
@@ -128,6 +144,28 @@ class FixedMarket:
         sessions = self._calendar.sessions_between(first, last) if symbol in self._bars else ()
         closed = {session.session_on for session in sessions if session.close_at <= now}
         return [bar for bar in self._bars.get(symbol, ()) if bar.session_on in closed]
+
+    def intraday(self, symbol: str, minutes: int, count: int) -> Sequence[Bar]:
+        """Return the last of the bars that were set."""
+        return self._intraday.get((symbol, minutes), [])[-count:]
+
+    def iv_history(self, symbol: str, first: date, last: date) -> Sequence[tuple[date, float]]:
+        """Return the volatilities of the sessions that had closed by now."""
+        now = self._clock.now()
+        sessions = self._calendar.sessions_between(first, last) if symbol in self._ivs else ()
+        closed = {session.session_on for session in sessions if session.close_at <= now}
+        return [(on, iv) for on, iv in self._ivs.get(symbol, []) if on in closed]
+
+    def corporate_events(self, symbol: str, first: date, last: date) -> Events | None:
+        """Return the events that were set, those outside of the days asked for left out."""
+        known = self._events.get(symbol)
+        if known is None:
+            return None
+        return replace(
+            known,
+            earnings=tuple(day for day in known.earnings if first <= day <= last),
+            dividends=tuple(one for one in known.dividends if first <= one.ex_on <= last),
+        )
 
     def watch(self, contracts: Iterable[OptionContract]) -> None:
         """Replace the set of contracts whose changes ``poll`` reports."""

@@ -9,7 +9,17 @@ from thetaloom import __version__
 from thetaloom.bootstrap import Platform
 from thetaloom.engine.loop import EngineLoop
 from thetaloom.web import problems
-from thetaloom.web.api import lineage, operations, orders, positions, risk, scenarios, strategies, workflow
+from thetaloom.web.api import (
+    lineage,
+    operations,
+    orders,
+    positions,
+    risk,
+    risk_validation,
+    scenarios,
+    strategies,
+    workflow,
+)
 from thetaloom.web.front import Front
 from thetaloom.web.pages import ROUTERS as PAGES
 from thetaloom.web.security import Guard
@@ -36,7 +46,7 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     )
     app.state.front = Front(platform=platform, loop=loop)
     api = APIRouter(prefix="/api")
-    for noun in (strategies, workflow, positions, orders, risk, scenarios, lineage):
+    for noun in (strategies, workflow, positions, orders, risk, risk_validation, scenarios, lineage):
         api.include_router(noun.router)
     app.include_router(api)
     app.include_router(operations.router)

@@ -1,18 +1,25 @@
-"""The account's limits with their use at this moment."""
+"""The account's limits and budget with their use at this moment."""
+
+from dataclasses import dataclass
 
 from thetaloom.domain.book.reports import AccountSnapshot
-from thetaloom.domain.risk.limits import RiskLimits
-from thetaloom.domain.risk.use import LimitUse, limit_use
-from thetaloom.domain.values.ids import RunId
-from thetaloom.engine.portfolio import portfolio_of
+from thetaloom.domain.risk.budget import RiskBudget
+from thetaloom.domain.risk.use import LimitUse
+from thetaloom.engine.risk_view import risk_view
 from thetaloom.web.front import Front
 
 
-def limits_now(front: Front) -> tuple[AccountSnapshot, tuple[LimitUse, ...]]:
-    """Return the balances and every limit with its use."""
-    desk = front.platform.desk
-    snapshot = desk.broker.account()
-    with front.platform.store.reading() as seen:
-        limits = RiskLimits.from_settings(seen.accounts.limits(front.user))
-        portfolio = portfolio_of(desk, seen, snapshot, limits, front.now, without=RunId(""))
-    return snapshot, limit_use(limits, portfolio)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsNow:
+    """The balances, the budget, and every limit with its use."""
+
+    snapshot: AccountSnapshot
+    budget: RiskBudget
+    warnings: tuple[str, ...]
+    uses: tuple[LimitUse, ...]
+
+
+def limits_now(front: Front) -> LimitsNow:
+    """Return the balances, the budget and every limit with its use."""
+    found = risk_view(front.platform.desk, front.user)
+    return LimitsNow(snapshot=found.snapshot, budget=found.budget, warnings=found.warnings, uses=found.uses)

@@ -4,12 +4,10 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from thetaloom.domain.market.chain import OptionChain, from_date
 from thetaloom.domain.market.expirations import Expiration
-from thetaloom.domain.market.indicators import atm_iv, atm_straddle, historical_volatility, put_call_ratio, rsi
+from thetaloom.domain.market.indicators import atm_iv, atm_straddle, historical_volatility, put_call_ratio
 from thetaloom.domain.values.instruments import parse_option_symbol
 from thetaloom.domain.values.money import Price
 from thetaloom.maths.black_scholes import bsm_price
@@ -154,35 +152,6 @@ def test_historical_volatility_of_a_hand_worked_series() -> None:
 @pytest.mark.parametrize("closes", [[], [100.0] * 4, [100.0, 101.0, NAN, 102.0, 103.0], [1.0, 2.0, 0.0, 1.0, 1.0]])
 def test_too_few_or_impossible_closes_tell_nothing(closes: list[float]) -> None:
     assert historical_volatility(closes, 4) is None
-    assert rsi(closes, 4) is None
-
-
-def test_rsi_of_the_series_known_from_the_textbooks() -> None:
-    closes = [44.34, 44.09, 44.15, 43.61, 44.33, 44.83, 45.10, 45.42, 45.84, 46.08, 45.89, 46.03, 45.61, 46.28, 46.28]
-
-    # Gains 3.34 and losses 1.40 in fourteen changes.
-    assert rsi(closes) == pytest.approx(100 - 100 / (1 + 3.34 / 1.40), abs=1e-6)
-    # The next close is 0.28 lower: averages (3.34 / 14 × 13) / 14 and (1.40 / 14 × 13 + 0.28) / 14.
-    up, down = 3.34 / 14 * 13, 1.40 / 14 * 13 + 0.28
-    assert rsi([*closes, 46.00]) == pytest.approx(100 * up / (up + down), abs=1e-6)
-
-
-def test_rsi_of_one_sided_and_flat_series() -> None:
-    assert rsi(list(range(1, 30))) == 100
-    assert rsi(list(range(30, 1, -1))) == 0
-    assert rsi([5.0] * 20) == 50
-
-
-@given(st.lists(st.floats(1, 1000), min_size=15, max_size=60))
-def test_rsi_mirrors_when_the_market_does(closes: list[float]) -> None:
-    mirrored = [2000 - close for close in closes]
-
-    up, down = rsi(closes), rsi(mirrored)
-
-    assert up is not None
-    assert down is not None
-    assert 0 <= up <= 100
-    assert up + down == pytest.approx(100, abs=1e-4)
 
 
 def test_decimals_of_the_straddle_stay_exact(chain_of: Callable[..., OptionChain]) -> None:

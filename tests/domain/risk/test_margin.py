@@ -288,3 +288,11 @@ def test_an_order_never_ties_up_more_beside_a_book_than_alone(
 
     assert alone is not None and beside is not None
     assert beside <= alone
+
+
+def test_amounts_are_written_plainly() -> None:
+    legs, prices = priced(f"-1 {JAN} P 560 @ 5.00", f"+1 {JAN} P 555 @ 3.75")
+
+    found = buying_power_effect(legs, Price("1.250"), spot=Price(600), is_cash_account=False, prices=prices)
+
+    assert str(found) == "375"

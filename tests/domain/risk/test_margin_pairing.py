@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.domain.risk.margin_truth import brute_force
+from thetaloom.cli.bench_margin import UNDERLYINGS, bench_holding
 from thetaloom.domain.risk import margin_program
 from thetaloom.domain.risk.margin import BookMargin, book_margin
 from thetaloom.domain.risk.margin_pairing import pair
@@ -144,17 +145,24 @@ def test_the_pairing_uses_each_contract_and_share_once_and_adds_up(holding: Hold
     assert all(part.initial >= part.maintenance >= 0 for part in book.pairing)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(holding=EQUITIES | INDICES | WITH_STOCK, account=st.sampled_from(AccountKind))
-def test_a_book_too_hard_for_the_quick_search_gets_the_same_answer(
+def test_the_quick_search_finds_what_trying_every_division_finds(
     monkeypatch: pytest.MonkeyPatch, holding: Holding, account: AccountKind
 ) -> None:
-    quick = margin_or_none(holding, account)
-    with monkeypatch.context() as patch:
-        patch.setattr(margin_program, "PIVOTS_MAX", -1)
-        slow = margin_or_none(holding, account)
+    monkeypatch.setattr(margin_program, "SMALL_MAX", 0)
 
-    assert slow == quick
+    assert margin_or_none(holding, account) == brute_force(holding, account)
+
+
+@pytest.mark.parametrize("row", UNDERLYINGS[1:], ids=lambda row: row[0])
+def test_a_large_book_needs_the_same_by_either_search(
+    monkeypatch: pytest.MonkeyPatch, row: tuple[str, int, str, int, int]
+) -> None:
+    quick = book_margin([bench_holding(*row)]).initial
+    monkeypatch.setattr(margin_program, "PIVOTS_MAX", -1)  # so that the quick search gives up at once
+
+    assert book_margin([bench_holding(*row)]).initial == quick
 
 
 def test_a_book_of_many_contracts_is_paired_as_one_of_few() -> None:

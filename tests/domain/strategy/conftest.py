@@ -1,7 +1,7 @@
 """Builders for strategies as documents, for small chains written as text, and for chains to evaluate on."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -23,6 +23,7 @@ from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.instruments import OptionContract, parse_option_symbol
 from thetaloom.domain.values.money import Price
 from thetaloom.marketdata.calendar_table import SHIPPED_TABLE, read_table
+from thetaloom.maths.black_scholes import chain_greeks
 from thetaloom.store.catalogue import load_catalogue
 
 SELECTED_AT = datetime(2026, 1, 15, 15, 30, tzinfo=UTC)  # a Thursday; monthlies in 1, 36 and 64 days
@@ -131,12 +132,32 @@ def build_chain() -> Callable[..., OptionChain]:
 
 
 @pytest.fixture
-def select() -> Callable[[Strategy, OptionChain], Selection]:
+def priced_chain(build_chain: Callable[..., OptionChain]) -> Callable[..., OptionChain]:
+    """Return a chain of calls and puts at all strikes and days, quoted a cent about what Black–Scholes says."""
+
+    def build(strikes: Sequence[int | str], *days: str, spot: str = "100", iv: float = 0.25) -> OptionChain:
+        lines = []
+        for day in days or ("2026-02-20",):
+            years = (date.fromisoformat(day) - SELECTED_AT.date()).days / 365
+            numbers = [float(strike) for strike in strikes]
+            for right in "CP":
+                prices = chain_greeks(float(spot), numbers, years, right == "C", iv, 0.04, 0.0).price
+                mids = [round(max(price, 0.02), 2) for price in prices]
+                rows = zip(strikes, mids, strict=True)
+                lines += [f"{day} {right} {strike} {mid - 0.01:.2f} {mid + 0.01:.2f}" for strike, mid in rows]
+        return build_chain("\n".join(lines), spot=spot)
+
+    return build
+
+
+@pytest.fixture
+def select() -> Callable[..., Selection]:
     """Run the selection with the expirations that the calendar lists."""
 
-    def run(strategy: Strategy, chain: OptionChain) -> Selection:
+    def run(strategy: Strategy, chain: OptionChain, **known: Any) -> Selection:
         expirations = list_expirations(chain, _calendar(), SELECTED_AT) if len(chain) else ()
-        return select_structure(strategy, chain, expirations, now=SELECTED_AT, rate=0.04, dividend_yield=0.0)
+        market: dict[str, Any] = {"now": SELECTED_AT, "rate": 0.04, "dividend_yield": 0.0}
+        return select_structure(strategy, chain, expirations, **market, **known)
 
     return run
 
@@ -178,7 +199,10 @@ def _table_errors(document: dict[str, Any], schema: dict[str, Any], path: str, e
             found.append(f"{path}.{key} is unknown")
     for rule in schema.get("allOf", ()):
         ((key, wanted),) = rule["if"]["properties"].items()
-        if document.get(key) == wanted["const"] and document["unit"] not in rule["then"]["properties"]["unit"]["enum"]:
+        if document.get(key) != wanted["const"]:
+            continue
+        found += [f"{path}.{missing} is missing" for missing in rule["then"]["required"] if missing not in document]
+        if "unit" in document and document["unit"] not in rule["then"]["properties"]["unit"]["enum"]:
             found.append(f"{path}.unit does not fit")
     return found
 
@@ -298,6 +322,16 @@ def expirations() -> tuple[Expiration, ...]:
         for day in (date(2026, 1, 16), date(2026, 2, 20))
         for root in ("SPY", "SPY1", "XSP")
     )
+
+
+@pytest.fixture
+def scored_by() -> Callable[..., Strategy]:
+    """A put spread with a score of these terms, as a document has them."""
+
+    def make(terms: list[dict[str, Any]], **score: Any) -> Strategy:
+        return parse_strategy(PUT_SPREAD | {"score": {"terms": terms, **score}})
+
+    return make
 
 
 @pytest.fixture(scope="session")

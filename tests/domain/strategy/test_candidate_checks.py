@@ -7,9 +7,10 @@ import pytest
 
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
-from thetaloom.domain.strategy.candidate_checks import CANDIDATE_METRICS, Check, check_candidate
+from thetaloom.domain.strategy.candidate_checks import CANDIDATE_METRICS, check_candidate
 from thetaloom.domain.strategy.evaluation import Evaluation, evaluate_structure
 from thetaloom.domain.strategy.metrics import MARKET_METRICS, Metric
+from thetaloom.domain.strategy.one_check import Check
 from thetaloom.domain.strategy.strategies import (
     Comparison,
     Condition,
@@ -25,8 +26,9 @@ from thetaloom.domain.strategy.strategies import (
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import StrategyId
 from thetaloom.domain.values.instruments import Right
-from thetaloom.domain.values.money import Price
+from thetaloom.domain.values.money import Money, Price
 from thetaloom.domain.values.reasons import Answer, Reason, unknown
+from thetaloom.testing import builders
 
 from .conftest import NOW
 
@@ -79,7 +81,7 @@ def test_a_sound_candidate_passes_with_every_number_shown(judge: Judge) -> None:
 
     assert verdict.is_allowed
     assert {check.distance for check in checks} == {"0"}
-    assert len(checks) == 2 * 2 + 2 * 4 + 2 + 1
+    assert len(checks) == 2 * 2 + 2 * 4 + 2 + 1 + 3  # the last: each leg's quality, and the structure's
     assert find(checks, "bid-ask width").limit == "<= 0.2"
     assert find(checks, "net price").value == "0.75"
 
@@ -238,3 +240,36 @@ def test_a_debit_above_the_limit_is_called_so(judge: Judge) -> None:
 
 def test_every_metric_is_the_candidates_or_the_markets() -> None:
     assert set(CANDIDATE_METRICS) | MARKET_METRICS | {Metric.EXPECTED_MOVE_PERCENT} == set(Metric)
+
+
+@pytest.mark.parametrize("bid", [5.4, 6.5])  # 5 and 6.1 of credit for 5 of width
+def test_a_credit_as_large_as_its_width_is_no_trade_but_a_fault_of_the_quotes(judge: Judge, bid: float) -> None:
+    verdict, checks = check_candidate(judge(rows={P90: (0.4, 0.4), P95: (bid, bid)}), STRATEGY, {})
+
+    assert verdict.reason is Reason.IMPLAUSIBLE_PRICE
+    assert find(checks, "max loss").distance == "better quotes"
+
+
+BOX = {"+1 {} 2026-01-16 C 90": 11, "-1 {} 2026-01-16 P 90": 1, "-1 {} 2026-01-16 C 95": 7, "+1 {} 2026-01-16 P 95": 2}
+
+
+@pytest.mark.parametrize(("root", "reason"), [("SPY", Reason.EARLY_EXERCISE), ("SPXW", None)])
+def test_a_box_is_only_made_of_options_that_nobody_exercises_early(
+    expirations: tuple[Expiration, ...], root: str, reason: Reason | None
+) -> None:
+    mids = {leg.format(root): mid for leg, mid in BOX.items()}
+    quotes = {text.split(" ", 1)[1]: (mid, mid) for text, mid in mids.items()}
+    box = evaluate_structure(
+        tuple(map(Leg.parse, mids)),
+        builders.chain(quotes, spot=100, at=NOW),
+        now=NOW,
+        expirations=tuple(replace(one, root=root) for one in expirations),
+        rate=0.04,
+        dividend_yield=0.0,
+        quote_age_max=timedelta(hours=1),
+    )
+    verdict, checks = check_candidate(box, STRATEGY, {})
+
+    assert (box.structure_name, box.mid_price, box.max_loss) == ("long_box", Price(-5), Money(0))
+    assert verdict.reason is reason
+    assert find(checks, "exercise style").limit == "European"

@@ -12,20 +12,27 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from thetaloom.domain.strategy.documents import parse_strategy, strategy_document
+from thetaloom.domain.strategy.leg_rules import MEASURED_FROM_A_LEG, WISHES_A_STRIKE
+from thetaloom.domain.strategy.metrics import METRIC_MAX
 from thetaloom.domain.strategy.schema import strategy_schema
 from thetaloom.domain.strategy.strategies import (
     EXIT_UNITS,
+    MARKET_METRICS,
     UNITS,
     ApprovalMode,
     ApprovalRule,
+    BackRule,
     Bias,
     Comparison,
     Condition,
+    DropRule,
     ExitKind,
     ExitRule,
     ExitUnit,
     ExpirationRule,
+    Guard,
     LegRule,
+    Level,
     Liquidity,
     Metric,
     OrderRule,
@@ -34,7 +41,12 @@ from thetaloom.domain.strategy.strategies import (
     SizeRule,
     Strategy,
     StrikeRule,
+    TargetRule,
+    Term,
     Unit,
+    WidthBy,
+    WidthStep,
+    WidthTable,
 )
 from thetaloom.domain.strategy.toml_text import strategy_toml
 from thetaloom.domain.values.canonical import canonical_json, from_json
@@ -47,6 +59,7 @@ from thetaloom.store.catalogue import CATALOGUE, load_catalogue
 Changed = Callable[[dict[str, Any]], dict[str, Any]]
 
 HUGE = 10**4000
+WIDE = [metric for metric in Metric if METRIC_MAX[metric] >= 100]  # those that can reach every threshold drawn
 DISTANCES = {
     SelectBy.DELTA: "0.16",
     SelectBy.ATM: "3",
@@ -54,6 +67,9 @@ DISTANCES = {
     SelectBy.WIDTH: "5",
     SelectBy.PREMIUM: "1.05",
     SelectBy.EXPECTED_MOVE: "133.333333333",
+    SelectBy.OTM: "-3.5",
+    SelectBy.SAME: "0",
+    SelectBy.NET_CREDIT: "1.25",
 }
 THRESHOLDS = {
     ExitUnit.PERCENT_OF_PREMIUM: ("0.5", "1000"),
@@ -72,18 +88,59 @@ def plain_decimals(least: str, most: str, places: int = 9) -> st.SearchStrategy[
 
 @st.composite
 def leg_rules(draw: st.DrawFn, name: str, earlier: list[str]) -> LegRule:
-    by = draw(st.sampled_from([by for by in SelectBy if earlier or by is not SelectBy.WIDTH]))
+    by = draw(st.sampled_from([by for by in SelectBy if earlier or by not in MEASURED_FROM_A_LEG]))
     unit = draw(st.sampled_from(sorted(UNITS[by])))
     right = draw(st.sampled_from(Right))
-    distance = Decimal(DISTANCES[by])
+    distance = Decimal(0 if unit is Unit.TABLE else DISTANCES[by])
     if by is SelectBy.DELTA:
         distance = draw(plain_decimals("0.000000001", "1")) * (1 if right is Right.CALL else -1)
-    miss_max = draw(st.none() | plain_decimals("0", "1")) if unit is not Unit.STRIKES else None
-    of = draw(st.sampled_from(earlier)) if by is SelectBy.WIDTH else None
-    strike = StrikeRule(by=by, distance=distance, unit=unit, of=of, miss_max=miss_max)
-    return draw(
-        st.builds(LegRule, name=st.just(name), side=st.sampled_from(Side), right=st.just(right), strike=st.just(strike))
+    has_miss = unit is not Unit.STRIKES and by is not SelectBy.SAME
+    miss_max = draw(st.none() | plain_decimals("0", "1")) if has_miss else None
+    of = draw(st.sampled_from(earlier)) if by in MEASURED_FROM_A_LEG else None
+    round_to, guard = None, None
+    if by in WISHES_A_STRIKE and unit is not Unit.STRIKES:
+        round_to = draw(st.none() | plain_decimals("0.001", "1000", places=3))
+        level = Level.RESISTANCE if right is Right.CALL else Level.SUPPORT
+        buffers = plain_decimals("0", "50")
+        guard = draw(st.none() | st.builds(Guard, level=st.just(level), buffer_percent=buffers))
+    return LegRule(
+        name=name,
+        side=Side.SELL if by is SelectBy.NET_CREDIT else draw(st.sampled_from(Side)),
+        right=right,
+        strike=StrikeRule(by=by, distance=distance, unit=unit, of=of, miss_max=miss_max, round_to=round_to),
+        ratio=draw(st.integers(1, 10)),
+        guard=guard,
     )
+
+
+@st.composite
+def width_tables(draw: st.DrawFn) -> WidthTable:
+    widths = plain_decimals("0.001", "500", places=3)
+    bounds = sorted(draw(st.lists(plain_decimals("0.01", "100000", places=2), max_size=4, unique=True)))
+    steps = [WidthStep(below=below, width=draw(widths)) for below in [*bounds, None]]
+    return WidthTable(by=draw(st.sampled_from(WidthBy)), steps=tuple(steps))
+
+
+@st.composite
+def back_rules(draw: st.DrawFn) -> BackRule:
+    dte = sorted(draw(st.lists(st.integers(1100, 1100) | st.integers(50, 1100), min_size=3, max_size=3)))
+    ratios = sorted(draw(st.lists(plain_decimals("1", "9"), min_size=2, max_size=2)))
+    some = [draw(st.none() | st.just(ratio)) for ratio in ratios]
+    return BackRule(dte_min=dte[0], dte_target=dte[1], dte_max=1100, ratio_min=some[0], ratio_max=some[1])
+
+
+@st.composite
+def drops_and_targets(draw: st.DrawFn, legs: list[LegRule]) -> tuple[tuple[DropRule, ...], tuple[TargetRule, ...]]:
+    origins = {leg.strike.of for leg in legs}
+    last = legs[-1]
+    drops: tuple[DropRule, ...] = ()
+    if len(legs) > 1 and last.name not in origins and draw(st.booleans()):
+        metric = draw(st.sampled_from(sorted(MARKET_METRICS)))
+        comparison = draw(st.sampled_from(Comparison))
+        drops = (DropRule(legs=(last.name,), metric=metric, comparison=comparison, threshold=Decimal(2)),)
+    names = ("first", "second")[: draw(st.integers(0, 1 + (last.ratio > 1)))]
+    percents = plain_decimals("0.1", "1000")
+    return drops, tuple(TargetRule(name=name, legs=(last.name,), percent=draw(percents)) for name in names)
 
 
 @st.composite
@@ -104,8 +161,14 @@ def whole_strategies(draw: st.DrawFn) -> Strategy:
     legs = [draw(leg_rules(name, names[:at])) for at, name in enumerate(names)]
     texts = st.text(st.characters(exclude_categories=["C", "Z"]) | st.sampled_from('"\\ \n\t#='), max_size=40)
     money = plain_decimals("0.000000001", "100000")
+    conditions = st.builds(Condition, metric=st.sampled_from(WIDE), threshold=plain_decimals("0", "100"))
     prices = st.none() | plain_decimals("0.01", "5").map(Price)
-    dte = sorted(draw(st.lists(st.integers(25, 1100), min_size=3, max_size=3)))
+    back = draw(st.none() | back_rules()) if len(legs) > 1 else None
+    if back is not None:
+        legs[-1] = replace(legs[-1], term=Term.BACK)
+    has_table = any(leg.strike.unit is Unit.TABLE for leg in legs)
+    drops, targets = draw(drops_and_targets(legs))
+    dte = sorted(draw(st.lists(st.integers(25, 1099), min_size=3, max_size=3)))
     mode = draw(st.sampled_from(ApprovalMode))
     loss = draw(st.none() | money.map(Money)) if mode is ApprovalMode.AUTOMATIC else None
     return Strategy(
@@ -117,7 +180,7 @@ def whole_strategies(draw: st.DrawFn) -> Strategy:
         biases=tuple(draw(st.lists(st.sampled_from(Bias), min_size=1, unique=True))),
         expiration=ExpirationRule(dte_min=dte[0], dte_target=dte[1], dte_max=dte[2]),
         legs=tuple(draw(st.permutations(legs))),
-        conditions=tuple(draw(st.lists(st.builds(Condition, threshold=plain_decimals("0", "100")), max_size=3))),
+        conditions=tuple(draw(st.lists(conditions, max_size=3))),
         liquidity=draw(
             st.builds(
                 Liquidity,
@@ -131,7 +194,14 @@ def whole_strategies(draw: st.DrawFn) -> Strategy:
         order=OrderRule(reach=draw(plain_decimals("0", "1")), slippage_max=draw(prices)),
         size=SizeRule(risk_percent=draw(plain_decimals("0.1", "100"))),
         exits=tuple(draw(st.lists(exit_rules(), max_size=4))),
-        approval=ApprovalRule(mode=mode, max_loss_automatic=loss),
+        approval=ApprovalRule(
+            mode=mode, max_loss_automatic=loss, manual_only=mode is ApprovalMode.MANUAL and draw(st.booleans())
+        ),
+        back=back,
+        width_table=draw(width_tables()) if has_table else None,
+        drops=drops,
+        shares=draw(st.sampled_from([-100, 0, 0, 100, 250])),
+        targets=targets,
     )
 
 
@@ -167,6 +237,8 @@ PLACES = [
     *("legs[0]", "legs[0].name", "legs[0].ratio", "legs[0].select", "legs[1].select.of", "legs[1].select.value"),
     *("legs[1].select.unit", "legs[1].select.by", "exits[0]", "exits[0].threshold", "exits[0].unit", "exits[0].kind"),
     *("liquidity.bid_ask_width_max", "order.reach", "approval.max_loss_automatic", "legs[0].select.miss_max"),
+    *("back", "back.dte_min", "back.ratio_min", "width_table", "width_table.steps", "drops", "targets", "shares"),
+    *("legs[0].guard", "legs[0].guard.level", "legs[0].expiration", "legs[0].select.round_to", "approval.manual_only"),
 ]
 
 
@@ -181,7 +253,7 @@ def test_whatever_stands_in_a_document_it_parses_or_every_problem_is_named(
         parse_strategy(document)
     except InvalidInput as error:
         assert error.details
-        assert all(isinstance(text, str) and len(text) < 600 for text in error.details.values())
+        assert all(isinstance(text, str) and len(text) < 1200 for text in error.details.values())
     else:
         assert schema_errors(document) == []
 

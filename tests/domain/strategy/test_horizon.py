@@ -76,7 +76,7 @@ def test_extremes_and_roots_are_those_of_a_dense_grid(
     for i in np.flatnonzero(signs[1:] * signs[:-1] < 0):
         assert any(grid[i] - 1e-4 <= float(root) <= grid[i + 1] + 1e-4 for root in payoff.breakevens)
     for low, high in payoff.profit_regions:
-        inside = (float(low) + (float(high) if high is not None else float(low) + 20)) / 2
+        inside = (float(low) + float(high)) / 2 if high is not None else 3 * float(low) + 20  # beyond every strike
         assert profit_at(legs, float(net_price), inside, 0.04, dividend_yield) > 0
 
 

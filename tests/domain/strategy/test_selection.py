@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from statistics import NormalDist
 
 import numpy as np
@@ -14,9 +15,10 @@ from hypothesis import strategies as st
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration, list_expirations
 from thetaloom.domain.strategy.selection import Selection, select_structure
-from thetaloom.domain.strategy.strategies import Strategy
+from thetaloom.domain.strategy.strategies import Metric, Strategy
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.canonical import canonical_json
+from thetaloom.domain.values.money import Money
 from thetaloom.domain.values.reasons import Answer, Reason
 from thetaloom.maths.black_scholes import chain_greeks
 
@@ -577,8 +579,20 @@ def test_every_shipped_strategy_answers_on_the_recorded_day(
     chain = goog(now)
     expirations = list_expirations(chain, calendar, now)
 
+    listed = {one.expires_on for one in expirations}
+
     for strategy in catalogue.values():
-        selection = select_structure(strategy, chain, expirations, now=now, rate=0.005, dividend_yield=0.0)
-        dates = {rejection.expires_on for rejection in selection.rejections}
-        assert dates | ({selection.expires_on} - {None}) == {one.expires_on for one in expirations}
+        selection = select_structure(
+            strategy,
+            chain,
+            expirations,
+            now=now,
+            rate=0.005,
+            dividend_yield=0.0,
+            tradeable_capital=Money(60_000),
+            readings={Metric.BAND_DISTANCE: Decimal(3), Metric.SUPPORT: Decimal(600), Metric.RESISTANCE: Decimal(900)},
+        )
+        refused = {rejection.expires_on for rejection in selection.rejections}
+        assert refused <= listed
         assert selection.verdict.is_allowed == bool(selection.legs)
+        assert selection.expires_on in listed if selection.legs else refused == listed

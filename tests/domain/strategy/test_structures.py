@@ -1,3 +1,4 @@
+import re
 from datetime import date
 from decimal import Decimal
 
@@ -51,7 +52,21 @@ NAMED = [
     ("put_ratio_spread", ["+1 P 100", "-2 P 95"]),
     ("call_backspread", ["-1 C 100", "+2 C 105"]),
     ("put_backspread", ["-2 P 100", "+3 P 95"]),
-    ("custom", ["+2 C 100", "-1 C 105"]),
+    ("call_zebra", ["+2 C 95", "-1 C 100"]),
+    ("put_zebra", ["+2 P 105", "-1 P 100"]),
+    ("short_call_zebra", ["-3 C 100", "+1 C 105"]),
+    ("call_ratio_spread", ["+2 C 100", "-5 C 105"]),
+    ("call_backspread", ["-3 C 100", "+7 C 105"]),
+    ("long_call_condor", ["+1 C 90", "-1 C 95", "-1 C 105", "+1 C 110"]),
+    ("long_call_broken_wing_condor", ["+1 C 90", "-1 C 95", "-1 C 105", "+1 C 115"]),
+    ("iron_condor", ["+1 P 90", "-1 P 95", "-1 C 105", "+1 C 115"]),
+    ("senex_trident", ["-2 P 450", "+2 P 445", "-1 C 450", "+1 C 455"]),
+    ("senex_trident", ["-2 P 445", "+2 P 440", "-1 C 455", "+1 C 460"]),
+    ("put_credit_spread", ["-2 P 450", "+2 P 445"]),
+    ("long_put_christmas_tree", ["+1 P 110", "-3 P 100", "+2 P 95"]),
+    ("long_put_ladder", ["+1 P 100", "-1 P 95", "-1 P 90"]),
+    ("bullish_seagull", ["-1 P 90", "+1 C 100", "-1 C 110"]),
+    ("bearish_double_vertical", ["+1 P 95", "-1 P 90", "-1 C 105", "+1 C 110"]),
     ("custom", ["+1 C 100", "+2 C 105"]),
     ("custom", ["+1 C 100", "-2 P 95"]),
     ("custom", ["+1 C 100", "+1 C 105", "+1 C 110"]),
@@ -106,12 +121,56 @@ def test_structures_of_two_expirations_are_named_by_the_later_leg(name: str, not
         ("conversion", 100, [f"+1 SPY {NEAR} P 100", f"-1 SPY {NEAR} C 100"]),
         ("custom", 100, [f"+1 SPY {NEAR} C 100", f"-2 SPY {NEAR} C 105"]),
         ("custom", 50, [f"-1 SPY {NEAR} C 105"]),
-        ("custom", 100, [f"-2 SPY {NEAR} C 105"]),
+        ("ratio_call_write", 100, [f"-2 SPY {NEAR} C 105"]),
+        ("custom", 100, [f"-3 SPY {NEAR} C 105"]),
+        ("put_spread_collar", 100, [f"+1 SPY {NEAR} P 95", f"-1 SPY {NEAR} P 90", f"-1 SPY {NEAR} C 105"]),
         ("custom", 0, []),
     ],
 )
 def test_stock_beside_the_legs_changes_the_name(name: str, shares: int, notations: list[str]) -> None:
     assert name_structure([Leg.parse(text) for text in notations], shares) == name
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> tuple[str, list[Leg], int]:
+    """A row of the table with legs made of it: any strikes in its order, any common factor, legs split and mixed."""
+    row = draw(st.sampled_from(sorted(NAMES)))
+    words = row.split()
+    ranks = max((int(word.strip("'")[-1]) for word in words if not word.endswith("S")), default=0)
+    steps = draw(st.lists(st.integers(1, 400), min_size=ranks, max_size=ranks))
+    if {"butterfly", "condor"} & set(NAMES[row].split("_")):
+        steps[-1] = steps[1]  # equal wings; others are named so
+    strikes, factor = [Decimal(100 + sum(steps[: at + 1])) for at in range(ranks)], draw(st.integers(1, 5))
+    legs, shares = [], 0
+    for word in words:
+        ratio = int(word[:2]) * factor
+        if word.endswith("S"):
+            shares = ratio * 100
+            continue
+        day = date.fromisoformat(FAR if word.endswith("'") else NEAR)
+        strike = strikes[int(word.strip("'")[-1]) - 1]
+        contract = OptionContract(root="SPY", expires_on=day, right=Right(word[2]), strike=strike)
+        part = draw(st.sampled_from([part for part in range(-3, 4) if part not in (0, ratio)]))
+        legs += [Leg(contract=contract, ratio=part), Leg(contract=contract, ratio=ratio - part)]
+    return row, draw(st.permutations(legs)), shares
+
+
+@given(made=rows())
+def test_every_row_of_the_table_names_its_legs_however_they_are_ordered_split_or_scaled(
+    made: tuple[str, list[Leg], int],
+) -> None:
+    row, legs, shares = made
+
+    assert name_structure(legs, shares) == NAMES[row]
+
+
+def test_there_are_names_for_everything_that_is_traded() -> None:
+    assert len(set(NAMES.values())) >= 80
+
+
+@given(legs=st.lists(LEGS, min_size=0, max_size=8), shares=st.integers(-1000, 1000))
+def test_any_legs_have_some_name(legs: list[Leg], shares: int) -> None:
+    assert re.fullmatch(r"[a-z_]+", name_structure(legs, shares))
 
 
 @given(legs=st.lists(LEGS, min_size=1, max_size=4), factor=st.integers(1, 9), seed=st.permutations(range(4)))

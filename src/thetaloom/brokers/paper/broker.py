@@ -140,7 +140,7 @@ class PaperBroker:
         worth: Money | None = None
         if all(contract in marks.mids for contract in held):
             marked = (marks.mids[one].times(one.multiplier, quantity) for one, quantity in held.items())
-            worth = sum(marked, cash).to_cents()
+            worth = self._with_shares(sum(marked, cash), now)
         return AccountSnapshot(
             account_id=self.account_id,
             as_of=now,
@@ -149,7 +149,16 @@ class PaperBroker:
             buying_power=self._buying_power(cash, held, working, marks),
             is_live=False,
             is_cash_account=self._settings.is_cash_account,
+            shares=dict(self._settings.shares),
         )
+
+    def _with_shares(self, worth: Money, now: datetime) -> Money | None:
+        for symbol, shares in self._settings.shares.items():
+            spot = self._market.spot(symbol, now)
+            if spot is None:
+                return None
+            worth += spot.times(shares)
+        return worth.to_cents()
 
     def holdings(self) -> Mapping[OptionContract, int]:
         """Return the contracts held, bought positive and sold negative."""

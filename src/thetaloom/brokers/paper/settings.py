@@ -1,6 +1,8 @@
 """Settings of the paper broker, and what it can be told to do to an order."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
@@ -13,6 +15,20 @@ FILL_POINTS = {"mid": Decimal(0), "halfway": Decimal("0.5"), "natural": Decimal(
 FEE_PER_CONTRACT = Money("0.65")
 STARTING_CASH = Money(100_000)
 QUOTE_AGE_MAX = timedelta(minutes=2)  # two bars of minute data; widen it for a source that is delayed
+
+
+def read_shares(text: str) -> dict[str, int]:
+    """Read shares by symbol from text like ``AAPL=100,SPY=-200``."""
+    shares: dict[str, int] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        found = re.fullmatch(r"([A-Z][A-Z0-9./]{0,9})=(-?[0-9]{1,7})", part)
+        if found is None or found[1] in shares:
+            raise ConfigError(
+                f'paper_shares: "{part[:40]}" is not a symbol and its shares, each symbol once',
+                advice="Write it like AAPL=100,SPY=200.",
+            )
+        shares[found[1]] = int(found[2])
+    return shares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +54,7 @@ class PaperSettings:
     fee_per_contract: Money = FEE_PER_CONTRACT  # positive; charged when opening and when closing
     starting_cash: Money = STARTING_CASH  # counts when the account is created, and never again
     is_cash_account: bool = False
+    shares: Mapping[str, int] = field(default_factory=dict)  # held beside the contracts, for ever
     quote_age_max: timedelta = QUOTE_AGE_MAX
     partial_fill_probability: Decimal = Decimal(0)  # that a fill of more than one structure is only a part
     script: tuple[Instruction, ...] = ()

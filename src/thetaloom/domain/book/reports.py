@@ -1,5 +1,6 @@
 """What a broker says of an order, in our words, and what it does to the order."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -66,6 +67,7 @@ class AccountSnapshot:
     buying_power: Money | None
     is_live: bool  # real money; the broker itself says so
     is_cash_account: bool = False
+    shares: Mapping[str, int] | None = None  # held by symbol, negative when sold short
 
 
 _ENDS = {

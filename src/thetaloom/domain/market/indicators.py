@@ -1,7 +1,7 @@
 """Numbers of the market that conditions and selection rest on; ``None`` where they cannot be known."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
 import numpy as np
@@ -50,32 +50,54 @@ def atm_iv(
     rate: float,
     dividend_yield: float,
     target_days: int = 30,
+    reach: float = 2.0,
 ) -> float | None:
     """Return the at-the-money volatility for a life of ``target_days``, 0.20 = 20 %.
 
     Between the expirations on either side total variance is interpolated in a straight line over time. With one
-    side only, its volatility is taken where its life is between half and twice the target; else it is unknown.
+    side only, its volatility is taken where its life is within a factor of ``reach`` of the target, by default
+    between half and twice of it; else it is unknown.
     """
-    target = target_days / 365
+
+    def iv_of(expiration: Expiration) -> float | None:
+        return iv_at_the_money(chain, expiration, rate, dividend_yield)
+
+    return iv_at_life(expirations, target_days / 365, iv_of, reach)
+
+
+def iv_at_life(
+    expirations: Sequence[Expiration],
+    target: float,
+    iv_of: Callable[[Expiration], float | None],
+    reach: float = 2.0,
+) -> float | None:
+    """Return the volatility for a life of ``target`` years from that of the nearest known expirations."""
     usable = sorted((one for one in expirations if one.years > 0), key=lambda one: (one.years, one.root))
-    shorter = [one for one in usable if one.years <= target]
-    longer = [one for one in usable if one.years > target]
-    below = _first_known(chain, reversed(shorter), rate, dividend_yield)
-    above = _first_known(chain, longer, rate, dividend_yield)
+    below = _first_known([one for one in reversed(usable) if one.years <= target], iv_of)
+    above = _first_known([one for one in usable if one.years > target], iv_of)
     if below is not None and above is not None:
         (years, iv), (years_above, iv_above) = below, above
         weight = (target - years) / (years_above - years)
         variance = (1 - weight) * iv * iv * years + weight * iv_above * iv_above * years_above
         return round(math.sqrt(variance / target), FLOAT_PLACES)
     years, iv = below or above or (0.0, 0.0)
-    return round(iv, FLOAT_PLACES) if target / 2 <= years <= target * 2 else None
+    return round(iv, FLOAT_PLACES) if target / reach <= years <= target * reach else None
 
 
 def put_call_ratio(chain: OptionChain) -> float | None:
     """Return the open interest of puts over that of calls."""
-    is_known = ~np.isnan(chain.open_interest)
-    puts = float(chain.open_interest[is_known & ~chain.is_call].sum())
-    calls = float(chain.open_interest[is_known & chain.is_call].sum())
+    return _ratio(chain, chain.open_interest)
+
+
+def put_call_volume_ratio(chain: OptionChain) -> float | None:
+    """Return the volume of puts over that of calls, of this session so far."""
+    return _ratio(chain, chain.volume)
+
+
+def _ratio(chain: OptionChain, counts: Floats) -> float | None:
+    is_known = ~np.isnan(counts)
+    puts = float(counts[is_known & ~chain.is_call].sum())
+    calls = float(counts[is_known & chain.is_call].sum())
     return round(puts / calls, FLOAT_PLACES) if calls > 0 else None
 
 
@@ -87,34 +109,18 @@ def historical_volatility(closes: Floats | Sequence[float], window: int = 30) ->
     return round(float(np.diff(np.log(prices)).std(ddof=1)) * math.sqrt(SESSIONS_PER_YEAR), FLOAT_PLACES)
 
 
-def rsi(closes: Floats | Sequence[float], window: int = 14) -> float | None:
-    """Return Wilder's relative strength index, 0 to 100, over all closes given; 50 where nothing moved.
-
-    The first average is plain, the following ones are smoothed; hence more history gives a steadier number.
-    """
-    prices = np.asarray(closes, dtype=np.float64)
-    if window < 1 or len(prices) < window + 1 or not _are_prices(prices):
-        return None
-    changes = np.diff(prices)
-    gain = float(np.maximum(changes[:window], 0).mean())
-    loss = float(np.maximum(-changes[:window], 0).mean())
-    for change in changes[window:]:
-        gain = (gain * (window - 1) + max(float(change), 0.0)) / window
-        loss = (loss * (window - 1) + max(-float(change), 0.0)) / window
-    return 50.0 if gain + loss == 0 else round(100 * gain / (gain + loss), FLOAT_PLACES)
-
-
 def _first_known(
-    chain: OptionChain, expirations: Iterable[Expiration], rate: float, dividend_yield: float
+    expirations: Iterable[Expiration], iv_of: Callable[[Expiration], float | None]
 ) -> tuple[float, float] | None:
     for expiration in expirations:
-        iv = _iv_at_the_money(chain, expiration, rate, dividend_yield)
+        iv = iv_of(expiration)
         if iv is not None:
             return expiration.years, iv
     return None
 
 
-def _iv_at_the_money(chain: OptionChain, expiration: Expiration, rate: float, dividend_yield: float) -> float | None:
+def iv_at_the_money(chain: OptionChain, expiration: Expiration, rate: float, dividend_yield: float) -> float | None:
+    """Return the mean volatility of call and put at the strike nearest to spot, 0.20 = 20 %."""
     found = _atm_pair(chain, expiration.expires_on, expiration.root)
     if found is None or chain.spot is None or chain.contract(found[0]).is_adjusted:
         return None

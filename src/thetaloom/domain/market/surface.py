@@ -33,6 +33,7 @@ PENALTIES = (100.0, 1000.0, 10000.0, 100000.0)
 EVALUATIONS_MAX = 40
 GOOD_MISS = 1.0  # half-widths; a fit no worse needs no other start
 WING_MAX = 2.0  # Lee: total variance can't rise faster than twice the log-moneyness
+WORSE_MIN = 1.0  # half-widths more than the unbound smile misses by
 WORSE_MAX = 4.0  # times the miss of the unbound smile that a sound one may have
 RHO_MAX = 0.9  # a far smile with no wing on one side would leave none to all nearer ones
 OUTLIER = 4.0  # half-widths; beyond, a miss counts by its root
@@ -100,7 +101,7 @@ def fit_smile(
     quotes = _Quotes.of(points, forward, years)
     free = _free_fit(quotes)
     # A smile pressed far from its quotes would press all nearer ones as well: rather leave it out.
-    worst = WORSE_MAX * quotes.miss(free) + 1
+    worst = WORSE_MAX * quotes.miss(free) + WORSE_MIN
     shape = free if after is None else _solved(quotes, free, PENALTIES[0], after)[1]
     for penalty in PENALTIES[1:]:
         lowered = _lowered(shape, quotes.reach, after)

@@ -7,6 +7,7 @@ one that needs least counts; underlyings do not offset each other.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from thetaloom.domain.risk.margin_bound import effect_bound
 from thetaloom.domain.risk.margin_pairing import pair
@@ -21,6 +22,7 @@ from thetaloom.domain.risk.margin_rules import (
     kind_of,
 )
 from thetaloom.domain.risk.margin_series import Pairing
+from thetaloom.domain.strategy.payoff import tidy
 from thetaloom.domain.strategy.structures import Leg, merge_legs
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
@@ -60,8 +62,8 @@ def book_margin(holdings: Sequence[Holding], account: AccountKind = AccountKind.
         paired.append((holding, one))
     needs = [requirement_of(holding, one, account) for holding, one in paired]
     return BookMargin(
-        initial=Money(sum((each.initial for each in needs), ZERO)),
-        maintenance=Money(sum((each.maintenance for each in needs), ZERO)),
+        initial=Money(tidy(sum((each.initial for each in needs), ZERO))),
+        maintenance=Money(tidy(sum((each.maintenance for each in needs), ZERO))),
         account=account,
         paired=tuple(paired),
     )
@@ -105,4 +107,4 @@ def buying_power_effect(
         extra = book_margin([after], account).initial - book_margin([before], account).initial
     except NotAllowed:
         return None
-    return extra - net_price.times(first.multiplier, quantity)
+    return Money(tidy(Decimal(extra - net_price.times(first.multiplier, quantity))))

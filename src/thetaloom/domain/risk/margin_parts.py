@@ -15,6 +15,7 @@ from thetaloom.domain.risk.margin_rules import (
 )
 from thetaloom.domain.risk.margin_series import Pairing, Series
 from thetaloom.domain.risk.margin_split import split_spread
+from thetaloom.domain.strategy.payoff import tidy
 from thetaloom.domain.strategy.structures import Leg, name_structure
 from thetaloom.domain.values.money import Money
 
@@ -100,8 +101,8 @@ def _structure(
         symbol=holding.underlying.symbol,
         legs=tuple(MarginLeg(contract=one.leg.contract, quantity=count, price=one.leg.price) for one, count in signed),
         shares=shares,
-        initial=Money(needs.initial),
-        maintenance=Money(needs.maintenance),
+        initial=Money(tidy(needs.initial)),
+        maintenance=Money(tidy(needs.maintenance)),
     )
 
 

@@ -27,6 +27,7 @@ from thetaloom.domain.values.instruments import STRIKE_STEP, ExerciseStyle
 SLACK = 1e-5  # dollars of the initial amount that the search for the least maintenance may be off
 FINEST = 10**8  # parts of a dollar in which amounts are whole
 LEAST_QUANTUM = 1e-5  # dollars
+SMALL_MAX = 48  # columns; a book of a dozen legs is not worth the wait for the compiler
 PIVOTS_MAX = 1_500
 NO_END = float("inf")
 
@@ -178,14 +179,16 @@ class _Program:
     def _run(self, costs: Sequence[Decimal]) -> list[int] | None:
         if not costs:
             return []
-        from thetaloom.maths.integer_program import GAVE_UP, least_cost  # compiles on first use
-
         factors = np.array([float(cost) for cost in costs])
         matrix = np.zeros((len(self.rows), len(costs)))
         for row, (columns, terms, _, _) in enumerate(self.rows):
             matrix[row, columns] = terms
         low, high = np.array([row[2] for row in self.rows]), np.array([row[3] for row in self.rows])
         most = np.array(self.most, dtype=float)
+        if len(costs) <= SMALL_MAX:
+            return _solve_at_length(factors, matrix, low, high, most)
+        from thetaloom.maths.integer_program import GAVE_UP, least_cost  # compiles on first use, for seconds
+
         program, quantum = (factors, matrix, low, high, most), _quantum(costs)
         best, cost = None, np.inf
         # No order of decisions is good for all books; a bad one is soon left for the next.
@@ -230,7 +233,7 @@ def _quantum(costs: Sequence[Decimal]) -> float:
 
 
 def _solve_at_length(costs: Any, matrix: Any, low: Any, high: Any, most: Any) -> list[int] | None:
-    """Solve a program that is too hard for the quick search by one that is slower and knows more tricks."""
+    """Solve by a search that needs no compiler and knows more tricks, but takes longer over a program of some size."""
     from scipy.optimize import Bounds, LinearConstraint, milp
 
     found: Any = milp(

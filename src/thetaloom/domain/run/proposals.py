@@ -61,6 +61,8 @@ class Proposal:
     decision_note: str = ""
     approved_hash: str = ""  # the content hash at the moment of approval
     version: int = 0
+    needs_confirmation: bool = False  # so much of the risk budget would be in use that no rule may approve
+    warnings: tuple[str, ...] = ()  # of the risk budget, in plain words with numbers
 
     @property
     def content_hash(self) -> str:

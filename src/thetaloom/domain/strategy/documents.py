@@ -6,8 +6,8 @@ from decimal import Context, Decimal
 from enum import StrEnum
 from typing import Any
 
+from thetaloom.domain.strategy.assembly_checks import assembly_problems, did_you_mean
 from thetaloom.domain.strategy.checks import (
-    did_you_mean,
     exit_window_problems,
     record_problems,
     reference_problems,
@@ -30,6 +30,7 @@ from thetaloom.errors import InvalidInput
 
 NUMBER_TEXT = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
 _WIDE = Context(prec=100)  # wider than any number that is let through
+ASSEMBLED = ("expiration", "back", "legs", "width_table", "drops", "targets")  # checked against each other
 _FAILED = object()  # stands for what could not be read; its problem is noted
 _ABSENT = object()  # None would be JSON's null
 
@@ -44,6 +45,9 @@ def parse_strategy(document: object) -> Strategy:
     if _FAILED not in (parts["expiration"], parts["exits"]):
         exits = [(at, rule) for at, rule in enumerate(parts["exits"]) if rule is not _FAILED]
         reader.add("", exit_window_problems(parts["expiration"], exits))
+    assembled = {name: parts[name] for name in ASSEMBLED}
+    if not any(_has_failed(part) for part in assembled.values()):
+        reader.add("", assembly_problems(**assembled))
     refuse_problems(document.get("id"), reader.problems)
     return Strategy(**parts)
 
@@ -58,7 +62,7 @@ def fields_document(record: Any) -> dict[str, Any]:
     document = {}
     for field in fields_of(type(record)):
         entry = getattr(record, field.name)
-        if entry is not None:
+        if entry is not None and not (field.about.sparse and entry == field.default):
             document[field.key] = [_plain(one) for one in entry] if field.is_list else _plain(entry)
     return document
 
@@ -72,6 +76,10 @@ def exact_plain(part: Any) -> Any:
     if isinstance(part, Decimal):
         return int(part) if part == part.to_integral_value() else format(part, "f")
     return part
+
+
+def _has_failed(part: Any) -> bool:
+    return part is _FAILED or (isinstance(part, tuple) and _FAILED in part)
 
 
 class _Reader:

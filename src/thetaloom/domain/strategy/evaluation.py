@@ -17,8 +17,10 @@ from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.market.quotes import judge_quote
 from thetaloom.domain.strategy.horizon import HorizonLeg, horizon_payoff
 from thetaloom.domain.strategy.payoff import (
+    LegKind,
     Payoff,
-    expiration_payoff,
+    PayoffLeg,
+    exact_payoff,
     multiplier_of,
     payoff_legs,
     probability_of_profit,
@@ -41,6 +43,7 @@ class LegEvaluation:
     """One leg with its quote; greeks are per share of a long contract, whichever side the leg is on."""
 
     leg: Leg
+    name: str = ""  # as the strategy names it
     bid: Price | None
     ask: Price | None
     mid: Price | None
@@ -69,6 +72,8 @@ class TouchChance:
 class Evaluation:
     """One structure at a snapshot. Prices are per share, credit positive; money and greeks hold the multiplier.
 
+    Prices are of the options alone. Shares beside them count in the payoff, the chance of profit and the delta as
+    if they had been bought, or sold short, at spot.
     ``None`` is unknown; for max profit and max loss it is unlimited where the flag beside it says so.
     """
 
@@ -93,6 +98,7 @@ class Evaluation:
     net_theta: Decimal | None  # dollars per calendar day
     net_vega: Decimal | None  # dollars per vol point
     verdict: Verdict
+    shares: int = 0  # per structure, held beside the legs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +111,7 @@ class _Market:
     rate: float
     dividend_yield: float
     quote_age_max: timedelta
+    shares: int
 
     def years_of(self, leg: Leg) -> float | None:
         return self.years.get((leg.contract.root, leg.contract.expires_on))
@@ -119,8 +126,13 @@ def evaluate_structure(
     rate: float,
     dividend_yield: float,
     quote_age_max: timedelta,
+    names: Sequence[str] = (),
+    shares: int = 0,
 ) -> Evaluation:
-    """Return the numbers of one structure. A leg that can't be believed leaves prices unknown and the verdict a no."""
+    """Return the numbers of one structure. A leg that can't be believed leaves prices unknown and the verdict a no.
+
+    ``names`` are the strategy's for the legs; ``shares`` are held beside one structure, negative when sold short.
+    """
     years = {(expiration.root, expiration.expires_on): expiration.years for expiration in expirations}
     market = _Market(
         chain=chain,
@@ -129,14 +141,17 @@ def evaluate_structure(
         rate=rate,
         dividend_yield=dividend_yield,
         quote_age_max=quote_age_max,
+        shares=shares,
     )
-    evaluated = tuple(_evaluate_leg(leg, market) for leg in legs)
+    named = zip(legs, names or [""] * len(legs), strict=True)
+    evaluated = tuple(_evaluate_leg(leg, name, market) for leg, name in named)
     verdict = next((one.verdict for one in evaluated if not one.verdict.is_allowed), ALLOWED)
     mid, natural = (_mid_price(evaluated), _natural_price(evaluated)) if verdict.is_allowed else (None, None)
     payoff = None if mid is None else _payoff(evaluated, mid, market)
     width = max_width(legs)
+    net_delta = _net(evaluated, [one.delta for one in evaluated])
     return Evaluation(
-        structure_name=name_structure(legs),
+        structure_name=name_structure(legs, shares),
         legs=evaluated,
         mid_price=mid,
         natural_price=natural,
@@ -149,15 +164,16 @@ def evaluate_structure(
         pop=None if payoff is None else _pop(payoff, evaluated, market),
         pop_model=POP_MODEL,
         **_chances(payoff, evaluated, market),
-        net_delta=_net(evaluated, [one.delta for one in evaluated]),
+        net_delta=None if net_delta is None else net_delta + shares,
         net_gamma=_net(evaluated, [one.gamma for one in evaluated]),
         net_theta=_net(evaluated, [one.theta for one in evaluated]),
         net_vega=_net(evaluated, [one.vega for one in evaluated]),
         verdict=verdict,
+        shares=shares,
     )
 
 
-def _evaluate_leg(leg: Leg, market: _Market) -> LegEvaluation:
+def _evaluate_leg(leg: Leg, name: str, market: _Market) -> LegEvaluation:
     index = market.chain.find(leg.contract)
     quote = None if index is None else market.chain.quote(index)
     verdict = judge_quote(quote, market.now, market.quote_age_max, to_sell=leg.ratio < 0)
@@ -167,6 +183,7 @@ def _evaluate_leg(leg: Leg, market: _Market) -> LegEvaluation:
     iv, greeks = _implied(leg, mid, market)
     return LegEvaluation(
         leg=leg,
+        name=name,
         bid=None if quote is None else quote.bid,
         ask=None if quote is None else quote.ask,
         mid=mid,
@@ -229,13 +246,15 @@ def _net_price(priced: Sequence[tuple[Leg, Price | None]]) -> Price:
 
 def _payoff(legs: Sequence[LegEvaluation], mid_price: Price, market: _Market) -> Payoff | None:
     plain = [one.leg for one in legs]
+    stock, net_price = _stock(payoff_legs(plain), mid_price, market)
     if is_single_expiration(plain):
-        return expiration_payoff(plain, mid_price)
+        parts = (*payoff_legs(plain), *stock)
+        return exact_payoff(parts, net_price, multiplier_of(parts))
     years = [market.years_of(leg) or 0.0 for leg in plain]
     left = [life - min(years) for life in years]
     if any(life > 0 and one.iv is None for one, life in zip(legs, left, strict=True)):
         return None
-    parts = [
+    alive = [
         HorizonLeg(
             leg=part,
             years_left=life,
@@ -244,7 +263,17 @@ def _payoff(legs: Sequence[LegEvaluation], mid_price: Price, market: _Market) ->
         )
         for part, one, life in zip(payoff_legs(plain), legs, left, strict=True)
     ]
-    return horizon_payoff(parts, mid_price, rate=market.rate, dividend_yield=market.dividend_yield)
+    alive += [HorizonLeg(leg=part, years_left=0.0) for part in stock]
+    return horizon_payoff(alive, net_price, rate=market.rate, dividend_yield=market.dividend_yield)
+
+
+def _stock(parts: Sequence[PayoffLeg], mid_price: Price, market: _Market) -> tuple[list[PayoffLeg], Price]:
+    spot = market.chain.spot
+    if not market.shares or spot is None:
+        return [], mid_price
+    stock = PayoffLeg(kind=LegKind.STOCK, quantity=market.shares, price=spot)
+    paid = Decimal(spot) * market.shares / multiplier_of(parts)
+    return [stock], Price(Decimal(mid_price) - paid)
 
 
 def _pop(payoff: Payoff, legs: Sequence[LegEvaluation], market: _Market) -> Decimal | None:
@@ -279,6 +308,8 @@ def _chances(payoff: Payoff | None, legs: Sequence[LegEvaluation], market: _Mark
         )
         for part, one, life in zip(payoff_legs([one.leg for one in legs]), legs, lives, strict=True)
     ]
+    stock, _ = _stock([part.leg for part in parts], payoff.net_price, market)
+    parts += [ProbabilityLeg(leg=held) for held in stock]
     found = structure_probabilities(
         parts, payoff, spot=float(market.chain.spot), rate=market.rate, dividend_yield=market.dividend_yield
     )

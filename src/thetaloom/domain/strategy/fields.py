@@ -15,6 +15,9 @@ from thetaloom.domain.values.instruments import Right
 MAGNITUDE_MAX = 10**9  # no number of a strategy comes near it; a typing error does
 DECIMALS_MAX = 9
 SHOWN_MAX = 60
+WORDS_MAX = 24  # more of them nobody reads in a sentence; the reference lists all
+
+Problems = dict[str, str]  # what is wrong and what is expected, by the path of the field in a document
 
 
 class Word(StrEnum):
@@ -45,6 +48,7 @@ class About:
     length_max: int = 100  # characters
     count_min: int = 0  # entries of a list
     count_max: int = 32
+    sparse: bool = False  # left out of documents while it has its default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +166,8 @@ def expected_entry(field: Field) -> str:
     if kind is bool:
         return "true or false"
     if issubclass(kind, StrEnum):
-        return "one of " + ", ".join(words_of(kind))
+        words = list(words_of(kind))
+        return f"one of {len(words)} words, {words[0]} to {words[-1]}" if len(words) > WORDS_MAX else _one_of(words)
     if field.is_record:
         return "a table with " + ", ".join(known.key for known in fields_of(kind))
     if kind is str:
@@ -175,6 +180,10 @@ def expected_entry(field: Field) -> str:
     noun = "a whole number" if kind is int else "a number"
     unit = f" ({about.unit})" if about.unit else ""
     return f"{noun}{_range_words(about)}{unit}"
+
+
+def _one_of(words: list[str]) -> str:
+    return "one of " + ", ".join(words)
 
 
 def _range_words(about: About) -> str:

@@ -88,11 +88,10 @@ class _Curve:
         intrinsic = np.maximum(prices - strike if leg.is_call else strike - prices, 0.0)
         if later.years_left <= 0:
             return intrinsic
-        from thetaloom.maths.black_scholes import chain_greeks  # compiles on first use
+        from thetaloom.maths.black_scholes import bsm_prices_at  # compiles on first use
 
-        alive = chain_greeks(
-            prices, strike, later.years_left, leg.is_call, later.iv, self.rate, self.dividend_yield
-        ).price
+        life = (later.years_left, self.rate, self.dividend_yield, later.iv)
+        alive: Floats = bsm_prices_at(prices, leg.is_call, strike, *life)
         return np.maximum(alive, intrinsic) if later.early_exercise else alive
 
     def tail_slope(self) -> float:
@@ -132,16 +131,16 @@ def _roots(curve: _Curve, grid: Floats, profits: Floats, tail: float) -> list[Pr
     clear = np.flatnonzero(np.abs(profits) > NEARLY_NOTHING)
     for left, right in pairwise(clear):
         if profits[left] * profits[right] < 0:
-            roots.append(_narrow_root(curve, grid[left], grid[right]))
+            roots.append(_narrow_root(curve, grid[left], grid[right], float(np.sign(profits[left]))))
     if len(clear) and profits[clear[-1]] * tail < 0:
         roots.append(float(grid[-1] - profits[-1] / tail))  # straight out there
     return sorted({Price(_decimal(root, BREAKEVEN_STEP).normalize() + 0) for root in roots})
 
 
-def _narrow_root(curve: _Curve, low: float, high: float) -> float:
+def _narrow_root(curve: _Curve, low: float, high: float, sign_at_low: float) -> float:
     for _ in range(NARROWING_ROUNDS):
         points = np.linspace(low, high, NARROWING_POINTS)
-        is_left = np.sign(curve.pnl(points)) == np.sign(curve.pnl(np.array([low])))[0]
+        is_left = np.sign(curve.pnl(points)) == sign_at_low
         beyond = int(np.argmin(is_left)) if not is_left.all() else NARROWING_POINTS - 1
         low, high = float(points[beyond - 1]), float(points[beyond])
     return (low + high) / 2

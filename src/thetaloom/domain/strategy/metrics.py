@@ -3,9 +3,8 @@
 from enum import StrEnum
 
 from thetaloom.domain.market import words
+from thetaloom.domain.market.events import DAYS_MAX
 from thetaloom.domain.strategy.fields import MAGNITUDE_MAX, Word
-
-DAYS_MAX = 366  # an event later than a year, or one that never comes, counts as this far away
 
 
 class Metric(Word):
@@ -35,7 +34,7 @@ class Metric(Word):
     RESISTANCE = "resistance", "Highest high of 20 sessions, dollars."
     RECENT_MOVE = "recent_move", "High less low of 5 sessions, percent of price."
     DAILY_RANGE = "daily_range", "High less low of the last session, percent of its close."
-    RANGE_DAYS = "range_days", "Latest sessions whose closes stayed within 2 percent of price, at most 20."
+    RANGE_DAYS = "range_days", "Latest closes within 0.4 % of price of one another (QQQ: 2 points), at most 20."
     RANGE_3D = "range_3d", "Highest less lowest of the last 3 closes, percent of price."
     OBV_FLOW_20 = "obv_flow_20", "On-balance volume gained in 20 sessions, percent of their volume."
     VOLUME = "volume", "Shares traded in the last complete session."
@@ -67,6 +66,9 @@ class Metric(Word):
     CREDIT_TO_WIDTH = "credit_to_width", "Net credit in percent of the widest spread."
     POP = "pop", "Probability of profit, percent."
     MAX_LOSS = "max_loss", "Largest loss of one structure, dollars, positive."
+    REWARD_TO_RISK = "reward_to_risk", "Largest profit over largest loss; unknown where either has no limit."
+    PREMIUM_YIELD = "premium_yield", "Net credit in percent of the sold put's strike, or else of the sold call's."
+    EXPIRATIONS = "expirations", "Number of expirations among the legs."
 
 
 class WordMetric(Word):
@@ -102,9 +104,19 @@ WORDS: dict[WordMetric, type[StrEnum]] = {
 }
 
 CANDIDATES_OWN = frozenset(
-    {Metric.EXPECTED_MOVE_PERCENT, Metric.NET_CREDIT, Metric.CREDIT_TO_WIDTH, Metric.POP, Metric.MAX_LOSS}
+    {
+        Metric.EXPECTED_MOVE_PERCENT,
+        Metric.NET_CREDIT,
+        Metric.CREDIT_TO_WIDTH,
+        Metric.POP,
+        Metric.MAX_LOSS,
+        Metric.REWARD_TO_RISK,
+        Metric.PREMIUM_YIELD,
+        Metric.EXPIRATIONS,
+    }
 )
 MARKET_METRICS = frozenset(Metric) - CANDIDATES_OWN
+METRIC_OF: dict[str, Metric] = {metric.value: metric for metric in Metric}
 
 # Above the largest of these a condition could never hold, or never fail: a slip of the unit.
 METRIC_MAX: dict[Metric, int] = {
@@ -156,11 +168,15 @@ METRIC_MAX: dict[Metric, int] = {
     Metric.CREDIT_TO_WIDTH: 100,
     Metric.POP: 100,
     Metric.MAX_LOSS: MAGNITUDE_MAX,
+    Metric.REWARD_TO_RISK: 10_000,
+    Metric.PREMIUM_YIELD: 100,
+    Metric.EXPIRATIONS: 8,
 }
 SIGNED_METRICS = frozenset(
     {
         Metric.NET_CREDIT,
         Metric.CREDIT_TO_WIDTH,
+        Metric.PREMIUM_YIELD,
         Metric.IV_CHANGE_5D,
         Metric.SKEW_25D,
         Metric.BETA,

@@ -7,7 +7,7 @@ from typing import Any
 
 from thetaloom.domain.strategy.documents import exact_plain, fields_document
 from thetaloom.domain.strategy.fields import MAGNITUDE_MAX, Field, Word, fields_of, word_of, words_of
-from thetaloom.domain.strategy.strategies import EXIT_UNITS, UNITS, ExitRule, Strategy, StrikeRule
+from thetaloom.domain.strategy.strategies import EXIT_UNITS, UNITS, ExitRule, Strategy, StrikeRule, Unit
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # Which units fit depends on another field of the same record.
@@ -39,7 +39,10 @@ def _record_schema(record: type, definitions: dict[str, Any]) -> dict[str, Any]:
         schema["allOf"] = [
             {
                 "if": {"properties": {key: {"const": word_of(chosen)}}},
-                "then": {"properties": {"unit": {"enum": sorted(word_of(unit) for unit in allowed)}}},
+                "then": {
+                    "properties": {"unit": {"enum": sorted(word_of(unit) for unit in allowed)}},
+                    "required": [] if Unit.NONE in allowed else ["unit"],
+                },
             }
             for chosen, allowed in table.items()
         ]

@@ -1,6 +1,6 @@
 """From a strategy and a chain to the legs of one structure, with the reason for each choice and each refusal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -8,22 +8,18 @@ from decimal import Decimal
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.market.quotes import judge_quote
-from thetaloom.domain.strategy.strategies import ExpirationRule, LegRule, Preference, Side, Strategy
-from thetaloom.domain.strategy.strikes import Market, Pick, list_side, pick_strike
+from thetaloom.domain.strategy.listing import Listed, Market, Pick, list_side
+from thetaloom.domain.strategy.strategies import LegRule, Metric, SelectBy, Side, Strategy, Term, WidthBy, WidthTable
+from thetaloom.domain.strategy.strikes import RELAXED_TIMES, pick_strike
 from thetaloom.domain.strategy.structures import Leg
-from thetaloom.domain.values.instruments import OptionContract, Right
+from thetaloom.domain.strategy.terms import Rejection, Terms, list_terms, no_terms, why_terms
+from thetaloom.domain.values.money import Money
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied, unknown
 
+__all__ = ["Rejection", "Selection", "select_structure"]
+
+RELAXED_REASON = f"relaxed: a strike may miss by {RELAXED_TIMES} times its miss_max"
 ANY_AGE = timedelta.max  # how old a quote may be is for the checks to say; selection only wants it sane
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejection:
-    """Why an expiration could not be used; ``leg`` is the one that found no strike, if it came to that."""
-
-    expires_on: date
-    leg: str | None
-    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +28,8 @@ class Selection:
 
     verdict: Verdict
     legs: tuple[Leg, ...]
-    expires_on: date | None
+    leg_names: tuple[str, ...] = ()  # of ``legs``, as the strategy names them
+    expires_on: date | None  # the nearest expiration of the legs
     reasons: tuple[str, ...]  # why this expiration and each strike, in plain words
     rejections: tuple[Rejection, ...]  # every expiration looked at and not taken
 
@@ -45,119 +42,163 @@ def select_structure(
     now: datetime,
     rate: float,
     dividend_yield: float,
+    tradeable_capital: Money | None = None,
+    readings: Mapping[Metric, Decimal] | None = None,
+    relaxed: bool = False,
+    front: Expiration | None = None,
 ) -> Selection:
-    """Take the first expiration, by the strategy's preference, in which every leg finds its strike."""
+    """Take the first expiration, or pair of them, by the strategy's preference in which every leg finds its strike.
+
+    ``readings`` are the numbers of the market that drops and guards ask for. A ``relaxed`` selection lets strikes
+    miss by three times their ``miss_max``. ``front``, when given, is the only expiration looked at for the legs in
+    front.
+    """
     if len(chain) == 0:
         return _nothing(denied(Reason.EMPTY_CHAIN, underlying=chain.underlying), [])
     if chain.spot is None or chain.spot <= 0:
         return _nothing(unknown(Reason.NO_SPOT, underlying=chain.underlying, spot=chain.spot), [])
-    candidates, rejections = _sort_out(strategy.expiration, expirations, now)
-    if not candidates:
-        return _nothing(_no_expiration(strategy.expiration, rejections, expirations), rejections)
+    kept = _keep_legs(strategy, readings or {})
+    if isinstance(kept, Verdict):
+        return _nothing(kept, [])
+    back = strategy.back if any(leg.term is Term.BACK for leg in kept.legs) else None
+    terms, rejections = list_terms(strategy.expiration, back, expirations, now)
+    if front is not None:
+        terms = [choice for choice in terms if choice.front == front]
+        rejections = [one for one in rejections if one.expires_on == front.expires_on]
+    if not terms:
+        return _nothing(no_terms(strategy.expiration, rejections, expirations), rejections)
+    spot = Decimal(chain.spot)
+    width = _width(strategy.width_table, spot, tradeable_capital)
+    market = Market(
+        chain=chain,
+        expiration=terms[0].front,
+        spot=spot,
+        rate=rate,
+        dividend_yield=dividend_yield,
+        readings=readings or {},
+        table_width=width.dollars,
+        relaxed=relaxed,
+    )
+    search = _Search(strategy=strategy, kept=kept, terms=terms, rejections=rejections, width=width, now=now)
+    return _first_that_fits(search, market)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Search:
+    """Where to look for the legs, in what order, and what is known already."""
+
+    strategy: Strategy
+    kept: "_Kept"
+    terms: Sequence[Terms]
+    rejections: Sequence[Rejection]
+    width: "_Width"
+    now: datetime
+
+
+def _first_that_fits(search: _Search, market: Market) -> Selection:
+    strategy, kept = search.strategy, search.kept
     refused: list[Rejection] = []
-    for expiration in candidates:
-        market = Market(
-            chain=chain,
-            expiration=expiration,
-            spot=Decimal(chain.spot),
-            rate=rate,
-            dividend_yield=dividend_yield,
-        )
-        picks, failures = _select_legs(strategy.legs, market, now)
+    for choice in search.terms:
+        markets = _markets(market, choice)
+        picks, failures = _select_legs(kept.legs, markets, search.now)
         if not failures:
-            reasons = (
-                _why_expiration(strategy.expiration, expiration, len(candidates), refused),
-                *(f"{leg.name}: {picks[leg.name].because}" for leg in strategy.legs),
-            )
+            why = why_terms(strategy.expiration, strategy.back, choice, len(search.terms), refused)
+            reasons = [*why, *search.width.reasons, *(f"{leg.name}: {picks[leg.name].because}" for leg in kept.legs)]
             return Selection(
                 verdict=ALLOWED,
-                legs=tuple(_leg(chain, leg, picks[leg.name]) for leg in strategy.legs),
-                expires_on=expiration.expires_on,
-                reasons=reasons,
-                rejections=(*refused, *rejections),
+                legs=tuple(_leg(market.chain, leg, picks[leg.name]) for leg in kept.legs),
+                leg_names=tuple(leg.name for leg in kept.legs),
+                expires_on=min(markets[leg.term].expiration.expires_on for leg in kept.legs),
+                reasons=(*reasons, *kept.reasons, *([RELAXED_REASON] if market.relaxed else ())),
+                rejections=(*refused, *search.rejections),
             )
         refused.extend(failures)
     first = refused[0]
     facts = {"expires_on": str(first.expires_on), "leg": str(first.leg), **first.verdict.facts}
-    return _nothing(replace(first.verdict, facts=facts), refused + rejections)
+    return _nothing(replace(first.verdict, facts=facts), [*refused, *search.rejections])
 
 
 def _nothing(verdict: Verdict, rejections: Sequence[Rejection]) -> Selection:
     return Selection(verdict=verdict, legs=(), expires_on=None, reasons=(), rejections=tuple(rejections))
 
 
-def _sort_out(
-    rule: ExpirationRule, expirations: Sequence[Expiration], now: datetime
-) -> tuple[list[Expiration], list[Rejection]]:
-    candidates, rejections = [], []
-    for expiration in sorted(expirations, key=lambda one: (one.expires_on, one.root)):
-        verdict = _judge_expiration(rule, expiration, now)
-        if verdict.is_allowed:
-            candidates.append(expiration)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    legs: Sequence[LegRule]  # those that the market does not have left out
+    reasons: Sequence[str]
+
+
+def _keep_legs(strategy: Strategy, readings: Mapping[Metric, Decimal]) -> _Kept | Verdict:
+    dropped: set[str] = set()
+    reasons = []
+    for drop in strategy.drops:
+        reading = readings.get(drop.metric)
+        if reading is None:
+            return unknown(Reason.SELECTION_UNKNOWN, needed=drop.metric.value, to_drop=", ".join(drop.legs))
+        said = f"{drop.metric.value} is {reading:f}, left out when {drop.comparison.value} {drop.threshold:f}"
+        if drop.comparison.holds(reading, drop.threshold):
+            dropped.update(drop.legs)
+            reasons.append(f"{', '.join(drop.legs)}: left out, {said}")
         else:
-            rejections.append(Rejection(expires_on=expiration.expires_on, leg=None, verdict=verdict))
-    # The sort is stable, so that of two as good the earlier date comes first.
-    candidates.sort(key=lambda one: (_is_second_choice(rule.prefer, one), abs(one.dte - rule.dte_target)))
-    return candidates, rejections
+            reasons.append(f"{', '.join(drop.legs)}: kept, {said}")
+    return _Kept(legs=[leg for leg in strategy.legs if leg.name not in dropped], reasons=reasons)
 
 
-def _judge_expiration(rule: ExpirationRule, expiration: Expiration, now: datetime) -> Verdict:
-    any_contract = OptionContract(
-        root=expiration.root, expires_on=expiration.expires_on, right=Right.CALL, strike=Decimal(1)
-    )
-    if any_contract.is_adjusted:
-        return denied(Reason.ADJUSTED_CONTRACT, root=expiration.root)
-    window = _window(rule)
-    if expiration.last_trading_at <= now:
-        return denied(
-            Reason.NO_EXPIRATION, dte=expiration.dte, window=window, last_trading_at=expiration.last_trading_at
-        )
-    if rule.dte_min <= expiration.dte <= rule.dte_max:
-        return ALLOWED
-    days = max(rule.dte_min - expiration.dte, expiration.dte - rule.dte_max)
-    return denied(Reason.NO_EXPIRATION, dte=expiration.dte, window=window, days_outside=days)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Width:
+    dollars: Decimal | Verdict | None  # what the table says, if there is one
+    reasons: Sequence[str] = ()
 
 
-def _is_second_choice(prefer: Preference, expiration: Expiration) -> bool:
-    if prefer is Preference.NEAREST:
-        return False
-    return expiration.is_monthly is (prefer is Preference.WEEKLY)
+def _width(table: WidthTable | None, spot: Decimal, tradeable_capital: Money | None) -> _Width:
+    if table is None:
+        return _Width(dollars=None)
+    amount = spot if table.by is WidthBy.SPOT else tradeable_capital
+    if amount is None:
+        return _Width(dollars=unknown(Reason.SELECTION_UNKNOWN, needed=table.by.value))
+    dollars = table.width_at(Decimal(amount))
+    what = table.by.value.replace("_", " ")
+    return _Width(dollars=dollars, reasons=[f"width: {dollars} dollars by the table, {what} is {amount}"])
 
 
-def _no_expiration(rule: ExpirationRule, rejections: Sequence[Rejection], expirations: Sequence[Expiration]) -> Verdict:
-    listed = sorted({expiration.dte for expiration in expirations})
-    below = [dte for dte in listed if dte < rule.dte_min]
-    above = [dte for dte in listed if dte > rule.dte_max]
-    adjusted = sum(rejection.verdict.reason is Reason.ADJUSTED_CONTRACT for rejection in rejections)
-    return denied(
-        Reason.NO_EXPIRATION,
-        window=_window(rule),
-        nearest_below=below[-1] if below else "none",
-        nearest_above=above[0] if above else "none",
-        listed=len(listed),
-        **({"adjusted": adjusted} if adjusted else {}),
-    )
+def _markets(market: Market, choice: Terms) -> dict[Term, Market]:
+    markets = {Term.FRONT: replace(market, expiration=choice.front)}
+    if choice.back is not None:
+        markets[Term.BACK] = replace(market, expiration=choice.back)
+    return markets
 
 
-def _window(rule: ExpirationRule) -> str:
-    return f"{rule.dte_min} to {rule.dte_max} DTE"
-
-
-def _select_legs(legs: Sequence[LegRule], market: Market, now: datetime) -> tuple[dict[str, Pick], list[Rejection]]:
+def _select_legs(
+    legs: Sequence[LegRule], markets: Mapping[Term, Market], now: datetime
+) -> tuple[dict[str, Pick], list[Rejection]]:
     picks: dict[str, Pick] = {}
     failures: dict[str, Verdict] = {}
-    for leg in _measured_last(legs):
+    ordered = _measured_last(legs)
+    for leg in ordered:
         if leg.strike.of is not None and leg.strike.of not in picks:
             continue  # nothing to measure from; the other leg's reason says it all
-        found = pick_strike(leg, list_side(market, leg), picks)
+        followers = _followers(leg, ordered, markets) if leg.strike.by is SelectBy.NET_CREDIT else []
+        market = markets[leg.term]
+        found = pick_strike(leg, list_side(market, leg), picks, followers)
         verdict = found if isinstance(found, Verdict) else _judge_pick(leg, found, market, now)
         if isinstance(found, Pick) and verdict.is_allowed:
             picks[leg.name] = found
         else:
             failures[leg.name] = verdict
     failures |= _coinciding(picks)
-    day = market.expiration.expires_on
+    day = markets[Term.FRONT].expiration.expires_on
     return picks, [Rejection(expires_on=day, leg=name, verdict=verdict) for name, verdict in failures.items()]
+
+
+def _followers(
+    leg: LegRule, ordered: Sequence[LegRule], markets: Mapping[Term, Market]
+) -> list[tuple[LegRule, Listed]]:
+    names, followers = {leg.name}, []
+    for other in ordered:
+        if other.strike.of in names:
+            names.add(other.name)
+            followers.append((other, list_side(markets[other.term], other)))
+    return followers
 
 
 def _measured_last(legs: Sequence[LegRule]) -> list[LegRule]:
@@ -190,13 +231,3 @@ def _coinciding(picks: dict[str, Pick]) -> dict[str, Verdict]:
 
 def _leg(chain: OptionChain, rule: LegRule, pick: Pick) -> Leg:
     return Leg(contract=chain.contract(pick.index), ratio=rule.ratio if rule.side is Side.BUY else -rule.ratio)
-
-
-def _why_expiration(rule: ExpirationRule, chosen: Expiration, candidates: int, refused: Sequence[Rejection]) -> str:
-    sort = "monthly" if chosen.is_monthly else "weekly"
-    days = {rejection.expires_on for rejection in refused}
-    before = f", after {len(days)} refused" if days else ""
-    return (
-        f"expiration: {chosen.expires_on} ({sort}, {chosen.root}) has {chosen.dte} DTE, target {rule.dte_target}, "
-        f"first by preference {rule.prefer.value} of {candidates} listed within {_window(rule)}{before}"
-    )

@@ -1,17 +1,25 @@
 """How a leg finds its strike among the listed ones of one expiration, and why it was that one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from thetaloom.domain.market.chain import Floats, OptionChain, from_date, to_strike
-from thetaloom.domain.market.expirations import Expiration
+from thetaloom.domain.market.chain import Floats
 from thetaloom.domain.market.indicators import atm_straddle
-from thetaloom.domain.market.quotes import PRICE_DIGITS
-from thetaloom.domain.strategy.strategies import EXACT_UNLESS_ALLOWED, LegRule, SelectBy, Side, Unit
+from thetaloom.domain.strategy.listing import Listed, Pick, listed_deltas
+from thetaloom.domain.strategy.strategies import (
+    EXACT_UNLESS_ALLOWED,
+    Guard,
+    LegRule,
+    Level,
+    Metric,
+    SelectBy,
+    Side,
+    Unit,
+)
 from thetaloom.domain.values.instruments import Right
 from thetaloom.domain.values.money import HUNDRED
 from thetaloom.domain.values.reasons import Reason, Verdict, denied, unknown
@@ -19,77 +27,17 @@ from thetaloom.domain.values.reasons import Reason, Verdict, denied, unknown
 DISTANCE_DIGITS = 9  # float noise beyond must not decide between two strikes equally near
 MISS_DIGITS = 6
 SHOWN_DIGITS = 4
+LEVEL_METRICS = {Level.SUPPORT: Metric.SUPPORT, Level.RESISTANCE: Metric.RESISTANCE}
+RELAXED_TIMES = 3  # how many times its miss_max a relaxed selection lets a strike miss
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pick:
-    """The strike found for a leg."""
+def pick_strike(
+    leg: LegRule, listed: Listed, picked: Mapping[str, Pick], followers: Sequence[tuple[LegRule, Listed]] = ()
+) -> Pick | Verdict:
+    """Find the strike of ``leg``; ``picked`` holds the legs that it may be measured from.
 
-    index: int  # of the contract in the chain
-    strike: Decimal
-    because: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Market:
-    """What the strikes of one expiration are judged by."""
-
-    chain: OptionChain
-    expiration: Expiration
-    spot: Decimal
-    rate: float
-    dividend_yield: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
-    """The listed calls or puts of one expiration, strikes ascending."""
-
-    market: Market
-    right: Right
-    indices: NDArray[np.intp]
-    strikes: Floats  # dollars
-    usable: NDArray[np.bool_]  # whether the quote may be traded on
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def strike(self, at: int) -> Decimal:
-        """Return the exact strike at a place of the listing."""
-        return to_strike(self.market.chain.strike[self.indices[at]])
-
-    def pick(self, at: int, because: str) -> Pick:
-        """Return the pick of the strike at a place of the listing."""
-        return Pick(index=int(self.indices[at]), strike=self.strike(at), because=f"{self.strike(at)} {because}")
-
-    def mask_beyond(self, strike: Decimal) -> NDArray[np.bool_]:
-        """Say which strikes lie away from the money as seen from ``strike``."""
-        limit = float(strike)
-        return self.strikes > limit if self.right is Right.CALL else self.strikes < limit
-
-    @property
-    def word(self) -> str:
-        """The word for its contracts."""
-        return "calls" if self.right is Right.CALL else "puts"
-
-
-def list_side(market: Market, leg: LegRule) -> Listed:
-    """Return the contracts that ``leg`` may choose from."""
-    chain, expiration = market.chain, market.expiration
-    indices = np.flatnonzero(chain.expires_on == from_date(expiration.expires_on))
-    fits = (chain.is_call[indices] == (leg.right is Right.CALL)) & (chain.root[indices] == expiration.root)
-    indices = indices[fits]
-    indices = indices[np.argsort(chain.strike[indices], kind="stable")]
-    bid, ask = np.round(chain.bid[indices], PRICE_DIGITS), np.round(chain.ask[indices], PRICE_DIGITS)
-    # A NaN fails every comparison. What we sell needs a bid; what we buy may have a bid of zero.
-    usable = (bid >= 0) & (ask > 0) & (bid <= ask) & (ask < np.inf)
-    if leg.side is Side.SELL:
-        usable &= bid > 0
-    return Listed(market=market, right=leg.right, indices=indices, strikes=chain.strike[indices] / 1000, usable=usable)
-
-
-def pick_strike(leg: LegRule, listed: Listed, picked: Mapping[str, Pick]) -> Pick | Verdict:
-    """Find the strike of ``leg``; ``picked`` holds the legs that it may be measured from."""
+    ``followers`` are the legs measured from it, each after what it is measured from: a net credit is theirs too.
+    """
     if len(listed) == 0:
         return denied(Reason.NO_STRIKE, listed=0, right=listed.word)
     match leg.strike.by:
@@ -99,40 +47,16 @@ def pick_strike(leg: LegRule, listed: Listed, picked: Mapping[str, Pick]) -> Pic
             return _by_atm(leg, listed)
         case SelectBy.STRIKE:
             return _nearest(leg, listed, leg.strike.distance, "the strike of the rule")
-        case SelectBy.WIDTH:
-            return _by_width(leg, listed, picked[leg.strike.of or ""])
         case SelectBy.PREMIUM:
             return _by_premium(leg, listed)
         case SelectBy.EXPECTED_MOVE:
             return _by_expected_move(leg, listed)
-
-
-def listed_deltas(listed: Listed) -> Floats:
-    """Return the feed's delta where it makes sense, else our own from the mid; NaN without a usable quote."""
-    chain, usable = listed.market.chain, listed.usable
-    feed = chain.delta[listed.indices]
-    # Feeds write 0 for "not known" as well as for "far out", so a zero is worked out anew.
-    sane = (feed > 0) & (feed <= 1) if listed.right is Right.CALL else (feed < 0) & (feed >= -1)
-    deltas = np.where(sane & usable, feed, np.nan)
-    # Half of a lone ask is no price: it would make far options look volatile and near.
-    gaps = usable & ~sane & (chain.bid[listed.indices] > 0)
-    if gaps.any():
-        deltas[gaps] = _own_deltas(listed, gaps)
-    return deltas
-
-
-def _own_deltas(listed: Listed, places: NDArray[np.bool_]) -> Floats:
-    # Compiled code; whoever never selects by delta need not load it.
-    from thetaloom.maths.black_scholes import chain_greeks
-    from thetaloom.maths.implied_volatility import chain_implied_volatility
-
-    market, indices = listed.market, listed.indices[places]
-    spot, years, strikes = float(market.spot), market.expiration.years, listed.strikes[places]
-    is_call = listed.right is Right.CALL
-    mids = (market.chain.bid[indices] + market.chain.ask[indices]) / 2
-    carry = (market.rate, market.dividend_yield)
-    iv, _ = chain_implied_volatility(mids, spot, strikes, years, is_call, *carry)
-    return chain_greeks(spot, strikes, years, is_call, iv, *carry).delta
+        case SelectBy.OTM:
+            return _by_otm(leg, listed)
+        case SelectBy.NET_CREDIT:
+            return _by_net_credit(leg, listed, picked, followers)
+        case SelectBy.WIDTH | SelectBy.SAME:
+            return _by_leg(leg, listed, picked[leg.strike.of or ""])
 
 
 def _by_delta(leg: LegRule, listed: Listed) -> Pick | Verdict:
@@ -141,13 +65,10 @@ def _by_delta(leg: LegRule, listed: Listed) -> Pick | Verdict:
     if at is None:
         return unknown(Reason.NO_QUOTE, wished_delta=leg.strike.distance, listed=len(listed), with_delta=0)
     delta = _decimal(deltas[at])
-    refusal = _too_far(leg, listed.strike(at), leg.strike.distance, delta, abs(delta - leg.strike.distance))
     missing = int(np.isnan(deltas).sum())
     without = f" ({missing} without a usable quote)" if missing else ""
-    return refusal or listed.pick(
-        at,
-        f"has delta {delta:.3f}, nearest to {leg.strike.distance} of {len(listed)} listed {listed.word}{without}",
-    )
+    why = f"has delta {delta:.3f}, nearest to {leg.strike.distance} of {len(listed)} listed {listed.word}{without}"
+    return _within_limit(leg, listed, at, _Miss(leg.strike.distance, delta), why)
 
 
 def _by_premium(leg: LegRule, listed: Listed) -> Pick | Verdict:
@@ -158,15 +79,62 @@ def _by_premium(leg: LegRule, listed: Listed) -> Pick | Verdict:
     if at is None:
         return denied(Reason.NO_STRIKE, wished_premium=wished, listed=len(listed), out_of_the_money_with_quote=0)
     mid = _decimal(mids[at])
-    refusal = _too_far(leg, listed.strike(at), wished, mid, abs(mid - wished))
     count = int(candidates.sum())
-    return refusal or listed.pick(
-        at, f"has mid {_short(mid)}, nearest to {wished} of {count} quoted {listed.word} out of the money"
-    )
+    why = f"has mid {_short(mid)}, nearest to {wished} of {count} quoted {listed.word} out of the money"
+    return _within_limit(leg, listed, at, _Miss(wished, mid), why)
+
+
+def _by_net_credit(
+    leg: LegRule, listed: Listed, picked: Mapping[str, Pick], followers: Sequence[tuple[LegRule, Listed]]
+) -> Pick | Verdict:
+    wished = leg.strike.distance
+    candidates = np.flatnonzero(listed.usable & listed.mask_beyond(listed.market.spot))
+    best: tuple[Decimal, Decimal] | None = None
+    for at in candidates[::-1] if listed.right is Right.CALL else candidates:  # the furthest out first
+        net = _net_mid(leg, listed, int(at), picked, followers)
+        if net is None:
+            continue
+        if net >= wished:
+            with_whom = " with " + " and ".join(follower.name for follower, _ in followers) if followers else ""
+            why = (
+                f"brings {_short(net)} net at mid{with_whom}, at least {wished}; "
+                f"the furthest out of {len(candidates)} quoted {listed.word} out of the money"
+            )
+            return _within_limit(leg, listed, int(at), _Miss(wished, net), why)
+        if best is None or net > best[0]:
+            best = (net, listed.strike(int(at)))
+    if best is None:
+        return denied(Reason.NO_STRIKE, wished_net_credit=wished, out_of_the_money_with_quotes=0, listed=len(listed))
+    return denied(Reason.CREDIT_TOO_LOW, wished_net_credit=wished, best_net_credit=_short(best[0]), at_strike=best[1])
+
+
+def _net_mid(
+    leg: LegRule, listed: Listed, at: int, picked: Mapping[str, Pick], followers: Sequence[tuple[LegRule, Listed]]
+) -> Decimal | None:
+    net, picks = _brings(leg, listed, at), {**picked, leg.name: listed.pick(at, "")}
+    for follower, beside in followers:
+        found = pick_strike(follower, beside, picks)
+        if not isinstance(found, Pick):
+            return None
+        place = int(np.flatnonzero(beside.indices == found.index)[0])
+        if not beside.usable[place]:
+            return None
+        net += _brings(follower, beside, place)
+        picks[follower.name] = found
+    return net
+
+
+def _brings(leg: LegRule, listed: Listed, at: int) -> Decimal:
+    chain, index = listed.market.chain, listed.indices[at]
+    mid = (_decimal(chain.bid[index]) + _decimal(chain.ask[index])) / 2
+    return mid * (leg.ratio if leg.side is Side.SELL else -leg.ratio)
 
 
 def _by_atm(leg: LegRule, listed: Listed) -> Pick | Verdict:
     spot, distance = listed.market.spot, leg.strike.distance
+    if leg.strike.round_to is not None:  # the rounding takes the place of the listing
+        step = spot * distance / HUNDRED if leg.strike.unit is Unit.PERCENT else distance
+        return _wished(leg, listed, spot + step, f"{distance:+} {leg.strike.unit} from spot {spot}")
     # Of two as near the lower, as the straddle at the money has it.
     base_at = int(np.argmin(np.round(np.abs(listed.strikes - float(spot)), DISTANCE_DIGITS)))
     base = listed.strike(base_at)
@@ -178,11 +146,18 @@ def _by_atm(leg: LegRule, listed: Listed) -> Pick | Verdict:
             return denied(Reason.NO_STRIKE, wished_strikes=distance, listed_below=below, listed_above=above)
         return listed.pick(at, f"is {distance:+} listed strikes from {origin}")
     step = base * distance / HUNDRED if leg.strike.unit is Unit.PERCENT else distance
-    return _nearest(leg, listed, base + step, f"{distance:+} {leg.strike.unit} from {origin}")
+    return _wished(leg, listed, base + step, f"{distance:+} {leg.strike.unit} from {origin}")
 
 
-def _by_width(leg: LegRule, listed: Listed, origin: Pick) -> Pick | Verdict:
+def _by_leg(leg: LegRule, listed: Listed, origin: Pick) -> Pick | Verdict:
+    if leg.strike.by is SelectBy.SAME:
+        return _nearest(leg, listed, origin.strike, f"the strike of {leg.strike.of}")
     width, is_call = leg.strike.distance, listed.right is Right.CALL
+    if leg.strike.unit is Unit.TABLE:
+        in_table = listed.market.table_width
+        if not isinstance(in_table, Decimal):
+            return in_table or unknown(Reason.SELECTION_UNKNOWN, needed="a width table")
+        width = in_table
     beyond = listed.mask_beyond(origin.strike)
     places = np.flatnonzero(beyond) if is_call else np.flatnonzero(beyond)[::-1]
     way = f"{'above' if is_call else 'below'} {origin.strike} of {leg.strike.of}"
@@ -191,7 +166,8 @@ def _by_width(leg: LegRule, listed: Listed, origin: Pick) -> Pick | Verdict:
             return denied(Reason.NO_STRIKE, wished_strikes=width, listed_beyond=len(places), origin=origin.strike)
         return listed.pick(int(places[int(width) - 1]), f"is {width} listed strikes {way}")
     wished = origin.strike + (width if is_call else -width)
-    return _nearest(leg, listed, wished, f"{width} dollars {way}", among=beyond)
+    by_table = " by the width table" if leg.strike.unit is Unit.TABLE else ""
+    return _nearest(leg, listed, wished, f"{width} dollars {way}{by_table}", among=beyond)
 
 
 def _by_expected_move(leg: LegRule, listed: Listed) -> Pick | Verdict:
@@ -203,7 +179,55 @@ def _by_expected_move(leg: LegRule, listed: Listed) -> Pick | Verdict:
     is_call = listed.right is Right.CALL
     wished = market.spot + (move if is_call else -move)
     why = f"spot {market.spot} {'plus' if is_call else 'less'} {percent} % of the straddle's {_short(straddle)}"
-    return _nearest(leg, listed, wished, why, among=listed.mask_beyond(market.spot))
+    return _wished(leg, listed, wished, why, among=listed.mask_beyond(market.spot))
+
+
+def _by_otm(leg: LegRule, listed: Listed) -> Pick | Verdict:
+    spot, distance = listed.market.spot, leg.strike.distance
+    step = spot * distance / HUNDRED if leg.strike.unit is Unit.PERCENT else distance
+    unit = "%" if leg.strike.unit is Unit.PERCENT else leg.strike.unit.value
+    wished = spot + (step if listed.right is Right.CALL else -step)
+    way = "from" if distance == 0 else "out of the money from" if distance > 0 else "in the money from"
+    why = f"{_short(abs(distance))} {unit} {way} spot {spot}"
+    # What is meant to be out of the money never ends in it, however few strikes are listed.
+    is_call, limit = listed.right is Right.CALL, float(spot)
+    outside = listed.strikes >= limit if is_call is (distance > 0) else listed.strikes <= limit
+    return _wished(leg, listed, wished, why, among=outside if distance else None)
+
+
+def _wished(
+    leg: LegRule, listed: Listed, wished: Decimal, why: str, among: NDArray[np.bool_] | None = None
+) -> Pick | Verdict:
+    """Pick the strike nearest to a wished price, rounded and kept away from a level first."""
+    step = leg.strike.round_to
+    if step is not None:
+        rounded = (wished / step).to_integral_value(ROUND_HALF_EVEN) * step
+        why = f"{why}, {_short(wished)} rounded to a multiple of {step}"
+        wished = rounded
+    if leg.guard is None:
+        return _nearest(leg, listed, wished, why, among)
+    kept = _kept_away(leg.guard, leg.strike.round_to, listed, wished)
+    if isinstance(kept, Verdict):
+        return kept
+    if kept != wished:
+        why = f"{why}, moved from {_short(wished)} to stay {leg.guard.buffer_percent} % off the {leg.guard.level}"
+    return _nearest(leg, listed, kept, why, among)
+
+
+def _kept_away(guard: Guard, step: Decimal | None, listed: Listed, wished: Decimal) -> Decimal | Verdict:
+    is_call, spot = listed.right is Right.CALL, listed.market.spot
+    level = listed.market.readings.get(LEVEL_METRICS[guard.level])
+    if level is None:
+        return unknown(Reason.SELECTION_UNKNOWN, needed=guard.level.value)
+    bound = level * (HUNDRED - guard.buffer_percent if is_call else HUNDRED + guard.buffer_percent) / HUNDRED
+    if wished <= bound if is_call else wished >= bound:
+        return wished
+    if step is not None:
+        bound = (bound / step).to_integral_value(ROUND_FLOOR if is_call else ROUND_CEILING) * step
+    if bound < spot if is_call else bound > spot:
+        facts = {guard.level.value: _short(level), "strike_kept_at": _short(bound), "spot": spot}
+        return denied(Reason.NO_STRIKE, why=f"spot is too near to {guard.level}", **facts)
+    return bound
 
 
 def _nearest(
@@ -216,13 +240,9 @@ def _nearest(
     if at is None:
         return denied(Reason.NO_STRIKE, wished=_short(wished), listed=len(listed), listed_beyond=0)
     strike = listed.strike(at)
-    miss = abs(strike - wished)
-    if leg.strike.unit is Unit.PERCENT:
-        miss = miss * HUNDRED / listed.market.spot
-    refusal = _too_far(leg, strike, wished, strike, miss)
-    if refusal:
-        return refusal
-    return listed.pick(at, f"is {'' if miss == 0 else f'nearest to {_short(wished)}, '}{why}")
+    percent_of = listed.market.spot if leg.strike.unit is Unit.PERCENT else None
+    near = "" if strike == wished else f"nearest to {_short(wished)}, "
+    return _within_limit(leg, listed, at, _Miss(wished, strike, percent_of), f"is {near}{why}")
 
 
 def _argmin(listed: Listed, distances: Floats) -> int | None:
@@ -234,20 +254,40 @@ def _argmin(listed: Listed, distances: Floats) -> int | None:
     return int(ties[-1] if listed.right is Right.CALL else ties[0])
 
 
-def _too_far(leg: LegRule, strike: Decimal, wished: Decimal, nearest: Decimal, miss: Decimal) -> Verdict | None:
+@dataclass(frozen=True, slots=True)
+class _Miss:
+    wished: Decimal
+    found: Decimal
+    percent_of: Decimal | None = None  # what the rule counts percents of
+
+    @property
+    def size(self) -> Decimal:
+        miss = abs(self.found - self.wished)
+        return miss if self.percent_of is None else miss * HUNDRED / self.percent_of
+
+
+def _within_limit(leg: LegRule, listed: Listed, at: int, miss: _Miss, because: str) -> Pick | Verdict:
     limit = leg.strike.miss_max
     if limit is None and leg.strike.by in EXACT_UNLESS_ALLOWED:
         limit = Decimal(0)
-    if limit is None or miss <= limit:
-        return None
+    if limit is None or miss.size <= limit:
+        return listed.pick(at, because)
+    unit = {Unit.PERCENT: "percent of spot", Unit.TABLE: "dollars", Unit.NONE: "dollars"}.get(
+        leg.strike.unit, leg.strike.unit.value
+    )
+    wide = limit * RELAXED_TIMES if listed.market.relaxed else limit
+    if miss.size <= wide:
+        return listed.pick(
+            at, f"{because}; relaxed: misses by {_short(miss.size)} {unit}, {wide} allowed in place of {limit}"
+        )
     return denied(
         Reason.SELECTION_TOO_FAR,
-        wished=_short(wished),
-        nearest=_short(nearest),
-        strike=strike,
-        miss=_short(miss),
-        limit=limit,
-        unit="percent of spot" if leg.strike.unit is Unit.PERCENT else leg.strike.unit.value,
+        wished=_short(miss.wished),
+        nearest=_short(miss.found),
+        strike=listed.strike(at),
+        miss=_short(miss.size),
+        limit=wide,
+        unit=unit,
     )
 
 

@@ -7,6 +7,8 @@ from datetime import date
 from decimal import Decimal
 from math import gcd
 
+from thetaloom.domain.strategy.structure_names import CREDIT_NAMES as CREDIT_NAMES
+from thetaloom.domain.strategy.structure_names import NAMES as NAMES
 from thetaloom.domain.values.instruments import OptionContract, Right, parse_option_symbol
 from thetaloom.errors import InvalidInput
 
@@ -40,104 +42,6 @@ class Leg:
         return cls(contract=parse_option_symbol(found[2]), ratio=int(found[1]))
 
 
-# One row per structure. A word is one leg: ratio, right, rank of its strike from the lowest, and ' where it
-# expires later than the others; S is one contract's worth of stock. Words stand by expiration, strike, calls
-# first, stock last; ratios are divided by their greatest common divisor.
-NAMES: dict[str, str] = {
-    "+1C1": "long_call",
-    "-1C1": "short_call",
-    "+1P1": "long_put",
-    "-1P1": "short_put",
-    # verticals
-    "+1C1 -1C2": "call_debit_spread",
-    "-1C1 +1C2": "call_credit_spread",
-    "+1P1 -1P2": "put_credit_spread",
-    "-1P1 +1P2": "put_debit_spread",
-    # both rights
-    "+1C1 +1P1": "long_straddle",
-    "-1C1 -1P1": "short_straddle",
-    "+1P1 +1C2": "long_strangle",
-    "-1P1 -1C2": "short_strangle",
-    "+1C1 +1P2": "long_guts",
-    "-1C1 -1P2": "short_guts",
-    "+1C1 -1P1": "synthetic_long",
-    "-1C1 +1P1": "synthetic_short",
-    "-1P1 +1C2": "bullish_risk_reversal",
-    "+1P1 -1C2": "bearish_risk_reversal",
-    # three strikes
-    "+1C1 -2C2 +1C3": "long_call_butterfly",
-    "-1C1 +2C2 -1C3": "short_call_butterfly",
-    "+1P1 -2P2 +1P3": "long_put_butterfly",
-    "-1P1 +2P2 -1P3": "short_put_butterfly",
-    "-1P1 -1C2 +1C3": "jade_lizard",
-    "-1C1 -1P1 +1C2": "jade_lizard",  # the short strikes may meet
-    "+1P1 -1P2 -1C3": "reverse_jade_lizard",
-    "+1P1 -1C2 -1P2": "reverse_jade_lizard",
-    # four legs
-    "+1P1 -1P2 -1C3 +1C4": "iron_condor",
-    "-1P1 +1P2 +1C3 -1C4": "reverse_iron_condor",
-    "+1P1 -1C2 -1P2 +1C3": "iron_butterfly",
-    "-1P1 +1C2 +1P2 -1C3": "reverse_iron_butterfly",
-    "+1C1 -1C2 -1C3 +1C4": "long_call_condor",
-    "-1C1 +1C2 +1C3 -1C4": "short_call_condor",
-    "+1P1 -1P2 -1P3 +1P4": "long_put_condor",
-    "-1P1 +1P2 +1P3 -1P4": "short_put_condor",
-    "+1C1 -1P1 -1C2 +1P2": "long_box",
-    "-1C1 +1P1 +1C2 -1P2": "short_box",
-    # two expirations; long is to hold the later one
-    "-1C1 +1C1'": "long_call_calendar",
-    "+1C1 -1C1'": "short_call_calendar",
-    "-1P1 +1P1'": "long_put_calendar",
-    "+1P1 -1P1'": "short_put_calendar",
-    "-1C2 +1C1'": "long_call_diagonal",
-    "-1C1 +1C2'": "long_call_diagonal",
-    "+1C2 -1C1'": "short_call_diagonal",
-    "+1C1 -1C2'": "short_call_diagonal",
-    "-1P2 +1P1'": "long_put_diagonal",
-    "-1P1 +1P2'": "long_put_diagonal",
-    "+1P2 -1P1'": "short_put_diagonal",
-    "+1P1 -1P2'": "short_put_diagonal",
-    "-1P1 -1C2 +1P1' +1C2'": "long_double_calendar",
-    "+1P1 +1C2 -1P1' -1C2'": "short_double_calendar",
-    "-1P2 -1C3 +1P1' +1C4'": "long_double_diagonal",
-    "+1P2 +1C3 -1P1' -1C4'": "short_double_diagonal",
-    # with stock
-    "+1S": "long_stock",
-    "-1S": "short_stock",
-    "-1C1 +1S": "covered_call",
-    "-1P1 -1S": "covered_put",
-    "+1P1 +1S": "protective_put",
-    "+1C1 -1S": "protective_call",
-    "+1P1 -1C2 +1S": "collar",
-    "-1P1 -1C2 +1S": "covered_strangle",
-    "-1C1 -1P1 +1S": "covered_straddle",
-    "-1C1 +1P1 +1S": "conversion",
-    "+1C1 -1P1 -1S": "reversal",
-}
-
-# Structures that are opened for what they pay: without a credit there is no reason to open them.
-CREDIT_NAMES = frozenset(
-    {
-        "short_call",
-        "short_put",
-        "call_credit_spread",
-        "put_credit_spread",
-        "short_straddle",
-        "short_strangle",
-        "short_guts",
-        "jade_lizard",
-        "reverse_jade_lizard",
-        "iron_condor",
-        "iron_butterfly",
-        "short_call_butterfly",
-        "short_put_butterfly",
-        "short_call_condor",
-        "short_put_condor",
-        "short_box",
-    }
-)
-
-
 def name_structure(legs: Sequence[Leg], shares: int = 0) -> str:
     """Name a set of legs, with ``shares`` of the underlying beside them, by what it is; ``custom`` if unknown.
 
@@ -152,8 +56,9 @@ def name_structure(legs: Sequence[Leg], shares: int = 0) -> str:
         return "custom"
     common = gcd(units, *(leg.ratio for leg in merged))
     name = NAMES.get(_signature(merged, units, common)) or (None if units else _ratio_name(merged)) or "custom"
-    if name.endswith("_butterfly") and "iron" not in name and _has_broken_wing(merged):
-        return name.replace("_butterfly", "_broken_wing_butterfly")
+    for whole in ("_butterfly", "_condor"):
+        if name.endswith(whole) and "iron" not in name and _has_broken_wing(merged):
+            return name.replace(whole, f"_broken_wing{whole}")
     return name
 
 
@@ -209,12 +114,14 @@ def _ratio_name(merged: Sequence[Leg]) -> str | None:
     right = merged[0].contract.right
     # The strike nearer to the money is the lower one of calls and the higher one of puts.
     near, far = merged if right is Right.CALL else reversed(merged)
-    if near.ratio * far.ratio > 0 or abs(near.ratio) >= abs(far.ratio):
+    if near.ratio * far.ratio > 0 or abs(near.ratio) == abs(far.ratio):
         return None
     word = "call" if right is Right.CALL else "put"
+    if abs(near.ratio) > abs(far.ratio):  # more of the strike near the money: a zero extrinsic backspread
+        return f"{word}_zebra" if near.ratio > 0 else f"short_{word}_zebra"
     return f"{word}_ratio_spread" if far.ratio < 0 else f"{word}_backspread"
 
 
 def _has_broken_wing(merged: Sequence[Leg]) -> bool:
-    low, body, high = (leg.contract.strike for leg in merged)
-    return body - low != high - body
+    strikes = [leg.contract.strike for leg in merged]
+    return strikes[1] - strikes[0] != strikes[-1] - strikes[-2]

@@ -6,6 +6,7 @@ from typing import Any
 from thetaloom.domain.strategy.documents import fields_document
 from thetaloom.domain.strategy.strategies import Strategy
 
+LINE_MAX = 110
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
 
 
@@ -16,15 +17,30 @@ def strategy_toml(strategy: Strategy) -> str:
     tables = {key: part for key, part in document.items() if _is_table(part)}
     blocks = [_lines({key: part for key, part in document.items() if key not in tables})]
     for key, part in tables.items():
-        if isinstance(part, dict):
-            blocks.append([f"[{key}]", *_lines(part)])
-        else:
-            blocks.extend([f"[[{key}]]", *_lines(entry)] for entry in part)
+        blocks.extend(_table_blocks(f"[{key}]", part) if isinstance(part, dict) else _list_blocks(key, part))
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def _table_blocks(head: str, table: dict[str, Any]) -> list[list[str]]:
+    # Lists of tables too long for one line stand below their table, each entry under a head of its own.
+    name = head.strip("[]")
+    long = [key for key, part in table.items() if _is_list_of_tables(part) and len(_inline(part)) > LINE_MAX]
+    blocks = [[head, *_lines({key: part for key, part in table.items() if key not in long and part != []})]]
+    for key in long:
+        blocks.extend(_list_blocks(f"{name}.{key}", table[key]))
+    return blocks
+
+
+def _list_blocks(name: str, entries: list[dict[str, Any]]) -> list[list[str]]:
+    return [[f"[[{name}]]", *_lines({key: part for key, part in entry.items() if part != []})] for entry in entries]
 
 
 def _is_table(part: Any) -> bool:
     return isinstance(part[0] if isinstance(part, list) else part, dict)
+
+
+def _is_list_of_tables(part: Any) -> bool:
+    return isinstance(part, list) and bool(part) and isinstance(part[0], dict)
 
 
 def _lines(table: dict[str, Any]) -> list[str]:
@@ -33,7 +49,7 @@ def _lines(table: dict[str, Any]) -> list[str]:
 
 def _inline(part: Any) -> str:
     if isinstance(part, dict):
-        return "{ " + ", ".join(_lines(part)) + " }"
+        return "{ " + ", ".join(_lines({key: entry for key, entry in part.items() if entry != []})) + " }"
     if isinstance(part, list):
         return "[" + ", ".join(_inline(entry) for entry in part) + "]"
     if isinstance(part, bool):

@@ -71,6 +71,8 @@ def _plain(value: Any, hook: Callable[[object], object] | None) -> Any:
         case Mapping():
             return _plain_mapping(value, hook)
         case list() | tuple():
+            if set(map(type, value)) == {float} and all(map(math.isfinite, value)):  # a year of bars is long
+                return list(value)
             return [_plain(entry, hook) for entry in value]
         case set() | frozenset():
             return sorted((_plain(entry, hook) for entry in value), key=_encoded)

@@ -43,6 +43,30 @@ class Reason(StrEnum):
     NO_SPOT = "no_spot", "The price of the underlying is unknown."
     INDICATOR_UNKNOWN = "indicator_unknown", "An entry condition needs a number that is not known."
     CONDITION_NOT_MET = "condition_not_met", "An entry condition of the strategy is not met."
+    # judging the market for a strategy
+    SCORE_TOO_LOW = "score_too_low", "The market's score for the strategy is below its minimum."
+    HISTORY_TOO_SHORT = (
+        "history_too_short",
+        "There are fewer daily bars than the strategy asks for. The setting `history_file` adds bars.",
+    )
+    EARNINGS_NEAR = "earnings_near", "Earnings are due within the strategy's window. Wait until they are out."
+    EARNINGS_UNKNOWN = (
+        "earnings_unknown",
+        "The date of the next earnings is not known. The setting `events_file` supplies it.",
+    )
+    EX_DIVIDEND_NEAR = (
+        "ex_dividend_near",
+        "The share goes ex-dividend soon, and a short American option may be exercised for it.",
+    )
+    EX_DIVIDEND_UNKNOWN = (
+        "ex_dividend_unknown",
+        "The next ex-dividend date is not known. The setting `events_file` supplies it.",
+    )
+    RANGE_BOUND = (
+        "range_bound",
+        "The last three closes lie too close together: positions would pile up at the same strikes.",
+    )
+    BLOCKED_BY_METRIC = "blocked_by_metric", "A number of the market bars an entry by a hard stop of the strategy."
     # selecting legs
     NO_EXPIRATION = "no_expiration", "No listed expiration lies within the strategy's DTE window."
     NO_STRIKE = "no_strike", "No listed strike fits the leg's selection rule."
@@ -63,6 +87,8 @@ class Reason(StrEnum):
         "legs_coincide",
         "Two legs ended on the same contract. Widen the distance between their rules.",
     )
+    SELECTION_UNKNOWN = "selection_unknown", "A leg's selection rule needs a number that is not known."
+    SHARES_MISSING = "shares_missing", "The account does not hold the shares that the strategy needs."
     # judging a candidate
     BID_ASK_TOO_WIDE = (
         "bid_ask_too_wide",
@@ -79,9 +105,21 @@ class Reason(StrEnum):
     NOT_A_CREDIT = "not_a_credit", "The structure should bring a credit but the quotes give none."
     POP_TOO_LOW = "pop_too_low", "The probability of profit is below the strategy's minimum."
     NO_MAX_LOSS = "no_max_loss", "The loss is unlimited and the strategy does not allow undefined risk."
+    IMPLAUSIBLE_PRICE = (
+        "implausible_price",
+        "At these prices no outcome would lose, so the quotes do not belong together. Wait for better ones.",
+    )
+    EARLY_EXERCISE = (
+        "early_exercise",
+        "A box of American options is none once a leg is exercised early. Take an index of European style.",
+    )
     UNDERLYING_PRICE_TOO_LOW = (
         "underlying_price_too_low",
         "The underlying costs less than the strategy's minimum.",
+    )
+    STRIKE_QUALITY_TOO_LOW = (
+        "strike_quality_too_low",
+        "The weakest leg trades too thinly or too wide for the strategy's minimum.",
     )
     # risk
     ACCOUNT_UNKNOWN = "account_unknown", "The account's balances are unknown, so nothing can be sized."
@@ -112,6 +150,52 @@ class Reason(StrEnum):
         "Today's realized loss has reached the limit; new risk waits for tomorrow.",
     )
     MAX_DELTA = "max_delta", "The portfolio's share-equivalent delta would leave its band."
+    # further limits of the account
+    MAX_LOSS_PER_TRADE_DOLLARS = "max_loss_per_trade_dollars", "The trade could lose more dollars than the limit."
+    MAX_PREMIUM = "max_premium", "The net credit or debit of one structure is above the account's limit."
+    MIN_PREMIUM = "min_premium", "The net credit or debit of one structure is below the account's limit."
+    MAX_BID_ASK_PERCENT = (
+        "max_bid_ask_percent",
+        "A leg's bid-ask spread is too wide for its mid, by the account's limit.",
+    )
+    MAX_BID_ASK_WIDTH = "max_bid_ask_width", "A leg's bid-ask spread is wider than the account's limit."
+    MIN_OPEN_INTEREST = "min_open_interest", "A leg has less open interest than the account's limit."
+    MIN_VOLUME = "min_volume", "A leg has traded less today than the account's limit."
+    MAX_QUOTE_AGE = "max_quote_age", "A leg's quote is older than the account's limit for a decision."
+    MAX_ENTRY_QUOTE_AGE = "max_entry_quote_age", "A leg's quote is too old to stage an order on."
+    MAX_APPROVAL_AGE = "max_approval_age", "The approval is too old to become an order. Start again."
+    MAX_ENTRIES_PER_SYMBOL = "max_entries_per_symbol", "The symbol was entered as often today as the limit allows."
+    MAX_POSITIONS_PER_STRATEGY = "max_positions_per_strategy", "The strategy has as many positions as allowed."
+    MAX_RISK_PER_SYMBOL = "max_risk_per_symbol", "Too much of the account would be at risk on this symbol."
+    MAX_RISK_PER_SECTOR = "max_risk_per_sector", "Too much of the account would be at risk in this sector."
+    MAX_RISK_IN_EQUITIES = "max_risk_in_equities", "Too much of the account would be at risk on single stocks."
+    MAX_RISK_PER_STRATEGY = "max_risk_per_strategy", "Too much of the account would be at risk by this strategy."
+    MAX_RISK_PER_EXPIRATION = "max_risk_per_expiration", "Too much of the account would be at risk on one expiration."
+    MAX_BUYING_POWER_USE = "max_buying_power_use", "More buying power would be tied up than the limit allows."
+    RISK_PROFILE = "risk_profile", "The risk profile in force; it denies by the limits that it sets."
+    TOLERANCE = "tolerance", "The trade does not fit into what is left of the risk budget."
+    STRESSED_TOLERANCE = "stressed_tolerance", "The trade does not fit into the risk budget of a stressed market."
+    BUDGET_WARNING_MEDIUM = "budget_warning_medium", "The trade takes the use of the risk budget above its first mark."
+    BUDGET_WARNING_HIGH = (
+        "budget_warning_high",
+        "So much of the risk budget would be in use that a person must approve.",
+    )
+    MAX_LOSS_PER_WEEK = "max_loss_per_week", "This week's realized loss has reached the limit; new risk waits."
+    MAX_LOSS_TOTAL = "max_loss_total", "The account's realized loss has reached the limit. A person must raise it."
+    MAX_LOSSES_IN_A_ROW = "max_losses_in_a_row", "Too many losses in a row; new risk waits for the next session."
+    SYMBOL_COOL_DOWN = "symbol_cool_down", "A position on the symbol closed at a loss just now; the symbol waits."
+    MAX_BETA_DELTA = "max_beta_delta", "The portfolio's beta-weighted delta would leave its band."
+    MAX_GAMMA = "max_gamma", "The portfolio's gamma would leave its band."
+    MAX_THETA = "max_theta", "The portfolio's theta would leave its band."
+    MAX_VEGA = "max_vega", "The portfolio's vega would leave its band."
+    VIX_BLOCK = "vix_block", "The VIX is above the limit; nothing new is opened."
+    VIX_HALVING = "vix_halving", "The VIX is so high that a trade may lose only half of the usual."
+    TOO_SOON_AFTER_OPEN = "too_soon_after_open", "The session opened too few minutes ago for the account's limit."
+    TOO_NEAR_THE_CLOSE = "too_near_the_close", "The session closes in too few minutes for the account's limit."
+    # sizing
+    VIX_UNKNOWN = "vix_unknown", "The sizing rule scales with the VIX, and the VIX is not known."
+    IV_UNKNOWN = "iv_unknown", "The sizing rule scales with implied volatility, and that is not known."
+    BUDGET_UNKNOWN = "budget_unknown", "The sizing rule needs a risk budget: none is set, or the account is not known."
     # approval
     APPROVAL_REJECTED = "approval_rejected", "A person rejected the proposal."
     APPROVAL_EXPIRED = "approval_expired", "Nobody decided before the proposal expired."

@@ -2,123 +2,111 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-from thetaloom.domain.risk.limits import Portfolio, RiskLimits, Trade, check_limits
+from thetaloom.domain.risk.limits import RiskLimits
 from thetaloom.domain.risk.margin import buying_power_effect
 from thetaloom.domain.risk.margin_rules import MarginLeg
-from thetaloom.domain.risk.sizing import size_structures
+from thetaloom.domain.risk.violations import Action, violations_of
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.strategy.structures import Leg
-from thetaloom.domain.values.money import Money, Price
-from thetaloom.domain.values.reasons import Reason, Verdict, unknown
+from thetaloom.domain.values.reasons import Reason, unknown
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.findings import Judgement, RiskFinding
+from thetaloom.engine.findings import Indicators, Judgement, RiskFinding
+from thetaloom.engine.held import held_legs
 from thetaloom.engine.lineage import Decider, output_of
-from thetaloom.engine.portfolio import held_legs, portfolio_of
+from thetaloom.engine.portfolio import portfolio_of
+from thetaloom.engine.risk_check import RiskBasis, Wanted, basis_of, judge_risk
 from thetaloom.engine.step import Step, ended, next_step, strategy_of
 from thetaloom.ports.store import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """The candidate in numbers, the account, and the limits in force."""
+    """The candidate in numbers, and what it is judged by."""
 
     symbol: str
     strategy: Strategy
     legs: tuple[Leg, ...]
     judgement: Judgement
-    portfolio: Portfolio
+    basis: RiskBasis
     held: tuple[MarginLeg, ...] | None  # on the same underlying, at today's prices; None = a price is not known
-    limits: RiskLimits
+    held_shares: int  # of the underlying
     is_cash_account: bool
     now: datetime
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
-    now = desk.clock.now()
+    now, strategy = desk.clock.now(), strategy_of(desk, run)
     snapshot = desk.broker.account()
     with desk.store.reading() as uow:
         judgement = output_of(desk, uow, run.id, StepName.EVALUATE, Judgement)
+        indicators = output_of(desk, uow, run.id, StepName.COMPUTE_INDICATORS, Indicators)
         limits = RiskLimits.from_settings(uow.accounts.limits(run.user_id))
         portfolio = portfolio_of(desk, uow, snapshot, limits, now, without=run.id)
+        metrics = {metric.value: number for metric, number in indicators.metrics.items()}
         held = held_legs(desk, uow, run.symbol, now)
+        basis = basis_of(desk, uow, run.symbol, portfolio, limits, strategy, metrics, now)
     return Inputs(
         symbol=run.symbol,
-        strategy=strategy_of(desk, run),
+        strategy=strategy,
         legs=tuple(entry.leg for entry in judgement.evaluation.legs),
         judgement=judgement,
-        portfolio=portfolio,
+        basis=basis,
         held=held,
-        limits=limits,
+        held_shares=(snapshot.shares or {}).get(run.symbol, 0),
         is_cash_account=snapshot.is_cash_account,
         now=now,
     )
 
 
 def decide(given: Inputs) -> RiskFinding:
-    evaluation, spot = given.judgement.evaluation, given.judgement.spot
+    evaluation, spot, strategy = given.judgement.evaluation, given.judgement.spot, given.strategy
     if evaluation.mid_price is None or spot is None:
-        return _refused(unknown(Reason.NO_QUOTE))
-    alone = _effect(given, evaluation.mid_price, spot, ())
-    sizing = size_structures(
-        given.strategy.size,
-        max_loss=evaluation.max_loss if evaluation.max_loss is not None else _undefined_risk(given.strategy, alone),
-        net_liquidating_value=given.portfolio.net_liquidating_value,
+        refused = unknown(Reason.NO_QUOTE)
+        return RiskFinding(verdict=refused, quantity=0, max_loss=None, buying_power_effect=None, checks=())
+    mids = {entry.leg.contract: entry.mid for entry in evaluation.legs if entry.mid is not None}
+    effect = partial(
+        buying_power_effect,
+        given.legs,
+        evaluation.mid_price,
+        spot=spot,
+        is_cash_account=given.is_cash_account,
+        prices=mids,
+        held_shares=given.held_shares,
     )
-    if sizing.quantity == 0:
-        return _refused(unknown(sizing.reason or Reason.QUANTITY_ZERO, **sizing.facts))
-    # What is held may cover a part of the order. Where its worth is unknown the order is looked at alone.
-    effect = _effect(given, evaluation.mid_price, spot, given.held or (), sizing.quantity)
-    trade = Trade(
+    wanted = Wanted(
         symbol=given.symbol,
-        quantity=sizing.quantity,
-        max_loss=_times(evaluation.max_loss, sizing.quantity),
-        buying_power_effect=effect,
-        net_delta=None if evaluation.net_delta is None else evaluation.net_delta * sizing.quantity,
-        undefined_risk_allowed=given.strategy.allow_undefined_risk,
+        evaluation=evaluation,
+        buying_power_effect=effect(),
+        # Where the worth of what is held is unknown, the order is looked at alone.
+        effect_beside_held=lambda quantity: effect(quantity=quantity, held=given.held or ()),
+        structures_max=given.judgement.structures_max,
+        shares_loss=spot.times(max(0, evaluation.shares)),
+        size=strategy.size,
+        strategy_id=strategy.id,
+        positions_max=strategy.positions_max,
+        capital_percent_max=strategy.capital_percent_max,
+        undefined_risk_allowed=strategy.allow_undefined_risk,
     )
-    verdict, checks = check_limits(given.limits, given.portfolio, trade)
-    return RiskFinding(
-        verdict=verdict,
-        quantity=sizing.quantity,
-        max_loss=trade.max_loss,
-        buying_power_effect=trade.buying_power_effect,
-        checks=checks,
-    )
+    return judge_risk(given.basis, wanted)
 
 
 def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: RiskFinding) -> WorkflowRun:
     if not said.verdict.is_allowed:
+        for violation in violations_of(
+            said.checks,
+            user_id=run.user_id,
+            account_id=run.account_id,
+            run_id=run.id,
+            symbol=run.symbol,
+            action=Action.DENIED,
+            now=given.now,
+        ):
+            uow.violations.add(violation)
         return ended(uow, run, Outcome.DENIED, said.verdict, given.now)
     return next_step(run, StepName.REQUEST_APPROVAL, RunStatus.PENDING_APPROVAL, given.now)
-
-
-def _effect(
-    given: Inputs, net_price: Price, spot: Price, held: tuple[MarginLeg, ...], quantity: int = 1
-) -> Money | None:
-    mids = {entry.leg.contract: entry.mid for entry in given.judgement.evaluation.legs}
-    return buying_power_effect(
-        given.legs,
-        net_price,
-        spot=spot,
-        is_cash_account=given.is_cash_account,
-        quantity=quantity,
-        prices={contract: mid for contract, mid in mids.items() if mid is not None},
-        held=held,
-    )
-
-
-def _undefined_risk(strategy: Strategy, effect: Money | None) -> Money | None:
-    return effect if strategy.allow_undefined_risk else None
-
-
-def _refused(verdict: Verdict) -> RiskFinding:
-    return RiskFinding(verdict=verdict, quantity=0, max_loss=None, buying_power_effect=None, checks=())
-
-
-def _times(amount: Money | None, quantity: int) -> Money | None:
-    return None if amount is None else amount * quantity
 
 
 STEP = Step(

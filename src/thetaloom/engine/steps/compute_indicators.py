@@ -1,83 +1,126 @@
 """Step 4: the numbers of the market that entry conditions may test; what can't be computed stays unknown."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, date, datetime, timedelta
 
-from thetaloom.domain.market.chain import OptionChain
+from thetaloom.domain.market.bars import Bars, columns_of
+from thetaloom.domain.market.chain import OptionChain, from_date, to_date
+from thetaloom.domain.market.events import DAYS_MAX
 from thetaloom.domain.market.expirations import Expiration
-from thetaloom.domain.market.indicators import atm_iv, historical_volatility, put_call_ratio, rsi
+from thetaloom.domain.market.indicators import SESSIONS_PER_YEAR
+from thetaloom.domain.market.reading import MarketInputs, read_market
+from thetaloom.domain.market.volatility import BENCHMARK, IvHistory
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
-from thetaloom.domain.strategy.strategies import Metric
+from thetaloom.domain.strategy.metrics import METRIC_OF
+from thetaloom.domain.values.calendar import TradingCalendar
+from thetaloom.domain.values.money import Price
 from thetaloom.domain.values.reasons import ALLOWED
-from thetaloom.engine.desk import Desk
+from thetaloom.engine.desk import Desk, EngineSettings
 from thetaloom.engine.findings import Indicators, MarketReading
 from thetaloom.engine.lineage import Decider, output_of
 from thetaloom.engine.step import Step, next_step
 from thetaloom.errors import InvariantError
+from thetaloom.ports.market_data import MarketData
 from thetaloom.ports.store import UnitOfWork
 
 IV_DAYS = 30  # the life that the volatility index looks at
 HISTORY_DAYS = 400  # calendar days of daily bars; a year of sessions and some to spare
+VOLATILITY_INDEX = "VIX"
+FRAMES = {"15m": 15, "1h": 60, "4h": 240}  # beside the daily and the weekly bars
+FRAME_BARS = 80  # enough for the slowest of the indicators that vote
+INDEX_DAYS = 10  # where the source has no spot of it, the last close of these days counts, with its own time
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
-    """The chain and the closes."""
-
-    chain: OptionChain
-    expirations: tuple[Expiration, ...]
-    closes: tuple[float, ...]  # daily, oldest first, complete sessions only
-    rate: float
-    dividend_yield: float
-    now: datetime
-
-
-def gather(desk: Desk, run: WorkflowRun) -> Inputs:
+def gather(desk: Desk, run: WorkflowRun) -> MarketInputs:
     now = desk.clock.now()
     with desk.store.reading() as uow:
         market = output_of(desk, uow, run.id, StepName.FETCH_MARKET, MarketReading)
     if market.chain is None:
         raise InvariantError(f"{run.id}: fetch_market allowed a chain that is missing")
-    today = desk.calendar.exchange_date(now)
-    bars = desk.market.history(run.symbol, today - timedelta(days=HISTORY_DAYS), today)
-    return Inputs(
-        chain=market.chain,
-        expirations=market.expirations,
-        closes=tuple(round(bar.close, 6) for bar in bars),
-        rate=desk.settings.rates.at(IV_DAYS / 365),
-        dividend_yield=desk.settings.dividend_yield,
+    return inputs_of(desk.market, desk.calendar, desk.settings, market.chain, market.expirations, now)
+
+
+def inputs_of(
+    market: MarketData,
+    calendar: TradingCalendar,
+    settings: EngineSettings,
+    chain: OptionChain,
+    expirations: tuple[Expiration, ...],
+    now: datetime,
+) -> MarketInputs:
+    """Collect what the market of ``chain`` is read from."""
+    symbol, today = chain.underlying, calendar.exchange_date(now)
+    first = today - timedelta(days=HISTORY_DAYS)
+    bars = columns_of(market.history(symbol, first, today))
+    ivs = market.iv_history(symbol, first, today)
+    known = market.underlying(symbol)
+    benchmark = known.benchmark if known is not None else BENCHMARK
+    vix, vix_as_of = _volatility_index(market, calendar, now)
+    return MarketInputs(
+        symbol=symbol,
+        chain=chain,
+        expirations=expirations,
+        bars=bars,
+        bars_as_of=_closed_at(calendar, bars),
+        rate=settings.rates.at(IV_DAYS / 365),
+        dividend_yield=settings.dividend_yield,
+        today=today,
         now=now,
+        benchmark=benchmark,
+        benchmark_bars=_closes(market, benchmark, first, today) if symbol != benchmark else Bars(),
+        iv_history=IvHistory(days=tuple(from_date(on) for on, _ in ivs), ivs=tuple(iv for _, iv in ivs)),
+        events=market.corporate_events(symbol, today, today + timedelta(days=DAYS_MAX)),
+        vix=vix,
+        vix_as_of=vix_as_of,
+        frames=_frames(market, symbol),
     )
 
 
-def decide(given: Inputs) -> Indicators:
-    found = {
-        Metric.UNDERLYING_PRICE: float(given.chain.spot) if given.chain.spot is not None else None,
-        Metric.ATM_IV: _percent(atm_iv(given.chain, given.expirations, given.rate, given.dividend_yield)),
-        Metric.PUT_CALL_RATIO: put_call_ratio(given.chain),
-        Metric.HV_30: _percent(historical_volatility(given.closes)),
-        Metric.RSI_14: rsi(given.closes),
-    }
-    metrics = {metric: _exact(number) for metric, number in found.items() if number is not None}
-    return Indicators(verdict=ALLOWED, metrics=metrics, sessions_of_history=len(given.closes))
+def _closed_at(calendar: TradingCalendar, bars: Bars) -> datetime | None:
+    if not len(bars):
+        return None
+    on = to_date(bars.days[-1])
+    session = calendar.session_on(on)
+    return session.close_at if session is not None else datetime(on.year, on.month, on.day, tzinfo=UTC)
 
 
-def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Indicators) -> WorkflowRun:
+def _frames(market: MarketData, symbol: str) -> dict[str, Bars]:
+    frames = {name: columns_of(market.intraday(symbol, minutes, FRAME_BARS)) for name, minutes in FRAMES.items()}
+    return {name: bars for name, bars in frames.items() if len(bars)}
+
+
+def _closes(market: MarketData, benchmark: str, first: date, today: date) -> Bars:
+    bars = columns_of(market.history(benchmark, first, today))
+    return Bars(days=bars.days, closes=bars.closes).last(SESSIONS_PER_YEAR + 1)
+
+
+def _volatility_index(
+    market: MarketData, calendar: TradingCalendar, now: datetime
+) -> tuple[Price | None, datetime | None]:
+    spot = market.spot(VOLATILITY_INDEX, now)
+    if spot is not None:
+        return spot, now
+    today = calendar.exchange_date(now)
+    bars = columns_of(market.history(VOLATILITY_INDEX, today - timedelta(days=INDEX_DAYS), today))
+    return (Price(str(bars.closes[-1])), _closed_at(calendar, bars)) if len(bars) else (None, None)
+
+
+def decide(given: MarketInputs) -> Indicators:
+    view = read_market(given)
+    return Indicators(
+        verdict=ALLOWED,
+        metrics={METRIC_OF[name]: one.number for name, one in view.numbers.items()},
+        sessions_of_history=len(given.bars),
+        view=view,
+    )
+
+
+def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: MarketInputs, said: Indicators) -> WorkflowRun:
     return next_step(run, StepName.DRAW_CHART, RunStatus.SCANNING, given.now)
-
-
-def _percent(fraction: float | None) -> float | None:
-    return None if fraction is None else fraction * 100
-
-
-def _exact(number: float) -> Decimal:
-    return Decimal(f"{number:.6f}").normalize() + 0
 
 
 STEP = Step(
     name=StepName.COMPUTE_INDICATORS,
-    decider=Decider(name="compute_indicators", inputs=Inputs, decide=decide),
+    decider=Decider(name="compute_indicators", inputs=MarketInputs, decide=decide),
     gather=gather,
     act=act,
 )

@@ -1,22 +1,26 @@
 """Step 8: the candidate in numbers, held against every condition of the strategy."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
 
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration, list_expirations, nearest_years
+from thetaloom.domain.market.view import MarketView
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
-from thetaloom.domain.strategy.candidate_checks import check_candidate
+from thetaloom.domain.strategy.candidate_checks import structures_covered
 from thetaloom.domain.strategy.evaluation import evaluate_structure
+from thetaloom.domain.strategy.hard_stops import Moment, sells_american
+from thetaloom.domain.strategy.judging import judge_candidate
 from thetaloom.domain.strategy.strategies import Metric, Strategy
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.money import Price
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import Candidate, Indicators, Judgement
 from thetaloom.engine.lineage import Decider, output_of
+from thetaloom.engine.shares import free_shares
 from thetaloom.engine.step import Step, ended, next_step, strategy_of
 from thetaloom.errors import MarketDataUnavailable
 from thetaloom.ports.store import UnitOfWork
@@ -35,6 +39,14 @@ class Inputs:
     rate: float
     dividend_yield: float
     now: datetime
+    leg_names: tuple[str, ...] = ()
+    shares_held: int | None = None  # asked for only where the strategy needs shares
+    view: MarketView = field(default_factory=MarketView)
+    today: date | None = None  # the exchange's
+    is_open: bool | None = None
+    next_open_at: datetime | None = None
+    data_age_seconds_max: int | None = None
+    forced: bool = False
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
@@ -46,10 +58,12 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     if chain is None:
         raise MarketDataUnavailable(f"{desk.market.name} has no chain of {run.symbol} now")
     part = slice_of(chain, candidate.legs)
+    strategy = strategy_of(desk, run)
     expirations = list_expirations(part, desk.calendar, now)
     return Inputs(
-        strategy=strategy_of(desk, run),
+        strategy=strategy,
         legs=candidate.legs,
+        leg_names=candidate.leg_names,
         chain=part,
         expirations=expirations,
         metrics=indicators.metrics,
@@ -57,7 +71,22 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         rate=desk.settings.rates.at(nearest_years(expirations)),
         dividend_yield=desk.settings.dividend_yield,
         now=now,
+        shares_held=_shares_held(desk, run, strategy),
+        view=indicators.view,
+        today=desk.calendar.exchange_date(now),
+        is_open=desk.calendar.is_open(now),
+        next_open_at=desk.calendar.next_open(now),
+        data_age_seconds_max=desk.settings.data_age_seconds_max,
+        forced=run.forced,
     )
+
+
+def _shares_held(desk: Desk, run: WorkflowRun, strategy: Strategy) -> int | None:
+    if not strategy.shares:
+        return None
+    snapshot = desk.broker.account()
+    with desk.store.reading() as uow:
+        return free_shares(desk, uow, snapshot, run.symbol, user=run.user_id, without=run.id)
 
 
 def slice_of(chain: OptionChain, legs: tuple[Leg, ...]) -> OptionChain:
@@ -79,18 +108,42 @@ def decide(given: Inputs) -> Judgement:
         rate=given.rate,
         dividend_yield=given.dividend_yield,
         quote_age_max=timedelta(seconds=given.strategy.liquidity.quote_age_seconds_max),
+        names=given.leg_names,
+        shares=given.strategy.shares,
     )
     metrics = dict(given.metrics)
     if given.expected_move is not None and given.chain.spot:
         metrics[Metric.EXPECTED_MOVE_PERCENT] = given.expected_move.ratio(given.chain.spot) * 100
-    verdict, checks = check_candidate(evaluation, given.strategy, metrics)
+    judged = judge_candidate(
+        given.strategy,
+        evaluation,
+        given.view,
+        _moment(given),
+        metrics,
+        shares_held=given.shares_held,
+        forced=given.forced,
+    )
     return Judgement(
-        verdict=verdict,
+        verdict=judged.verdict,
         evaluation=evaluation,
-        checks=checks,
+        checks=judged.checks,
+        score=judged.score,
         spot=given.chain.spot,
         synthetic=given.chain.synthetic,
         as_of=given.chain.as_of,
+        structures_max=structures_covered(given.strategy, given.shares_held),
+    )
+
+
+def _moment(given: Inputs) -> Moment:
+    return Moment(
+        symbol=given.chain.underlying,
+        today=given.today or given.now.date(),
+        has_short_american=sells_american(given.legs),
+        is_open=given.is_open,
+        next_open="" if given.next_open_at is None else given.next_open_at.isoformat(),
+        data_age_seconds=int((given.now - given.chain.as_of).total_seconds()),
+        data_age_seconds_max=given.data_age_seconds_max,
     )
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from thetaloom.domain.book.price_walk import approved_floor, walk_tick
+from thetaloom.domain.book.targets import target_orders, target_text
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
@@ -134,6 +135,7 @@ def _propose(given: Inputs) -> Output:
         )
     rule = given.strategy.approval
     automatic = rule.mode is ApprovalMode.AUTOMATIC and _within(given.risk.max_loss, rule.max_loss_automatic)
+    automatic = automatic and not given.risk.needs_confirmation  # then a person decides, with the warning before them
     if automatic:
         proposal = proposal.decided(
             ProposalStatus.APPROVED,
@@ -187,11 +189,13 @@ def _proposal(given: Inputs) -> Proposal:
         net_vega=_scaled(evaluation.net_vega, risk.quantity),
         buying_power_effect=risk.buying_power_effect,
         fees=given.fee_per_contract * -contracts,
-        reasons=given.candidate.reasons,
+        reasons=(*given.candidate.reasons, *map(target_text, target_orders(evaluation, given.strategy))),
         synthetic=given.judgement.synthetic,
         as_of=given.judgement.as_of or given.now,
         created_at=given.now,
         expires_at=min(expires_at, given.closes_at),
+        needs_confirmation=risk.needs_confirmation,
+        warnings=risk.warnings,
     )
 
 

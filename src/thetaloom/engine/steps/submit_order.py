@@ -1,10 +1,12 @@
 """Step 11: the approved proposal becomes an order, after everything was checked again, and is walked to its fill."""
 
+import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.risk.limits import LimitCheck, Portfolio, RiskLimits, Trade, check_limits
+from thetaloom.domain.risk.violations import Action, violations_of
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.values.ids import ClientOrderId, make_client_order_id
@@ -13,7 +15,7 @@ from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import RiskFinding
 from thetaloom.engine.lineage import Decider, output_of
 from thetaloom.engine.order_manager import leg_quotes, perform
-from thetaloom.engine.order_work import DELIVERED, QUOTE_RETRY, OrderAction, OrderMove, OrderWork, next_move
+from thetaloom.engine.order_work import DELIVERED, QUOTE_RETRY, LegQuote, OrderAction, OrderMove, OrderWork, next_move
 from thetaloom.engine.portfolio import portfolio_of
 from thetaloom.engine.step import Step, ended, halted_scope, next_step, proposals_of, strategy_of
 from thetaloom.errors import InvariantError
@@ -59,10 +61,11 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         proposal, client_order_id = proposals[-1], make_client_order_id(run.id, "entry", len(proposals))
         order = uow.orders.get(client_order_id)
         approved = output_of(desk, uow, run.id, StepName.CHECK_RISK, RiskFinding)
-    gate = None if order is not None else _gate(desk, run, proposal, approved, now)
+    legs = leg_quotes(desk, proposal.legs, now)
+    gate = None if order is not None else _gate(desk, run, proposal, approved, legs, now)
     session_end = desk.calendar.next_close(now)
     work = OrderWork(
-        legs=leg_quotes(desk, proposal.legs, now),
+        legs=legs,
         order=order,
         rule=strategy.order,
         interval_seconds=strategy.order.interval_seconds,
@@ -97,6 +100,16 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Outp
         uow.proposals.save(given.proposal.spent())
         return next_step(run, StepName.EVALUATE, RunStatus.EVALUATING, now)
     if not said.verdict.is_allowed:
+        for violation in violations_of(
+            said.checks,
+            user_id=run.user_id,
+            account_id=run.account_id,
+            run_id=run.id,
+            symbol=run.symbol,
+            action=Action.DENIED_AT_ENTRY,
+            now=now,
+        ):
+            uow.violations.add(violation)
         return ended(uow, run, Outcome.DENIED, said.verdict, now)
     if move.action is OrderAction.STAGE:
         order = _stage(uow, run, given, said)
@@ -104,29 +117,41 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Outp
     return next_step(run, StepName.SUBMIT_ORDER, RunStatus.EXECUTING, now, due_at=move.look_again_at)
 
 
-def _gate(desk: Desk, run: WorkflowRun, proposal: Proposal, approved: RiskFinding, now: datetime) -> Gate:
+def _gate(
+    desk: Desk,
+    run: WorkflowRun,
+    proposal: Proposal,
+    approved: RiskFinding,
+    legs: tuple[LegQuote, ...],
+    now: datetime,
+) -> Gate:
     snapshot = desk.broker.account()
     with desk.store.reading() as uow:
         limits = RiskLimits.from_settings(uow.accounts.limits(run.user_id))
         portfolio = portfolio_of(desk, uow, snapshot, limits, now, without=run.id)
         halts = dict(uow.accounts.halts())
         stored = uow.proposals.get(proposal.id)
-    if stored is None or proposal.decided_at is None:
+    if stored is None or proposal.decided_at is None or approved.trade is None:
         raise InvariantError(f"{run.id}: executing without a decided proposal")
     return Gate(
         approved_hash=stored.approved_hash,
         halts=halts,
         portfolio=portfolio,
         limits=limits,
-        trade=Trade(
-            symbol=run.symbol,
-            quantity=proposal.quantity,
-            max_loss=approved.max_loss,
-            buying_power_effect=approved.buying_power_effect,
-            net_delta=proposal.net_delta,
-            undefined_risk_allowed=strategy_of(desk, run).allow_undefined_risk,
-        ),
+        trade=_trade_now(approved.trade, proposal.decided_at, legs, now),
         give_up_at=proposal.decided_at + timedelta(seconds=desk.settings.approved_age_seconds_max),
+    )
+
+
+def _trade_now(judged: Trade, decided_at: datetime, legs: tuple[LegQuote, ...], now: datetime) -> Trade:
+    # The trade is the one that was approved; its quotes and its approval have the age of this moment.
+    ages = [math.ceil(entry.quote.age(now).total_seconds()) for entry in legs if entry.quote is not None]
+    oldest = max(ages) if len(ages) == len(legs) else None
+    return replace(
+        judged,
+        legs=replace(judged.legs, quote_age_seconds=oldest),
+        is_entry=True,
+        approval_age_seconds=math.ceil((now - decided_at).total_seconds()),
     )
 
 

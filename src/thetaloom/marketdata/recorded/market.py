@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thetaloom.domain.market.chain import OptionChain, from_date, from_strike
+from thetaloom.domain.market.events import Events
 from thetaloom.domain.market.quotes import Quote
 from thetaloom.domain.values.instruments import OptionContract, Right
 from thetaloom.domain.values.money import Price
 from thetaloom.errors import InvalidInput
+from thetaloom.marketdata.event_files import EventTable
 from thetaloom.marketdata.instants import from_microseconds, to_microseconds, wake_on_changes
 from thetaloom.marketdata.prices import exact_price
+from thetaloom.marketdata.recorded.intraday import recorded_bars
 from thetaloom.marketdata.recorded.reading import Recording, list_instants, open_recordings
 from thetaloom.marketdata.recorded.tape import Rows, Tape, load_tape
+from thetaloom.marketdata.recorded.volatilities import SessionVolatilities, recorded_sessions
 from thetaloom.marketdata.symbols import describe
 from thetaloom.ports.clock import Clock
 from thetaloom.ports.market_data import Bar, QuoteBatch, Underlying
@@ -50,8 +54,15 @@ class RecordedMarket:
         snapshots: bool | None = None,
         roots: Mapping[str, str] | None = None,
         bars: Mapping[str, Sequence[Bar]] | None = None,
+        ivs: Mapping[str, Sequence[tuple[date, float]]] | None = None,
+        events: EventTable | None = None,
+        volatilities: SessionVolatilities | None = None,
     ) -> None:
-        """Open ``recordings``; ``snapshots`` and ``roots`` as in ``load_tape``, ``bars`` by symbol if any are known."""
+        """Open ``recordings``; ``snapshots`` and ``roots`` as in ``load_tape``.
+
+        ``bars`` and ``ivs`` are by symbol what is known of its sessions; ``volatilities`` works out from the
+        recordings what ``ivs`` leaves open.
+        """
         opened = open_recordings(recordings if isinstance(recordings, list) else [recordings])
         if not opened:
             raise InvalidInput("no recording was named")
@@ -60,6 +71,9 @@ class RecordedMarket:
         self._snapshots = snapshots
         self._roots = dict(roots or {})
         self._bars = {symbol: tuple(days) for symbol, days in (bars or {}).items()}
+        self._ivs = {symbol: dict(days) for symbol, days in (ivs or {}).items()}
+        self._events = events or EventTable()
+        self._volatilities = volatilities
         self._recordings, self._instants = _index(opened)
         self._tapes: dict[str, Tape] = {}
         self._places: dict[str, dict[Key, int]] = {}
@@ -76,9 +90,21 @@ class RecordedMarket:
         snapshots: bool | None = None,
         roots: Mapping[str, str] | None = None,
         bars: Mapping[str, Sequence[Bar]] | None = None,
+        ivs: Mapping[str, Sequence[tuple[date, float]]] | None = None,
+        events: EventTable | None = None,
+        volatilities: SessionVolatilities | None = None,
     ) -> RecordedMarket:
         """Open several files, or folders of them, as one market."""
-        return cls([*paths], clock, snapshots=snapshots, roots=roots, bars=bars)
+        return cls(
+            [*paths],
+            clock,
+            snapshots=snapshots,
+            roots=roots,
+            bars=bars,
+            ivs=ivs,
+            events=events,
+            volatilities=volatilities,
+        )
 
     def underlying(self, symbol: str) -> Underlying | None:
         """Return what is known of ``symbol``; ``None`` when no recording has it."""
@@ -142,6 +168,26 @@ class RecordedMarket:
         """Return those of the bars given at the start whose session lies wholly before the clock's date."""
         today = self._clock.now().date()
         return [bar for bar in self._bars.get(symbol, ()) if first <= bar.session_on <= last and bar.session_on < today]
+
+    def intraday(self, symbol: str, minutes: int, count: int) -> Sequence[Bar]:
+        """Return the last bars of the recorded prices; a few snapshots a day make none."""
+        found = self._find(symbol, self._clock.now())
+        return [] if found is None else recorded_bars(*found, minutes, count)
+
+    def iv_history(self, symbol: str, first: date, last: date) -> Sequence[tuple[date, float]]:
+        """Return the volatilities given at the start, and for other sessions those of their last recorded chain."""
+        now = self._clock.now()
+        today = now.date()
+        known = {on: iv for on, iv in self._ivs.get(symbol, {}).items() if first <= on <= last and on < today}
+        if self._volatilities is not None and symbol in self._recordings:
+            tape = self._tape(symbol)
+            open_ones = [on for on in recorded_sessions(tape, first, last) if on not in known]
+            known |= self._volatilities.history(tape, symbol, self.chain, open_ones, now)
+        return sorted(known.items())
+
+    def corporate_events(self, symbol: str, first: date, last: date) -> Events | None:
+        """Return what the files of events say; ``None`` when they say nothing of ``symbol``."""
+        return self._events.events(symbol, first, last, now=self._clock.now(), source=self.name)
 
     def watch(self, contracts: Iterable[OptionContract]) -> None:
         """Replace the watched contracts; the next ``poll`` reports all of them."""

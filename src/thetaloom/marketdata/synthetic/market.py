@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thetaloom.domain.market.chain import STRIKE_SCALE, Floats, OptionChain, from_date, from_strike
+from thetaloom.domain.market.events import Events
 from thetaloom.domain.market.quotes import Quote
 from thetaloom.domain.values.calendar import TradingCalendar, TradingSession
 from thetaloom.domain.values.instruments import OptionContract, Right
@@ -19,6 +20,7 @@ from thetaloom.marketdata.clocks import checked
 from thetaloom.marketdata.instants import to_microseconds, wake_on_changes
 from thetaloom.marketdata.prices import exact_price
 from thetaloom.marketdata.symbols import describe
+from thetaloom.marketdata.synthetic.facts import CloseVolatilities, intraday_bars, made_up_events
 from thetaloom.marketdata.synthetic.listings import LOOK_AHEAD, Listing, elapsed_years, list_contracts
 from thetaloom.marketdata.synthetic.models import MODELS, SymbolModel
 from thetaloom.marketdata.synthetic.paths import SymbolPath
@@ -91,6 +93,9 @@ class SyntheticMarket:
         self._opens = [session.open_at for session in self._sessions[: self._end]]
         self._index_of = {session.session_on: index for index, session in enumerate(self._sessions)}
         self._paths = {symbol: SymbolPath(MODELS[symbol], seed, self._sessions, self._first) for symbol in wanted}
+        self._volatilities = {
+            symbol: CloseVolatilities(MODELS[symbol], path, self._sessions) for symbol, path in self._paths.items()
+        }
         self._listings: dict[tuple[str, int], Listing] = {}
         self._watched: dict[str, list[OptionContract]] = {}
         self._prepared: dict[str, tuple[int, list[OptionContract], Selection]] = {}
@@ -154,12 +159,29 @@ class SyntheticMarket:
 
     def history(self, symbol: str, first: date, last: date) -> Sequence[Bar]:
         """Return the daily bars up to the last close, from about a year before the start on."""
-        path, now = self._paths.get(symbol), self._clock.now()
-        if path is None:
+        path = self._paths.get(symbol)
+        return [] if path is None else [path.day(index).bar for index in self._closed(first, last)]
+
+    def intraday(self, symbol: str, minutes: int, count: int) -> Sequence[Bar]:
+        """Return the last bars of the path, made of its minutes."""
+        path, moment = self._paths.get(symbol), self._moment(self._clock.now())
+        if path is None or moment is None:
             return []
-        begin = bisect_left(self._sessions, first, key=_session_on)
-        end = min(bisect_right(self._sessions, last, key=_session_on), bisect_right(self._sessions, now, key=_close_at))
-        return [path.day(index).bar for index in range(begin, min(end, self._end))]
+        return intraday_bars(path, self._sessions, moment.index, moment.minute, minutes, count)
+
+    def iv_history(self, symbol: str, first: date, last: date) -> Sequence[tuple[date, float]]:
+        """Return the volatility that the surface of this world had at each close up to the last one."""
+        known = self._volatilities.get(symbol)
+        if known is None:
+            return []
+        return [(self._sessions[index].session_on, known.at(index)) for index in self._closed(first, last)]
+
+    def corporate_events(self, symbol: str, first: date, last: date) -> Events | None:
+        """Return the earnings made up for the stocks of this world, where nothing pays a dividend."""
+        if symbol not in self._paths:
+            return None
+        now = self._clock.now()
+        return made_up_events(MODELS[symbol], self._seed, self._sessions, now, first, last)
 
     def watch(self, contracts: Iterable[OptionContract]) -> None:
         """Replace the watched contracts; the next ``poll`` reports all of them."""
@@ -206,6 +228,12 @@ class SyntheticMarket:
     def starts_at(self) -> datetime:
         """Return half an hour after the first open."""
         return self._opens[self._first] + FIRST_CLOCK_DELAY
+
+    def _closed(self, first: date, last: date) -> range:
+        now = self._clock.now()
+        begin = bisect_left(self._sessions, first, key=_session_on)
+        end = min(bisect_right(self._sessions, last, key=_session_on), bisect_right(self._sessions, now, key=_close_at))
+        return range(begin, min(end, self._end))
 
     def _moment(self, at: datetime) -> Moment | None:
         at = min(checked(at), self._clock.now())

@@ -9,6 +9,8 @@ from thetaloom.domain.values.reasons import Reason
 from thetaloom.store.queries.lineage import StepRecord
 
 Told = Mapping[str, Any]  # a decoded decision; JSON has no narrower type
+# Of the many numbers of a market those that a reader looks for first; its record holds all of them.
+HEADLINE = ("underlying_price", "atm_iv", "iv_rank", "hv_30", "rsi_14", "adx_14", "stress")
 
 
 def tell_step(step: StepRecord) -> str:
@@ -63,8 +65,11 @@ def _market(said: Told) -> str:
 
 
 def _indicators(said: Told) -> str:
-    known = ", ".join(f"{name} {float(number):.2f}" for name, number in sorted(said["metrics"].items()))
-    return known or "nothing could be computed"
+    metrics, words = said["metrics"], said.get("view", {}).get("words", {})
+    known = [f"{name} {float(metrics[name]):.2f}" for name in HEADLINE if name in metrics]
+    known += [f"{name} {words[name]['word'].replace('_', ' ')}" for name in ("trend", "regime") if name in words]
+    rest = len(metrics) + len(words) - len(known)
+    return ", ".join(known) + (f" and {rest} more" if rest else "") if known else "nothing could be computed"
 
 
 def _selection(said: Told) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, func, insert, select
 
 from thetaloom.domain.book.positions import Position
-from thetaloom.domain.values.ids import AccountId, PositionId, RunId
+from thetaloom.domain.values.ids import AccountId, PositionId, RunId, StrategyId
 from thetaloom.store.schema import positions as table
 from thetaloom.store.statements import columns_of, row_of, swap, value_of, values_of, versioned_update
 
@@ -52,6 +52,23 @@ class SqlPositions:
         """Count the positions opened from ``since`` on."""
         count = select(func.count()).where(table.c.account_id == account, table.c.opened_at >= since)
         return self._connection.scalar(count) or 0
+
+    def all_closed(self, account: AccountId) -> Sequence[Position]:
+        """Return every position that holds nothing any more, in the order of closing."""
+        closed = _SELECT.where(table.c.account_id == account, table.c.closed_at.is_not(None))
+        return values_of(Position, self._connection.execute(closed.order_by(table.c.closed_at, table.c.id)))
+
+    def closed_of(self, account: AccountId, strategy: StrategyId) -> Sequence[Position]:
+        """Return the strategy's positions that hold nothing any more, in the order of closing."""
+        closed = _SELECT.where(
+            table.c.account_id == account, table.c.strategy_id == strategy, table.c.closed_at.is_not(None)
+        )
+        return values_of(Position, self._connection.execute(closed.order_by(table.c.closed_at, table.c.id)))
+
+    def symbols_opened_since(self, account: AccountId, since: datetime) -> Sequence[str]:
+        """Return the symbol of each position opened from ``since`` on."""
+        opened = select(table.c.symbol).where(table.c.account_id == account, table.c.opened_at >= since)
+        return list(self._connection.scalars(opened.order_by(table.c.symbol)))
 
     def save(self, position: Position) -> Position:
         """Write the position if its version is still the stored one and return it with the next version."""

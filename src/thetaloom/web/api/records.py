@@ -194,6 +194,10 @@ class Proposal(Record):
     buying_power_effect: Exact
     fees: Exact
     reasons: list[str]
+    needs_confirmation: bool = Field(
+        description="So much of the risk budget would be in use that no rule approves; a person decides."
+    )
+    warnings: list[str]
     synthetic: bool
     as_of: datetime = Field(description="When the quotes were last known good.")
     created_at: datetime
@@ -300,3 +304,25 @@ class Check(Record):
     limit: str | None
     distance: str | None = None
     unit: str | None = None
+
+
+class Blocking(Record):
+    """One reason for a no: how far it is from a yes, and what would change it."""
+
+    name: str
+    reason: str
+    text: str
+    value: str | None
+    limit: str | None
+    distance: str | None
+    change: str = Field(examples=["IV rank 18.2 must rise by 6.8 to 25"])
+
+
+class Score(Record):
+    """How well the market suited the strategy: the sum, its label, and each part with its signed points."""
+
+    total: str
+    label: str
+    minimum: str
+    reasons: list[str]
+    unknown: list[str] = Field(description="Readings that were not known.")

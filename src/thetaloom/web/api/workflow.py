@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.run.runs import Outcome, RunStatus, WorkflowRun
+from thetaloom.domain.run.why import Why
 from thetaloom.domain.values.ids import RunId, StrategyId
 from thetaloom.engine import commands
 from thetaloom.errors import ThetaloomError
@@ -15,6 +16,7 @@ from thetaloom.ports.dispatch import Lane
 from thetaloom.store.queries.health import backlog
 from thetaloom.store.queries.proposals import list_proposals
 from thetaloom.store.queries.runs import list_runs, run_detail, run_stats
+from thetaloom.store.queries.why import why_of
 from thetaloom.web.api import records
 from thetaloom.web.api.queries import Id, PageWindow
 from thetaloom.web.api.records import Page, Record, paged
@@ -22,7 +24,6 @@ from thetaloom.web.approving import proposal_meant
 from thetaloom.web.front import Front, FrontDoor
 from thetaloom.web.health import lag_of, readiness
 from thetaloom.web.problems import COMMANDED, Problem, documented, status_of
-from thetaloom.web.why import Why, why_of
 
 router = APIRouter(prefix="/workflow", tags=["workflow"])
 STARTS_MAX = 200  # pairs of symbol and strategy in one request
@@ -53,7 +54,9 @@ class Start(Asked):
     strategy_ids: list[Annotated[str, StringConstraints(min_length=1, max_length=64)]] = Field(
         min_length=1, max_length=STARTS_MAX
     )
-    force: bool = Field(default=False, description="Skips the limit on open runs of a pair, and nothing else.")
+    force: bool = Field(
+        default=False, description="Waives the limit on open runs and the minimum score; strikes may miss by more."
+    )
 
 
 class Started(Record):
@@ -107,6 +110,10 @@ class WhyRecord(Record):
     facts: dict[str, str]
     error: str
     checks: list[records.Check]
+    blocking: list[records.Blocking] = Field(
+        description="The few reasons that matter most, and what would change them."
+    )
+    score: records.Score | None = Field(description="How the market was scored for the strategy.")
 
 
 class RunStatusRecord(Record):
@@ -299,17 +306,26 @@ def _not_started(symbol: str, strategy: str, error: ThetaloomError) -> NotStarte
 def _why(why: Why) -> WhyRecord:
     checks = [
         records.Check(
-            step=line.step.value,
+            step=line.step,
             name=line.name,
             verdict=records.Answer(
                 answer=line.answer, reason=line.reason or None, text=line.text, facts=dict(line.facts)
             ),
-            value=line.found,
+            value=line.value,
             limit=line.limit,
             distance=line.distance,
-            unit=line.unit,
+            unit=line.unit or None,
         )
         for line in why.checks
     ]
     step = None if why.step is None else why.step.value
-    return WhyRecord(reason=why.reason, text=why.text, step=step, facts=dict(why.facts), error=why.error, checks=checks)
+    return WhyRecord(
+        reason=why.reason,
+        text=why.text,
+        step=step,
+        facts=dict(why.facts),
+        error=why.error,
+        checks=checks,
+        blocking=[records.Blocking.model_validate(one) for one in why.blocking],
+        score=None if why.score is None else records.Score.model_validate(why.score),
+    )

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from thetaloom.domain.run.lineage import LineageRecord
 from thetaloom.domain.run.runs import RunStatus, StepStatus, WorkflowRun
+from thetaloom.domain.run.why import Why
 from thetaloom.domain.values.ids import RunId, StrategyId
 from thetaloom.engine import commands
 from thetaloom.engine.lineage import ReplayReport
@@ -16,6 +17,7 @@ from thetaloom.engine.reviews import ExitReview
 from thetaloom.store.queries.lineage import step_record
 from thetaloom.store.queries.runs import RunDetail, list_runs, run_detail
 from thetaloom.store.queries.story import tell_step
+from thetaloom.store.queries.why import why_of
 from thetaloom.web.front import Front, FrontDoor
 from thetaloom.web.marked import reviews_of
 from thetaloom.web.pages.dashboard import Choice, choices
@@ -25,7 +27,6 @@ from thetaloom.web.pages.paging import Pager, pager_of, window_of
 from thetaloom.web.pages.render import page
 from thetaloom.web.pages.timeline import Entry, timeline_of
 from thetaloom.web.proof import Verified, replay, verify
-from thetaloom.web.why import Why, why_of
 
 router = APIRouter(prefix="/runs")
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from thetaloom.domain.strategy.fields import word_of
 from thetaloom.domain.strategy.strategies import (
     ApprovalMode,
+    BackRule,
     Condition,
     ExitRule,
     ExitUnit,
@@ -15,10 +16,19 @@ from thetaloom.domain.strategy.strategies import (
     SelectBy,
     SizeBy,
     Strategy,
+    TargetRule,
+    Term,
     Unit,
 )
 
-UNIT_WORDS = {Unit.DELTA: "", Unit.STRIKES: " strikes", Unit.DOLLARS: " dollars", Unit.PERCENT: " %"}
+UNIT_WORDS = {
+    Unit.DELTA: "",
+    Unit.STRIKES: " strikes",
+    Unit.DOLLARS: " dollars",
+    Unit.PERCENT: " %",
+    Unit.TABLE: " dollars",
+    Unit.NONE: "",
+}
 EXIT_UNIT_WORDS = {
     ExitUnit.PERCENT_OF_PREMIUM: " % of the premium",
     ExitUnit.DOLLARS: " dollars",
@@ -36,15 +46,18 @@ class Rules:
     lines: Sequence[str]
 
 
+_HELD = "Held to expiration."
+
+
 def in_words(strategy: Strategy) -> tuple[Rules, ...]:
     """Return the rules of a strategy, group by group, in the order of a run."""
     return (
         Rules(title="Expiration", lines=[_expiration(strategy)]),
-        Rules(title="Legs", lines=[_leg(leg) for leg in strategy.legs]),
+        Rules(title="Legs", lines=[*map(_leg, strategy.legs), *_beside_the_legs(strategy)]),
         Rules(title="Enter only when", lines=[*map(_condition, strategy.conditions), *_liquidity(strategy)]),
         Rules(title="Size and risk", lines=list(_size(strategy))),
         Rules(title="Orders", lines=list(_orders(strategy))),
-        Rules(title="Leave when", lines=[_exit(rule) for rule in strategy.exits] or ["Held to expiration."]),
+        Rules(title="Leave when", lines=[*map(_target, strategy.targets), *map(_exit, strategy.exits)] or [_HELD]),
         Rules(title="Approval", lines=[_approval(strategy)]),
     )
 
@@ -52,12 +65,23 @@ def in_words(strategy: Strategy) -> tuple[Rules, ...]:
 def _expiration(strategy: Strategy) -> str:
     rule = strategy.expiration
     prefer = "" if rule.prefer is Preference.NEAREST else f", a {rule.prefer.value} one if there is any"
-    return f"{rule.dte_min} to {rule.dte_max} days away, nearest to {rule.dte_target}{prefer}."
+    front = f"{rule.dte_min} to {rule.dte_max} days away, nearest to {rule.dte_target}{prefer}"
+    back = strategy.back
+    if back is None:
+        return f"{front}."
+    later = f"the later one {back.dte_min} to {back.dte_max} days away, nearest to {back.dte_target}{_times(back)}"
+    return f"{front}; {later}."
+
+
+def _times(back: BackRule) -> str:
+    least = "" if back.ratio_min is None else f", at least {_text(back.ratio_min)} times as far"
+    most = "" if back.ratio_max is None else f", at most {_text(back.ratio_max)} times as far"
+    return least + most
 
 
 def _leg(leg: LegRule) -> str:
     rule = leg.strike
-    number = f"{_text(rule.distance)}{UNIT_WORDS[rule.unit]}"
+    number = "a width by the table" if rule.unit is Unit.TABLE else f"{_text(rule.distance)}{UNIT_WORDS[rule.unit]}"
     where = {
         SelectBy.DELTA: f"the delta nearest to {number}",
         SelectBy.ATM: f"the strike {number} from the one nearest to spot",
@@ -65,9 +89,37 @@ def _leg(leg: LegRule) -> str:
         SelectBy.WIDTH: f"the strike {number} away from {rule.of}",
         SelectBy.PREMIUM: f"the mid nearest to {number}",
         SelectBy.EXPECTED_MOVE: f"the strike {number} of the expected move away from spot",
+        SelectBy.OTM: f"the strike {number} out of the money from spot",
+        SelectBy.SAME: f"the strike of {rule.of}",
+        SelectBy.NET_CREDIT: f"the strike furthest out that brings {number} net with the legs measured from it",
     }[rule.by]
+    rounded = "" if rule.round_to is None else f", rounded to a multiple of {_text(rule.round_to)} dollars"
+    guard = leg.guard
+    kept = "" if guard is None else f", kept {_text(guard.buffer_percent)} % off {guard.level.value}"
+    term = " of the later expiration" if leg.term is Term.BACK else ""
     miss = "" if rule.miss_max is None else f", missing it by at most {_text(rule.miss_max)}{UNIT_WORDS[rule.unit]}"
-    return f"{leg.name}: {leg.side.value} {leg.ratio} {word_of(leg.right)} at {where}{miss}."
+    return f"{leg.name}: {leg.side.value} {leg.ratio} {word_of(leg.right)}{term} at {where}{rounded}{kept}{miss}."
+
+
+def _beside_the_legs(strategy: Strategy) -> Iterator[str]:
+    if strategy.shares:
+        yield f"Beside {strategy.shares} shares per structure that the account holds already."
+    if strategy.width_table is not None:
+        rows = [
+            f"{_text(step.width)}{'' if step.below is None else f' below {_text(step.below)}'}"
+            for step in strategy.width_table.steps
+        ]
+        yield f"Width in dollars by {strategy.width_table.by.value.replace('_', ' ')}: {', '.join(rows)}."
+    for drop in strategy.drops:
+        test = f"{drop.metric.value} {drop.comparison.value} {_text(drop.threshold)}"
+        yield f"Without {', '.join(drop.legs)} when {test}: {drop.metric.text}"
+
+
+def _target(target: TargetRule) -> str:
+    return (
+        f"{target.name}: {target.quantity} of {', '.join(target.legs)} at a profit of "
+        f"{_text(target.percent)} % of their premium, by an order of its own."
+    )
 
 
 def _condition(condition: Condition) -> str:
@@ -124,7 +176,7 @@ def _approval(strategy: Strategy) -> str:
     rule = strategy.approval
     until = f"A proposal stands for {rule.expires_minutes} minutes."
     if rule.mode is ApprovalMode.MANUAL:
-        return f"A person decides. {until}"
+        return f"A person decides{', always' if rule.manual_only else ''}. {until}"
     if rule.max_loss_automatic is None:
         return f"The strategy's own rule approves. {until}"
     return f"Automatic up to a loss of {_text(rule.max_loss_automatic)} dollars, above it a person decides. {until}"

@@ -1,0 +1,41 @@
+"""A strategy's newer rules in words."""
+
+from tests.domain.strategy.samples import CALENDAR, TRIDENT
+from thetaloom.domain.strategy.documents import parse_strategy
+from thetaloom.web.pages.words import in_words
+
+
+def test_a_trident_is_told_in_words() -> None:
+    said = {group.title: list(group.lines) for group in in_words(parse_strategy(TRIDENT | {"shares": 100}))}
+
+    assert said["Legs"] == [
+        "short_put: sell 2 put at the strike 0 % out of the money from spot, rounded to a multiple of 2 dollars, "
+        "missing it by at most 0 %.",
+        "long_put: buy 2 put at the strike a width by the table away from short_put.",
+        "short_call: sell 1 call at the strike of short_put.",
+        "long_call: buy 1 call at the strike a width by the table away from short_call.",
+        "Beside 100 shares per structure that the account holds already.",
+        "Width in dollars by tradeable capital: 3 below 25000, 5 below 50000, 7 below 75000, 9.",
+        "Without short_call, long_call when rsi_14 > 70: Relative strength index over 14 days, 0 to 100.",
+    ]
+    assert said["Leave when"][0] == (
+        "put_spread_1: 1 of short_put, long_put at a profit of 40 % of their premium, by an order of its own."
+    )
+
+
+def test_a_calendar_is_told_in_words() -> None:
+    guarded = CALENDAR | {
+        "legs": [CALENDAR["legs"][0] | {"guard": {"level": "resistance"}}, CALENDAR["legs"][1]],
+        "approval": {"manual_only": True},
+    }
+    said = {group.title: list(group.lines) for group in in_words(parse_strategy(guarded))}
+
+    assert said["Expiration"] == [
+        "15 to 35 days away, nearest to 25; the later one 45 to 75 days away, nearest to 55, "
+        "at least 1.6 times as far, at most 3 times as far."
+    ]
+    assert said["Legs"] == [
+        "near: sell 1 call at the strike 0 % out of the money from spot, kept 2 % off resistance.",
+        "far: buy 1 call of the later expiration at the strike of near.",
+    ]
+    assert said["Approval"][0].startswith("A person decides, always.")

@@ -1,0 +1,210 @@
+"""The rules of a strategy in words and tables, for its page."""
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+
+from thetaloom.domain.strategy.conditions import Condition
+from thetaloom.domain.strategy.score_rules import HardStops, ScoreBand, ScoreSlope, ScoreTerm
+from thetaloom.domain.strategy.strategies import (
+    ExitKind,
+    ExitRule,
+    ExpirationRule,
+    LegRule,
+    Liquidity,
+    SelectBy,
+    Strategy,
+    StrikeRule,
+    TargetRule,
+    Unit,
+    WidthBy,
+    WidthTable,
+)
+from thetaloom.domain.values.instruments import Right
+from tools.docs.markdown import code
+
+COMPARED = {">=": "at least", "<=": "at most", ">": "above", "<": "below"}
+
+
+def strike_words(leg: LegRule) -> str:
+    """Say how a leg finds its strike."""
+    rule = leg.strike
+    said = _wish(rule, leg.right)
+    if rule.round_to is not None:
+        said += f", rounded to a multiple of {_number(rule.round_to)}, ties to the even one"
+    if rule.miss_max is not None:
+        said += ", exactly" if rule.miss_max == 0 else f"; the nearest listed, at most {_miss(rule)} away"
+    if leg.guard is not None:
+        side = "above" if leg.right is Right.PUT else "below"
+        said += f"; kept {_number(leg.guard.buffer_percent)} % {side} {leg.guard.level}"
+    return said
+
+
+def expiration_words(strategy: Strategy) -> Iterator[str]:
+    """Say which expirations it trades."""
+    yield f"Expiration: {_window(strategy.expiration)}, preferring {strategy.expiration.prefer}."
+    back = strategy.back
+    if back is not None:
+        low, high = back.ratio_min, back.ratio_max
+        times = f", {_number(low)} or more times the front's" if low is not None and high is None else ""
+        if low is not None and high is not None:
+            times = f", {_number(low)} to {_number(high)} times the front's"
+        yield f"Back expiration: {back.dte_min} to {back.dte_max} DTE, target {back.dte_target}{times}."
+
+
+def entry_words(strategy: Strategy) -> Iterator[str]:
+    """Say what else must be so for an entry."""
+    yield from expiration_words(strategy)
+    if strategy.width_table is not None:
+        yield _table_words(strategy.width_table)
+    for drop in strategy.drops:
+        when = f"{code(drop.metric.value)} is {COMPARED[drop.comparison]} {_number(drop.threshold)}"
+        yield f"Left out when {when}: {', '.join(code(name) for name in drop.legs)}."
+    for condition in strategy.conditions:
+        yield f"Only with {condition_words(condition)}."
+    yield _liquidity_words(strategy.liquidity)
+    walk = strategy.order
+    yield (
+        f"The order starts {walk.start_offset:.2f} better than mid and takes up to {walk.steps_max} steps of "
+        f"{walk.interval_seconds} s, at most {_number(walk.reach * 100)} % of the way to natural."
+    )
+
+
+def condition_words(condition: Condition) -> str:
+    """Say what a condition asks for."""
+    return f"{code(condition.metric.value)} {COMPARED[condition.comparison]} {_number(condition.threshold)}"
+
+
+def exit_row(rule: ExitRule) -> tuple[str, str, str]:
+    """Return an exit rule as a row of its table."""
+    name = {ExitKind.DTE: "days to expiration"}.get(rule.kind, rule.kind.value.replace("_", " "))
+    return name, f"{_number(rule.threshold)} {_unit(rule.unit)}", str(rule.priority)
+
+
+def target_row(target: TargetRule) -> tuple[str, str, str, str]:
+    """Return a target as a row of its table."""
+    legs = ", ".join(code(name) for name in target.legs)
+    return code(target.name), legs, str(target.quantity), f"{_number(target.percent)} % of their credit"
+
+
+def term_rows(terms: Iterable[ScoreTerm]) -> Iterator[tuple[str, str, str]]:
+    """Return the terms of a score, a row each: the reading, its points, a note."""
+    for term in terms:
+        name = term.metric.value if term.metric is not None else term.word.value if term.word is not None else ""
+        parts = [f"{_band(band)}: {_points(band.points)}" for band in term.bands]
+        parts += [f"{one.word.replace('_', ' ')}: {_points(one.points)}" for one in term.words]
+        parts += list(_slope(term.slope)) if term.slope is not None else []
+        notes = [term.note] if term.note else []
+        if term.when is not None:
+            notes.append(f"Counts only while {term.when.word} is {term.when.expected}.")
+        yield code(name), "; ".join(parts), " ".join(notes)
+
+
+def stop_words(stops: HardStops) -> Iterator[str]:
+    """Say what bars an entry whatever the score."""
+    if stops.history_sessions_min is not None:
+        yield f"fewer than {stops.history_sessions_min} sessions of history"
+    if stops.earnings_within_days is not None:
+        yield f"earnings today or within {stops.earnings_within_days} days"
+    if stops.ex_dividend_within_days is not None:
+        yield f"an ex-dividend date within {stops.ex_dividend_within_days} days, for short American options"
+    if stops.range_3d_percent is not None:
+        ranges = "".join(f" ({one.symbol}: {_number(one.points)} dollars)" for one in stops.range_3d_points)
+        yield f"the last 3 closes within {_number(stops.range_3d_percent)} % of price{ranges}"
+    for condition in stops.blocked_when:
+        yield condition_words(condition)
+
+
+def _wish(rule: StrikeRule, right: Right) -> str:
+    away, beside = "above" if right is Right.CALL else "below", code(rule.of or "")
+    match rule.by:
+        case SelectBy.WIDTH if rule.unit is Unit.TABLE:
+            return f"the table's width {away} {beside}"
+        case SelectBy.WIDTH:
+            return f"{_far(rule)} {away} {beside}"
+        case SelectBy.SAME:
+            return f"the strike of {beside}"
+        case SelectBy.PREMIUM:
+            return f"a mid of {rule.distance:.2f}"
+        case SelectBy.NET_CREDIT:
+            return f"the furthest out that brings {rule.distance:.2f} net"
+        case SelectBy.EXPECTED_MOVE:
+            return f"{_far(rule)} of the straddle {away} spot"
+    return _plain_wish(rule)
+
+
+def _plain_wish(rule: StrikeRule) -> str:
+    match rule.by:
+        case SelectBy.DELTA:
+            return f"delta {_number(rule.distance)}"
+        case SelectBy.STRIKE:
+            return f"the strike {_number(rule.distance)}"
+        case SelectBy.OTM if rule.distance:
+            return f"{_far(rule)} {'out of' if rule.distance > 0 else 'in'} the money"
+        case SelectBy.OTM:
+            return "spot"
+    way = "above" if rule.distance > 0 else "below"
+    return f"{_far(rule)} {way} the strike at the money" if rule.distance else "the strike at the money"
+
+
+def _far(rule: StrikeRule) -> str:
+    unit = {Unit.PERCENT: "%", Unit.DOLLARS: "dollars", Unit.STRIKES: "listed strikes"}.get(rule.unit, "")
+    return f"{_number(abs(rule.distance))} {unit}"
+
+
+def _liquidity_words(rule: Liquidity) -> str:
+    widths = []
+    if rule.bid_ask_width_max is not None:
+        widths.append(f"{rule.bid_ask_width_max:.2f} dollars")
+    if rule.bid_ask_width_percent_max is not None:
+        widths.append(f"{_number(rule.bid_ask_width_percent_max)} % of its mid")
+    width = f"at most {' or '.join(widths)}" if widths else "as it may be"
+    return f"Each leg's bid-ask spread {width}, its quote at most {rule.quote_age_seconds_max} s old."
+
+
+def _miss(rule: StrikeRule) -> str:
+    unit = {Unit.PERCENT: " % of spot", Unit.DOLLARS: " dollars"}.get(rule.unit, "")
+    return f"{_number(rule.miss_max or Decimal(0))}{unit}"
+
+
+def _table_words(table: WidthTable) -> str:
+    what = "tradeable capital" if table.by is WidthBy.TRADEABLE_CAPITAL else "the price of the underlying"
+    steps = [
+        f"{_number(step.width)} below {step.below:,f}" if step.below is not None else f"else {_number(step.width)}"
+        for step in table.steps
+    ]
+    return f"Width in dollars by {what}: {', '.join(steps)}."
+
+
+def _window(rule: ExpirationRule) -> str:
+    return f"{rule.dte_min} to {rule.dte_max} DTE, target {rule.dte_target}"
+
+
+def _band(band: ScoreBand) -> str:
+    low = [f"above {_number(band.above)}"] if band.above is not None else []
+    low += [f"at least {_number(band.at_least)}"] if band.at_least is not None else []
+    high = [f"below {_number(band.below)}"] if band.below is not None else []
+    high += [f"at most {_number(band.at_most)}"] if band.at_most is not None else []
+    return " and ".join(low + high) or "else"
+
+
+def _slope(slope: ScoreSlope) -> Iterator[str]:
+    pivot = _number(slope.pivot)
+    for side, points, most in (
+        ("above", slope.per_point_above, slope.max_above),
+        ("below", slope.per_point_below, slope.max_below),
+    ):
+        if points:
+            cap = f", at most {_number(most)}" if most is not None else ""
+            yield f"each point {side} {pivot}: {_points(points)}{cap}"
+
+
+def _points(points: Decimal) -> str:
+    return f"{points.normalize():+f}" if points else "0"
+
+
+def _unit(unit: str) -> str:
+    return {"percent_of_premium": "% of the premium"}.get(unit, unit.replace("_", " "))
+
+
+def _number(number: Decimal) -> str:
+    return f"{Decimal(number).normalize():f}"
