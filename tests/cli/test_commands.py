@@ -38,6 +38,10 @@ from thetaloom.errors import (
 DEMO = "goog-demo-put-credit-spread"
 
 
+def told(outcome: Any, name: str) -> dict[str, str]:
+    return next(finding for finding in answer(outcome)["findings"] if finding["name"] == name)
+
+
 def answer(outcome: Any) -> Any:
     return json.loads(outcome.stdout)
 
@@ -131,7 +135,7 @@ def test_a_mistake_in_the_words_is_a_usage_error(arguments: tuple[str, ...], hom
         ("resume",),
     ],
 )
-def test_what_is_not_there_is_not_found(arguments: tuple[str, ...], home: Path, thetaloom: Command) -> None:
+def test_what_is_not_there_is_nottold(arguments: tuple[str, ...], home: Path, thetaloom: Command) -> None:
     outcome = thetaloom(*arguments, "--json")
 
     assert outcome.exit_code == 1
@@ -343,6 +347,19 @@ def test_the_doctor_finds_a_new_home_well_and_a_halted_one_not(home: Path, theta
         finding["name"] for finding in answer(well)["findings"]
     }
     assert halted.exit_code == 1
+
+
+def test_the_doctor_names_the_files_that_hard_stops_lack(
+    home: Path, thetaloom: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THETALOOM_MARKET", "recorded")
+    lacking = thetaloom("doctor", "--json")
+    monkeypatch.setenv("THETALOOM_MARKET", "synthetic")
+    synthetic = thetaloom("doctor", "--json")
+
+    assert told(synthetic, "market facts")["advice"] == ""
+    assert "history_files" in told(lacking, "market facts")["found"]
+    assert "events_file" in told(lacking, "market facts")["found"]
 
 
 def test_the_doctor_speaks_of_settings_that_are_wrong(
