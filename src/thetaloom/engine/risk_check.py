@@ -22,7 +22,7 @@ from thetaloom.domain.risk.sizing_factors import TrackRecord, track_record
 from thetaloom.domain.strategy.evaluation import Evaluation
 from thetaloom.domain.strategy.strategies import SizeBy, SizeRule, Strategy
 from thetaloom.domain.values.ids import StrategyId
-from thetaloom.domain.values.money import HUNDRED, Money
+from thetaloom.domain.values.money import HUNDRED, NOTHING, Money
 from thetaloom.domain.values.reasons import Reason, unknown
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import RiskFinding
@@ -31,7 +31,6 @@ from thetaloom.engine.portfolio import is_equity, sector_of
 from thetaloom.engine.portfolio_greeks import beta_weight
 from thetaloom.ports.store import UnitOfWork
 
-NOTHING = Money(0)
 BY_RECORD = frozenset({SizeBy.KELLY, SizeBy.SMALLEST})
 
 

@@ -15,10 +15,10 @@ from thetaloom.domain.strategy.one_check import NO_DISTANCE, UNKNOWN, Check, mak
 from thetaloom.domain.strategy.score_rules import HardStops
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.instruments import ExerciseStyle
+from thetaloom.domain.values.money import HUNDRED
 from thetaloom.domain.values.reasons import ALLOWED, Reason, denied, unknown
 
 POINT_PLACES = 6  # a percentage kept to ten places gives dollars exact to this
-HUNDRED = Decimal(100)
 FROM_EVENTS = "the setting events_file supplies it"
 FROM_HISTORY = "the setting history_files supplies it"
 

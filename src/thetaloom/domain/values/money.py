@@ -123,3 +123,6 @@ class Money(_Amount):
     def to_cents(self) -> "Money":
         """Round to whole cents, ties to even."""
         return Money(Decimal(self).quantize(CENT, ROUND_HALF_EVEN))
+
+
+NOTHING = Money(0)

@@ -6,12 +6,12 @@ from thetaloom.domain.market.bars import Bars, columns_of
 from thetaloom.domain.market.chain import OptionChain, from_date
 from thetaloom.domain.market.events import DAYS_MAX
 from thetaloom.domain.market.expirations import Expiration
-from thetaloom.domain.market.indicators import SESSIONS_PER_YEAR
+from thetaloom.domain.market.indicators import IV_DAYS, SESSIONS_PER_YEAR
 from thetaloom.domain.market.reading import MarketInputs, read_market
 from thetaloom.domain.market.volatility import BENCHMARK, IvHistory
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.metrics import METRIC_OF
-from thetaloom.domain.values.calendar import TradingCalendar
+from thetaloom.domain.values.calendar import DAYS_PER_YEAR, TradingCalendar
 from thetaloom.domain.values.reasons import ALLOWED
 from thetaloom.engine.desk import Desk, EngineSettings
 from thetaloom.engine.findings import Indicators, MarketReading
@@ -22,7 +22,6 @@ from thetaloom.errors import InvariantError
 from thetaloom.ports.market_data import MarketData
 from thetaloom.ports.store import UnitOfWork
 
-IV_DAYS = 30  # the life that the volatility index looks at
 FRAMES = {"15m": 15, "1h": 60, "4h": 240}  # beside the daily and the weekly bars
 FRAME_BARS = 80  # enough for the slowest of the indicators that vote
 
@@ -57,7 +56,7 @@ def inputs_of(
         expirations=expirations,
         bars=bars,
         bars_as_of=closed_at(calendar, bars),
-        rate=settings.rates.at(IV_DAYS / 365),
+        rate=settings.rates.at(IV_DAYS / DAYS_PER_YEAR),
         dividend_yield=settings.dividend_yield,
         today=today,
         now=now,
