@@ -126,8 +126,9 @@ def simulate_p50(
     spread, drift = iv * math.sqrt(view.horizon), rate - dividend_yield - 0.5 * iv * iv
     step = 2 * first_passage.DEVIATIONS * spread / (first_passage.POINTS - 1)
     low = math.log(spot) - first_passage.DEVIATIONS * spread
-    find_edges: Any = first_passage.target_edges
-    edges = find_edges(*view.columns(), view.cash, target, rate, dividend_yield, low, step, spread, dates)
+    edges = first_passage.target_edges(
+        *view.columns(), view.cash, target, rate, dividend_yield, low, step, spread, dates
+    )
     normals = np.random.Generator(np.random.PCG64(seed)).standard_normal((pairs, len(dates) - 1))
     chance, error = first_passage.simulated_chance(edges, dates, normals, spot, drift, iv)
     return Simulated(chance=round(chance, 10), standard_error=round(error, 10), paths=2 * pairs, seed=seed)
@@ -191,9 +192,8 @@ class _View:
             return None
         from thetaloom.maths import first_passage  # compiles on first use
 
-        solve: Any = first_passage.target_chance
-        return float(
-            solve(*self.columns(), self.cash, target, self.spot, self.rate, self.dividend_yield, iv, self.horizon)
+        return first_passage.target_chance(
+            *self.columns(), self.cash, target, self.spot, self.rate, self.dividend_yield, iv, self.horizon
         )
 
     def touches(self) -> tuple[Touch, ...]:
