@@ -15,6 +15,8 @@ from thetaloom.maths.black_scholes import FloatArray
 from thetaloom.maths.normal import SQRT_HALF
 
 KindArray = npt.NDArray[np.int8]
+# Of the legs: kinds, strikes, shares, years, ivs, early exercise.
+LegColumns = tuple[KindArray, FloatArray, FloatArray, FloatArray, FloatArray, npt.NDArray[np.bool_]]
 STOCK = 0  # a call is 1, a put -1
 
 DEVIATIONS = 6.0

@@ -8,12 +8,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from thetaloom.domain.strategy.payoff import LegKind, Payoff, PayoffLeg, multiplier_of, probability_of_profit
 from thetaloom.domain.values.instruments import Right
+
+if TYPE_CHECKING:
+    from thetaloom.maths.first_passage import LegColumns
 
 FLOAT_PLACES = 10
 P50_PLACES = 4  # what the grid is good for
@@ -175,7 +178,7 @@ class _View:
         full = abs(self.cash) if most is None else float(most)
         return PROFIT_SHARE * full if full > 0 else None
 
-    def columns(self) -> tuple[Any, ...]:
+    def columns(self) -> "LegColumns":
         kinds = [0 if one.leg.kind is LegKind.STOCK else (1 if one.leg.is_call else -1) for one in self.legs]
         return (
             np.array(kinds, dtype=np.int8),
