@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -11,12 +12,14 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from thetaloom.errors import InvalidInput, NotAllowed, OutcomeUnknown, ThetaloomError, Unavailable
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_REFUSED, EXIT_UNAVAILABLE, EXIT_INTERRUPTED = 0, 1, 2, 3, 4, 130
+WIDTH_MAX = 1000
 PIPED_WIDTH = 200  # no terminal to fit: wide enough that nothing is cut
 JSON_ASKED = "thetaloom.json"
 ABSENT = "–"
@@ -68,6 +71,18 @@ def say(text: str) -> None:
 def note(text: str) -> None:
     """Print a remark on standard error, where it is in no program's way."""
     console(stderr=True).print(text, soft_wrap=True)
+
+
+def indented(text: str, *, word: str = "", style: str = "", indent: int = 2) -> None:
+    """Print a sentence below what it belongs to, wrapped with its lines in one column; ``word`` goes before it."""
+    out, lead = console(), f"{word}: " if word else ""
+    width = max(out.width - 1, indent + 20)
+    lines = textwrap.wrap(lead + text, width, initial_indent=" " * indent, subsequent_indent=" " * (indent + 2))
+    for number, line in enumerate(lines):
+        shown = Text(line)
+        if word and number == 0:
+            shown.stylize(style, indent, indent + len(word) + 1)
+        out.print(shown, soft_wrap=True)
 
 
 def emit(plain: object) -> None:
@@ -127,7 +142,10 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
         grid.add_column(escape(name), justify="right" if numeric else "left", overflow="fold")
     for row in kept:
         grid.add_row(*(cell(entry) for entry in row))
-    console().print(grid)
+    out = console()
+    if Measurement.get(out, out.options.update(width=WIDTH_MAX), grid).maximum > out.width:
+        grid.box, grid.padding = None, (0, 2, 0, 0)  # without lines more of it fits
+    out.print(grid)
 
 
 def pairs(title: str, entries: Mapping[str, object]) -> None:
