@@ -165,8 +165,8 @@ def test(
     """Try a strategy on a chain: the legs, the numbers, the warnings and the reasons for a no; nothing is stored.
 
     With --dte one line a wish: the expiration that the strategy would take within 15 days of it, from 30 on a
-    monthly one first. A try is valid when no rule of the strategy failed, its own window of DTE among them, and
-    none is unknown. In JSON prices are dollars per share, credit positive and debit negative; money is dollars of
+    monthly one first, whatever the strategy's own window. A try is valid when none of the strategy's rules failed
+    and none is unknown. In JSON prices are dollars per share, credit positive and debit negative; money is dollars of
     one structure; delta is per share of a long contract, iv 0.20 = 20 %, pop 0 to 1; what is not known is null.
     """
     tried = _read(Path(strategy)) if _is_file(strategy) else _stored(strategy).strategy

@@ -59,7 +59,7 @@ def try_strategy(strategy: Strategy, asked: Asked, *, as_json: bool) -> None:
         return
     made = " [yellow](synthetic: made by a seed)[/]" if state.chain.synthetic else ""
     name, symbol = strategy.id, state.chain.underlying
-    say(f"[bold]{name}[/] on {symbol} at {shown_instant(state.now)}, spot {state.chain.spot}{made}")
+    say(f"[bold]{name}[/] on {symbol} at {shown_instant(state.now)}, spot {state.chain.spot or 'unknown'}{made}")
     print_trials(strategy, trials)
 
 

@@ -18,7 +18,7 @@ from thetaloom.domain.strategy.strategies import ExitKind, ExpirationRule, Prefe
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.ids import UserId
 from thetaloom.domain.values.money import Money, Price
-from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied
+from thetaloom.domain.values.reasons import Verdict
 from thetaloom.engine.desk import Desk, EngineSettings
 from thetaloom.engine.ranking import read_state
 from thetaloom.engine.steps import compute_indicators
@@ -68,8 +68,7 @@ def try_wishes(
 ) -> tuple[Trial, ...]:
     """Try a strategy for each of the days to expiration wished, within 15 days of them.
 
-    The wish takes the place of the strategy's own target. What the strategy's own window leaves out is tried and
-    shown, and is never valid.
+    The wish takes the place of the strategy's own window; an expiration outside of that window carries a warning.
     """
     refuse_wishes(wishes)
     select = _selector(strategy, market, relaxed=relaxed)
@@ -176,23 +175,18 @@ def _trial(
         errors = _selection_errors(selection, verdict, wish)
         return Trial(wish=wish, front=front, selection=selection, verdict=verdict, errors=errors)
     evaluation, judged = judge_selection(strategy, market, readings_of(market.view), selection, forced=relaxed)
-    window = _judge_window(strategy.expiration, front)
     failed = [check for check in judged.checks if not check.verdict.is_allowed]
     return Trial(
         wish=wish,
         front=front,
         selection=selection,
-        verdict=judged.verdict if window.is_allowed else window,
+        verdict=judged.verdict,
         evaluation=evaluation,
         judged=judged,
         targets=target_orders(evaluation, strategy),
-        errors=(
-            *(() if window.is_allowed else [_said(window)]),
-            *(
-                f"{_code(check.verdict)}: {check.name} is {check.value}, allowed {check.limit}, "
-                f"{check.distance} from a yes"
-                for check in failed
-            ),
+        errors=tuple(
+            f"{_code(check.verdict)}: {check.name} is {check.value}, allowed {check.limit}, {check.distance} from a yes"
+            for check in failed
         ),
         warnings=(*_about_wish(strategy, wish, front), *cautions(strategy, evaluation, front)),
     )
@@ -228,14 +222,6 @@ def _code(verdict: Verdict) -> str:
     return verdict.reason.value if verdict.reason else verdict.answer.value
 
 
-def _judge_window(rule: ExpirationRule, front: Expiration) -> Verdict:
-    if rule.dte_min <= front.dte <= rule.dte_max:
-        return ALLOWED
-    days = max(rule.dte_min - front.dte, front.dte - rule.dte_max)
-    window = f"{rule.dte_min} to {rule.dte_max} DTE, the strategy's own"
-    return denied(Reason.NO_EXPIRATION, dte=front.dte, window=window, days_outside=days)
-
-
 def _about_wish(strategy: Strategy, wish: int | None, front: Expiration) -> Iterator[str]:
     if wish is None:
         return
@@ -245,6 +231,9 @@ def _about_wish(strategy: Strategy, wish: int | None, front: Expiration) -> Iter
             f"no monthly expiration within {TOLERANCE_DAYS} days of {wish} DTE will do; "
             f"{front.expires_on} is a weekly one"
         )
+    own = strategy.expiration
+    if not own.dte_min <= front.dte <= own.dte_max:
+        yield f"{front.dte} DTE lie outside the strategy's own {own.dte_min} to {own.dte_max}; no run would take them"
     for rule in strategy.exits:
         if rule.kind is ExitKind.DTE and front.dte <= rule.threshold:
             yield f"the exit at {rule.threshold} DTE closes a position of {front.dte} DTE at once"
