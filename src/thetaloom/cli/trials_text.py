@@ -22,7 +22,7 @@ def print_trials(strategy: Strategy, trials: Sequence[Trial]) -> None:
         table("", columns, rows)
     for trial in looked_at:
         _print_one(trial)
-    say(_summary(strategy, trials, len(trials) - len(looked_at)))
+    say(_summary(strategy, trials, len(trials) - len(looked_at)), wrapped=True)
 
 
 def _is_in(strategy: Strategy, trial: Trial) -> bool:
@@ -60,7 +60,7 @@ def _print_one(trial: Trial) -> None:
     if trial.evaluation is not None:
         for one in trial.evaluation.legs:
             say(f"  {_leg(one)}")
-        say(f"  {_prices(trial.evaluation)}")
+        indented(_prices(trial.evaluation))
     for word, style, lines in (
         ("error", "red", trial.errors),
         ("warning", "yellow", trial.warnings),

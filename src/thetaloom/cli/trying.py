@@ -86,13 +86,17 @@ def _summary(trials: "Sequence[Trial]") -> dict[str, Any]:
 
 @contextmanager
 def _opened(strategy: Strategy, asked: Asked) -> "Iterator[MarketState]":
-    from thetaloom.engine.trial import read_desk
-
     if asked.chain is not None:
         if asked.market is not None:
             refuse("market", "stands beside --chain, which is a market of its own; give one of the two")
-        yield _stored_market(strategy, asked, asked.chain)
+        from thetaloom.bootstrap import read_stored_market
+
+        symbol = asked.symbol.upper() if asked.symbol else None
+        at = _instant(asked.at)
+        yield read_stored_market(load_settings(), asked.chain, symbol=symbol, preferred=strategy.symbols, at=at)
         return
+    from thetaloom.engine.trial import read_desk
+
     with trial_market(asked.market, asked.at) as platform:
         name = (asked.symbol or _any_symbol(strategy, platform)).upper()
         if platform.market.chain(name, platform.clock.now()) is None:
@@ -101,36 +105,6 @@ def _opened(strategy: Strategy, asked: Asked) -> "Iterator[MarketState]":
                 advice=f"It knows {', '.join(list(platform.market.symbols())[:10])}.",
             )
         yield read_desk(platform.desk, platform.user_id, name)
-
-
-def _stored_market(strategy: Strategy, asked: Asked, path: Path) -> "MarketState":
-    from thetaloom.brokers.paper.settings import read_shares
-    from thetaloom.cli.price import shipped_calendar
-    from thetaloom.engine.desk import EngineSettings
-    from thetaloom.engine.trial import read_trial_market
-    from thetaloom.marketdata.recorded.stored import open_stored_chain
-
-    settings, calendar = load_settings(), shipped_calendar()
-    stored = open_stored_chain(
-        path,
-        calendar,
-        symbol=asked.symbol.upper() if asked.symbol else None,
-        preferred=strategy.symbols,
-        at=_instant(asked.at),
-        rate=settings.rate_curve.at(30 / 365),
-        dividend_yield=settings.dividend_yield,
-        history_files=settings.history_files,
-        events_file=settings.events_file,
-    )
-    return read_trial_market(
-        stored.market,
-        calendar,
-        EngineSettings(rates=settings.rate_curve, dividend_yield=settings.dividend_yield),
-        stored.chain,
-        stored.as_of,
-        capital=Money(settings.paper_cash),
-        shares_held=read_shares(settings.paper_shares).get(stored.symbol, 0),
-    )
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from thetaloom.domain.book.targets import TargetOrder, target_orders, target_text
@@ -106,12 +105,12 @@ def read_trial_market(
     calendar: TradingCalendar,
     settings: EngineSettings,
     chain: OptionChain,
-    now: datetime,
     *,
     capital: Money | None,
     shares_held: int | None,
 ) -> MarketState:
-    """Read a market as strategies are tried on it: whether the exchange is open at that moment is left aside."""
+    """Read the market at the instant of a chain; whether the exchange was open then is left aside."""
+    now = chain.as_of
     expirations = list_expirations(chain, calendar, now)
     given = compute_indicators.inputs_of(market, calendar, settings, chain, expirations, now)
     return MarketState(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.values.calendar import TradingCalendar
@@ -33,17 +34,23 @@ class StoredChain:
         return self.chain.as_of
 
 
+class Known(NamedTuple):
+    """What is known beside the recording."""
+
+    history_files: Sequence[Path] = ()
+    events_file: Path | None = None
+    rate: float = 0.0
+    dividend_yield: float = 0.0
+
+
 def open_stored_chain(
     path: Path,
     calendar: TradingCalendar,
+    known: Known | None = None,
     *,
     symbol: str | None,
     preferred: Sequence[str] = (),
     at: datetime | None = None,
-    rate: float = 0.0,
-    dividend_yield: float = 0.0,
-    history_files: Sequence[Path] = (),
-    events_file: Path | None = None,
 ) -> StoredChain:
     """Open a Parquet file, or a folder of them, at the last instant of a symbol or the last one up to ``at``.
 
@@ -52,16 +59,17 @@ def open_stored_chain(
     """
     if not path.exists():
         raise InvalidInput(f"chain: there is no file {path}", details={"chain": "does not exist"})
-    known = read_histories(history_files)
+    known = known or Known()
+    histories = read_histories(known.history_files)
     clock = VirtualClock(BEGINNING)
     market = RecordedMarket.from_paths(
         [path],
         clock,
         roots=WEEKLY_ROOTS,
-        bars=known.bars,
-        ivs=known.ivs,
-        events=EventTable([events_file] if events_file else []),
-        volatilities=SessionVolatilities(calendar, rate, dividend_yield),
+        bars=histories.bars,
+        ivs=histories.ivs,
+        events=EventTable([known.events_file] if known.events_file else []),
+        volatilities=SessionVolatilities(calendar, known.rate, known.dividend_yield),
     )
     name = symbol or next((one for one in preferred if one in market.symbols()), market.symbols()[0])
     ends_at = market.ends_at(name)
