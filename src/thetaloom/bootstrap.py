@@ -29,6 +29,7 @@ from thetaloom.marketdata.clocks import PacedClock, SystemClock, VirtualClock
 from thetaloom.marketdata.event_files import EventTable
 from thetaloom.marketdata.history_files import read_histories
 from thetaloom.marketdata.recorded import packaged_day
+from thetaloom.marketdata.recorded.looking import RecordedChain, recorded_chains
 from thetaloom.marketdata.recorded.market import RecordedMarket
 from thetaloom.marketdata.recorded.volatilities import SessionVolatilities
 from thetaloom.marketdata.synthetic.market import SyntheticMarket
@@ -374,3 +375,8 @@ def open_demo(settings: Settings, *, start: datetime | None = None, minutes_per_
         yield platform
     finally:
         platform.close()
+
+
+def look_into(path: Path, *, symbol: str | None = None, at: datetime | None = None) -> Iterator[RecordedChain]:
+    """Give a chain of each symbol in recorded files, without a platform."""
+    return recorded_chains(path, symbol=symbol, at=at)

@@ -1,6 +1,6 @@
 """``data``: what recorded files are worth, before anything is decided on them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,10 +15,8 @@ from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.chain_quality import chain_quality
 from thetaloom.domain.market.expirations import Expiration, list_expirations
 from thetaloom.domain.market.rates import RateCurve
-from thetaloom.errors import InvalidInput
 
 app = typer.Typer(help="Check recorded market data.", no_args_is_help=True, add_completion=False)
-INDEX_ROOTS = {"SPX": "SPXW", "NDX": "NDXP", "RUT": "RUTW"}  # of files that name no root
 PLACES = 6
 COMPARED = ("iv", "delta")
 
@@ -41,6 +39,8 @@ def check(
 
     One chain of each symbol is looked at: the one known at --at, or the last.
     """
+    from thetaloom.bootstrap import look_into  # heavy, and only here
+
     moment = None if at is None else as_instant("at", at)
     if moment is not None and not isinstance(moment, datetime):
         refuse("at", f"{at} is a date; an instant is like 2026-01-05T15:00:00Z")
@@ -49,37 +49,15 @@ def check(
     age_max = timedelta(seconds=settings.data_age_seconds_max)
     wanted = None if symbol is None else symbol.upper()
     found = [
-        {"file": name, "snapshots": count, **_judge(chain, rates, age_max)}
+        {"file": one.file, "snapshots": one.moments, **_judge(one.chain, rates, age_max)}
         for path in paths
-        for name, count, chain in _chains(path, wanted, moment)
+        for one in look_into(path, symbol=wanted, at=moment)
     ]
     if as_json:
         emit(found)
         return
     for entry in found:
         pairs(f"{entry['file']}: {entry['symbol']} at {entry['as_of']}", _lines(entry))
-
-
-def _chains(path: Path, symbol: str | None, at: datetime | None) -> Iterator[tuple[str, int, OptionChain]]:
-    from thetaloom.marketdata.clocks import VirtualClock  # polars is heavy, and only here
-    from thetaloom.marketdata.recorded.market import RecordedMarket
-    from thetaloom.marketdata.recorded.reading import list_instants, open_recordings
-
-    listed = 0
-    for recording in open_recordings([path]):
-        times: dict[str, list[datetime]] = {}
-        for name, when in list_instants(recording).rows():
-            times.setdefault(name, []).append(when)
-        last = max(when[-1] for when in times.values())
-        market = RecordedMarket(Path(recording.name), VirtualClock(last), roots=INDEX_ROOTS)
-        for name in [one for one in times if symbol in (None, one)]:
-            chain = market.chain(name, at or times[name][-1])
-            if chain is None:
-                refuse("at", f"{recording.name} says nothing of {name} before {instant(times[name][0])}")
-            listed += 1
-            yield recording.name, len(times[name]), chain
-    if not listed:
-        raise InvalidInput(f"{path} holds no quotes of {symbol}", details={"file": str(path), "symbol": symbol})
 
 
 def _judge(chain: OptionChain, rates: RateCurve, age_max: timedelta) -> dict[str, Any]:
