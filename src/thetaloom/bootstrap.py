@@ -31,6 +31,7 @@ from thetaloom.marketdata.clocks import PacedClock, SystemClock, VirtualClock
 from thetaloom.marketdata.event_files import EventTable
 from thetaloom.marketdata.history_files import read_histories
 from thetaloom.marketdata.recorded import packaged_day
+from thetaloom.marketdata.recorded.looking import recorded_chains as recorded_chains
 from thetaloom.marketdata.recorded.market import RecordedMarket
 from thetaloom.marketdata.recorded.stored import Known, open_stored_chain
 from thetaloom.marketdata.recorded.volatilities import SessionVolatilities
