@@ -10,7 +10,7 @@ def test_a_trident_is_told_in_words() -> None:
 
     assert said["Legs"] == [
         "short_put: sell 2 put at the strike 0 % out of the money from spot, rounded to a multiple of 2 dollars, "
-        "missing it by at most 0 %.",
+        "exactly.",
         "long_put: buy 2 put at the strike a width by the table away from short_put.",
         "short_call: sell 1 call at the strike of short_put.",
         "long_call: buy 1 call at the strike a width by the table away from short_call.",
@@ -18,7 +18,7 @@ def test_a_trident_is_told_in_words() -> None:
         "Width in dollars by tradeable capital: 3 below 25000, 5 below 50000, 7 below 75000, 9.",
         "Without short_call, long_call when rsi_14 > 70: Relative strength index over 14 days, 0 to 100.",
     ]
-    assert said["Leave when"][0] == (
+    assert said["Targets"][0] == (
         "put_spread_1: 1 of short_put, long_put at a profit of 40 % of their premium, by an order of its own."
     )
 
