@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from thetaloom.domain.run.lineage import LineageRecord
@@ -21,7 +22,7 @@ class TermShown:
 
     name: str
     reading: str | None
-    points: str  # with its sign
+    points: Decimal
     text: str
 
 
@@ -119,16 +120,12 @@ def _score(score: Said) -> ScoreShown:
         minimum=score["minimum"],
         base=score["base"],
         terms=tuple(
-            TermShown(name=term["name"], reading=term["reading"], points=_signed(term["points"]), text=term["text"])
+            TermShown(name=term["name"], reading=term["reading"], points=Decimal(term["points"]), text=term["text"])
             for term in score["terms"]
         ),
         reasons=(f"{score['base']} to start with", *(term["text"] for term in score["terms"])),
         unknown=tuple(score["unknown"]),
     )
-
-
-def _signed(points: str) -> str:
-    return points if points.startswith("-") else f"+{points}"
 
 
 def _rejection(entry: Said) -> dict[str, Any]:

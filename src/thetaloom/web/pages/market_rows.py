@@ -8,6 +8,8 @@ from thetaloom.domain.strategy.metrics import Metric, WordMetric
 from thetaloom.store.queries.market_view import RecordedView
 from thetaloom.web.pages.numbers import age, plain_number
 
+MEANINGS = {word.value: word.text for word in (*Metric, *WordMetric)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownRow:
@@ -52,20 +54,14 @@ def market_rows(found: RecordedView) -> MarketRows:
         read_at=read_at,
         seq=found.seq,
         known=[*words, *numbers],
-        unknown=[UnknownRow(name=name, meaning=_meaning(name), why=why) for name, why in view.unknown.items()],
+        unknown=[UnknownRow(name=name, meaning=MEANINGS.get(name, ""), why=why) for name, why in view.unknown.items()],
     )
 
 
 def _row(name: str, value: str, as_of: datetime, source: str, read_at: datetime) -> KnownRow:
     since = age((read_at - as_of).total_seconds())
-    return KnownRow(name=name, meaning=_meaning(name), value=value, age=since, as_of=as_of, source=source)
+    return KnownRow(name=name, meaning=MEANINGS.get(name, ""), value=value, age=since, as_of=as_of, source=source)
 
 
 def _remark(none: str | None) -> str:
     return "" if none is None else f" ({none})"
-
-
-def _meaning(name: str) -> str:
-    if name in Metric._value2member_map_:
-        return Metric(name).text
-    return WordMetric(name).text if name in WordMetric._value2member_map_ else ""

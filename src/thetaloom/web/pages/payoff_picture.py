@@ -8,8 +8,9 @@ from thetaloom.domain.strategy.payoff_shape import PayoffShape
 from thetaloom.domain.values.money import Money
 
 WIDTH, HEIGHT = 640, 310
-LEFT, RIGHT, TOP, BOTTOM = 104, 16, 34, 56  # room for the labels
+LEFT, RIGHT, TOP, BOTTOM = 120, 16, 34, 56  # room for the labels
 LABEL_GAP = 80  # two labels nearer than this stand in two rows
+LABEL_ROOM, LABEL_WIDTH = 8, 140  # between a level and its label, and of the label
 AMOUNT_GAP = 18  # two amounts nearer than this would cover each other
 
 
@@ -20,6 +21,8 @@ class Level:
     text: str
     x: float
     row: int
+    label_x: float
+    anchor: str  # which end of the label stands there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,10 +110,14 @@ def _points(points: Sequence[tuple[float, float]]) -> str:
 
 def _levels(levels: Sequence[Decimal], scale: _Scale) -> list[Level]:
     placed: list[Level] = []
+    middle = (scale.x(levels[0]) + scale.x(levels[-1])) / 2 if levels else 0.0
     for level in levels:
         x = scale.x(level)
         near = bool(placed) and x - placed[-1].x < LABEL_GAP and placed[-1].row == 0
-        placed.append(Level(text=f"{level:.2f}", x=x, row=1 if near else 0))
+        # A label beside its level stands on the outer side of it, away from the spot's line.
+        is_outer = x > middle and x + LABEL_WIDTH < WIDTH
+        label_x, anchor = (x + LABEL_ROOM, "start") if is_outer else (x - LABEL_ROOM, "end")
+        placed.append(Level(text=f"{level:.2f}", x=x, row=1 if near else 0, label_x=label_x, anchor=anchor))
     return placed
 
 
