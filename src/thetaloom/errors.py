@@ -27,6 +27,8 @@ class ThetaloomError(Exception):
     code = "error"
 
     def __init__(self, message: str, *, advice: str = "", details: Mapping[str, object] | None = None) -> None:
+        # Half a surrogate pair, which JSON may hold, can be neither printed nor stored.
+        message = message.encode("utf-8", "backslashreplace").decode("utf-8")
         super().__init__(message)
         self.message = message
         self.advice = advice

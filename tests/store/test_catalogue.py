@@ -104,6 +104,15 @@ def test_what_must_never_be_automated_says_so(catalogue: dict[str, Strategy]) ->
     assert {name for name, strategy in catalogue.items() if strategy.approval.manual_only} == NEVER_AUTOMATED
 
 
+def test_the_limits_that_the_rules_name_stand_in_their_strategies(catalogue: dict[str, Strategy]) -> None:
+    assert {name: one.positions_max for name, one in catalogue.items() if one.positions_max} == {"senex-trident": 10}
+    assert {name: one.capital_percent_max for name, one in catalogue.items() if one.capital_percent_max} == {
+        "iron-butterfly": 10,
+        "call-ratio-backspread": 3,
+        "put-ratio-backspread": 3,
+    }
+
+
 def test_every_description_says_what_it_earns_from_what_it_risks_and_where_it_comes_from(
     catalogue: dict[str, Strategy],
 ) -> None:

@@ -88,6 +88,10 @@ def _facts(strategy: Strategy) -> str:
         ("A proposal stands", f"{approval.expires_minutes} minutes"),
         ("Runs on one symbol", f"at most {strategy.open_runs_max}"),
     ]
+    if strategy.positions_max is not None:
+        rows.append(("Positions open at once", f"at most {strategy.positions_max}"))
+    if strategy.capital_percent_max is not None:
+        rows.append(("May lose, all positions together", f"{strategy.capital_percent_max} % of the account"))
     if strategy.symbols:
         rows.append(("Symbols by default", ", ".join(strategy.symbols)))
     if strategy.shares:

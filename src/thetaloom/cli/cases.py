@@ -4,19 +4,21 @@ import csv
 import io
 import json
 import math
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, NoReturn
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from rich.progress import track
 
 from thetaloom.cli.output import JsonOption as JsonOption
 from thetaloom.cli.output import console, emit_cases, exit_code, note, pairs, table
+from thetaloom.domain.values.plain import NUMBER, read_date
+from thetaloom.domain.values.plain import refuse as refuse
+from thetaloom.domain.values.plain import shown as shown
 from thetaloom.errors import InvalidInput, ThetaloomError
 
 Case = Mapping[str, Any]
@@ -33,8 +35,6 @@ class Place(NamedTuple):
 Also = Callable[[Case, Outcome, Place], Outcome]
 
 FILE_BYTES_MAX = 256 * 2**20
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?")
-SHOWN_MAX = 60
 PROGRESS_FROM = 1000  # fewer cases are done before a bar is drawn
 COLUMNS_MAX = 12
 
@@ -87,7 +87,7 @@ class Fields:
 
     def date(self, name: str) -> date:
         """Return the date of a field."""
-        return as_date(name, self.text(name))
+        return read_date(name, self.text(name))
 
     def word(self, name: str, words: Sequence[str], default: str) -> str:
         """Return one of a few words, in lower case."""
@@ -109,21 +109,13 @@ def as_number(name: str, given: object) -> float:
         number = math.inf
     if not math.isfinite(number):
         refuse(name, f"{shown(given)} is not a finite number")
-    return number
-
-
-def as_date(name: str, given: str) -> date:
-    """Read a date written as 2026-01-16."""
-    try:
-        return datetime.strptime(given, "%Y-%m-%d").date()  # noqa: DTZ007  # a date has no zone
-    except ValueError:
-        refuse(name, f"{shown(given)} is not a date like 2026-01-16")
+    return number + 0.0  # there is no -0
 
 
 def as_instant(name: str, given: str) -> date | datetime:
     """Read a date, or an instant with its time zone."""
     if len(given) <= 10:
-        return as_date(name, given)
+        return read_date(name, given)
     try:
         at = datetime.fromisoformat(given)
     except ValueError:
@@ -131,17 +123,6 @@ def as_instant(name: str, given: str) -> date | datetime:
     if at.tzinfo is None:
         refuse(name, f"{shown(given)} carries no time zone; write it like 2026-01-16T15:00:00Z")
     return at
-
-
-def shown(given: object) -> str:
-    """Quote what was given, cut to a length that a message bears."""
-    text = json.dumps(given, default=str, ensure_ascii=False)
-    return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…"
-
-
-def refuse(name: str, problem: str) -> NoReturn:
-    """Refuse a field of a case."""
-    raise InvalidInput(f"{name}: {problem}", details={"part": name, "problem": problem})
 
 
 def calculate(
@@ -221,7 +202,10 @@ def _read_csv(text: str) -> list[object]:
         raise InvalidInput(f"file: not CSV: {error}") from error
     if not rows:
         raise InvalidInput("file: it is empty", advice="Its first line names the columns.")
-    names = [name.strip() for name in rows[0]]
+    names = [name.strip().lower() for name in rows[0]]
+    parted = next((mark for mark in (";", "\t", "|") if len(names) == 1 and mark in names[0]), None)
+    if parted:
+        raise InvalidInput(f"file: its columns are parted by {shown(parted)}", advice="Part them by commas.")
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
         raise InvalidInput(f"file: column {', '.join(twice)} appears more than once")
@@ -257,7 +241,9 @@ def _answered(one: Callable[[Case], Outcome], case: object) -> Outcome | Thetalo
         return one(case)
     except ThetaloomError as error:
         return error
-    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
+    except ArithmeticError:  # all decimals and floats end somewhere
+        return InvalidInput("case: its numbers together are too large or too small to be calculated")
+    except (LookupError, TypeError, ValueError, RecursionError) as error:
         # whatever a case holds, the others must still get their answers
         return InvalidInput(f"case: cannot be calculated: {type(error).__name__}: {str(error)[:200]}")
 

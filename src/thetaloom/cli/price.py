@@ -30,6 +30,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 STOCK_CLOSE = time(16)
 YEAR = timedelta(days=365)
 PLAIN_ROOT = "STOCK"  # any root of a share: PM-settled
+MONEY_MIN = 1e-12  # less than that is a slip, and soon beyond what floats can tell apart
 MONEY_MAX = 1e12
 YEARS_MAX = 1000.0
 RATE_MAX = 10.0
@@ -186,8 +187,8 @@ def _contract_terms(fields: Fields) -> dict[str, Any]:
         refuse("right", f"{shown(fields.case['right'])} is neither C nor P")
     return {
         "is_call": right is Right.CALL,
-        "spot": fields.number("spot", above=0.0, most=MONEY_MAX),
-        "strike": fields.number("strike", above=0.0, most=MONEY_MAX),
+        "spot": fields.number("spot", above=0.0, least=MONEY_MIN, most=MONEY_MAX),
+        "strike": fields.number("strike", above=0.0, least=MONEY_MIN, most=MONEY_MAX),
         "years": _years(fields),
         "rate": fields.number("rate", 0.0, least=-RATE_MAX, most=RATE_MAX),
         "dividend_yield": fields.number("dividend_yield", 0.0, least=-RATE_MAX, most=RATE_MAX),

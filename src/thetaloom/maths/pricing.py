@@ -186,7 +186,7 @@ class _Schedule:
         for when, amount in dividends:
             if not (0.0 <= when < math.inf and 0.0 <= amount < math.inf):
                 raise InvalidInput(
-                    "each dividend is [years, amount], both finite and not negative",
+                    "dividends: each is [years, amount], both finite and not negative",
                     details={"dividends": [when, amount]},
                 )
         if years == 0.0:
@@ -197,7 +197,7 @@ class _Schedule:
         present_value = dividends_present_value(rate, 0.0, years, when_paid, amounts)
         if present_value >= spot:
             raise InvalidInput(
-                "the dividends until the expiration are worth more than the spot",
+                "dividends: those until the expiration are worth more than the spot",
                 details={"dividends": present_value, "spot": spot},
             )
         return cls(
@@ -227,4 +227,7 @@ def _check(*, spot: float, strike: float, years: float, rate: float, dividend_yi
         if not abs(number) < math.inf:
             raise InvalidInput(f"{name} must be a finite number", details={name: number})
         if abs(number) * years > EXPONENT_MAX:
-            raise InvalidInput(f"{name} × years is out of all proportion", details={name: number, "years": years})
+            raise InvalidInput(
+                f"{name}: {number:g} over {years:g} years is out of all proportion",
+                details={name: number, "years": years},
+            )

@@ -1,10 +1,9 @@
 """The ``margin`` calculator: one case of plain data in, one result of plain data out."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
-from typing import Any, NoReturn
+from datetime import date
+from decimal import Decimal
+from typing import Any
 
 from thetaloom.domain.risk.margin import book_margin
 from thetaloom.domain.risk.margin_rules import (
@@ -20,6 +19,7 @@ from thetaloom.domain.risk.margin_rules import (
 from thetaloom.domain.strategy.payoff import tidy
 from thetaloom.domain.values.instruments import OptionContract, Right
 from thetaloom.domain.values.money import Money, Price
+from thetaloom.domain.values.plain import read_date, read_decimal, read_json, refuse, shown
 from thetaloom.errors import InvalidInput
 
 LEGS_MAX = 2_000
@@ -72,18 +72,19 @@ def _underlyings(case: Mapping[str, Any]) -> dict[str, Underlying]:
         found = [_underlying(given if isinstance(given, Mapping) else flat, "underlying.")]
     by_symbol = {one.symbol: one for one in found}
     if len(by_symbol) < len(found):
-        _refuse("underlyings", "names a symbol twice")
+        refuse("underlyings", "names a symbol twice")
     return by_symbol
 
 
 def _underlying(record: Mapping[str, Any], where: str) -> Underlying:
-    if _is_absent(record, "symbol"):
-        _refuse(where + "symbol", "is missing")
+    given = _present(record, "symbol", where)
+    if not isinstance(given, str):
+        refuse(where + "symbol", f"{shown(given)} is not a text")
     # As OCC roots are written: BRK.B is BRKB, ^SPX is SPX.
-    symbol = str(record["symbol"]).strip().upper().lstrip("^$").replace(".", "").replace("/", "")
+    symbol = given.strip().upper().lstrip("^$").replace(".", "").replace("/", "")
     price = _amount(record, "price", where)
     if price <= 0:
-        _refuse(where + "price", f"{price} is not above zero")
+        refuse(where + "price", f"{price} is not above zero")
     known = kind_of(_contract(where + "symbol", root=symbol, expires_on=ANY_DAY, right=Right.CALL, strike=Decimal(1)))
     kind = _word(record, "kind", UnderlyingKind, known, where)
     return Underlying(symbol=symbol, price=Price(price), kind=UnderlyingKind(kind))
@@ -91,38 +92,41 @@ def _underlying(record: Mapping[str, Any], where: str) -> Underlying:
 
 def _symbol_of(record: Mapping[str, Any], underlyings: Mapping[str, Underlying], where: str) -> str:
     if _is_absent(record, "underlying"):
-        return next(iter(underlyings)) if len(underlyings) == 1 else _refuse(where + "underlying", "is missing")
+        return next(iter(underlyings)) if len(underlyings) == 1 else refuse(where + "underlying", "is missing")
     symbol = str(record["underlying"]).strip().upper()
     return (
-        symbol if symbol in underlyings else _refuse(where + "underlying", f'"{symbol}" is not among the underlyings')
+        symbol
+        if symbol in underlyings
+        else refuse(where + "underlying", f"{shown(symbol)} is not among the underlyings")
     )
 
 
 def _leg(record: Mapping[str, Any], symbol: str, where: str) -> MarginLeg:
     price = _amount(record, "price", where)
     if price < 0:
-        _refuse(where + "price", f"{price} is below zero")
+        refuse(where + "price", f"{price} is below zero")
     multiplier = 100 if _is_absent(record, "multiplier") else _whole(record, "multiplier", where)
+    given = str(_present(record, "right", where))
     try:
-        right = Right.parse(str(record.get("right") or ""))
+        right = Right.parse(given)
     except InvalidInput as error:
-        _refuse(where + "right", error.message)
+        refuse(where + "right", error.message)
     contract = _contract(
         where.rstrip("."),
         root=symbol if _is_absent(record, "root") else str(record["root"]).strip().upper(),
-        expires_on=_day(record, where),
+        expires_on=read_date(where + "expiration", _present(record, "expiration", where)),
         right=right,
         strike=_amount(record, "strike", where),
         multiplier=multiplier,
     )
     if contract.root != symbol and contract.underlying != symbol:
-        _refuse(where + "root", f"{contract.root} is not of {symbol}")
+        refuse(where + "root", f"{contract.root} is not of {symbol}")
     return MarginLeg(contract=contract, quantity=_whole(record, "quantity", where), price=Price(price))
 
 
 def _holding(underlying: Underlying, legs: Sequence[MarginLeg], shares: int) -> Holding:
     if shares and underlying.kind in (UnderlyingKind.INDEX, UnderlyingKind.BROAD_INDEX):
-        _refuse("legs", f"{underlying.symbol} is an index and has no stock")
+        refuse("legs", f"{underlying.symbol} is an index and has no stock")
     return Holding(underlying=underlying, legs=tuple(legs), shares=shares)
 
 
@@ -153,6 +157,10 @@ def _is_absent(record: Mapping[str, Any], name: str) -> bool:
     return given is None or (isinstance(given, str) and not given.strip())
 
 
+def _present(record: Mapping[str, Any], name: str, where: str) -> object:
+    return refuse(where + name, "is missing") if _is_absent(record, name) else record[name]
+
+
 def _first(record: Mapping[str, Any], *names: str) -> object:
     return next((record[name] for name in names if not _is_absent(record, name)), None)
 
@@ -160,65 +168,39 @@ def _first(record: Mapping[str, Any], *names: str) -> object:
 def _decoded(case: Mapping[str, Any], name: str) -> Any:
     given = case.get(name)
     if isinstance(given, str) and given.lstrip()[:1] in ("[", "{"):  # a cell of a CSV file
-        try:
-            return json.loads(given, parse_float=Decimal)
-        except ValueError as error:
-            _refuse(name, f"is not JSON: {error}")
+        return read_json(name, given)
     return given
 
 
 def _records(case: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     given = _decoded(case, name)
     if not isinstance(given, list) or not 1 <= len(given) <= LEGS_MAX:
-        _refuse(name, f"is not a list of 1 to {LEGS_MAX}")
+        refuse(name, f"is not a list of 1 to {LEGS_MAX}")
     for i, record in enumerate(given):
         if not isinstance(record, Mapping):
-            _refuse(f"{name}[{i}]", "is not an object with fields")
+            refuse(f"{name}[{i}]", "is not an object with fields")
     return given
 
 
 def _word(record: Mapping[str, Any], name: str, words: Iterable[str], default: str, where: str = "") -> str:
     known = [str(word) for word in words]
     word = default if _is_absent(record, name) else str(record[name]).strip().lower()
-    return word if word in known else _refuse(where + name, f'"{word}" is not one of {", ".join(known)}')
+    return word if word in known else refuse(where + name, f"{shown(word)} is not one of {', '.join(known)}")
 
 
 def _amount(record: Mapping[str, Any], name: str, where: str) -> Decimal:
-    if _is_absent(record, name):
-        _refuse(where + name, "is missing")
-    given = record[name]
-    try:
-        amount = Decimal(str(given).strip())
-    except InvalidOperation:
-        _refuse(where + name, f'"{given}" is not a number')
-    if isinstance(given, bool) or not amount.is_finite() or abs(amount) > AMOUNT_MAX:
-        _refuse(where + name, f'"{given}" is not a number up to {AMOUNT_MAX}')
-    return amount
+    return read_decimal(where + name, _present(record, name, where), most=AMOUNT_MAX)
 
 
 def _whole(record: Mapping[str, Any], name: str, where: str) -> int:
     amount = _amount(record, name, where)
     if amount != amount.to_integral_value() or amount == 0 or abs(amount) > QUANTITY_MAX:
-        _refuse(where + name, f"{amount} is not a whole number other than zero, up to {QUANTITY_MAX}")
+        refuse(where + name, f"{amount} is not a whole number other than zero, up to {QUANTITY_MAX}")
     return int(amount)
-
-
-def _day(record: Mapping[str, Any], where: str) -> date:
-    given = record.get("expiration")
-    if isinstance(given, date) and not isinstance(given, datetime):
-        return given
-    try:
-        return date.fromisoformat(str(given))
-    except ValueError:
-        _refuse(where + "expiration", f'"{given}" is not a date like 2026-01-16')
 
 
 def _contract(field: str, **parts: Any) -> OptionContract:
     try:
         return OptionContract(**parts)
     except InvalidInput as error:
-        _refuse(field, error.message)
-
-
-def _refuse(field: str, problem: str) -> NoReturn:
-    raise InvalidInput(f"{field}: {problem}", details={"part": field, "problem": problem})
+        refuse(field, error.message)

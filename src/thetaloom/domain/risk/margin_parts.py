@@ -114,12 +114,16 @@ def _naked(pairing: Pairing, left: Counts, account: AccountKind) -> Iterator[tup
     """Yield the naked shorts, each with the one of the other right that absorbs it."""
     series, absorbed = pairing.series, dict(pairing.absorbed)
     naked = {i: count for i, count in left.items() if count and series[i].is_short}
-    free: Counts = {}
+    free: Counts = {i: count - absorbed.get(i, 0) for i, count in naked.items()}
     for i in sorted(naked, key=lambda i: (series[i].naked, series[i].above), reverse=True):
         one, wanted = series[i], absorbed.get(i, 0)
-        free[i] = naked[i] - wanted
-        # Any of the other right will do for the sum; one that ends with it makes a straddle or strangle of the two.
-        others = [j for j in free if series[j].family == one.family and series[j].is_call is not one.is_call]
+        # Any of the other right that needs no less will do for the sum; one that ends with it makes a straddle or
+        # strangle of the two.
+        others = [
+            j
+            for j in naked
+            if series[j].family == one.family and series[j].is_call is not one.is_call and series[j].naked >= one.naked
+        ]
         for j in sorted(others, key=lambda j: series[j].ends != one.ends):
             count = min(wanted, free[j])
             if count:

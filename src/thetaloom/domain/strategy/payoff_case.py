@@ -1,12 +1,11 @@
 """The ``payoff`` calculator: one case of plain data in, one result of plain data out."""
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
-from typing import Any, NoReturn, TypeVar
+from decimal import Decimal
+from typing import Any, TypeVar
 
 from thetaloom.domain.strategy.horizon import HorizonLeg, horizon_payoff
 from thetaloom.domain.strategy.payoff import (
@@ -23,11 +22,13 @@ from thetaloom.domain.strategy.structures import Leg, name_structure
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.instruments import ExerciseStyle, OptionContract, Right
 from thetaloom.domain.values.money import Price
+from thetaloom.domain.values.plain import read_date, read_decimal, read_json, refuse, shown
 from thetaloom.errors import InvalidInput
 
 T = TypeVar("T")
 
 LEGS_MAX = 100
+AMOUNT_MAX = Decimal(10) ** 12
 DAYS_PER_YEAR = 365
 ROOT_DEFAULT = "STOCK"  # any root of a share: PM-settled, American
 GREEKS = ("delta", "gamma", "theta", "vega", "rho")
@@ -88,7 +89,7 @@ class PayoffTerms:
 def read_terms(case: Mapping[str, Any], calendar: TradingCalendar | None = None) -> PayoffTerms:
     """Read one case. Raises ``InvalidInput`` that begins with the name of the field."""
     fields = _Fields(case, "")
-    root = str(case.get("root") or ROOT_DEFAULT)
+    root = str(case.get("root") or ROOT_DEFAULT).strip().upper()
     legs = _read_legs(case)
     view = View(
         spot=fields.number("spot", above=0),
@@ -115,28 +116,25 @@ class _Fields:
 
     def decimal(self, name: str) -> Decimal | None:
         given = self.record.get(name)
-        if given is None or given == "":
+        if _is_absent(given):
             return None
-        try:
-            number = Decimal(str(given))
-        except InvalidOperation:
-            _refuse(self.where + name, f'"{given}" is not a number')
-        if isinstance(given, bool) or not number.is_finite():
-            _refuse(self.where + name, f'"{given}" is not a finite number')
-        return number
+        return read_decimal(self.where + name, given, most=AMOUNT_MAX)
+
+    def present(self, name: str) -> object:
+        given = self.record.get(name)
+        return refuse(self.where + name, "is missing") if _is_absent(given) else given
 
     def needed(self, name: str) -> Decimal:
-        number = self.decimal(name)
-        return _refuse(self.where + name, "is missing") if number is None else number
+        return read_decimal(self.where + name, self.present(name), most=AMOUNT_MAX)
 
     def number(self, name: str, *, above: float = -math.inf, at_least: float = -math.inf) -> float | None:
         given = self.decimal(name)
         if given is None:
             return None
         number = float(given)
-        if not math.isfinite(number) or number <= above or number < at_least:
+        if number <= above or number < at_least:
             limit = f"above {above:g}" if above > -math.inf else f"at least {at_least:g}"
-            _refuse(self.where + name, f"{given} is not {limit}")
+            refuse(self.where + name, f"{given} is not {limit}")
         return number
 
     def whole(self, name: str, default: int | None = None) -> int:
@@ -144,56 +142,45 @@ class _Fields:
         if given is None:
             return default or 0
         if given != given.to_integral_value() or given == 0 or abs(given) > 1_000_000:
-            _refuse(self.where + name, f"{given} is not a whole number other than zero, up to 1000000")
+            refuse(self.where + name, f"{given} is not a whole number other than zero, up to 1000000")
         return int(given)
 
 
 def _read_legs(case: Mapping[str, Any]) -> tuple[PayoffLeg, ...]:
     given = case.get("legs")
-    if isinstance(given, str):  # a cell of a CSV file
-        try:
-            given = json.loads(given)
-        except json.JSONDecodeError as error:
-            _refuse("legs", f"is not JSON: {error}")
+    if isinstance(given, str) and given.strip():  # a cell of a CSV file
+        given = read_json("legs", given)
     if not isinstance(given, Sequence) or isinstance(given, str) or not 1 <= len(given) <= LEGS_MAX:
-        _refuse("legs", f"is not a list of 1 to {LEGS_MAX} legs")
+        refuse("legs", f"is not a list of 1 to {LEGS_MAX} legs")
     return tuple(_read_leg(leg, f"legs[{i}].") for i, leg in enumerate(given))
 
 
 def _read_leg(given: object, where: str) -> PayoffLeg:
     if not isinstance(given, Mapping):
-        _refuse(where.rstrip("."), "is not a leg with fields")
+        refuse(where.rstrip("."), "is not a leg with fields")
     fields = _Fields(given, where)
     try:
-        kind = LegKind(str(given.get("kind") or LegKind.OPTION).lower())
+        kind = LegKind(str(given.get("kind") or LegKind.OPTION).strip().lower())
     except ValueError:
-        _refuse(where + "kind", f'"{given.get("kind")}" is neither option nor stock')
+        refuse(where + "kind", f"{shown(given['kind'])} is neither option nor stock")
     quantity, price = fields.whole("quantity"), fields.needed("price")
     if price < 0:
-        _refuse(where + "price", f"{price} is below zero")
+        refuse(where + "price", f"{price} is below zero")
     if kind is LegKind.STOCK:
         return PayoffLeg(kind=kind, quantity=quantity, price=Price(price))
+    right = str(fields.present("right"))
     strike, multiplier = fields.needed("strike"), fields.whole("multiplier", 100)
     if strike <= 0 or multiplier < 1:
-        _refuse(where + ("strike" if strike <= 0 else "multiplier"), "is not above zero")
+        refuse(where + ("strike" if strike <= 0 else "multiplier"), "is not above zero")
     return PayoffLeg(
         kind=kind,
         quantity=quantity,
         price=Price(price),
-        right=_named(where + "right", lambda: Right.parse(str(given.get("right") or ""))),
+        right=_named(where + "right", lambda: Right.parse(right)),
         strike=strike,
-        expires_on=_read_date(where + "expiration", given.get("expiration")),
+        expires_on=read_date(where + "expiration", fields.present("expiration")),
         multiplier=multiplier,
     )
-
-
-def _read_date(field: str, given: object) -> date:
-    if isinstance(given, date) and not isinstance(given, datetime):
-        return given
-    try:
-        return date.fromisoformat(str(given))
-    except ValueError:
-        _refuse(field, f'"{given}" is not a date like 2026-01-16')
 
 
 def _contract(leg: PayoffLeg, root: str, index: int) -> OptionContract | None:
@@ -210,7 +197,7 @@ def _years(
     contracts: Sequence[OptionContract | None], at: object, calendar: TradingCalendar | None
 ) -> tuple[float | None, ...]:
     """Years from ``at`` to each contract's end; None for stock, and for all where ``at`` is not given."""
-    if at is None or at == "":
+    if _is_absent(at):
         return (None,) * len(contracts)
     instant = _read_instant(at)
     return tuple(None if one is None else _years_of(one, instant, calendar) for one in contracts)
@@ -220,23 +207,29 @@ def _years_of(contract: OptionContract, at: date | datetime, calendar: TradingCa
     if not isinstance(at, datetime):
         years = contract.dte(at) / DAYS_PER_YEAR
     elif calendar is None:
-        _refuse("at", "is an instant, which needs a trading calendar; a date will do without")
+        refuse("at", "is an instant, which needs a trading calendar; a date will do without")
     else:
         years = _named("at", lambda: calendar.year_fraction(at, contract))
         if calendar.settles_at(contract) < at:
             years = -1.0
     if years < 0:
-        _refuse("at", f"{at} lies after the expiration of {contract.expires_on}")
+        refuse("at", f"{at} lies after the expiration of {contract.expires_on}")
     return years
 
 
 def _read_instant(at: object) -> date | datetime:
     if isinstance(at, date):  # a datetime is one, too
         return at
+    text = str(at).strip()
+    if len(text) <= 10:
+        return read_date("at", text)
     try:
-        return date.fromisoformat(str(at)) if len(str(at)) <= 10 else datetime.fromisoformat(str(at))
+        instant = datetime.fromisoformat(text)
     except ValueError:
-        _refuse("at", f'"{at}" is neither a date like 2026-01-16 nor an instant like 2026-01-16T15:00:00Z')
+        refuse("at", f"{shown(at)} is neither a date like 2026-01-16 nor an instant like 2026-01-16T15:00:00Z")
+    if instant.tzinfo is None:
+        refuse("at", f"{shown(at)} carries no time zone; write it like 2026-01-16T15:00:00Z")
+    return instant
 
 
 def payoff_of(terms: PayoffTerms) -> Payoff:
@@ -245,10 +238,10 @@ def payoff_of(terms: PayoffTerms) -> Payoff:
     if len({leg.expires_on for leg in legs if leg.expires_on is not None}) <= 1:
         return exact_payoff(legs, terms.net_price, multiplier_of(legs))
     if view.iv is None:
-        _refuse("iv", "is needed where expirations differ")
+        refuse("iv", "is needed where expirations differ")
     lives = [life for life in years if life is not None]
     if not lives:
-        _refuse("at", "is needed where expirations differ")
+        refuse("at", "is needed where expirations differ")
     parts = [
         HorizonLeg(
             leg=leg,
@@ -328,8 +321,8 @@ def _named(field: str, read: Callable[[], T]) -> T:
     try:
         return read()
     except InvalidInput as error:
-        _refuse(field, error.message)
+        refuse(field, error.message)
 
 
-def _refuse(field: str, problem: str) -> NoReturn:
-    raise InvalidInput(f"{field}: {problem}", details={"part": field, "problem": problem})
+def _is_absent(given: object) -> bool:
+    return given is None or (isinstance(given, str) and not given.strip())
