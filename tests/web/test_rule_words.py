@@ -1,7 +1,12 @@
 """A strategy's newer rules in words."""
 
+from decimal import Decimal
+
 from tests.domain.strategy.samples import CALENDAR, TRIDENT
 from thetaloom.domain.strategy.documents import parse_strategy
+from thetaloom.domain.strategy.metrics import WordMetric
+from thetaloom.domain.strategy.rule_words import score_words, stop_words
+from thetaloom.domain.strategy.score_rules import HardStops, ScoreTerm, ScoreWhen, ScoreWord
 from thetaloom.web.pages.words import in_words
 
 
@@ -39,3 +44,27 @@ def test_a_calendar_is_told_in_words() -> None:
         "far: buy 1 call of the later expiration at the strike of near.",
     ]
     assert said["Approval"][0].startswith("A person decides, always.")
+
+
+def test_a_term_of_a_score_tells_every_weight_and_condition() -> None:
+    (term,) = score_words(
+        [
+            ScoreTerm(
+                word=WordMetric.MACD_STATE,
+                words=(ScoreWord(word="strong_bullish", points=Decimal(30)),),
+                when=ScoreWhen(word=WordMetric.TREND, expected="strong"),
+                only=True,
+                required=True,
+                unknown_points=Decimal(-5),
+            )
+        ]
+    )
+
+    assert term.points == "strong bullish: +30; unknown: -5"
+    assert term.note == (
+        "Counts only while trend is strong. Any other word sets the score to 0. While it is unknown there is no entry."
+    )
+
+
+def test_no_hard_stop_no_words() -> None:
+    assert list(stop_words(HardStops())) == []
