@@ -206,7 +206,7 @@ def test_a_trade_is_judged_beforehand_as_a_run_would_judge_it(lite: DeskBench) -
     proposal = lite.proposals(run)[-1]
     assert found.verdict.is_allowed
     assert (found.finding.max_loss, found.finding.quantity) == (proposal.max_loss, proposal.quantity)
-    before, after = found.finding.budget, found.budget_after
+    before, after = found.finding.budget, found.finding.budget_after
     assert before is not None and after is not None and found.finding.max_loss is not None
     assert before.remaining is not None and after.remaining is not None
     assert after.risk_in_use == found.finding.max_loss
