@@ -311,15 +311,14 @@ def _market(
 ) -> RecordedMarket | SyntheticMarket:
     if settings.market is MarketSource.RECORDED:
         known = read_histories(settings.history_files)
+        rate = settings.rate_curve.at(IV_DAYS / DAYS_PER_YEAR)
         return RecordedMarket.from_paths(
             settings.market_files or (packaged_day(),),
             clock,
             bars=known.bars,
             ivs=known.ivs,
             events=EventTable([settings.events_file] if settings.events_file else []),
-            volatilities=SessionVolatilities(
-                calendar, settings.rate_curve.at(IV_DAYS / DAYS_PER_YEAR), settings.dividend_yield
-            ),
+            volatilities=SessionVolatilities(calendar, rate, settings.dividend_yield),
         )
     return SyntheticMarket(
         seed=settings.seed,
@@ -392,7 +391,8 @@ def read_stored_market(
 ) -> MarketState:
     """Read a recorded file at one of its instants, without a database or a server; see ``open_stored_chain``."""
     calendar, own = read_table(SHIPPED_TABLE), _engine_settings(settings)
-    known = Known(settings.history_files, settings.events_file, own.rates.at(30 / 365), own.dividend_yield)
+    rate = own.rates.at(IV_DAYS / DAYS_PER_YEAR)
+    known = Known(settings.history_files, settings.events_file, rate, own.dividend_yield)
     stored = open_stored_chain(path, calendar, known, symbol=symbol, preferred=preferred, at=at)
     shares = read_shares(settings.paper_shares).get(stored.symbol, 0)
     capital = Money(settings.paper_cash)

@@ -16,9 +16,11 @@ import pytest
 from thetaloom.domain.market.chain import ARRAY_TYPES, OptionChain, from_date, from_strike
 from thetaloom.domain.market.expirations import Expiration, list_expirations
 from thetaloom.domain.strategy.documents import parse_strategy
+from thetaloom.domain.strategy.evaluation import Evaluation, evaluate_structure
 from thetaloom.domain.strategy.schema import strategy_schema
 from thetaloom.domain.strategy.selection import Selection, select_structure
 from thetaloom.domain.strategy.strategies import Strategy
+from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.instruments import OptionContract, parse_option_symbol
 from thetaloom.domain.values.money import Price
@@ -322,6 +324,24 @@ def expirations() -> tuple[Expiration, ...]:
         for day in (date(2026, 1, 16), date(2026, 2, 20))
         for root in ("SPY", "SPY1", "XSP")
     )
+
+
+@pytest.fixture(scope="session")
+def evaluate_at(make_chain: ChainMaker, expirations: tuple[Expiration, ...]) -> Callable[..., Evaluation]:
+    """Evaluate legs at quotes by contract, with spot at 100; what else is given goes to the evaluation."""
+
+    def run(rows: dict[str, tuple[float, float]], *notations: str, **given: Any) -> Evaluation:
+        return evaluate_structure(
+            tuple(Leg.parse(text) for text in notations),
+            make_chain(rows),
+            now=NOW,
+            expirations=expirations,
+            rate=0.04,
+            quote_age_max=timedelta(minutes=1),
+            **{"dividend_yield": 0.01, **given},
+        )
+
+    return run
 
 
 @pytest.fixture

@@ -2,20 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
-from tests.domain.strategy.conftest import NOW
 from tests.domain.strategy.samples import CALENDAR, TRIDENT
-from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.strategy.cautions import cautions
 from thetaloom.domain.strategy.documents import parse_strategy
-from thetaloom.domain.strategy.evaluation import Evaluation, evaluate_structure
+from thetaloom.domain.strategy.evaluation import Evaluation
 from thetaloom.domain.strategy.strategies import ExitKind, ExitRule, ExitUnit, Preference, Strategy
-from thetaloom.domain.strategy.structures import Leg
 
 P90, P95 = "SPY 2026-01-16 P 90", "SPY 2026-01-16 P 95"
 ROWS = {P90: (0.40, 0.44), P95: (1.18, 1.22)}
@@ -24,20 +20,12 @@ Evaluate = Callable[..., Evaluation]
 
 
 @pytest.fixture
-def evaluate(make_chain: Callable[..., OptionChain], expirations: tuple[Expiration, ...]) -> Evaluate:
+def evaluate(evaluate_at: Evaluate) -> Evaluate:
     """Evaluate legs at quotes that a test may change."""
 
     def run(*notations: str, **quotes: tuple[float, float]) -> Evaluation:
         rows = ROWS | {name.replace("_", " "): quote for name, quote in quotes.items()}
-        return evaluate_structure(
-            tuple(Leg.parse(text) for text in notations),
-            make_chain(rows),
-            now=NOW,
-            expirations=expirations,
-            rate=0.04,
-            dividend_yield=0.0,
-            quote_age_max=timedelta(minutes=1),
-        )
+        return evaluate_at(rows, *notations, dividend_yield=0.0)
 
     return run
 

@@ -2,18 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
-from tests.domain.strategy.conftest import NOW
 from thetaloom.domain.market.chain import OptionChain
-from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.strategy.candidate_checks import check_candidate, structures_covered
-from thetaloom.domain.strategy.evaluation import Evaluation, evaluate_structure
+from thetaloom.domain.strategy.evaluation import Evaluation
 from thetaloom.domain.strategy.strategies import SizeBy, SizeRule, Strategy
-from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.domain.values.reasons import Answer, Reason
 
@@ -26,22 +23,9 @@ Evaluate = Callable[..., Evaluation]
 
 
 @pytest.fixture
-def evaluate(make_chain: Make, expirations: tuple[Expiration, ...]) -> Evaluate:
-    """Evaluate legs beside shares, with spot at 100."""
-
-    def run(*notations: str, shares: int) -> Evaluation:
-        return evaluate_structure(
-            tuple(Leg.parse(text) for text in notations),
-            make_chain(ROWS),
-            now=NOW,
-            expirations=expirations,
-            rate=0.04,
-            dividend_yield=0.01,
-            quote_age_max=timedelta(seconds=60),
-            shares=shares,
-        )
-
-    return run
+def evaluate(evaluate_at: Evaluate) -> Evaluate:
+    """Evaluate legs beside shares."""
+    return partial(evaluate_at, ROWS)
 
 
 def test_a_covered_call_is_worth_what_stock_and_call_are(evaluate: Evaluate) -> None:
