@@ -6,7 +6,7 @@ instants are ISO 8601 in UTC, and a number that is not finite is refused: what i
 
 import hashlib
 import math
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import Field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -64,7 +64,8 @@ def _plain(value: Any, hook: Callable[[object], object] | None) -> Any:
     # The usual kinds first: a proposal's evidence has thousands of values.
     if type(value) in PLAIN_TYPES:
         return value
-    names = _recorded_fields(type(value))
+    kind: Any = type(value)
+    names = _recorded_fields(kind)
     if names is not None:
         return _plain_record(value, names, hook)
     return _plain_value(value, hook)
@@ -127,9 +128,9 @@ def _plain_record(value: Any, names: tuple[str, ...], hook: Callable[[object], o
 
 
 @cache
-def _recorded_fields(type_: Hashable) -> tuple[str, ...] | None:
+def _recorded_fields(type_: type) -> tuple[str, ...] | None:
     found: Mapping[str, Field[Any]] | None = getattr(type_, "__dataclass_fields__", None)
-    if found is None:
+    if found is None or issubclass(type_, Enum):
         return None
     return tuple(name for name, field in found.items() if field.metadata.get("canonical", True))
 
