@@ -17,8 +17,9 @@ from thetaloom.brokers.paper.settings import PaperSettings, read_shares
 from thetaloom.config import MarketSource, Settings
 from thetaloom.dispatch.embedded import EmbeddedDispatch
 from thetaloom.dispatch.workers import is_gone, name_worker
+from thetaloom.domain.market.indicators import IV_DAYS
 from thetaloom.domain.strategy.ranking import MarketState
-from thetaloom.domain.values.calendar import TradingCalendar
+from thetaloom.domain.values.calendar import DAYS_PER_YEAR, TradingCalendar
 from thetaloom.domain.values.ids import AccountId, UserId
 from thetaloom.domain.values.money import Money
 from thetaloom.engine.desk import Desk, EngineSettings
@@ -31,6 +32,7 @@ from thetaloom.marketdata.clocks import PacedClock, SystemClock, VirtualClock
 from thetaloom.marketdata.event_files import EventTable
 from thetaloom.marketdata.history_files import read_histories
 from thetaloom.marketdata.recorded import packaged_day
+from thetaloom.marketdata.recorded.looking import recorded_chains as recorded_chains
 from thetaloom.marketdata.recorded.market import RecordedMarket
 from thetaloom.marketdata.recorded.stored import Known, open_stored_chain
 from thetaloom.marketdata.recorded.volatilities import SessionVolatilities
@@ -315,7 +317,9 @@ def _market(
             bars=known.bars,
             ivs=known.ivs,
             events=EventTable([settings.events_file] if settings.events_file else []),
-            volatilities=SessionVolatilities(calendar, settings.rate_curve.at(30 / 365), settings.dividend_yield),
+            volatilities=SessionVolatilities(
+                calendar, settings.rate_curve.at(IV_DAYS / DAYS_PER_YEAR), settings.dividend_yield
+            ),
         )
     return SyntheticMarket(
         seed=settings.seed,

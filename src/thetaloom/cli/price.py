@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from functools import lru_cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -21,14 +21,13 @@ from thetaloom.cli.cases import (
     refuse,
     shown,
 )
-from thetaloom.domain.values.calendar import TradingCalendar
+from thetaloom.domain.values.calendar import YEAR, TradingCalendar
 from thetaloom.domain.values.instruments import ExerciseStyle, OptionContract, Right
 from thetaloom.errors import DomainError, InvalidInput
 
 STYLES = tuple(style.value for style in ExerciseStyle)
 NEW_YORK = ZoneInfo("America/New_York")
 STOCK_CLOSE = time(16)
-YEAR = timedelta(days=365)
 PLAIN_ROOT = "STOCK"  # any root of a share: PM-settled
 MONEY_MIN = 1e-12  # less than that is a slip, and soon beyond what floats can tell apart
 MONEY_MAX = 1e12

@@ -1,4 +1,4 @@
-"""``risk``: the budget, the limits with their use, and what they refused."""
+"""``risk``: the budget, the limits with their use, what they refused, and what moves of the market would do."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,6 +8,7 @@ from rich.text import Text
 from thetaloom.cli.access import opened, reading
 from thetaloom.cli.output import JsonOption, emit, pairs, say, shown_instant, table
 from thetaloom.cli.paging import LimitOption, OffsetOption, shown_of, window
+from thetaloom.cli.scenarios import scenarios
 from thetaloom.cli.words import money_text, reason_text
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ WidthOption = Annotated[
 
 @app.callback()
 def risk() -> None:
-    """Look at the risk budget, every limit with its use, and what limits refused; `config limit` sets them."""
+    """Look at the risk budget, the limits and what they refused, and stress what is held; `config limit` sets one."""
 
 
 @app.command()
@@ -37,6 +38,9 @@ def show(width: WidthOption = None, as_json: JsonOption = False) -> None:
         emit(record)
         return
     _print(found, record)
+
+
+app.command()(scenarios)
 
 
 @app.command()

@@ -7,7 +7,6 @@ from typing import Any
 from thetaloom.domain.book.targets import TargetOrder, target_orders, target_text
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration, list_expirations
-from thetaloom.domain.market.rates import DAYS_PER_YEAR
 from thetaloom.domain.strategy.cautions import cautions
 from thetaloom.domain.strategy.evaluation import Evaluation, LegEvaluation
 from thetaloom.domain.strategy.judging import Judged
@@ -15,7 +14,7 @@ from thetaloom.domain.strategy.one_check import UNKNOWN, Check
 from thetaloom.domain.strategy.ranking import MarketState, judge_selection, readings_of
 from thetaloom.domain.strategy.selection import Rejection, Selection, select_structure
 from thetaloom.domain.strategy.strategies import ExitKind, ExpirationRule, Preference, Strategy
-from thetaloom.domain.values.calendar import TradingCalendar
+from thetaloom.domain.values.calendar import DAYS_PER_YEAR, TradingCalendar
 from thetaloom.domain.values.ids import UserId
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.domain.values.reasons import Verdict

@@ -13,15 +13,15 @@ from thetaloom.maths.black_scholes import NAN, bsm_greeks
 from thetaloom.maths.exercise_boundary import boundary_limit, log_boundary, solve_boundary
 from thetaloom.maths.normal import SQRT_TWO_PI, log_ratio, normal_below
 
-NODES = 28  # of the boundary
+NODES = 14  # of the boundary
 ROUNDS_MAX, DAMPED_ROUNDS_MAX = 24, 240
 DAMPING = 0.15
-TOLERANCE = 1e-11
+TOLERANCE = 1e-10
 UNSETTLED = 1e-8  # a change of ln(boundary) in the last round at which the boundary is not believed
 LAYER_MIN = 1e-9
 VARIATION_MIN, VARIATION_MAX = 1e-4, 12.0  # of the total volatility; outside the tree does better
 
-_ROOTS, _WEIGHTS = np.polynomial.legendre.leggauss(56)
+_ROOTS, _WEIGHTS = np.polynomial.legendre.leggauss(24)
 ANGLES, ANGLE_WEIGHTS = (_ROOTS + 1.0) * math.pi / 4.0, _WEIGHTS * math.pi / 4.0
 _ROOTS, _WEIGHTS = np.polynomial.legendre.leggauss(80)
 UNIT_NODES, UNIT_WEIGHTS = (_ROOTS + 1.0) / 2.0, _WEIGHTS / 2.0

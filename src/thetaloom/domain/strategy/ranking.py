@@ -9,7 +9,7 @@ from enum import StrEnum
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration, nearest_years
 from thetaloom.domain.market.indicators import atm_straddle
-from thetaloom.domain.market.rates import DAYS_PER_YEAR, RateCurve
+from thetaloom.domain.market.rates import RateCurve
 from thetaloom.domain.market.view import MarketView
 from thetaloom.domain.strategy.evaluation import Evaluation, evaluate_structure
 from thetaloom.domain.strategy.explanations import Blocking, CheckLine, blocking_reasons, line_of, verdict_line
@@ -21,11 +21,10 @@ from thetaloom.domain.strategy.scoring import SHOW_ANYWAY_MIN, Confidence, Score
 from thetaloom.domain.strategy.selection import Selection, select_structure
 from thetaloom.domain.strategy.strategies import Side, Strategy
 from thetaloom.domain.strategy.structures import Leg
+from thetaloom.domain.values.calendar import DAYS_PER_YEAR
 from thetaloom.domain.values.ids import StrategyId
-from thetaloom.domain.values.money import Money
+from thetaloom.domain.values.money import HUNDRED, Money
 from thetaloom.domain.values.reasons import Reason, Verdict, denied
-
-HUNDRED = Decimal(100)
 
 Readings = Mapping[Metric, Decimal]
 
