@@ -1,6 +1,5 @@
 """What check_risk says, writes and lets through, seen from whole runs."""
 
-from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -18,7 +17,7 @@ from thetaloom.domain.values.money import Price
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine import commands
 from thetaloom.engine.limit_faults import unread_limits
-from thetaloom.engine.portfolio_greeks import beta_of, structure_greeks
+from thetaloom.engine.portfolio_greeks import structure_greeks
 from thetaloom.engine.risk_view import risk_view
 from thetaloom.engine.trade_validation import TradeIdea, validate_trade
 from thetaloom.errors import ConfigError, InvalidInput, NotFound
@@ -182,18 +181,6 @@ def test_beta_weighted_delta_is_shares_of_the_benchmark(lite: DeskBench) -> None
     assert found.net_theta is not None and found.net_vega is not None and found.net_vega < 0
 
 
-def test_beta_is_the_slope_of_returns_on_common_sessions(lite: DeskBench) -> None:
-    sessions = lite.desk.calendar.sessions_between(date(2025, 9, 2), date(2026, 1, 30))
-    closes = [100 * 1.01 ** ((index * 7) % 5) for index in range(len(sessions))]
-    spy = [_bar(session.session_on, close) for session, close in zip(sessions, closes, strict=True)]
-    twice = [_bar(session.session_on, close**2) for session, close in zip(sessions, closes, strict=True)]
-
-    assert beta_of(twice, spy) == pytest.approx(2)
-    assert beta_of(twice[:61], spy) == pytest.approx(2)
-    assert beta_of(twice[:60], spy) is None
-    assert beta_of(twice, [replace(bar, close=5.0) for bar in spy]) is None
-
-
 def test_greeks_are_unknown_without_a_price_of_the_underlying(lite: DeskBench) -> None:
     assert structure_greeks(lite.desk, SPREAD, "SPY", 1, lite.clock.now()) is not None
     lite.market.set_spot("SPY", None)
@@ -219,7 +206,7 @@ def test_a_trade_is_judged_beforehand_as_a_run_would_judge_it(lite: DeskBench) -
     proposal = lite.proposals(run)[-1]
     assert found.verdict.is_allowed
     assert (found.finding.max_loss, found.finding.quantity) == (proposal.max_loss, proposal.quantity)
-    before, after = found.finding.budget, found.budget_after
+    before, after = found.finding.budget, found.finding.budget_after
     assert before is not None and after is not None and found.finding.max_loss is not None
     assert before.remaining is not None and after.remaining is not None
     assert after.risk_in_use == found.finding.max_loss

@@ -107,6 +107,21 @@ def test_no_page_is_wider_than_its_window(waiting: Platform, address: str, page:
     proposal_id = page.request.get(f"{address}/api/workflow/pending").json()["items"][0]["id"]
     paths = ("/", "/runs", f"/runs/{run_id}", "/approvals", f"/approvals/{proposal_id}", "/positions", "/orders")
     others = ("/strategies", f"/strategies/{DEMO}", f"/lineage/{run_id}/8", "/reasons", "/api", "/halts")
-    for path in (*paths, *others):
+    judged = ("/risk", "/rank?symbol=GOOG", "/strategies/senex-trident?symbol=GOOG")
+    for path in (*paths, *others, *judged):
         page.goto(address + path)
+        page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+
+
+def test_a_person_asks_which_strategy_and_looks_at_the_risk(waiting: Platform, address: str, page: Page) -> None:
+    page.goto(address)
+    page.get_by_role("link", name="Rank", exact=True).click()
+    page.get_by_label("Symbol").fill("goog")
+    page.get_by_role("button", name="Rank the strategies").click()
+    assert page.get_by_role("heading", name="May not be entered").is_visible()
+
+    page.get_by_role("link", name="Risk", exact=True).click()
+    assert page.get_by_role("img", name="% of the risk budget is in use").is_visible()
+    page.get_by_text("switched off").first.click()
+    assert page.get_by_text("stressed_tolerance_percent").first.is_visible()

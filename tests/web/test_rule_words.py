@@ -1,7 +1,12 @@
 """A strategy's newer rules in words."""
 
+from decimal import Decimal
+
 from tests.domain.strategy.samples import CALENDAR, TRIDENT
 from thetaloom.domain.strategy.documents import parse_strategy
+from thetaloom.domain.strategy.metrics import WordMetric
+from thetaloom.domain.strategy.rule_words import score_words, stop_words
+from thetaloom.domain.strategy.score_rules import HardStops, ScoreTerm, ScoreWhen, ScoreWord
 from thetaloom.web.pages.words import in_words
 
 
@@ -10,7 +15,7 @@ def test_a_trident_is_told_in_words() -> None:
 
     assert said["Legs"] == [
         "short_put: sell 2 put at the strike 0 % out of the money from spot, rounded to a multiple of 2 dollars, "
-        "missing it by at most 0 %.",
+        "exactly.",
         "long_put: buy 2 put at the strike a width by the table away from short_put.",
         "short_call: sell 1 call at the strike of short_put.",
         "long_call: buy 1 call at the strike a width by the table away from short_call.",
@@ -18,7 +23,7 @@ def test_a_trident_is_told_in_words() -> None:
         "Width in dollars by tradeable capital: 3 below 25000, 5 below 50000, 7 below 75000, 9.",
         "Without short_call, long_call when rsi_14 > 70: Relative strength index over 14 days, 0 to 100.",
     ]
-    assert said["Leave when"][0] == (
+    assert said["Targets"][0] == (
         "put_spread_1: 1 of short_put, long_put at a profit of 40 % of their premium, by an order of its own."
     )
 
@@ -39,3 +44,27 @@ def test_a_calendar_is_told_in_words() -> None:
         "far: buy 1 call of the later expiration at the strike of near.",
     ]
     assert said["Approval"][0].startswith("A person decides, always.")
+
+
+def test_a_term_of_a_score_tells_every_weight_and_condition() -> None:
+    (term,) = score_words(
+        [
+            ScoreTerm(
+                word=WordMetric.MACD_STATE,
+                words=(ScoreWord(word="strong_bullish", points=Decimal(30)),),
+                when=ScoreWhen(word=WordMetric.TREND, expected="strong"),
+                only=True,
+                required=True,
+                unknown_points=Decimal(-5),
+            )
+        ]
+    )
+
+    assert term.points == "strong bullish: +30; unknown: -5"
+    assert term.note == (
+        "Counts only while trend is strong. Any other word sets the score to 0. While it is unknown there is no entry."
+    )
+
+
+def test_no_hard_stop_no_words() -> None:
+    assert list(stop_words(HardStops())) == []

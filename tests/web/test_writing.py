@@ -1,6 +1,5 @@
 """How pages write numbers and times, and how they draw a payoff."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -8,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thetaloom.domain.run.proposals import Proposal
 from thetaloom.domain.strategy.payoff import expiration_payoff
+from thetaloom.domain.strategy.payoff_shape import PayoffShape, plain_shape
 from thetaloom.domain.strategy.structures import Leg
-from thetaloom.domain.values.ids import AccountId, ProposalId, RunId, StrategyId, UserId
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.web.pages.filters import money, signed, when
 from thetaloom.web.pages.lineage import nodes_of
@@ -55,40 +53,10 @@ def test_an_instant_is_written_on_the_wall_of_the_exchange() -> None:
     assert 'datetime="2015-12-24T14:51:00+00:00"' in text
 
 
-def proposal_of(notations: tuple[str, ...], mid: str, quantity: int) -> Proposal:
-    """A proposal of some legs; what the picture does not look at is left at its plainest."""
+def shape_of(notations: tuple[str, ...], mid: str, shares: int = 0) -> PayoffShape:
+    """The payoff of some legs that end together."""
     legs = tuple(Leg.parse(text) for text in notations)
-    payoff = expiration_payoff(legs, Price(mid))
-    return Proposal(
-        id=ProposalId("prop-1"),
-        run_id=RunId("run-1"),
-        user_id=UserId("local"),
-        account_id=AccountId("PAPER"),
-        strategy_id=StrategyId("s"),
-        strategy_revision=1,
-        symbol="SPY",
-        spot=Price(600),
-        structure_name="any",
-        legs=legs,
-        quantity=quantity,
-        mid_price=Price(mid),
-        natural_price=Price(mid),
-        limit_floor=Price(mid),
-        max_profit=None if payoff.max_profit is None else payoff.max_profit * quantity,
-        max_loss=None if payoff.max_loss is None else payoff.max_loss * quantity,
-        breakevens=payoff.breakevens,
-        pop=None,
-        net_delta=None,
-        net_theta=None,
-        net_vega=None,
-        buying_power_effect=Money(0),
-        fees=Money(0),
-        reasons=(),
-        synthetic=True,
-        as_of=AT,
-        created_at=AT,
-        expires_at=AT,
-    )
+    return plain_shape(legs, expiration_payoff(legs, Price(mid)), Price(600), shares)
 
 
 CASES = (
@@ -110,9 +78,8 @@ CASES = (
 
 @pytest.mark.parametrize(("legs", "mid"), CASES)
 def test_every_point_of_a_picture_lies_within_its_frame(legs: tuple[str, ...], mid: str) -> None:
-    picture = payoff_picture(proposal_of(legs, mid, 3))
+    picture = payoff_picture(shape_of(legs, mid), "SPY", 3)
 
-    assert picture is not None
     points = [tuple(map(float, point.split(","))) for point in picture.curve.split()]
     assert all(LEFT <= x <= WIDTH - RIGHT and TOP <= y <= HEIGHT - BOTTOM for x, y in points)
     assert [x for x, _ in points] == sorted(x for x, _ in points)
@@ -122,11 +89,12 @@ def test_every_point_of_a_picture_lies_within_its_frame(legs: tuple[str, ...], m
     assert picture.amounts[0].amount <= 0 <= picture.amounts[-1].amount
 
 
-def test_legs_that_end_at_different_times_have_no_picture() -> None:
-    calendar = ("-1 SPY 2026-01-16 C 600", "+1 SPY 2026-02-20 C 600")
-    proposal = replace(proposal_of(("+1 SPY 2026-01-16 C 600",), "-3", 1), legs=tuple(map(Leg.parse, calendar)))
+def test_shares_beside_the_legs_are_in_the_picture() -> None:
+    covered = shape_of(("-1 SPY 2026-01-16 C 620",), "4", shares=100)
 
-    assert payoff_picture(proposal) is None
+    at = dict(covered.line)
+    assert at[Decimal(600)] == 400
+    assert at[covered.line[-1][0]] == at[Decimal(620)] == 2400
 
 
 JSON = st.recursive(

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from thetaloom.domain.strategy.rule_words import score_words, stop_words
 from thetaloom.domain.strategy.strategies import ApprovalMode, Strategy
 from thetaloom.store.catalogue import CATALOGUE, load_catalogue
 from tools.docs.markdown import code, page, sentences, table
 from tools.docs.payoff_drawing import draw_payoff
 from tools.docs.strategy_samples import AT, CAPITAL, QUIET_PERCENT, SEED, Sample, sample_of
-from tools.docs.strategy_words import entry_words, exit_row, stop_words, strike_words, target_row, term_rows
+from tools.docs.strategy_words import entry_words, exit_row, strike_words, target_row
 
 FOLDER = "docs/strategies"
 
@@ -133,13 +134,14 @@ def _score(strategy: Strategy) -> str:
         return "No table of its own: the bias must suit it, and the bias's confidence is the score."
     cap = "no upper limit" if rule.cap is None else f"at most {rule.cap:f}"
     intro = f"Starts at {rule.base:f}, {cap}; to enter it must reach {rule.minimum:f}."
-    return f"{intro}\n\n" + table(("Reading", "Points", "Note"), term_rows(rule.terms))
+    rows = ((code(term.reading), term.points, term.note) for term in score_words(rule.terms))
+    return f"{intro}\n\n" + table(("Reading", "Points", "Note"), rows)
 
 
 def _stops(strategy: Strategy) -> str:
     if strategy.hard_stops is None:
         return "None of its own."
-    return "No entry, whatever the score, with:\n\n" + _list(stop_words(strategy.hard_stops))
+    return "No entry, whatever the score, with:\n\n" + _list(stop_words(strategy.hard_stops, code))
 
 
 def _numbers(sample: Sample) -> str:

@@ -1,6 +1,6 @@
 """Each strategy of the catalogue on a made-up chain, for the numbers and the picture of its page."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -10,10 +10,9 @@ from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration, list_expirations
 from thetaloom.domain.strategy.evaluation import Evaluation, evaluate_structure
 from thetaloom.domain.strategy.metrics import Metric
+from thetaloom.domain.strategy.payoff_shape import payoff_shape
 from thetaloom.domain.strategy.selection import select_structure
 from thetaloom.domain.strategy.strategies import Strategy
-from thetaloom.domain.strategy.structures import is_single_expiration
-from thetaloom.domain.values.instruments import Right
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.errors import InvariantError
 from thetaloom.marketdata.calendar_table import SHIPPED_TABLE, read_table
@@ -25,8 +24,6 @@ AT = datetime(2026, 1, 15, 15, 30, tzinfo=UTC)  # a Thursday, an hour after the 
 SYMBOL = "SPY"
 CAPITAL = Money(60_000)
 QUIET_PERCENT = Decimal(7)  # how far support, resistance and the bands are taken to be from spot
-HORIZON_POINTS = 161
-ROOM_OF_SPAN, ROOM_OF_SPOT = Decimal("0.35"), Decimal("0.03")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,16 +68,13 @@ def sample_of(strategy: Strategy) -> Sample:
         names=selection.leg_names,
         shares=strategy.shares,
     )
-    years = {(one.root, one.expires_on): one.years for one in expirations}
-    lives = [years[leg.contract.root, leg.contract.expires_on] for leg in selection.legs]
-    left = [life - min(lives) for life in lives]
-    pnl = _profit(evaluation, left, float(spot), (rate, dividend_yield))
-    return Sample(
-        symbol=symbol,
-        spot=spot,
-        evaluation=evaluation,
-        curve=tuple((price, pnl(price)) for price in _prices(evaluation, Decimal(spot))),
-    )
+    lives = {(one.root, one.expires_on): one.years for one in expirations}
+    years = {leg.contract: lives[leg.contract.root, leg.contract.expires_on] for leg in selection.legs}
+    shape = payoff_shape(evaluation, spot, years, rate=rate, dividend_yield=dividend_yield)
+    if shape is None:
+        raise InvariantError(f"{strategy.id} has no payoff on its sample")
+    curve = tuple((float(price), float(profit)) for price, profit in shape.line)
+    return Sample(symbol=symbol, spot=spot, evaluation=evaluation, curve=curve)
 
 
 @cache
@@ -106,35 +100,3 @@ def _readings(spot: Price) -> Mapping[Metric, Decimal]:
         Metric.BAND_DISTANCE: QUIET_PERCENT,
         Metric.UNDERLYING_PRICE: Decimal(spot),
     }
-
-
-def _prices(evaluation: Evaluation, spot: Decimal) -> list[float]:
-    legs = [one.leg for one in evaluation.legs]
-    levels = sorted({spot, *(leg.contract.strike for leg in legs), *map(Decimal, evaluation.breakevens)})
-    room = max((levels[-1] - levels[0]) * ROOM_OF_SPAN, spot * ROOM_OF_SPOT)
-    low, high = max(Decimal(0), levels[0] - room), levels[-1] + room
-    if is_single_expiration(legs):
-        return [float(level) for level in sorted({low, *levels, high})]
-    steps = [low + (high - low) * step / (HORIZON_POINTS - 1) for step in range(HORIZON_POINTS)]
-    return [float(level) for level in sorted({*steps, *levels})]
-
-
-def _profit(
-    evaluation: Evaluation, left: list[float], spot: float, carry: tuple[float, float]
-) -> Callable[[float], float]:
-    from thetaloom.maths.black_scholes import bsm_price
-
-    multiplier = evaluation.legs[0].leg.contract.multiplier
-
-    def worth(price: float) -> float:
-        total = float(evaluation.mid_price or 0) * multiplier + evaluation.shares * (price - spot)
-        for one, life in zip(evaluation.legs, left, strict=True):
-            is_call, strike = one.leg.contract.right is Right.CALL, float(one.leg.contract.strike)
-            inside = max(0.0, price - strike if is_call else strike - price)
-            if life > 0:
-                alive = bsm_price(is_call, price, strike, life, *carry, one.iv or 0.0)
-                inside = max(inside, float(alive))  # these may be exercised early
-            total += one.leg.ratio * multiplier * inside
-        return total
-
-    return worth

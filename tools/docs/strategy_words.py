@@ -1,10 +1,9 @@
 """The rules of a strategy in words and tables, for its page."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 
-from thetaloom.domain.strategy.conditions import Condition
-from thetaloom.domain.strategy.score_rules import HardStops, ScoreBand, ScoreSlope, ScoreTerm
+from thetaloom.domain.strategy.rule_words import COMPARED, condition_words
 from thetaloom.domain.strategy.strategies import (
     ExitKind,
     ExitRule,
@@ -21,8 +20,6 @@ from thetaloom.domain.strategy.strategies import (
 )
 from thetaloom.domain.values.instruments import Right
 from tools.docs.markdown import code
-
-COMPARED = {">=": "at least", "<=": "at most", ">": "above", "<": "below"}
 
 
 def strike_words(leg: LegRule) -> str:
@@ -60,18 +57,13 @@ def entry_words(strategy: Strategy) -> Iterator[str]:
         when = f"{code(drop.metric.value)} is {COMPARED[drop.comparison]} {_number(drop.threshold)}"
         yield f"Left out when {when}: {', '.join(code(name) for name in drop.legs)}."
     for condition in strategy.conditions:
-        yield f"Only with {condition_words(condition)}."
+        yield f"Only with {condition_words(condition, code)}."
     yield _liquidity_words(strategy.liquidity)
     walk = strategy.order
     yield (
         f"The order starts {walk.start_offset:.2f} better than mid and takes up to {walk.steps_max} steps of "
         f"{walk.interval_seconds} s, at most {_number(walk.reach * 100)} % of the way to natural."
     )
-
-
-def condition_words(condition: Condition) -> str:
-    """Say what a condition asks for."""
-    return f"{code(condition.metric.value)} {COMPARED[condition.comparison]} {_number(condition.threshold)}"
 
 
 def exit_row(rule: ExitRule) -> tuple[str, str, str]:
@@ -84,34 +76,6 @@ def target_row(target: TargetRule) -> tuple[str, str, str, str]:
     """Return a target as a row of its table."""
     legs = ", ".join(code(name) for name in target.legs)
     return code(target.name), legs, str(target.quantity), f"{_number(target.percent)} % of their credit"
-
-
-def term_rows(terms: Iterable[ScoreTerm]) -> Iterator[tuple[str, str, str]]:
-    """Return the terms of a score, a row each: the reading, its points, a note."""
-    for term in terms:
-        name = term.metric.value if term.metric is not None else term.word.value if term.word is not None else ""
-        parts = [f"{_band(band)}: {_points(band.points)}" for band in term.bands]
-        parts += [f"{one.word.replace('_', ' ')}: {_points(one.points)}" for one in term.words]
-        parts += list(_slope(term.slope)) if term.slope is not None else []
-        notes = [term.note] if term.note else []
-        if term.when is not None:
-            notes.append(f"Counts only while {term.when.word} is {term.when.expected}.")
-        yield code(name), "; ".join(parts), " ".join(notes)
-
-
-def stop_words(stops: HardStops) -> Iterator[str]:
-    """Say what bars an entry whatever the score."""
-    if stops.history_sessions_min is not None:
-        yield f"fewer than {stops.history_sessions_min} sessions of history"
-    if stops.earnings_within_days is not None:
-        yield f"earnings today or within {stops.earnings_within_days} days"
-    if stops.ex_dividend_within_days is not None:
-        yield f"an ex-dividend date within {stops.ex_dividend_within_days} days, for short American options"
-    if stops.range_3d_percent is not None:
-        ranges = "".join(f" ({one.symbol}: {_number(one.points)} dollars)" for one in stops.range_3d_points)
-        yield f"the last 3 closes within {_number(stops.range_3d_percent)} % of price{ranges}"
-    for condition in stops.blocked_when:
-        yield condition_words(condition)
 
 
 def _wish(rule: StrikeRule, right: Right) -> str:
@@ -177,29 +141,6 @@ def _table_words(table: WidthTable) -> str:
 
 def _window(rule: ExpirationRule) -> str:
     return f"{rule.dte_min} to {rule.dte_max} DTE, target {rule.dte_target}"
-
-
-def _band(band: ScoreBand) -> str:
-    low = [f"above {_number(band.above)}"] if band.above is not None else []
-    low += [f"at least {_number(band.at_least)}"] if band.at_least is not None else []
-    high = [f"below {_number(band.below)}"] if band.below is not None else []
-    high += [f"at most {_number(band.at_most)}"] if band.at_most is not None else []
-    return " and ".join(low + high) or "else"
-
-
-def _slope(slope: ScoreSlope) -> Iterator[str]:
-    pivot = _number(slope.pivot)
-    for side, points, most in (
-        ("above", slope.per_point_above, slope.max_above),
-        ("below", slope.per_point_below, slope.max_below),
-    ):
-        if points:
-            cap = f", at most {_number(most)}" if most is not None else ""
-            yield f"each point {side} {pivot}: {_points(points)}{cap}"
-
-
-def _points(points: Decimal) -> str:
-    return f"{points.normalize():+f}" if points else "0"
 
 
 def _unit(unit: str) -> str:

@@ -42,7 +42,7 @@ COMMANDS: dict[str, Noun] = {  # in the order of the help
     "approval": Noun("approval:app", TRADE, "Decide on proposals."),
     "order": Noun("order:app", TRADE, "Look at orders and cancel them."),
     "position": Noun("position:app", TRADE, "Look at positions and close them."),
-    "risk": Noun("risk:app", TRADE, "Look at the risk budget, the limits with their use, and what they refused."),
+    "risk": Noun("risk:app", TRADE, "Look at the risk budget and the limits, and stress what is held."),
     "halt": Noun("halt:halt", TRADE, "Stop new risk at once; exits go on."),
     "resume": Noun("halt:resume", TRADE, "Allow new risk again, in two steps."),
     "lineage": Noun("lineage:app", EVIDENCE, "Look at the evidence of each step, verify it and replay it."),

@@ -39,7 +39,7 @@ def check(
 
     One chain of each symbol is looked at: the one known at --at, or the last.
     """
-    from thetaloom.bootstrap import look_into  # heavy, and only here
+    from thetaloom.bootstrap import recorded_chains  # heavy, and only here
 
     moment = None if at is None else as_instant("at", at)
     if moment is not None and not isinstance(moment, datetime):
@@ -51,7 +51,7 @@ def check(
     found = [
         {"file": one.file, "snapshots": one.moments, **_judge(one.chain, rates, age_max)}
         for path in paths
-        for one in look_into(path, symbol=wanted, at=moment)
+        for one in recorded_chains(path, symbol=wanted, at=moment)
     ]
     if as_json:
         emit(found)

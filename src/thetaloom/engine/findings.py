@@ -91,6 +91,16 @@ class RiskFinding:
     needs_confirmation: bool = False
     warnings: tuple[str, ...] = ()
 
+    @property
+    def budget_after(self) -> RiskBudget | None:
+        """The budget after the trade; ``None`` where nothing may be traded or a number is not known."""
+        trade, budget = self.trade, self.budget
+        if trade is None or budget is None or self.quantity == 0:
+            return None
+        if trade.risk is None or trade.buying_power_effect is None:
+            return None
+        return budget.after(trade.risk, trade.buying_power_effect)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExitFinding:

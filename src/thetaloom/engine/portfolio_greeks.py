@@ -2,21 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from thetaloom.domain.market.leg_greeks import leg_greeks
+from thetaloom.domain.market.volatility import BENCHMARK
 from thetaloom.domain.risk.limits import RiskLimits
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.money import Price
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.history import beta_against
 from thetaloom.engine.order_work import LegQuote, judge_legs
-from thetaloom.ports.market_data import Bar
 
-BENCHMARK = "SPY"
-BETA_SESSIONS, BETA_SESSIONS_MIN = 252, 60  # of daily log returns
-BETA_DAYS = 400  # calendar days that hold so many sessions
 SUMMED = ("delta", "gamma", "theta", "vega")
 GREEK_STEP, BETA_STEP = Decimal("0.0001"), Decimal("0.000001")
 
@@ -78,25 +76,8 @@ def beta_weight(desk: Desk, symbol: str, now: datetime) -> Decimal | None:
     spot, benchmark = desk.market.spot(symbol, now), desk.market.spot(BENCHMARK, now)
     if spot is None or not benchmark:
         return None
-    today = desk.calendar.exchange_date(now)
-    first = today - timedelta(days=BETA_DAYS)
-    beta = beta_of(desk.market.history(symbol, first, today), desk.market.history(BENCHMARK, first, today))
+    beta = beta_against(desk.market, symbol, desk.calendar.exchange_date(now))
     return None if beta is None else (Decimal(repr(beta)) * spot.ratio(benchmark)).quantize(BETA_STEP)
-
-
-def beta_of(bars: Sequence[Bar], benchmark: Sequence[Bar]) -> float | None:
-    """Return the slope of daily log returns over those of the benchmark, on the sessions that both have."""
-    import numpy as np
-
-    others = {bar.session_on: bar.close for bar in benchmark}
-    common = [(bar.close, others[bar.session_on]) for bar in bars if bar.session_on in others]
-    closes = np.array(common[-BETA_SESSIONS - 1 :], dtype=float)
-    if len(closes) <= BETA_SESSIONS_MIN or not (closes > 0).all():
-        return None
-    returns = np.diff(np.log(closes), axis=0)
-    centered = returns - returns.mean(axis=0)
-    spread = float(centered[:, 1] @ centered[:, 1])
-    return round(float(centered[:, 0] @ centered[:, 1]) / spread, 10) if spread > 0 else None
 
 
 def _leg_greeks(desk: Desk, entry: LegQuote, spot: Price, now: datetime) -> dict[str, Decimal] | None:

@@ -7,7 +7,6 @@ from decimal import Decimal
 
 from thetaloom.domain.book.reports import AccountSnapshot
 from thetaloom.domain.market.expirations import list_expirations, nearest_years
-from thetaloom.domain.risk.budget import RiskBudget, risk_budget
 from thetaloom.domain.risk.limits import RiskLimits
 from thetaloom.domain.risk.margin import buying_power_effect
 from thetaloom.domain.strategy.evaluation import Evaluation, evaluate_structure
@@ -42,13 +41,12 @@ class TradeIdea:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradeJudgement:
-    """What a run would have said, and the budget before and after."""
+    """What a run would have said."""
 
     idea: TradeIdea
     as_of: datetime
     evaluation: Evaluation
     finding: RiskFinding
-    budget_after: RiskBudget | None  # None where nothing may be traded or a number is not known
 
     @property
     def verdict(self) -> Verdict:
@@ -75,7 +73,6 @@ def validate_trade(desk: Desk, user: UserId, idea: TradeIdea) -> TradeJudgement:
         as_of=now,
         evaluation=evaluation,
         finding=finding,
-        budget_after=_after(limits, finding, portfolio.buying_power, portfolio.risk_in_use),
     )
 
 
@@ -164,22 +161,6 @@ def _at_price(evaluation: Evaluation, idea: TradeIdea) -> Evaluation:
         is_profit_unlimited=payoff.max_profit is None,
         is_loss_unlimited=payoff.max_loss is None,
         breakevens=payoff.breakevens,
-    )
-
-
-def _after(
-    limits: RiskLimits, finding: RiskFinding, buying_power: Money | None, risk_in_use: Money | None
-) -> RiskBudget | None:
-    trade = finding.trade
-    if trade is None or trade.risk is None or trade.buying_power_effect is None:
-        return None
-    if finding.quantity == 0 or buying_power is None or risk_in_use is None:
-        return None
-    return risk_budget(
-        limits,
-        buying_power=buying_power - trade.buying_power_effect,
-        risk_in_use=risk_in_use + trade.risk,
-        stress=trade.around.stress,
     )
 
 

@@ -4,6 +4,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from thetaloom.domain.risk.budget import RiskBudget, StressRule, risk_budget
 from thetaloom.domain.risk.budget_profiles import PROFILES, ProfileName
@@ -89,3 +91,18 @@ def test_use_is_warned_of(in_use: int, warned: Warned) -> None:
 
 def test_what_is_left_is_never_negative() -> None:
     assert budget(in_use=200_000).remaining == 0
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**5), st.integers(-(10**5), 10**5))
+def test_a_budget_after_a_trade_is_the_budget_of_the_account_after_it(
+    power: int, in_use: int, risk: int, effect: int
+) -> None:
+    limits = RiskLimits()
+    before = risk_budget(limits, buying_power=Money(power), risk_in_use=Money(in_use), stress=CALM)
+    then = risk_budget(limits, buying_power=Money(power - effect), risk_in_use=Money(in_use) + Money(risk), stress=CALM)
+
+    assert before.after(Money(risk), Money(effect)) == then
+
+
+def test_a_budget_that_is_not_known_is_not_known_after_a_trade_either() -> None:
+    assert budget(in_use=None).after(Money(1), Money(1)) is None

@@ -1,6 +1,6 @@
 """The risk budget: how much of the tradeable capital may be at risk, and how much of that is left."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -54,6 +54,22 @@ class RiskBudget:
         if self.strategy_power is None or self.risk_in_use is None:
             return None
         return _utilization(self.risk_in_use + risk, self.strategy_power)
+
+    def after(self, risk: Money, effect: Money) -> "RiskBudget | None":
+        """Return the budget once a trade adds ``risk`` and ties up ``effect`` of the buying power."""
+        if self.tradeable_capital is None or self.risk_in_use is None:
+            return None
+        in_use = self.risk_in_use + risk
+        tradeable = max(self.tradeable_capital - effect + risk, Money(0))
+        power = None if self.tolerance_percent is None else tradeable * self.tolerance_percent / HUNDRED
+        return replace(
+            self,
+            tradeable_capital=tradeable,
+            strategy_power=power,
+            risk_in_use=in_use,
+            remaining=None if power is None else max(power - in_use, Money(0)),
+            utilization_percent=None if power is None else _utilization(in_use, power),
+        )
 
 
 def risk_budget(

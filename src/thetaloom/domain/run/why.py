@@ -2,16 +2,28 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from thetaloom.domain.run.lineage import LineageRecord
 from thetaloom.domain.run.runs import StepName, StepStatus, WorkflowRun
 from thetaloom.domain.strategy.explanations import Blocking, CheckLine, blocking_reasons, meaning, recorded_line
+from thetaloom.domain.strategy.hard_stops import is_hard_stop
 
 Said = Mapping[str, Any]  # a decoded decision; JSON has no narrower type
 
 CHECKING = (StepName.EVALUATE, StepName.CHECK_RISK)
 TRADED_FROM = (StepName.SUBMIT_ORDER, StepName.MANAGE_POSITION, StepName.CLOSE_POSITION)  # a no here bars no entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermShown:
+    """One recorded term of a score as text; ``reading`` is ``None`` where it was not known."""
+
+    name: str
+    reading: str | None
+    points: Decimal
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +33,8 @@ class ScoreShown:
     total: str
     label: str
     minimum: str
+    base: str
+    terms: tuple[TermShown, ...]
     reasons: tuple[str, ...]
     unknown: tuple[str, ...]
 
@@ -42,6 +56,11 @@ class Why:
     def text(self) -> str:
         """What the reason code means."""
         return meaning(self.reason)
+
+    @property
+    def hard_stops(self) -> tuple[CheckLine, ...]:
+        """Those of the checks that bar an entry whatever the score."""
+        return tuple(check for check in self.checks if is_hard_stop(check.name))
 
 
 def explain_run(run: WorkflowRun, timeline: Sequence[LineageRecord], output: Callable[[LineageRecord], Said]) -> Why:
@@ -99,6 +118,11 @@ def _score(score: Said) -> ScoreShown:
         total=score["total"],
         label=score["label"],
         minimum=score["minimum"],
+        base=score["base"],
+        terms=tuple(
+            TermShown(name=term["name"], reading=term["reading"], points=Decimal(term["points"]), text=term["text"])
+            for term in score["terms"]
+        ),
         reasons=(f"{score['base']} to start with", *(term["text"] for term in score["terms"])),
         unknown=tuple(score["unknown"]),
     )

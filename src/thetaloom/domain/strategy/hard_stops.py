@@ -15,12 +15,15 @@ from thetaloom.domain.strategy.one_check import NO_DISTANCE, UNKNOWN, Check, mak
 from thetaloom.domain.strategy.score_rules import HardStops
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.instruments import ExerciseStyle
+from thetaloom.domain.values.money import HUNDRED
 from thetaloom.domain.values.reasons import ALLOWED, Reason, denied, unknown
 
 POINT_PLACES = 6  # a percentage kept to ten places gives dollars exact to this
-HUNDRED = Decimal(100)
+HOURS, AGE, HISTORY, EARNINGS = "market hours", "data age", "history", "earnings"
+EX_DIVIDEND, RANGE, BARS = "ex-dividend", "range of 3 closes", " bars"
+NAMES = frozenset({HOURS, AGE, HISTORY, EARNINGS, EX_DIVIDEND, RANGE})
 FROM_EVENTS = "the setting events_file supplies it"
-FROM_HISTORY = "the setting history_file supplies it"
+FROM_HISTORY = "the setting history_files supplies it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,21 @@ def sells_american(legs: tuple[Leg, ...]) -> bool:
     return any(leg.ratio < 0 and leg.contract.exercise_style is ExerciseStyle.AMERICAN for leg in legs)
 
 
+def needs_bars(stops: HardStops) -> bool:
+    """Say whether a stop rests on daily bars."""
+    return stops.history_sessions_min is not None or stops.range_3d_percent is not None
+
+
+def needs_events(stops: HardStops) -> bool:
+    """Say whether a stop rests on earnings or dividends that are announced."""
+    return stops.earnings_within_days is not None or stops.ex_dividend_within_days is not None
+
+
+def is_hard_stop(name: str) -> bool:
+    """Tell by its name whether a check is a hard stop."""
+    return name in NAMES or name.endswith(BARS)
+
+
 def check_hard_stops(stops: HardStops | None, view: MarketView, moment: Moment) -> tuple[Check, ...]:
     """Return every hard stop's answer, those of the moment first."""
     return (*_moment_checks(moment), *(() if stops is None else _stop_checks(stops, view, moment)))
@@ -50,13 +68,13 @@ def _moment_checks(moment: Moment) -> Iterator[Check]:
     if moment.is_open is not None:
         verdict = ALLOWED if moment.is_open else denied(Reason.MARKET_CLOSED, next_open=moment.next_open)
         found = "open" if moment.is_open else "closed"
-        yield make_check("market hours", verdict, found, "open", f"wait until {moment.next_open}")
+        yield make_check(HOURS, verdict, found, "open", f"wait until {moment.next_open}")
     if moment.data_age_seconds is not None and moment.data_age_seconds_max is not None:
         age, most = moment.data_age_seconds, moment.data_age_seconds_max
         verdict = ALLOWED
         if age > most:
             verdict = denied(Reason.STALE_MARKET_DATA, age_seconds=age, limit_seconds=most)
-        yield make_check("data age", verdict, f"{age} s", f"<= {most} s", str(most - age))
+        yield make_check(AGE, verdict, f"{age} s", f"<= {most} s", str(most - age))
 
 
 def _stop_checks(stops: HardStops, view: MarketView, moment: Moment) -> Iterator[Check]:
@@ -64,7 +82,7 @@ def _stop_checks(stops: HardStops, view: MarketView, moment: Moment) -> Iterator
         yield _check_history(stops.history_sessions_min, view)
     if stops.earnings_within_days is not None:
         reasons = (Reason.EARNINGS_NEAR, Reason.EARNINGS_UNKNOWN)
-        yield _check_event("earnings", Metric.DAYS_TO_EARNINGS, stops.earnings_within_days, view, moment, reasons)
+        yield _check_event(EARNINGS, Metric.DAYS_TO_EARNINGS, stops.earnings_within_days, view, moment, reasons)
     if stops.ex_dividend_within_days is not None:
         yield _check_ex_dividend(stops.ex_dividend_within_days, view, moment)
     if stops.range_3d_percent is not None:
@@ -77,23 +95,23 @@ def _check_history(least: int, view: MarketView) -> Check:
     measured = view.numbers.get(Metric.HISTORY_SESSIONS.value)
     said = f">= {least} sessions"
     if measured is None:
-        verdict = unknown(Reason.HISTORY_TOO_SHORT, check="history", limit=said, advice=FROM_HISTORY)
-        return make_check("history", verdict, UNKNOWN, said, UNKNOWN)
+        verdict = unknown(Reason.HISTORY_TOO_SHORT, check=HISTORY, limit=said, advice=FROM_HISTORY)
+        return make_check(HISTORY, verdict, UNKNOWN, said, UNKNOWN)
     found = int(measured.number)
     if found >= least:
-        return make_check("history", ALLOWED, str(found), said, NO_DISTANCE)
+        return make_check(HISTORY, ALLOWED, str(found), said, NO_DISTANCE)
     verdict = denied(
-        Reason.HISTORY_TOO_SHORT, check="history", value=found, limit=said, distance=least - found, advice=FROM_HISTORY
+        Reason.HISTORY_TOO_SHORT, check=HISTORY, value=found, limit=said, distance=least - found, advice=FROM_HISTORY
     )
-    return make_check("history", verdict, str(found), said, f"+{least - found}")
+    return make_check(HISTORY, verdict, str(found), said, f"+{least - found}")
 
 
 def _check_ex_dividend(within: int, view: MarketView, moment: Moment) -> Check:
     if not moment.has_short_american:
         said = f"> {within} days"
-        return make_check("ex-dividend", ALLOWED, "no short American option", said, NO_DISTANCE)
+        return make_check(EX_DIVIDEND, ALLOWED, "no short American option", said, NO_DISTANCE)
     reasons = (Reason.EX_DIVIDEND_NEAR, Reason.EX_DIVIDEND_UNKNOWN)
-    return _check_event("ex-dividend", Metric.DAYS_TO_EX_DIVIDEND, within, view, moment, reasons)
+    return _check_event(EX_DIVIDEND, Metric.DAYS_TO_EX_DIVIDEND, within, view, moment, reasons)
 
 
 def _check_event(
@@ -119,7 +137,7 @@ def _check_event(
 
 
 def _check_range(stops: HardStops, percent: Decimal, view: MarketView, symbol: str) -> Check:
-    name = "range of 3 closes"
+    name = RANGE
     points = next((one.points for one in stops.range_3d_points if one.symbol == symbol), None)
     limit, unit = (percent, "%") if points is None else (points, "dollars")
     said = f"> {number_text(limit)} {unit}"
@@ -143,7 +161,7 @@ def _range_found(view: MarketView, *, in_dollars: bool) -> Decimal | None:
 
 
 def _check_blocked(condition: Condition, view: MarketView) -> Check:
-    name = f"{condition.metric.value} bars"
+    name = f"{condition.metric.value}{BARS}"
     wished = OPPOSITES[condition.comparison]
     said = f"{wished} {number_text(condition.threshold)}"
     measured = view.numbers.get(condition.metric.value)

@@ -172,7 +172,7 @@ def _answer(found: TradeJudgement) -> TradeVerdict:
         factors=[_factor(factor) for factor in (() if sizing is None else sizing.factors)],
         checks=[_check(check) for check in finding.checks],
         budget_before=_budget(finding.budget),
-        budget_after=_budget(found.budget_after if allowed else None),
+        budget_after=_budget(finding.budget_after if allowed else None),
     )
 
 

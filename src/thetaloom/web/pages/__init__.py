@@ -1,6 +1,6 @@
 """The pages: plain HTML from one typed view record each; every form works without JavaScript."""
 
-from thetaloom.web.pages import approvals, dashboard, lineage, listings, reference, runs, strategies
+from thetaloom.web.pages import approvals, dashboard, lineage, listings, rank, reference, risk, runs, strategies
 
 ROUTERS = (
     dashboard.router,
@@ -8,6 +8,8 @@ ROUTERS = (
     runs.router,
     listings.router,
     strategies.router,
+    rank.router,
+    risk.router,
     lineage.router,
     reference.router,
 )

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
+from thetaloom.domain.book.targets import TargetOrder, target_orders
+from thetaloom.domain.risk.sizing import Sizing
+from thetaloom.domain.risk.sizing_factors import Factor
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.run.runs import StepName
 from thetaloom.domain.strategy.evaluation import LegEvaluation, TouchChance
@@ -15,18 +17,21 @@ from thetaloom.domain.values.canonical import from_plain
 from thetaloom.domain.values.ids import ProposalId
 from thetaloom.domain.values.money import Money
 from thetaloom.engine.commands import ApproveProposal, RejectProposal
-from thetaloom.engine.findings import Judgement
+from thetaloom.engine.findings import Judgement, RiskFinding
 from thetaloom.store.queries.lineage import step_record
 from thetaloom.store.queries.proposals import list_proposals, proposal_detail
 from thetaloom.store.queries.runs import run_detail
 from thetaloom.web.front import Front, FrontDoor
 from thetaloom.web.pages.forms import Notice, PageNumber, Words, see
 from thetaloom.web.pages.frame import Frame, frame_of
+from thetaloom.web.pages.looks import picture_of
+from thetaloom.web.pages.numbers import percent
 from thetaloom.web.pages.paging import Pager, pager_of, window_of
-from thetaloom.web.pages.payoff_picture import PayoffPicture, payoff_picture
+from thetaloom.web.pages.payoff_picture import PayoffPicture
 from thetaloom.web.pages.render import page
 
 router = APIRouter(prefix="/approvals")
+F = TypeVar("F")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +42,16 @@ class ApprovalsView:
     waiting: Sequence[Proposal]
     decided: Sequence[Proposal]
     pager: Pager
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorRow:
+    """What one rule of sizing alone would trade."""
+
+    name: str
+    quantity: str
+    role: str  # whether it takes part, and whether it decided
+    facts: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +72,9 @@ class ProposalView:
     expected_value: Money | None
     probability_models: Sequence[str]
     picture: PayoffPicture | None
+    risk: RiskFinding | None  # how the quantity was found, and the budget
+    factors: Sequence[FactorRow]
+    targets: Sequence[TargetOrder]
 
 
 @router.get("")
@@ -79,7 +97,8 @@ def approvals(
 def proposal(front: FrontDoor, proposal_id: str, notice: Notice = "") -> Response:
     """Show one proposal."""
     found = proposal_detail(front.database, front.user, ProposalId(proposal_id))
-    judged = _judgement(front, found)
+    judged = _finding(front, found, StepName.EVALUATE, Judgement)
+    risk = _finding(front, found, StepName.CHECK_RISK, RiskFinding)
     now = front.now
     view = ProposalView(
         frame=frame_of(front, "approvals", notice),
@@ -90,12 +109,17 @@ def proposal(front: FrontDoor, proposal_id: str, notice: Notice = "") -> Respons
         legs=() if judged is None else judged.evaluation.legs,
         greeks_model="" if judged is None else judged.evaluation.greeks_model,
         pop_model="" if judged is None else judged.evaluation.pop_model,
-        pop_percent=_percent(found.pop),
-        p50_percent=_percent(None if judged is None else judged.evaluation.p50),
+        pop_percent=percent(found.pop),
+        p50_percent=percent(None if judged is None else judged.evaluation.p50),
         touch_text="" if judged is None else _touch_text(judged.evaluation.touches),
         expected_value=None if judged is None else judged.evaluation.expected_value,
         probability_models=() if judged is None else judged.evaluation.probability_models,
-        picture=payoff_picture(found),
+        picture=None
+        if judged is None
+        else picture_of(front, judged.evaluation, found.spot, found.as_of, found.symbol, found.quantity),
+        risk=risk,
+        factors=() if risk is None or risk.sizing is None else factor_rows(risk.sizing),
+        targets=() if judged is None else _targets(front, found, judged),
     )
     return page("proposal.html", view)
 
@@ -123,20 +147,39 @@ async def reject(front: FrontDoor, proposal_id: str, reason: Words = "") -> Resp
     return see(f"/approvals/{decided.id}", "rejected")
 
 
-def _judgement(front: Front, found: Proposal) -> Judgement | None:
-    timeline = run_detail(front.database, front.user, found.run_id).timeline
-    before = [
-        record for record in timeline if record.step is StepName.EVALUATE and record.started_at <= found.created_at
+def factor_rows(sizing: Sizing) -> list[FactorRow]:
+    """Return the factors of a size; the one that decided says so."""
+    return [
+        FactorRow(
+            name=factor.name.replace("_", " "),
+            quantity=_quantity_text(factor),
+            role="decides" if factor.name == sizing.decided_by else "counts" if factor.binds else "shown only",
+            facts=", ".join(f"{name.replace('_', ' ')} {fact}" for name, fact in factor.facts.items()),
+        )
+        for factor in sizing.factors
     ]
+
+
+def _quantity_text(factor: Factor) -> str:
+    if factor.quantity is not None:
+        return str(factor.quantity)
+    return "unknown" if factor.multiplier is None else f"times {factor.multiplier:f}"
+
+
+def _finding(front: Front, found: Proposal, step: StepName, kind: type[F]) -> F | None:
+    timeline = run_detail(front.database, front.user, found.run_id).timeline
+    before = [record for record in timeline if record.step is step and record.started_at <= found.created_at]
     if not before:
         return None
     evidence = step_record(front.database, front.user, found.run_id, seq=before[-1].seq).output
-    return None if evidence is None else from_plain(evidence.content, Judgement)
+    return None if evidence is None else from_plain(evidence.content, kind)
 
 
-def _percent(chance: Decimal | None) -> str:
-    return "unknown" if chance is None else f"{chance * 100:.1f} %"
+def _targets(front: Front, found: Proposal, judged: Judgement) -> Sequence[TargetOrder]:
+    with front.platform.store.reading() as seen:
+        stored = seen.strategies.revision(found.user_id, found.strategy_id, found.strategy_revision)
+    return () if stored is None else target_orders(judged.evaluation, stored.strategy)
 
 
 def _touch_text(touches: Sequence[TouchChance]) -> str:
-    return ", ".join(f"{touch.right.value} {touch.strike:f}: {_percent(touch.probability)}" for touch in touches)
+    return ", ".join(f"{touch.right.value} {touch.strike:f}: {percent(touch.probability)}" for touch in touches)

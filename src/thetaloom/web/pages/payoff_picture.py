@@ -1,19 +1,17 @@
-"""The payoff at expiration as the numbers of a small picture; the template draws the lines."""
+"""The payoff of a structure as the numbers of a small picture; the template draws the lines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from thetaloom.domain.run.proposals import Proposal
-from thetaloom.domain.strategy.payoff import payoff_legs
-from thetaloom.domain.strategy.structures import is_single_expiration
+from thetaloom.domain.strategy.payoff_shape import PayoffShape
 from thetaloom.domain.values.money import Money
 
 WIDTH, HEIGHT = 640, 310
-LEFT, RIGHT, TOP, BOTTOM = 104, 16, 34, 56  # room for the labels
-MARGIN = Decimal("0.35")  # of the span of the levels, beyond them on either side
-MARGIN_OF_SPOT_MIN = Decimal("0.03")
+LEFT, RIGHT, TOP, BOTTOM = 120, 16, 34, 56  # room for the labels
 LABEL_GAP = 80  # two labels nearer than this stand in two rows
+LABEL_ROOM, LABEL_WIDTH = 8, 140  # between a level and its label, and of the label
+AMOUNT_GAP = 18  # two amounts nearer than this would cover each other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +21,8 @@ class Level:
     text: str
     x: float
     row: int
+    label_x: float
+    anchor: str  # which end of the label stands there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,15 +54,12 @@ class PayoffPicture:
     description: str
 
 
-def payoff_picture(proposal: Proposal) -> PayoffPicture | None:
-    """Return the picture of the whole quantity opened at mid; ``None`` where the legs end at different times."""
-    if not is_single_expiration([*proposal.legs]):
-        return None
-    scale = _Scale(proposal)
+def payoff_picture(shape: PayoffShape, symbol: str, quantity: int = 1) -> PayoffPicture:
+    """Return the picture of the whole quantity opened at mid."""
+    scale = _Scale(shape, quantity)
     points = [(scale.x(level), scale.y(profit)) for level, profit in scale.curve]
     ends = (scale.curve[0][0], scale.curve[-1][0])
     highest, lowest = max(profit for _, profit in scale.curve), min(profit for _, profit in scale.curve)
-    shown = sorted({highest, Decimal(0), lowest})
     return PayoffPicture(
         width=WIDTH,
         height=HEIGHT,
@@ -74,27 +71,20 @@ def payoff_picture(proposal: Proposal) -> PayoffPicture | None:
         profit=_area(scale, ends, above=True),
         loss=_area(scale, ends, above=False),
         zero_y=scale.y(Decimal(0)),
-        strikes=_levels(sorted({leg.contract.strike for leg in proposal.legs}), scale),
-        breakevens=_levels([Decimal(level) for level in proposal.breakevens], scale),
-        spot=_levels([Decimal(proposal.spot)], scale)[0],
-        amounts=[Amount(amount=Money(amount.quantize(Decimal("0.01"))), y=scale.y(amount)) for amount in shown],
-        description=_description(proposal),
+        strikes=_levels(shape.strikes, scale),
+        breakevens=_levels([Decimal(level) for level in shape.breakevens], scale),
+        spot=_levels([Decimal(shape.spot)], scale)[0],
+        amounts=_amounts(sorted({highest, Decimal(0), lowest}), scale),
+        description=_description(shape, symbol, quantity),
     )
 
 
 class _Scale:
     """From prices and money to the picture's units."""
 
-    def __init__(self, proposal: Proposal) -> None:
-        self._legs = payoff_legs(proposal.legs)
-        self._quantity = proposal.quantity
-        self._cash = Decimal(proposal.mid_price) * proposal.legs[0].contract.multiplier
-        strikes = {leg.contract.strike for leg in proposal.legs}
-        levels = sorted({*strikes, Decimal(proposal.spot), *(Decimal(level) for level in proposal.breakevens)})
-        room = max((levels[-1] - levels[0]) * MARGIN, Decimal(proposal.spot) * MARGIN_OF_SPOT_MIN)
-        self._low, self._high = max(Decimal(0), levels[0] - room), levels[-1] + room
-        knots = sorted({self._low, *levels, self._high})
-        self.curve = [(knot, self._profit(knot)) for knot in knots]
+    def __init__(self, shape: PayoffShape, quantity: int) -> None:
+        self.curve = [(level, profit * quantity) for level, profit in shape.line]
+        self._low, self._high = self.curve[0][0], self.curve[-1][0]
         profits = [Decimal(0), *(profit for _, profit in self.curve)]
         self._bottom, self._top = min(profits), max(profits)
 
@@ -105,9 +95,6 @@ class _Scale:
     def y(self, profit: Decimal) -> float:
         part = (self._top - profit) / ((self._top - self._bottom) or Decimal(1))
         return round(TOP + float(part) * (HEIGHT - TOP - BOTTOM), 1)
-
-    def _profit(self, level: Decimal) -> Decimal:
-        return (self._cash + sum((leg.worth_at(level) for leg in self._legs), Decimal(0))) * self._quantity
 
 
 def _area(scale: _Scale, ends: tuple[Decimal, Decimal], *, above: bool) -> str:
@@ -123,18 +110,33 @@ def _points(points: Sequence[tuple[float, float]]) -> str:
 
 def _levels(levels: Sequence[Decimal], scale: _Scale) -> list[Level]:
     placed: list[Level] = []
+    middle = (scale.x(levels[0]) + scale.x(levels[-1])) / 2 if levels else 0.0
     for level in levels:
         x = scale.x(level)
         near = bool(placed) and x - placed[-1].x < LABEL_GAP and placed[-1].row == 0
-        placed.append(Level(text=f"{level:.2f}", x=x, row=1 if near else 0))
+        # A label beside its level stands on the outer side of it, away from the spot's line.
+        is_outer = x > middle and x + LABEL_WIDTH < WIDTH
+        label_x, anchor = (x + LABEL_ROOM, "start") if is_outer else (x - LABEL_ROOM, "end")
+        placed.append(Level(text=f"{level:.2f}", x=x, row=1 if near else 0, label_x=label_x, anchor=anchor))
     return placed
 
 
-def _description(proposal: Proposal) -> str:
-    breakevens = ", ".join(f"{level:.2f}" for level in proposal.breakevens) or "none"
-    best = "unlimited" if proposal.max_profit is None else f"{proposal.max_profit:.2f} dollars"
-    worst = "unlimited" if proposal.max_loss is None else f"{proposal.max_loss:.2f} dollars"
+def _amounts(shown: Sequence[Decimal], scale: _Scale) -> list[Amount]:
+    # Of two that would stand on each other, zero gives way: its line is drawn anyhow.
+    extremes = [scale.y(amount) for amount in shown if amount]
+    return [
+        Amount(amount=Money(amount.quantize(Decimal("0.01"))), y=scale.y(amount))
+        for amount in shown
+        if amount or all(abs(scale.y(amount) - other) >= AMOUNT_GAP for other in extremes)
+    ]
+
+
+def _description(shape: PayoffShape, symbol: str, quantity: int) -> str:
+    breakevens = ", ".join(f"{level:.2f}" for level in shape.breakevens) or "none"
+    best = "unlimited" if shape.max_profit is None else f"{shape.max_profit * quantity:,.2f} dollars"
+    worst = "unlimited" if shape.max_loss is None else f"{shape.max_loss * quantity:,.2f} dollars"
+    when = "when the nearest leg expires, the others by model" if shape.is_model else "at expiration"
     return (
-        f"Profit and loss at expiration against the price of {proposal.symbol}: at most {best} of profit and"
-        f" {worst} of loss; breakevens at {breakevens}; the price now is {proposal.spot:.2f}."
+        f"Profit and loss {when}, against the price of {symbol}: at most {best} of profit and"
+        f" {worst} of loss; breakevens at {breakevens}; the price now is {shape.spot:.2f}."
     )

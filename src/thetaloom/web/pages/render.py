@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse
 from thetaloom import __version__
 from thetaloom.errors import ThetaloomError
 from thetaloom.web.front import the_front
-from thetaloom.web.pages import filters
+from thetaloom.web.pages import filters, numbers
 from thetaloom.web.pages.frame import Frame, frame_of
 
 UTC_NAME = "UTC"
@@ -78,6 +78,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(money=filters.money, signed=filters.signed, when=_when)
+    environment.filters.update(part=numbers.percent, percent=numbers.percent_of_whole)
     environment.globals.update(version=__version__)
     return environment
 

@@ -14,6 +14,7 @@ from thetaloom.domain.values.ids import RunId, StrategyId
 from thetaloom.engine import commands
 from thetaloom.engine.lineage import ReplayReport
 from thetaloom.store.queries.lineage import step_record
+from thetaloom.store.queries.market_view import recorded_view
 from thetaloom.store.queries.runs import RunDetail, list_runs, run_detail
 from thetaloom.store.queries.story import tell_step
 from thetaloom.store.queries.why import why_of
@@ -22,6 +23,7 @@ from thetaloom.web.marked import MarkedReview, reviews_of
 from thetaloom.web.pages.dashboard import Choice, choices
 from thetaloom.web.pages.forms import Notice, PageNumber, Word, see
 from thetaloom.web.pages.frame import Frame, frame_of
+from thetaloom.web.pages.market_rows import MarketRows, market_rows
 from thetaloom.web.pages.paging import Pager, pager_of, window_of
 from thetaloom.web.pages.render import page
 from thetaloom.web.pages.timeline import Entry, timeline_of
@@ -51,6 +53,7 @@ class RunView:
     detail: RunDetail
     timeline: Sequence[Entry]
     why: Why
+    market: MarketRows | None  # as it was read for the decision
     review: MarkedReview | None
     verified: Verified | None
     replayed: ReplayReport | None
@@ -153,11 +156,13 @@ def _shown(
     detail = run_detail(front.database, front.user, RunId(run_id))
     position = detail.position
     reviews = {} if position is None else reviews_of(front, [position])
+    read = recorded_view(front.database, front.user, detail)
     view = RunView(
         frame=frame_of(front, "runs", notice),
         detail=detail,
         timeline=timeline_of(detail.timeline, lambda record: _told(front, record)),
         why=why_of(front.database, front.user, detail),
+        market=None if read is None else market_rows(read),
         review=None if position is None else reviews.get(position.id),
         verified=verified,
         replayed=replayed,

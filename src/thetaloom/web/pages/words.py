@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from thetaloom.domain.strategy.fields import word_of
+from thetaloom.domain.strategy.rule_words import stop_words
 from thetaloom.domain.strategy.strategies import (
     ApprovalMode,
     BackRule,
@@ -55,9 +56,11 @@ def in_words(strategy: Strategy) -> tuple[Rules, ...]:
         Rules(title="Expiration", lines=[_expiration(strategy)]),
         Rules(title="Legs", lines=[*map(_leg, strategy.legs), *_beside_the_legs(strategy)]),
         Rules(title="Enter only when", lines=[*map(_condition, strategy.conditions), *_liquidity(strategy)]),
+        *_never(strategy),
         Rules(title="Size and risk", lines=list(_size(strategy))),
         Rules(title="Orders", lines=list(_orders(strategy))),
-        Rules(title="Leave when", lines=[*map(_target, strategy.targets), *map(_exit, strategy.exits)] or [_HELD]),
+        *([Rules(title="Targets", lines=[*map(_target, strategy.targets)])] if strategy.targets else []),
+        Rules(title="Leave when", lines=[*map(_exit, strategy.exits)] or [_HELD]),
         Rules(title="Approval", lines=[_approval(strategy)]),
     )
 
@@ -98,6 +101,7 @@ def _leg(leg: LegRule) -> str:
     kept = "" if guard is None else f", kept {_text(guard.buffer_percent)} % off {guard.level.value}"
     term = " of the later expiration" if leg.term is Term.BACK else ""
     miss = "" if rule.miss_max is None else f", missing it by at most {_text(rule.miss_max)}{UNIT_WORDS[rule.unit]}"
+    miss = ", exactly" if rule.miss_max == 0 else miss
     return f"{leg.name}: {leg.side.value} {leg.ratio} {word_of(leg.right)}{term} at {where}{rounded}{kept}{miss}."
 
 
@@ -144,6 +148,11 @@ def _liquidity(strategy: Strategy) -> Iterator[str]:
     yield f"No quote is older than {rule.quote_age_seconds_max} seconds."
     yield f"At least {strategy.entry_minutes_before_close_min} minutes remain before the close."
     yield f"No more than {strategy.open_runs_max} of its runs are open on one symbol."
+
+
+def _never(strategy: Strategy) -> Iterator[Rules]:
+    if strategy.hard_stops is not None:
+        yield Rules(title="Never with", lines=[f"{said}." for said in stop_words(strategy.hard_stops)])
 
 
 def _size(strategy: Strategy) -> Iterator[str]:
