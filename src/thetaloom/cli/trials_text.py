@@ -9,6 +9,7 @@ from thetaloom.cli.output import indented, say, table
 from thetaloom.cli.words import money_text, percent_text, price_text
 from thetaloom.domain.strategy.evaluation import Evaluation, LegEvaluation
 from thetaloom.domain.strategy.strategies import Strategy
+from thetaloom.domain.strategy.structures import Leg
 from thetaloom.engine.trial import Trial
 
 
@@ -20,8 +21,11 @@ def print_trials(strategy: Strategy, trials: Sequence[Trial]) -> None:
     rows = [[*((trial.wish,) if len(columns) == len(names) else ()), *_row(trial)] for trial in looked_at]
     if rows:
         table("", columns, rows)
+    shown: dict[tuple[Leg, ...], Trial] = {}
     for trial in looked_at:
-        _print_one(trial)
+        legs = trial.selection.legs
+        _print_one(trial, shown.get(legs) if legs else None)
+        shown.setdefault(legs, trial)
     say(_summary(strategy, trials, len(trials) - len(looked_at)), wrapped=True)
 
 
@@ -47,7 +51,7 @@ def _loss(found: Evaluation) -> str:
     return "unlimited" if found.is_loss_unlimited else money_text(found.max_loss)
 
 
-def _print_one(trial: Trial) -> None:
+def _print_one(trial: Trial, same: Trial | None) -> None:
     front = trial.front
     wished = "" if trial.wish is None else f"{trial.wish} DTE: "
     taken = (
@@ -57,14 +61,16 @@ def _print_one(trial: Trial) -> None:
     )
     answer = "[green]valid[/]" if trial.is_valid else "[red]not valid[/]"
     say(f"\n[bold]{wished}{taken}[/] {answer}")
-    if trial.evaluation is not None:
+    if same is not None:
+        indented(f"the legs and the numbers of {same.wish} DTE")
+    elif trial.evaluation is not None:
         for one in trial.evaluation.legs:
             say(f"  {_leg(one)}")
         indented(_prices(trial.evaluation))
     for word, style, lines in (
         ("error", "red", trial.errors),
         ("warning", "yellow", trial.warnings),
-        ("", "", _reasons(trial)),
+        ("", "", _reasons(trial) if same is None else ()),
     ):
         for line in lines:
             indented(line, word=word, style=style)

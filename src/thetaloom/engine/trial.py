@@ -10,6 +10,7 @@ from thetaloom.domain.market.expirations import Expiration, list_expirations
 from thetaloom.domain.strategy.cautions import cautions
 from thetaloom.domain.strategy.evaluation import Evaluation, LegEvaluation
 from thetaloom.domain.strategy.judging import Judged
+from thetaloom.domain.strategy.one_check import UNKNOWN, Check
 from thetaloom.domain.strategy.ranking import MarketState, judge_selection, readings_of
 from thetaloom.domain.strategy.selection import Rejection, Selection, select_structure
 from thetaloom.domain.strategy.strategies import ExitKind, ExpirationRule, Preference, Strategy
@@ -182,12 +183,14 @@ def _trial(
         evaluation=evaluation,
         judged=judged,
         targets=target_orders(evaluation, strategy),
-        errors=tuple(
-            f"{_code(check.verdict)}: {check.name} is {check.value}, allowed {check.limit}, {check.distance} from a yes"
-            for check in failed
-        ),
+        errors=tuple(map(_failure, failed)),
         warnings=(*_about_wish(strategy, wish, front), *cautions(strategy, evaluation, front)),
     )
+
+
+def _failure(check: Check) -> str:
+    gap = "" if check.distance == UNKNOWN else f", {check.distance} from a yes"
+    return f"{_code(check.verdict)}: {check.name} is {check.value}, allowed {check.limit}{gap}"
 
 
 def _refusal(selection: Selection, wish: int | None) -> Verdict:
