@@ -10,7 +10,7 @@ from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.store.catalogue import load_catalogue
 from tools.docs.strategy_samples import sample_of
 
-CATALOGUE = {strategy.id: strategy for strategy in load_catalogue()}
+CATALOGUE = {str(strategy.id): strategy for strategy in load_catalogue()}
 
 
 @pytest.mark.parametrize("strategy", CATALOGUE.values(), ids=CATALOGUE)
