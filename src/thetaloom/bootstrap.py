@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -17,19 +17,24 @@ from thetaloom.brokers.paper.settings import PaperSettings, read_shares
 from thetaloom.config import MarketSource, Settings
 from thetaloom.dispatch.embedded import EmbeddedDispatch
 from thetaloom.dispatch.workers import is_gone, name_worker
-from thetaloom.domain.values.calendar import TradingCalendar
+from thetaloom.domain.market.indicators import IV_DAYS
+from thetaloom.domain.strategy.ranking import MarketState
+from thetaloom.domain.values.calendar import DAYS_PER_YEAR, TradingCalendar
 from thetaloom.domain.values.ids import AccountId, UserId
 from thetaloom.domain.values.money import Money
 from thetaloom.engine.desk import Desk, EngineSettings
 from thetaloom.engine.engine import Engine
 from thetaloom.engine.loop import EngineLoop
+from thetaloom.engine.trial import read_trial_market
 from thetaloom.errors import ConfigError
-from thetaloom.marketdata.calendar_table import load_calendar
+from thetaloom.marketdata.calendar_table import SHIPPED_TABLE, load_calendar, read_table
 from thetaloom.marketdata.clocks import PacedClock, SystemClock, VirtualClock
 from thetaloom.marketdata.event_files import EventTable
 from thetaloom.marketdata.history_files import read_histories
 from thetaloom.marketdata.recorded import packaged_day
+from thetaloom.marketdata.recorded.looking import recorded_chains as recorded_chains
 from thetaloom.marketdata.recorded.market import RecordedMarket
+from thetaloom.marketdata.recorded.stored import Known, open_stored_chain
 from thetaloom.marketdata.recorded.volatilities import SessionVolatilities
 from thetaloom.marketdata.synthetic.market import SyntheticMarket
 from thetaloom.ports.clock import Clock
@@ -157,13 +162,7 @@ def build(
         dispatch=EmbeddedDispatch(database, runs, owner=name_worker(), caps=caps, is_gone=is_gone),
         codec=ParquetChainCodec(),
         code_version=__version__,
-        settings=EngineSettings(
-            rates=settings.rate_curve,
-            dividend_yield=settings.dividend_yield,
-            fee_per_contract=Money(settings.fee_per_contract),
-            data_age_seconds_max=settings.data_age_seconds_max,
-            approved_age_seconds_max=settings.approved_age_seconds_max,
-        ),
+        settings=_engine_settings(settings),
     )
     platform = Platform(
         settings=settings,
@@ -318,7 +317,9 @@ def _market(
             bars=known.bars,
             ivs=known.ivs,
             events=EventTable([settings.events_file] if settings.events_file else []),
-            volatilities=SessionVolatilities(calendar, settings.rate_curve.at(30 / 365), settings.dividend_yield),
+            volatilities=SessionVolatilities(
+                calendar, settings.rate_curve.at(IV_DAYS / DAYS_PER_YEAR), settings.dividend_yield
+            ),
         )
     return SyntheticMarket(
         seed=settings.seed,
@@ -326,6 +327,16 @@ def _market(
         calendar=calendar,
         clock=clock,
         minutes_per_change=minutes_per_change,
+    )
+
+
+def _engine_settings(settings: Settings) -> EngineSettings:
+    return EngineSettings(
+        rates=settings.rate_curve,
+        dividend_yield=settings.dividend_yield,
+        fee_per_contract=Money(settings.fee_per_contract),
+        data_age_seconds_max=settings.data_age_seconds_max,
+        approved_age_seconds_max=settings.approved_age_seconds_max,
     )
 
 
@@ -374,3 +385,15 @@ def open_demo(settings: Settings, *, start: datetime | None = None, minutes_per_
         yield platform
     finally:
         platform.close()
+
+
+def read_stored_market(
+    settings: Settings, path: Path, *, symbol: str | None, preferred: Sequence[str] = (), at: datetime | None = None
+) -> MarketState:
+    """Read a recorded file at one of its instants, without a database or a server; see ``open_stored_chain``."""
+    calendar, own = read_table(SHIPPED_TABLE), _engine_settings(settings)
+    known = Known(settings.history_files, settings.events_file, own.rates.at(30 / 365), own.dividend_yield)
+    stored = open_stored_chain(path, calendar, known, symbol=symbol, preferred=preferred, at=at)
+    shares = read_shares(settings.paper_shares).get(stored.symbol, 0)
+    capital = Money(settings.paper_cash)
+    return read_trial_market(stored.market, calendar, own, stored.chain, capital=capital, shares_held=shares)

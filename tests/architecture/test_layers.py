@@ -67,3 +67,12 @@ def test_shipped_code_never_leans_on_the_test_kit(imports: Imports) -> None:
     }
 
     assert not strangers
+
+
+def test_a_model_mark_is_for_the_eye_and_no_order_or_exit_can_see_it(imports: Imports) -> None:
+    def who(name: str) -> set[str]:
+        return {module for module, found in imports.items() if any(one.startswith(name) for one in found)}
+
+    assert who("thetaloom.engine.shown_marks") == {"thetaloom.cli.position", "thetaloom.web.marked"}
+    texts = {path: path.read_text() for path in (ROOT / "src" / "thetaloom").rglob("*.py")}
+    assert {path.stem for path, text in texts.items() if "model_mark(" in text} == {"surface", "shown_marks"}

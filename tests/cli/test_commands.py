@@ -131,7 +131,7 @@ def test_a_mistake_in_the_words_is_a_usage_error(arguments: tuple[str, ...], hom
         ("resume",),
     ],
 )
-def test_what_is_not_there_is_not_found(arguments: tuple[str, ...], home: Path, thetaloom: Command) -> None:
+def test_what_is_not_there_is_nottold(arguments: tuple[str, ...], home: Path, thetaloom: Command) -> None:
     outcome = thetaloom(*arguments, "--json")
 
     assert outcome.exit_code == 1
@@ -343,6 +343,19 @@ def test_the_doctor_finds_a_new_home_well_and_a_halted_one_not(home: Path, theta
         finding["name"] for finding in answer(well)["findings"]
     }
     assert halted.exit_code == 1
+
+
+@pytest.mark.parametrize(("market", "is_lacking"), [("recorded", True), ("synthetic", False)])
+def test_the_doctor_names_the_files_that_hard_stops_lack(
+    market: str, is_lacking: bool, home: Path, thetaloom: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THETALOOM_MARKET", market)
+
+    findings = {finding["name"]: finding for finding in answer(thetaloom("doctor", "--json"))["findings"]}
+
+    assert ("history_files" in findings["market facts"]["found"]) is is_lacking
+    assert ("events_file" in findings["market facts"]["found"]) is is_lacking
+    assert bool(findings["market facts"]["advice"]) is is_lacking
 
 
 def test_the_doctor_speaks_of_settings_that_are_wrong(

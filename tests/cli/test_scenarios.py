@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from tests.cli.conftest import TRADABLE
+from tests.cli.conftest import TRADABLE, Command
 from thetaloom.bootstrap import open_demo, write_pulse
 from thetaloom.cli.scenarios import scenarios
 from thetaloom.config import load_settings
@@ -51,6 +51,10 @@ def holding(tradable_home: Path) -> Path:
             platform.engine.settle()
         write_pulse(platform, alive=False)
     return tradable_home
+
+
+def test_scenarios_are_a_verb_of_risk(tradable_home: Path, thetaloom: Command) -> None:
+    assert json.loads(thetaloom("risk", "scenarios", "--json").stdout)["worst"] is None
 
 
 def test_an_empty_account_says_so(tradable_home: Path, stress: Stress) -> None:

@@ -1,10 +1,11 @@
 """Every command that a page tells the reader to type is one that exists, with options that it has."""
 
+import re
 import shlex
 
 from typer.core import TyperArgument, TyperGroup
 
-from tests.docs.conftest import ROOT, Block
+from tests.docs.conftest import ROOT, Block, pages
 from tools.docs import commands
 
 
@@ -39,6 +40,20 @@ def test_every_command_in_the_pages_exists_with_its_options(blocks: tuple[Block,
 
     assert typed
     assert [problem for command in typed if (problem := refusal(command))] == []
+
+
+def test_every_command_in_a_sentence_exists() -> None:
+    known = {words for words, _ in commands.commands()}
+    nouns = {words.rpartition(" ")[0] for words in known}
+    named = {
+        f"thetaloom {noun} {verb}".strip()
+        for page in pages()
+        for noun, verbs in re.findall(r"`thetaloom ([a-z]+)((?: [a-z]+(?:\|[a-z]+)*)?)", page.read_text())
+        for verb in (verbs.strip().split("|") if f"thetaloom {noun}" in nouns else ("",))
+    }
+
+    assert "thetaloom risk scenarios" in named
+    assert named - known - nouns == set()
 
 
 def test_every_command_has_help() -> None:

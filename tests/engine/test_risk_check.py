@@ -1,6 +1,5 @@
 """What check_risk says, writes and lets through, seen from whole runs."""
 
-from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -18,7 +17,7 @@ from thetaloom.domain.values.money import Price
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine import commands
 from thetaloom.engine.limit_faults import unread_limits
-from thetaloom.engine.portfolio_greeks import beta_of, structure_greeks
+from thetaloom.engine.portfolio_greeks import structure_greeks
 from thetaloom.engine.risk_view import risk_view
 from thetaloom.engine.trade_validation import TradeIdea, validate_trade
 from thetaloom.errors import ConfigError, InvalidInput, NotFound
@@ -180,18 +179,6 @@ def test_beta_weighted_delta_is_shares_of_the_benchmark(lite: DeskBench) -> None
     assert found.beta_delta == found.net_delta  # on SPY itself
     assert found.net_gamma is not None and found.net_gamma < 0
     assert found.net_theta is not None and found.net_vega is not None and found.net_vega < 0
-
-
-def test_beta_is_the_slope_of_returns_on_common_sessions(lite: DeskBench) -> None:
-    sessions = lite.desk.calendar.sessions_between(date(2025, 9, 2), date(2026, 1, 30))
-    closes = [100 * 1.01 ** ((index * 7) % 5) for index in range(len(sessions))]
-    spy = [_bar(session.session_on, close) for session, close in zip(sessions, closes, strict=True)]
-    twice = [_bar(session.session_on, close**2) for session, close in zip(sessions, closes, strict=True)]
-
-    assert beta_of(twice, spy) == pytest.approx(2)
-    assert beta_of(twice[:61], spy) == pytest.approx(2)
-    assert beta_of(twice[:60], spy) is None
-    assert beta_of(twice, [replace(bar, close=5.0) for bar in spy]) is None
 
 
 def test_greeks_are_unknown_without_a_price_of_the_underlying(lite: DeskBench) -> None:

@@ -145,15 +145,14 @@ def test_without_history_the_beta_of_another_symbol_and_the_losses_are_unknown(l
 
 def test_beta_is_against_the_benchmark_asked_for(lite: DeskBench) -> None:
     lite.enter()
-    wave = np.random.default_rng(5).normal(0, 0.01, 60)
-    half = (1 + wave / 2).cumprod()
-    lite.market.set_history("SPY", bars(lite, lambda day: 500 * float(half[day]), 60))
-    lite.market.set_history("QQQ", bars(lite, lambda day: 400 * float((1 + wave).cumprod()[day]), 60))
+    wave = np.random.default_rng(5).normal(0, 0.01, 200).cumsum()
+    lite.market.set_history("SPY", bars(lite, lambda day: 500 * float(np.exp(wave[day] / 2)), 200))
+    lite.market.set_history("QQQ", bars(lite, lambda day: 400 * float(np.exp(wave[day])), 200))
 
     with lite.store.reading() as uow:
         found = stress_book(lite.desk, uow, lite.clock.now(), benchmark="QQQ")
 
-    assert [one.beta for one in found.positions] == [pytest.approx(0.5), pytest.approx(0.5)]
+    assert [one.beta for one in found.positions] == [pytest.approx(0.5, abs=1e-6)] * 2
 
 
 def test_beta_is_unknown_where_the_benchmark_has_no_history(lite: DeskBench) -> None:

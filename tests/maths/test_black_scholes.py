@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thetaloom.maths.black_scholes import bsm_greeks, bsm_price, chain_greeks
-from thetaloom.maths.normal import erfcx, log_ratio, normal_below, normal_density
+from thetaloom.maths.normal import erfcx, log_ratio, normal_below
 
 SPOT = st.floats(1.0, 5000.0)
 MONEYNESS = st.floats(-0.7, 0.7)
@@ -236,7 +236,6 @@ def test_the_scaled_error_function_keeps_its_digits() -> None:
 
 def test_the_normal_distribution_keeps_its_low_tail() -> None:
     assert normal_below(-37.0) == pytest.approx(float(mpmath.ncdf(-37)), rel=1e-13)
-    assert normal_density(1.5) == pytest.approx(float(mpmath.npdf(1.5)), rel=1e-15)
 
 
 def test_the_logarithm_of_a_ratio_is_exact_near_one_and_for_tiny_numbers() -> None:

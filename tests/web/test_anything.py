@@ -27,6 +27,8 @@ ROUTES = st.sampled_from(
         ("PUT", "/api/strategies/{}"),
         ("DELETE", "/api/strategies/{}"),
         ("POST", "/api/strategies/validate"),
+        ("POST", "/api/strategies/validate?symbol={}&dte={}"),
+        ("POST", "/api/strategies/{}/test?symbol={}&dte=30"),
         ("POST", "/api/workflow/start"),
         ("POST", "/api/workflow/approve/{}"),
         ("POST", "/api/workflow/reject/{}"),

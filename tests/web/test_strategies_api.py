@@ -112,3 +112,36 @@ def test_the_list_is_paged_and_the_schema_served(client: TestClient) -> None:
     assert len(page["items"]) == 2
     assert page["total"] >= 6
     assert client.get("/api/strategies/schema").json()["title"] == "Thetaloom strategy"
+
+
+def test_a_document_is_tried_for_each_of_the_days_wished(client: TestClient) -> None:
+    shown = client.get(f"/api/strategies/{DEMO}").json()["strategy"]
+
+    listed = client.post("/api/strategies/validate", params={"symbol": "goog", "dte": [14, 45]}, json=shown).json()
+    joined = client.post("/api/strategies/validate", params={"symbol": "GOOG", "dte": "14,45"}, json=shown).json()
+    stored = client.post(f"/api/strategies/{DEMO}/test", params={"dte": "14,45"}).json()
+
+    assert listed == joined == stored
+    assert (listed["valid"], listed["market"]["symbol"]) == (True, "GOOG")
+    assert [sample["dte_wanted"] for sample in listed["samples"]] == [14, 45]
+    for sample in listed["samples"]:
+        assert sample["valid"] is not bool(sample["errors"])
+        assert sample["valid"] is all(check["verdict"]["answer"] == "allow" for check in sample["checks"])
+        assert [leg["side"] for leg in sample["legs"]] == ["sell", "buy"]
+        assert all(leg["delta"] != 0 for leg in sample["legs"])
+        assert abs(sample["dte"] - sample["dte_wanted"]) <= 15
+
+
+def test_the_usual_days_are_tried_when_a_symbol_stands_alone(client: TestClient) -> None:
+    samples = client.post(f"/api/strategies/{DEMO}/test", params={"symbol": "GOOG"}).json()["samples"]
+
+    assert [sample["dte_wanted"] for sample in samples] == [0, 7, 14, 21, 30, 45, 60]
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [({"symbol": "ZZZZ"}, 404), ({"symbol": "GOOG", "dte": "91"}, 422), ({"symbol": "GOOG", "dte": "x"}, 422)],
+)
+def test_a_trial_that_cannot_be_made_is_refused(client: TestClient, asked: dict[str, str], status: int) -> None:
+    assert client.post(f"/api/strategies/{DEMO}/test", params=asked).status_code == status
+    assert client.post("/api/strategies/x/test", params={"symbol": "GOOG"}).status_code == 404

@@ -37,6 +37,7 @@ Also = Callable[[Case, Outcome, Place], Outcome]
 FILE_BYTES_MAX = 256 * 2**20
 PROGRESS_FROM = 1000  # fewer cases are done before a bar is drawn
 COLUMNS_MAX = 12
+ABSENT_WORDS = {"max_profit": "unlimited", "max_loss": "unlimited"}  # what null says of these, to people
 
 FileOption = Annotated[
     str | None,
@@ -133,17 +134,18 @@ def calculate(
     title: str,
     as_json: bool,
     also: Also | None = None,
+    units: Mapping[str, str] | None = None,
 ) -> None:
     """Do the case of the options, or each case of a file with the options as defaults, and print the answers.
 
     ``also`` is done with each case that has an answer, and may add to the answer.
 
     A single case that fails fails the command. A file with failing cases does not: each failing one carries its
-    error, and standard error says how many there are.
+    error, and standard error says how many there are. ``units`` are shown to people, by the answer's names.
     """
     options = {name: entry for name, entry in given.items() if entry is not None and entry != []}
     if file is None:
-        _print_single(_answered(_with(one, also, Place(1, 1)), options), title, as_json=as_json)
+        _print_single(_answered(_with(one, also, Place(1, 1)), options), title, units, as_json=as_json)
         return
     cases = [{**options, **case} if isinstance(case, Mapping) else case for case in read_cases(file)]
     answers = _answer_all(one, also, cases)
@@ -254,7 +256,9 @@ def _record(answer: Outcome | ThetaloomError) -> Mapping[str, object]:
     return answer
 
 
-def _print_single(answer: Outcome | ThetaloomError, title: str, *, as_json: bool) -> None:
+def _print_single(
+    answer: Outcome | ThetaloomError, title: str, units: Mapping[str, str] | None, *, as_json: bool
+) -> None:
     if as_json:
         emit_cases([_record(answer)])
     if isinstance(answer, ThetaloomError):
@@ -262,7 +266,7 @@ def _print_single(answer: Outcome | ThetaloomError, title: str, *, as_json: bool
             raise typer.Exit(exit_code(answer))
         raise answer
     if not as_json:
-        pairs(title, {name: _brief(entry) for name, entry in answer.items()})
+        pairs(title, {name: _spoken(name, entry) for name, entry in answer.items()}, units)
 
 
 def _print_many(answers: Sequence[Outcome | ThetaloomError], title: str) -> None:
@@ -277,8 +281,12 @@ def _print_many(answers: Sequence[Outcome | ThetaloomError], title: str) -> None
         if isinstance(answer, ThetaloomError):
             rows.append([number, *([None] * len(columns)), answer.message])
         else:
-            rows.append([number, *(_brief(answer.get(name)) for name in columns), *([""] if failing else [])])
+            rows.append([number, *(_spoken(name, answer.get(name)) for name in columns), *([""] if failing else [])])
     table(title, ["#", *columns, *(["error"] if failing else [])], rows)
+
+
+def _spoken(name: str, entry: object) -> object:
+    return ABSENT_WORDS.get(name) if entry is None else _brief(entry)
 
 
 def _brief(entry: object) -> object:

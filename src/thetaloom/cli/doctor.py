@@ -15,7 +15,8 @@ import typer
 from thetaloom import __version__
 from thetaloom.cli.access import lives
 from thetaloom.cli.output import EXIT_FAILED, JsonOption, emit, say, shown_instant, table
-from thetaloom.config import Settings, load_settings
+from thetaloom.config import MarketSource, Settings, load_settings
+from thetaloom.domain.strategy.hard_stops import needs_bars, needs_events
 from thetaloom.errors import ThetaloomError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Finding:
 
 
 def doctor(as_json: JsonOption = False) -> None:
-    """Check Python, database, calendar, kernels, market, clock, disk and the broker's books; exit code 1 for a no."""
+    """Check this installation: settings, disk, kernels, database, market, limits, broker; exit code 1 for a no."""
     findings = _findings()
     is_well = all(finding.is_well for finding in findings)
     if as_json:
@@ -74,6 +75,7 @@ def _of_platform() -> list[Finding]:
                 "calendar": _calendar,
                 "clock": _clock,
                 "market": _market,
+                "market facts": _market_facts,
                 "halts": _halts,
                 "risk limits": _risk_limits,
                 "broker": _broker,
@@ -182,6 +184,27 @@ def _market(platform: "Platform") -> Finding:
         is_well=bool(symbols) and goes_on,
         found=f"{market.name}: {len(symbols)} symbols, {'quotes to come' if goes_on else 'no quotes to come'}",
         advice="" if goes_on else "The recording has ended: use another one, or THETALOOM_MARKET=synthetic.",
+    )
+
+
+def _market_facts(platform: "Platform") -> Finding:
+    with platform.store.reading() as uow:
+        active = [stored.strategy for stored in uow.strategies.all_latest(platform.user_id) if stored.strategy.active]
+    stops = [strategy.hard_stops for strategy in active if strategy.hard_stops is not None]
+    settings = platform.settings
+    missing = []
+    if settings.market is MarketSource.RECORDED:
+        bars = sum(needs_bars(each) for each in stops)
+        events = sum(needs_events(each) for each in stops)
+        if bars and not settings.history_files:
+            missing.append(f"history_files, which the hard stops of {bars} strategies need")
+        if events and not settings.events_file:
+            missing.append(f"events_file, which the hard stops of {events} strategies need")
+    return Finding(
+        name="market facts",
+        is_well=True,  # without them those strategies deny, and say so; nothing else suffers
+        found=f"not set: {'; '.join(missing)}" if missing else "the source carries what hard stops look at",
+        advice="Set them if those strategies shall trade: what is not known denies." if missing else "",
     )
 
 

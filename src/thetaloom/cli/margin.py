@@ -9,6 +9,8 @@ from thetaloom.cli.payoff import LEG_FORM, read_leg
 from thetaloom.domain.risk.margin_case import margin_case
 from thetaloom.domain.values.instruments import INDEX_ROOTS
 
+UNITS = dict.fromkeys(("initial", "maintenance"), "dollars") | {"premium": "dollars, received positive"}
+
 
 def margin(
     leg: Annotated[
@@ -28,6 +30,7 @@ def margin(
 
     Dollars, before any premium: a long option needs nothing, a credit spread its full width, a naked short its
     market value and a percentage of the underlying. The premium is beside it: received positive, paid negative.
+    All amounts are dollars of the whole book; prices are dollars per share, quantities contracts or shares.
     """
     legs = [read_leg(text, index) for index, text in enumerate(leg or [])]
     roots = {str(one["root"]) for one in legs if "root" in one}
@@ -39,7 +42,7 @@ def margin(
         "underlying_price": underlying_price,
         "kind": kind,
     }
-    calculate(given, file, _case, title="margin", as_json=as_json)
+    calculate(given, file, _case, title="margin", as_json=as_json, units=UNITS)
 
 
 def _case(case: Case) -> Outcome:

@@ -3,7 +3,8 @@
 import json
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import textwrap
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, NoReturn
@@ -11,12 +12,14 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from thetaloom.errors import InvalidInput, NotAllowed, OutcomeUnknown, ThetaloomError, Unavailable
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_REFUSED, EXIT_UNAVAILABLE, EXIT_INTERRUPTED = 0, 1, 2, 3, 4, 130
+WIDTH_MAX = 1000
 PIPED_WIDTH = 200  # no terminal to fit: wide enough that nothing is cut
 JSON_ASKED = "thetaloom.json"
 ABSENT = "–"
@@ -60,14 +63,29 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else PIPED_WIDTH)
 
 
-def say(text: str) -> None:
-    """Print a sentence for people; rich markup applies, so outside text goes through ``escape``."""
-    console().print(text, soft_wrap=True)
+def say(text: str, *, wrapped: bool = False) -> None:
+    """Print a sentence for people; rich markup applies, so outside text goes through ``escape``.
+
+    Only a ``wrapped`` one is broken between words where the terminal ends.
+    """
+    console().print(text, soft_wrap=not wrapped)
 
 
 def note(text: str) -> None:
     """Print a remark on standard error, where it is in no program's way."""
     console(stderr=True).print(text, soft_wrap=True)
+
+
+def indented(text: str, *, word: str = "", style: str = "", indent: int = 2) -> None:
+    """Print a sentence below what it belongs to, wrapped with its lines in one column; ``word`` goes before it."""
+    out, lead = console(), f"{word}: " if word else ""
+    width = max(out.width - 1, indent + 20)
+    lines = textwrap.wrap(lead + text, width, initial_indent=" " * indent, subsequent_indent=" " * (indent + 2))
+    for number, line in enumerate(lines):
+        shown = Text(line)
+        if word and number == 0:
+            shown.stylize(style, indent, indent + len(word) + 1)
+        out.print(shown, soft_wrap=True)
 
 
 def emit(plain: object) -> None:
@@ -115,8 +133,11 @@ def shown_instant(at: datetime | None) -> str:
     return ABSENT if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows under headings: numbers to the right, known words in color, absence as a dash."""
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, whole: Collection[str] = ()) -> None:
+    """Print rows under headings: numbers to the right, known words in color, absence as a dash.
+
+    Columns that are ``whole`` are never broken; where the terminal is narrow the others are.
+    """
     kept = [list(row) for row in rows]
     if not kept:
         say(f"[dim]{escape(title or 'nothing')}[/]")
@@ -124,21 +145,26 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     grid = Table(title=escape(title) if title else None, title_justify="left", title_style="bold", header_style="bold")
     for index, name in enumerate(columns):
         numeric = all(_is_number(row[index]) for row in kept)
-        grid.add_column(escape(name), justify="right" if numeric else "left", overflow="fold")
+        grid.add_column(escape(name), justify="right" if numeric else "left", overflow="fold", no_wrap=name in whole)
     for row in kept:
         grid.add_row(*(cell(entry) for entry in row))
-    console().print(grid)
+    out = console()
+    if Measurement.get(out, out.options.update(width=WIDTH_MAX), grid).maximum > out.width:
+        grid.box, grid.padding = None, (0, 2, 0, 0)  # without lines more of it fits
+    out.print(grid)
 
 
-def pairs(title: str, entries: Mapping[str, object]) -> None:
-    """Print one thing as names and contents."""
+def pairs(title: str, entries: Mapping[str, object], units: Mapping[str, str] | None = None) -> None:
+    """Print one thing as names and contents, with the units of those that have one."""
     if title:
         say(f"[bold]{escape(title)}[/]")
     grid = Table(box=None, show_header=False)
     grid.add_column(style="dim")
     grid.add_column(overflow="fold")
+    grid.add_column(style="dim")
     for name, entry in entries.items():
-        grid.add_row(escape(name), cell(entry))
+        unit = "" if units is None or entry is None else units.get(name, "")
+        grid.add_row(escape(name), cell(entry), escape(unit))
     console().print(grid)
 
 
@@ -184,6 +210,8 @@ def exit_code(error: ThetaloomError) -> int:
 
 
 def _is_number(entry: object) -> bool:
+    if isinstance(entry, Text):
+        return not entry.plain  # an empty place says nothing of its column
     return entry is None or (isinstance(entry, int | float | Decimal) and not isinstance(entry, bool))
 
 

@@ -15,6 +15,21 @@ from thetaloom.domain.values.instruments import parse_option_symbol
 
 LEG = re.compile(r"\s*(?P<quantity>[+-]?\d+)\s+(?P<contract>.+?)\s*@\s*(?P<price>\S+)\s*")
 FORMS = (".png", ".svg")
+UNITS = {
+    "net_price": "dollars per share, credit positive",
+    "max_profit": "dollars",
+    "max_loss": "dollars",
+    "breakevens": "dollars",
+    "pop": "chance, 0 to 1",
+    "delta": "shares",
+    "gamma": "shares per dollar",
+    "theta": "dollars per calendar day",
+    "vega": "dollars per 0.01 of volatility",
+    "rho": "dollars per 0.01 of rate",
+    "p50": "chance, 0 to 1",
+    "touch": "chance, 0 to 1",
+    "expected_value": "dollars",
+}
 LEG_FORM = '"-1 SPY 2026-01-16 P 560 @ 1.25", or "100 SPY @ 560" for stock'
 
 
@@ -38,10 +53,13 @@ def payoff(
 ) -> None:
     """Work out net price, max profit, max loss, breakevens, chance of profit, name and greeks of a structure.
 
-    Credits are positive. In JSON, null is unlimited for max_profit and max_loss, and not known elsewhere:
-    the chances and the greeks need --spot, --iv and --at. p50 is the chance to reach half of the most profit,
-    touch that of each short strike, expected_value the mean profit at expiration; all risk-neutral. The curves of
-    today and of half-way need --spot and --at; without --iv each leg has the volatility that its own price implies.
+    net_price is dollars per share, credit positive; max_profit, max_loss and expected_value are dollars of the
+    whole, breakevens prices of the underlying, pop, p50 and touch chances from 0 to 1; delta is shares, gamma shares
+    per dollar, theta dollars per calendar day, vega and rho dollars per 0.01. In JSON, null is unlimited for
+    max_profit and max_loss, and not known elsewhere: the chances and the greeks need --spot, --iv and --at. p50 is
+    the chance to reach half of the most profit, touch that of each short strike, expected_value the mean profit at
+    expiration; all risk-neutral. The curves of today and of half-way need --spot and --at; without --iv each leg has
+    the volatility that its own price implies.
     """
     legs = [read_leg(text, index) for index, text in enumerate(leg or [])]
     roots = {str(one.pop("root")) for one in legs if "root" in one}
@@ -55,7 +73,7 @@ def payoff(
         "at": at,
     }
     also = None if png is None else _Pictures(checked_picture(png), dark=dark).draw
-    calculate(given, file, _case, title="payoff", as_json=as_json, also=also)
+    calculate(given, file, _case, title="payoff", as_json=as_json, also=also, units=UNITS)
     if file is None and not as_json:
         _print_curves({name: entry for name, entry in given.items() if entry is not None and entry != []})
 

@@ -1,6 +1,6 @@
 """``position``: what is held and what was, and closing it."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -13,8 +13,12 @@ from thetaloom.cli.words import legs_text, money_text, price_text
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.values.ids import PositionId
 from thetaloom.engine.commands import ClosePosition
+from thetaloom.errors import Unavailable
 from thetaloom.store.queries.positions import list_positions, position_detail
 from thetaloom.store.queries.runs import run_detail
+
+if TYPE_CHECKING:
+    from thetaloom.engine.shown_marks import ShownMarks
 
 app = typer.Typer(help="Look at positions and close them.", no_args_is_help=True, add_completion=False)
 PositionArgument = Annotated[str, typer.Argument(metavar="POSITION", help="The position's id.")]
@@ -60,11 +64,12 @@ def list_command(
 
 @app.command()
 def show(position: PositionArgument, as_json: JsonOption = False) -> None:
-    """Show a position with its lots."""
+    """Show a position with its lots, and at what an open one is marked: mids, or a model where none can be believed."""
     with reading() as read:
         found = position_detail(read.database, read.user, PositionId(position))
+    marks = _marks(found) if found.is_open else None
     if as_json:
-        emit(_record(found))
+        emit({**_record(found), "mark": None if marks is None else _mark_record(marks)})
         return
     pairs(
         found.id,
@@ -74,6 +79,7 @@ def show(position: PositionArgument, as_json: JsonOption = False) -> None:
             "legs": legs_text(found.legs),
             "quantity": found.quantity,
             "entry": price_text(found.entry_price) if found.lots else None,
+            **({} if marks is None else _mark_lines(marks)),
             "realized, after fees": money_text(found.realized_pnl),
             "fees": money_text(found.fees),
             "opened": found.opened_at,
@@ -96,6 +102,32 @@ def close(position: PositionArgument, as_json: JsonOption = False) -> None:
         return
     say(f"[bold]{found.id}[/] {'is being closed' if found.is_open else 'is closed'}")
     say(f"[bold]next:[/] {escape(coming)}")
+
+
+def _marks(position: Position) -> "ShownMarks | None":
+    from thetaloom.engine.shown_marks import shown_marks
+
+    with opened() as platform:
+        try:
+            return shown_marks(platform.desk, position, platform.clock.now())
+        except Unavailable:
+            return None
+
+
+def _mark_lines(marks: "ShownMarks") -> dict[str, object]:
+    title = f"mark ({marks.source})" if marks.source else "mark"
+    lines: dict[str, object] = {title: "unknown" if marks.worth is None else f"{marks.worth:+f}"}
+    for mark in marks.legs:
+        if not mark.verdict.is_allowed:
+            worth = "no mark" if mark.worth is None else f"{mark.worth:f} ({mark.source})"
+            lines[mark.leg.contract.notation] = (
+                f"{worth}, its quote cannot be believed: {mark.verdict.reason or 'unknown'}"
+            )
+    return lines
+
+
+def _mark_record(marks: "ShownMarks") -> dict[str, object]:
+    return {**to_plain(marks), "worth": to_plain(marks.worth), "source": marks.source}
 
 
 def _record(position: Position) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from functools import lru_cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -21,14 +21,13 @@ from thetaloom.cli.cases import (
     refuse,
     shown,
 )
-from thetaloom.domain.values.calendar import TradingCalendar
+from thetaloom.domain.values.calendar import YEAR, TradingCalendar
 from thetaloom.domain.values.instruments import ExerciseStyle, OptionContract, Right
 from thetaloom.errors import DomainError, InvalidInput
 
 STYLES = tuple(style.value for style in ExerciseStyle)
 NEW_YORK = ZoneInfo("America/New_York")
 STOCK_CLOSE = time(16)
-YEAR = timedelta(days=365)
 PLAIN_ROOT = "STOCK"  # any root of a share: PM-settled
 MONEY_MIN = 1e-12  # less than that is a slip, and soon beyond what floats can tell apart
 MONEY_MAX = 1e12
@@ -37,6 +36,15 @@ RATE_MAX = 10.0
 IV_MAX = 100.0
 DIVIDENDS_MAX = 1000
 
+PRICE_UNITS = {
+    "price": "dollars per share",
+    "delta": "dollars per dollar of the underlying",
+    "gamma": "delta per dollar of the underlying",
+    "theta": "dollars per calendar day",
+    "vega": "dollars per 0.01 of volatility",
+    "rho": "dollars per 0.01 of rate",
+}
+IV_UNITS = {"iv": "per year, 0.20 = 20 %"}
 WHY_NO_IV = {
     "BELOW_INTRINSIC": "price: less than the option is worth without any volatility (arbitrage)",
     "ABOVE_MAXIMUM": "price: as much as the option can ever be worth, or more (arbitrage)",
@@ -88,11 +96,15 @@ def price(
 ) -> None:
     """Price an option: price, delta, gamma, theta a calendar day, vega and rho per 0.01, and the model.
 
+    All numbers are of one share, in dollars: price; delta per dollar of the underlying, gamma that of delta; theta
+    for one calendar day; vega for 0.01 of volatility (one point); rho for 0.01 of rate. iv, rate and
+    dividend_yield are per year, 0.20 = 20 %.
+
     With --file the options given are defaults for cases that lack the field, unknown fields are ignored,
     and cases that fail carry their error without failing the command.
     """
     given = _given(right, spot, strike, years, expiration, at, rate, dividend_yield, style, dividend, iv=iv)
-    calculate(given, file, price_case, title="price", as_json=as_json)
+    calculate(given, file, price_case, title="price", as_json=as_json, units=PRICE_UNITS)
 
 
 def implied(
@@ -112,10 +124,11 @@ def implied(
 ) -> None:
     """Imply the volatility behind a price, or say why there is none.
 
+    price is dollars per share; iv comes per year, 0.20 = 20 %.
     The codes of a no: below_intrinsic, above_maximum, undetermined, expired. --file works as with `price`.
     """
     given = _given(right, spot, strike, years, expiration, at, rate, dividend_yield, style, dividend, price=price)
-    calculate(given, file, iv_case, title="implied volatility", as_json=as_json)
+    calculate(given, file, iv_case, title="implied volatility", as_json=as_json, units=IV_UNITS)
 
 
 def price_case(case: Case) -> Outcome:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from thetaloom.cli.output import emit, say, shown_instant, table
-from thetaloom.cli.words import legs_text, money_text, percent_text, price_text
+from thetaloom.cli.output import ABSENT, emit, indented, say, shown_instant
+from thetaloom.cli.words import legs_line, money_text, percent_text, price_text
 from thetaloom.domain.values.ids import StrategyId
 
 if TYPE_CHECKING:  # compiled numbers load only for who ranks
@@ -14,6 +14,9 @@ if TYPE_CHECKING:  # compiled numbers load only for who ranks
     from thetaloom.domain.strategy.strategies import Strategy
 
 KIND_STYLES = {"auto": "green", "forced": "yellow", "low_scores": "yellow", "no_trade": "red"}
+ROW = "{:>5} {:<8} {:<31} {:<13} {:>10} {:>6}"  # fits eighty columns
+HEADING = ROW.format("score", "", "strategy", "price", "max loss", "POP")
+DETAILS = 15
 NEAREST = 3  # strategies that a no-trade explanation names
 
 
@@ -59,16 +62,22 @@ def ranking_record(ranking: "Ranking") -> dict[str, Any]:
 def print_ranking(ranking: "Ranking") -> None:
     """Print a ranking for people."""
     style = KIND_STYLES[ranking.kind.value]
-    say(f"[bold {style}]{ranking.kind.value}[/] {escape(ranking.title)}, {shown_instant(ranking.as_of)}")
+    kind, at = ranking.kind.value, shown_instant(ranking.as_of)
+    say(f"[bold {style}]{kind}[/] {escape(ranking.title)}, {at}", wrapped=True)
     for warning in ranking.warnings:
-        say(f"[yellow]warning:[/] {escape(warning)}")
-    names = ("strategy", "score", "confidence", "can enter", "legs", "mid", "max loss", "POP", "what would change it")
-    table("", names, (_row(entry) for entry in ranking.entries))
+        say(f"[yellow]warning:[/] {escape(warning)}", wrapped=True)
+    for entered, heading in ((True, "can be entered"), (False, "cannot be entered")):
+        found = [entry for entry in ranking.entries if entry.is_eligible is entered]
+        if found:
+            say(f"\n[bold]{len(found)} {heading}[/]")
+            say(f"[dim]{HEADING}[/]")
+        for entry in found:
+            _print_entry(entry)
     if ranking.entries and ranking.best is not None:
         best = ranking.entries[0]
-        say(f"[bold]why {escape(best.strategy_id)}[/]")
+        say(f"\n[bold]why {escape(best.strategy_id)}[/]")
         for reason in best.score.reasons:
-            say(f"   {escape(reason)}")
+            indented(reason)
 
 
 def print_no_trade(ranking: "Ranking") -> None:
@@ -78,7 +87,7 @@ def print_no_trade(ranking: "Ranking") -> None:
         total = f"{entry.score.total:f}"
         say(f"[bold]{escape(entry.strategy_id)}[/] score {total}, {escape(_label(entry))}")
         for blocking in entry.blocking:
-            say(f"   {escape(blocking.change)}  [dim]{blocking.reason}[/]")
+            indented(f"{blocking.change} ({blocking.reason})")
 
 
 def _entry_record(entry: "RankedStrategy") -> dict[str, Any]:
@@ -110,22 +119,20 @@ def _entry_record(entry: "RankedStrategy") -> dict[str, Any]:
     }
 
 
-def _row(entry: "RankedStrategy") -> tuple[object, ...]:
+def _print_entry(entry: "RankedStrategy") -> None:
     found = entry.evaluation
-    loss = None
+    price = loss = pop = ABSENT
     if found is not None:
         loss = "unlimited" if found.is_loss_unlimited else money_text(found.max_loss)
-    return (
-        entry.strategy_id,
-        f"{entry.score.total:f}",
-        _label(entry),
-        "yes" if entry.is_eligible else "no",
-        legs_text(entry.legs) if entry.legs else None,
-        None if found is None else price_text(found.mid_price),
-        loss,
-        None if found is None else percent_text(found.pop),
-        "\n".join(blocking.change for blocking in entry.blocking) or None,
+        price, pop = price_text(found.mid_price), percent_text(found.pop)
+    line = ROW.format(
+        f"{round(entry.score.total, 1).normalize():f}", _label(entry), entry.strategy_id, price, loss, pop
     )
+    say(escape(line.rstrip()))
+    if entry.legs:
+        indented(legs_line(entry.legs), indent=DETAILS)
+    for blocking in entry.blocking:
+        indented(blocking.change, indent=DETAILS, word="no", style="red")
 
 
 def _label(entry: "RankedStrategy") -> str:

@@ -1,15 +1,18 @@
-"""``risk``: the budget, the limits with their use, and what they refused."""
+"""``risk``: the budget, the limits with their use, what they refused, and what moves of the market would do."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.text import Text
 
 from thetaloom.cli.access import opened, reading
 from thetaloom.cli.output import JsonOption, emit, pairs, say, shown_instant, table
 from thetaloom.cli.paging import LimitOption, OffsetOption, shown_of, window
+from thetaloom.cli.scenarios import scenarios
 from thetaloom.cli.words import money_text, reason_text
 
 if TYPE_CHECKING:
+    from thetaloom.domain.risk.use import LimitUse
     from thetaloom.engine.risk_view import RiskView
 
 app = typer.Typer(help="Look at the risk of the account.", no_args_is_help=True, add_completion=False)
@@ -20,7 +23,7 @@ WidthOption = Annotated[
 
 @app.callback()
 def risk() -> None:
-    """Look at the risk budget, every limit with its use, and what limits refused; `config limit` sets them."""
+    """Look at the risk budget, the limits and what they refused, and stress what is held; `config limit` sets one."""
 
 
 @app.command()
@@ -35,6 +38,9 @@ def show(width: WidthOption = None, as_json: JsonOption = False) -> None:
         emit(record)
         return
     _print(found, record)
+
+
+app.command()(scenarios)
 
 
 @app.command()
@@ -140,23 +146,26 @@ def _print(found: "RiskView", record: dict[str, Any]) -> None:
     )
     for warning in found.warnings:
         say(f"[yellow]{warning}[/]")
-    table(
-        "limits",
-        ("limit", "about", "set", "bound", "used", "left", "unit", "releases"),
-        (
-            (
-                use.name,
-                use.group,
-                use.setting,
-                *(None if number is None else round(number, 2) for number in (use.bound, use.used, use.left)),
-                use.unit,
-                None if use.releases_at is None else shown_instant(use.releases_at),
-            )
-            for use in found.uses
-        ),
-    )
+    _print_limits(found)
     for scope, why in found.halts.items():
         say(f"[bold red]halted[/] {scope}: {why} ({reason_text('halted')})")
+
+
+def _print_limits(found: "RiskView") -> None:
+    names = ["limit", "set", "bound", "used", "left", "unit", "releases"]
+    if all(use.releases_at is None for use in found.uses):
+        names.remove("releases")
+    rows: list[list[object]] = []
+    for group in dict.fromkeys(use.group for use in found.uses):
+        rows.append([Text(group, style="bold cyan"), *[Text("")] * (len(names) - 1)])
+        rows += [_limit_row(use)[: len(names)] for use in found.uses if use.group == group]
+    table("limits", names, rows, whole=("limit", "bound", "used", "left"))
+
+
+def _limit_row(use: "LimitUse") -> list[object]:
+    amounts = (None if number is None else round(number, 2) for number in (use.bound, use.used, use.left))
+    releases = None if use.releases_at is None else shown_instant(use.releases_at)
+    return [use.name, use.setting, *amounts, use.unit, releases]
 
 
 def _vix(found: "RiskView") -> str:

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from thetaloom.cli.access import carry_out, opened
 from thetaloom.cli.output import EXIT_FAILED, JsonOption, emit, note, say, table
-from thetaloom.cli.trying import try_strategy
+from thetaloom.cli.trying import Asked, try_strategy
 from thetaloom.domain.strategy.documents import parse_strategy, strategy_document
 from thetaloom.domain.strategy.strategies import ApprovalMode, Bias, Strategy
 from thetaloom.domain.strategy.toml_text import strategy_toml
@@ -139,15 +139,39 @@ def test(
     ] = None,
     at: Annotated[str | None, typer.Option("--at", help="Instant such as 2015-12-24T15:05:00Z.")] = None,
     market: Annotated[str | None, typer.Option("--market", help="recorded or synthetic; as set if not given.")] = None,
+    chain: Annotated[
+        Path | None,
+        typer.Option(
+            "--chain",
+            metavar="FILE",
+            help="A stored chain instead of a market: a Parquet recording or a folder of them, at its last instant "
+            "or the last one up to --at.",
+        ),
+    ] = None,
+    dte: Annotated[
+        str | None,
+        typer.Option(
+            "--dte",
+            metavar="DAYS",
+            help="Try for these days to expiration, like 0,7,14,21,30,45,60 (or all); without it each expiration.",
+        ),
+    ] = None,
     capital: Annotated[
         str | None, typer.Option("--capital", help="Tradeable capital, dollars; the paper account's if not given.")
     ] = None,
     relaxed: Annotated[bool, typer.Option("--relaxed", help="Let strikes miss by three times their miss_max.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Try a strategy on a chain: for each expiration the legs, the numbers, and the reasons for a no."""
+    """Try a strategy on a chain: the legs, the numbers, the warnings and the reasons for a no; nothing is stored.
+
+    With --dte one line a wish: the expiration that the strategy would take within 15 days of it, from 30 on a
+    monthly one first, whatever the strategy's own window. A try is valid when none of the strategy's rules failed
+    and none is unknown. In JSON prices are dollars per share, credit positive and debit negative; money is dollars of
+    one structure; delta is per share of a long contract, iv 0.20 = 20 %, pop 0 to 1; what is not known is null.
+    """
     tried = _read(Path(strategy)) if _is_file(strategy) else _stored(strategy).strategy
-    try_strategy(tried, symbol=symbol, at=at, market=market, capital=capital, relaxed=relaxed, as_json=as_json)
+    asked = Asked(symbol=symbol, at=at, market=market, chain=chain, dte=dte, capital=capital, relaxed=relaxed)
+    try_strategy(tried, asked, as_json=as_json)
 
 
 @app.command()

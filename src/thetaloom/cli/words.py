@@ -13,6 +13,16 @@ def legs_text(legs: Iterable[Leg]) -> str:
     return "\n".join(f"{leg.ratio:+d} {leg.contract.notation}" for leg in legs)
 
 
+def legs_line(legs: Iterable[Leg]) -> str:
+    """Write legs in one line, each series named once: ``SPY 2026-01-16: -1 P 560, +1 P 555``."""
+    series: dict[str, list[str]] = {}
+    for leg in legs:
+        name = f"{leg.contract.root} {leg.contract.expires_on}"
+        strike = f"{leg.contract.strike.normalize():f}"
+        series.setdefault(name, []).append(f"{leg.ratio:+d} {leg.contract.right.value} {strike}")
+    return "; ".join(f"{name}: {', '.join(parts)}" for name, parts in series.items())
+
+
 def money_text(amount: Decimal | None, *, absent: str = "unknown") -> str:
     """Write dollars with their sign."""
     return absent if amount is None else f"{amount:,.2f}"

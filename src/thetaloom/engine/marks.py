@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from thetaloom.domain.book.exits import Marks
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.market.leg_greeks import leg_greeks
 from thetaloom.domain.strategy.strategies import ExitKind, ExitRule
 from thetaloom.domain.strategy.structures import Leg
-from thetaloom.domain.values.instruments import Right
 from thetaloom.domain.values.money import Price
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.order_work import LegQuote, judge_legs, net_prices
@@ -105,23 +104,12 @@ def _deltas(view: PositionView) -> tuple[Decimal | None, ...]:
 
 
 def _delta(entry: LegQuote, spot: Price | None, years: float, rate: float, dividend_yield: float) -> Decimal | None:
-    from thetaloom.maths.pricing import implied_volatility, price_option  # numba is imported where it is used
-
     mid = entry.quote.mid if entry.quote is not None else None
     if mid is None or spot is None:
         return None
     contract = entry.leg.contract
-    case: dict[str, Any] = {
-        "is_call": contract.right is Right.CALL,
-        "spot": float(spot),
-        "strike": float(contract.strike),
-        "years": years,
-        "rate": rate,
-        "dividend_yield": dividend_yield,
-        "american": False,  # the European delta, as in the evaluation that the position was opened on
-    }
-    iv = implied_volatility(**case, price=float(mid)).iv
-    return None if iv is None else Decimal(f"{price_option(**case, iv=iv).delta:.4f}")
+    delta = leg_greeks(contract, mid, spot=spot, years=years, rate=rate, dividend_yield=dividend_yield).delta
+    return None if delta is None else Decimal(f"{delta:.4f}")
 
 
 def _net(legs: tuple[LegQuote, ...], deltas: Sequence[Decimal | None]) -> Decimal | None:

@@ -1,22 +1,21 @@
 """The greeks of what is held, from the quotes of its legs, and their weight in shares of the benchmark."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from thetaloom.domain.market.leg_greeks import leg_greeks
+from thetaloom.domain.market.volatility import BENCHMARK
 from thetaloom.domain.risk.limits import RiskLimits
 from thetaloom.domain.strategy.structures import Leg
-from thetaloom.domain.values.instruments import Right
 from thetaloom.domain.values.money import Price
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.history import beta_against
 from thetaloom.engine.order_work import LegQuote, judge_legs
-from thetaloom.ports.market_data import Bar
 
-BENCHMARK = "SPY"
-BETA_SESSIONS, BETA_SESSIONS_MIN = 252, 60  # of daily log returns
-BETA_DAYS = 400  # calendar days that hold so many sessions
+SUMMED = ("delta", "gamma", "theta", "vega")
 GREEK_STEP, BETA_STEP = Decimal("0.0001"), Decimal("0.000001")
 
 
@@ -48,7 +47,7 @@ def portfolio_greeks(
         weight = beta_weight(desk, symbol, now) if weighted else None
         parts.append((found, None if found is None or weight is None else (found.delta or 0) * weight))
     sums: dict[str, Any] = {}
-    for name in ("delta", "gamma", "theta", "vega"):
+    for name in SUMMED:
         sums[name] = _sum([None if found is None else getattr(found, name) for found, _ in parts])
     return Greeks(**sums, beta_delta=_sum([beta for _, beta in parts]) if weighted else None)
 
@@ -60,7 +59,7 @@ def structure_greeks(desk: Desk, legs: tuple[Leg, ...], symbol: str, quantity: i
     spot, settings = desk.market.spot(symbol, now), desk.settings
     if spot is None or not judge_legs(held, now, settings.data_age_seconds_max).is_allowed:
         return None
-    totals = dict.fromkeys(("delta", "gamma", "theta", "vega"), Decimal(0))
+    totals = dict.fromkeys(SUMMED, Decimal(0))
     for entry in held:
         found = _leg_greeks(desk, entry, spot, now)
         if found is None:
@@ -77,50 +76,22 @@ def beta_weight(desk: Desk, symbol: str, now: datetime) -> Decimal | None:
     spot, benchmark = desk.market.spot(symbol, now), desk.market.spot(BENCHMARK, now)
     if spot is None or not benchmark:
         return None
-    today = desk.calendar.exchange_date(now)
-    first = today - timedelta(days=BETA_DAYS)
-    beta = beta_of(desk.market.history(symbol, first, today), desk.market.history(BENCHMARK, first, today))
+    beta = beta_against(desk.market, symbol, desk.calendar.exchange_date(now))
     return None if beta is None else (Decimal(repr(beta)) * spot.ratio(benchmark)).quantize(BETA_STEP)
 
 
-def beta_of(bars: Sequence[Bar], benchmark: Sequence[Bar]) -> float | None:
-    """Return the slope of daily log returns over those of the benchmark, on the sessions that both have."""
-    import numpy as np
-
-    others = {bar.session_on: bar.close for bar in benchmark}
-    common = [(bar.close, others[bar.session_on]) for bar in bars if bar.session_on in others]
-    closes = np.array(common[-BETA_SESSIONS - 1 :], dtype=float)
-    if len(closes) <= BETA_SESSIONS_MIN or not (closes > 0).all():
-        return None
-    returns = np.diff(np.log(closes), axis=0)
-    centered = returns - returns.mean(axis=0)
-    spread = float(centered[:, 1] @ centered[:, 1])
-    return round(float(centered[:, 0] @ centered[:, 1]) / spread, 10) if spread > 0 else None
-
-
 def _leg_greeks(desk: Desk, entry: LegQuote, spot: Price, now: datetime) -> dict[str, Decimal] | None:
-    from thetaloom.maths.pricing import implied_volatility, price_option  # numba is imported where it is used
-
     mid = entry.quote.mid if entry.quote is not None else None
     if mid is None:
         return None
-    contract = entry.leg.contract
+    contract, settings = entry.leg.contract, desk.settings
     years = desk.calendar.year_fraction(now, contract)
-    case: dict[str, Any] = {
-        "is_call": contract.right is Right.CALL,
-        "spot": float(spot),
-        "strike": float(contract.strike),
-        "years": years,
-        "rate": desk.settings.rates.at(years),
-        "dividend_yield": desk.settings.dividend_yield,
-        "american": False,  # the European greeks, as in the evaluation that the position was opened on
-    }
-    iv = implied_volatility(**case, price=float(mid)).iv
-    if iv is None:
+    rate, dividend_yield = settings.rates.at(years), settings.dividend_yield
+    found = leg_greeks(contract, mid, spot=spot, years=years, rate=rate, dividend_yield=dividend_yield)
+    known = {name: getattr(found, name) for name in SUMMED}
+    if None in known.values():
         return None
-    found = price_option(**case, iv=iv)
-    names = [field.name for field in fields(Greeks)[:4]]
-    return {name: Decimal(repr(float(getattr(found, name)))).quantize(GREEK_STEP) for name in names}
+    return {name: Decimal(repr(number)).quantize(GREEK_STEP) for name, number in known.items()}
 
 
 def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:

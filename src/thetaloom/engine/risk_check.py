@@ -22,16 +22,15 @@ from thetaloom.domain.risk.sizing_factors import TrackRecord, track_record
 from thetaloom.domain.strategy.evaluation import Evaluation
 from thetaloom.domain.strategy.strategies import SizeBy, SizeRule, Strategy
 from thetaloom.domain.values.ids import StrategyId
-from thetaloom.domain.values.money import HUNDRED, Money
+from thetaloom.domain.values.money import HUNDRED, NOTHING, Money
 from thetaloom.domain.values.reasons import Reason, unknown
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import RiskFinding
+from thetaloom.engine.history import volatility_index
 from thetaloom.engine.portfolio import is_equity, sector_of
 from thetaloom.engine.portfolio_greeks import beta_weight
 from thetaloom.ports.store import UnitOfWork
 
-VIX = "VIX"
-NOTHING = Money(0)
 BY_RECORD = frozenset({SizeBy.KELLY, SizeBy.SMALLEST})
 
 
@@ -100,9 +99,10 @@ def surroundings(desk: Desk, metrics: Mapping[str, Decimal], now: datetime) -> S
     """Return the market around a trade; the VIX is asked of the source where no reading names it."""
     session = desk.calendar.session_at(now)
     vix = metrics.get("vix")
-    spot = desk.market.spot(VIX, now) if vix is None else None
+    if vix is None:
+        vix, _ = volatility_index(desk.market, desk.calendar, now)
     return Surroundings(
-        vix=vix if spot is None else Decimal(spot),
+        vix=None if vix is None else Decimal(vix),
         stress=metrics.get("stress"),
         days_to_earnings=metrics.get("days_to_earnings"),
         days_to_ex_dividend=metrics.get("days_to_ex_dividend"),

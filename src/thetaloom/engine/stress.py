@@ -5,17 +5,16 @@ from datetime import date, datetime, timedelta
 
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.market.quotes import Quote, judge_quote
-from thetaloom.domain.risk.daily_returns import beta_of, daily_returns
+from thetaloom.domain.market.volatility import BENCHMARK
+from thetaloom.domain.risk.daily_returns import daily_returns
 from thetaloom.domain.risk.repricing import BETA_MAX, IV_MAX, ScenarioPosition
 from thetaloom.domain.risk.value_at_risk import RETURN_DAYS
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.instruments import ExerciseStyle, OptionContract, Right
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.history import beta_against, first_day
 from thetaloom.ports.store import UnitOfWork
-
-BENCHMARK = "SPY"  # whose moves betas are against
-HISTORY_DAYS = 400  # calendar days of daily bars: a year of sessions and some to spare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +38,7 @@ def stress_book(
     held = uow.positions.open_positions(desk.broker.account_id)
     underlyings = sorted({leg.contract.underlying for position in held for leg in position.legs})
     returns = _returns(desk, {*underlyings, benchmark} if held else set(), now)
-    betas = {symbol: _beta(symbol, benchmark, returns) for symbol in underlyings}
+    betas = {symbol: _beta(desk, symbol, benchmark, now) for symbol in underlyings}
     quotes = desk.market.quotes([leg.contract for position in held for leg in position.legs], now)
     believed_at = last_open_moment(desk.calendar, now)
     legs = []
@@ -122,15 +121,11 @@ def _returns(desk: Desk, symbols: set[str], now: datetime) -> dict[str, tuple[fl
     today = desk.calendar.exchange_date(now)
     closes: dict[str, dict[date, float]] = {}
     for symbol in sorted(symbols):
-        bars = desk.market.history(symbol, today - timedelta(days=HISTORY_DAYS), today)
+        bars = desk.market.history(symbol, first_day(today), today)
         closes[symbol] = {bar.session_on: bar.close for bar in bars if bar.close > 0}
     return daily_returns(closes, RETURN_DAYS)
 
 
-def _beta(symbol: str, benchmark: str, returns: dict[str, tuple[float, ...]]) -> float | None:
-    if symbol == benchmark:
-        return 1.0
-    if symbol not in returns or benchmark not in returns:
-        return None
-    beta = beta_of(returns[symbol], returns[benchmark])
-    return beta if beta is not None and abs(beta) <= BETA_MAX else None
+def _beta(desk: Desk, symbol: str, benchmark: str, now: datetime) -> float | None:
+    found = beta_against(desk.market, symbol, desk.calendar.exchange_date(now), benchmark)
+    return found if found is not None and abs(found) <= BETA_MAX else None

@@ -70,12 +70,12 @@ def chain_greeks(
 def chain_columns(*columns: npt.ArrayLike) -> tuple[FloatArray, ...]:
     """Stretch numbers and arrays to contiguous columns, so that one compiled kernel serves them all."""
     arrays = np.broadcast_arrays(*(np.atleast_1d(np.asarray(column, dtype=np.float64)) for column in columns))
-    return tuple(np.ascontiguousarray(array) for array in arrays)
+    return tuple(np.array(array, order="C") for array in arrays)  # to a kernel, read-only columns are another type
 
 
 def call_column(is_call: npt.ArrayLike, size: int) -> npt.NDArray[np.bool_]:
     """Stretch the flags to a contiguous column of ``size``."""
-    return np.ascontiguousarray(np.broadcast_to(np.asarray(is_call, dtype=np.bool_), (size,)))
+    return np.array(np.broadcast_to(np.asarray(is_call, dtype=np.bool_), (size,)))
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

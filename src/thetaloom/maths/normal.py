@@ -10,12 +10,6 @@ SQRT_TWO_PI = 2.5066282746310002
 
 
 @njit(cache=True, error_model="numpy")
-def normal_density(z: float) -> float:
-    """Give the standard normal density."""
-    return math.exp(-0.5 * z * z) / SQRT_TWO_PI
-
-
-@njit(cache=True, error_model="numpy")
 def normal_below(z: float) -> float:
     """Give the chance that a standard normal falls below ``z``, to full relative accuracy in the low tail."""
     return 0.5 * math.erfc(-z * SQRT_HALF)

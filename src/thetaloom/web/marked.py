@@ -1,15 +1,42 @@
-"""Positions at the market's prices of this moment."""
+"""Positions at the market's prices of this moment, and at a model's where there is none to believe."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
+from thetaloom.domain.book.exits import ExitDecision, Marks
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.values.ids import PositionId
+from thetaloom.domain.values.money import Money
 from thetaloom.engine.reviews import ExitReview, review_position
+from thetaloom.engine.shown_marks import ShownMarks, shown_marks
 from thetaloom.errors import Unavailable
 from thetaloom.web.front import Front
 
 
-def reviews_of(front: Front, positions: Iterable[Position]) -> Mapping[PositionId, ExitReview]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkedReview:
+    """What is known of an open position now."""
+
+    review: ExitReview
+    shown: ShownMarks | None  # only where the quotes give no price to close at
+
+    @property
+    def marks(self) -> Marks:
+        """What the exit rules look at; never a model's."""
+        return self.review.marks
+
+    @property
+    def decision(self) -> ExitDecision:
+        """What the exit rules say."""
+        return self.review.decision
+
+    @property
+    def unrealized_pnl(self) -> Money | None:
+        """Profit and loss at mid; unknown without quotes that can be believed."""
+        return self.review.unrealized_pnl
+
+
+def reviews_of(front: Front, positions: Iterable[Position]) -> Mapping[PositionId, MarkedReview]:
     """Return what is known now of those positions that are open; one without market data is left out."""
     held = [position for position in positions if position.is_open]
     if not held:
@@ -21,13 +48,15 @@ def reviews_of(front: Front, positions: Iterable[Position]) -> Mapping[PositionI
             run = seen.runs.get(position.run_id)
             if run is not None:
                 strategies[position.id] = seen.strategies.revision(run.user_id, run.strategy_id, run.strategy_revision)
-    now = front.now
+    desk, now = front.platform.desk, front.now
     for position in held:
         stored = strategies.get(position.id)
         if stored is None:
             continue
         try:
-            found[position.id] = review_position(front.platform.desk, position, stored.strategy, now)
+            review = review_position(desk, position, stored.strategy, now)
+            shown = shown_marks(desk, position, now) if review.marks.close_price is None else None
         except Unavailable:
             continue
+        found[position.id] = MarkedReview(review=review, shown=shown)
     return found

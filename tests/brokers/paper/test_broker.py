@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from thetaloom.brokers.paper.settings import Instruction, PaperSettings, parse_fill_point
+from thetaloom.brokers.paper.settings import Instruction, PaperSettings
 from thetaloom.domain.book.orders import Order, OrderStatus, TimeInForce
 from thetaloom.domain.book.reports import ReportKind
 from thetaloom.domain.values.ids import AccountId, ClientOrderId
@@ -365,17 +365,6 @@ def test_a_market_that_does_not_answer_fills_and_values_nothing(bench: PaperBenc
     assert bench.broker.account().net_liquidating_value is None
     assert bench.tick(b.new_york("2026-01-16 16:00")) == [K.EXPIRED]
     assert len(bench.broker.holdings()) == 2
-
-
-@pytest.mark.parametrize(("text", "point"), [("mid", "0"), ("halfway", "0.5"), ("natural", "1"), ("0.25", "0.25")])
-def test_the_fill_point_is_read_from_words_and_numbers(text: str, point: str) -> None:
-    assert parse_fill_point(text) == Decimal(point)
-
-
-@pytest.mark.parametrize("text", ["", "best", "1.1", "-0.1", "nan"])
-def test_a_fill_point_beyond_mid_and_natural_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="fill point"):
-        parse_fill_point(text)
 
 
 @pytest.mark.parametrize(

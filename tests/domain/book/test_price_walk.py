@@ -1,5 +1,4 @@
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
@@ -10,8 +9,6 @@ from hypothesis import strategies as st
 from thetaloom.domain.book.price_walk import (
     approved_floor,
     net_tick,
-    next_step_at,
-    walk_ends,
     walk_limit,
     walk_tick,
 )
@@ -58,8 +55,6 @@ def test_a_neutral_walk_has_four_steps_from_a_cent_above_mid() -> None:
     ]
 
     assert [str(limit) for limit in walked] == ["2.01", "2.00", "1.98", "1.96", "1.94"]
-    assert not walk_ends(OrderRule(), 3)
-    assert walk_ends(OrderRule(), 4)
 
 
 def test_the_current_mid_counts_and_not_the_first() -> None:
@@ -188,12 +183,6 @@ def test_the_floor_to_approve_is_the_slippage_below_mid_or_else_reach(slippage: 
     rule = replace(RULE, slippage_max=None if slippage is None else Price(slippage))
 
     assert approved_floor(rule, mid=Price("1.25"), natural=Price("1.10"), tick=CENT) == Price(floor)
-
-
-def test_the_next_step_is_due_after_the_interval() -> None:
-    at = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
-
-    assert next_step_at(RULE, at) == at + timedelta(minutes=10)
 
 
 @pytest.mark.parametrize(

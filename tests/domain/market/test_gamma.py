@@ -1,16 +1,16 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.domain.market.conftest import DIVIDEND_YIELD, PRICED_ON, RATE, Priced, PricedOf
+from tests.domain.market.conftest import DIVIDEND_YIELD, RATE, Priced, PricedOf
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration, list_expirations
-from thetaloom.domain.market.gamma import flip_distance, gamma_exposure, max_pain
+from thetaloom.domain.market.gamma import flip_distance, gamma_exposure
 from thetaloom.domain.market.words import DealerGamma
 from thetaloom.marketdata.calendar_table import load_calendar
 from thetaloom.marketdata.clocks import VirtualClock
@@ -136,20 +136,6 @@ def test_adjusted_contracts_are_left_out(priced: PricedOf) -> None:
     adjusted = tuple(replace(one, root="SPY1") for one in market.expirations)
 
     assert gamma_exposure(market.chain, adjusted, RATE, DIVIDEND_YIELD) is None
-
-
-def test_max_pain_is_where_the_least_is_paid(priced: PricedOf) -> None:
-    market = priced(lambda strike, days: 0.2, (20,), interest=lopsided)
-    chain = market.chain
-    paid = {}
-    for end in range(70, 131):
-        paid[end] = sum(
-            max((end - strike) if is_call else (strike - end), 0) * lopsided(strike, bool(is_call))
-            for strike, is_call in zip((chain.strike / 1000).tolist(), chain.is_call, strict=True)
-        )
-
-    assert max_pain(chain, PRICED_ON + timedelta(days=20)) == min(paid, key=lambda end: paid[end])
-    assert max_pain(chain, date(2030, 1, 1)) is None
 
 
 @pytest.fixture(scope="module")

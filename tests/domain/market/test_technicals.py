@@ -31,8 +31,6 @@ def test_averages_are_those_of_the_textbook(bars_of: BarsOf, seed: int) -> None:
     assert technicals.sma(closes)[-1] == close_to(by_hand.mean(closes[-20:]))
     assert technicals.sma(closes, 200)[-1] == close_to(by_hand.mean(closes[-200:]))
     assert technicals.ema(closes, 50)[-1] == close_to(by_hand.ema(closes, 50)[-1])
-    weights = sum((place + 1) * close for place, close in enumerate(closes[-20:]))
-    assert technicals.wma(closes)[-1] == close_to(weights / 210)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -144,7 +142,6 @@ def test_rsi_mirrors_when_the_market_does(cents: list[int]) -> None:
         lambda bars: technicals.sma(bars.closes, 0),
         lambda bars: technicals.sma(bars.closes, 501),
         lambda bars: technicals.ema(bars.closes, 501),
-        lambda bars: technicals.wma(bars.closes, -1),
         lambda bars: technicals.macd(bars.closes, 26, 12),
         lambda bars: technicals.macd(bars.closes, 12, 12),
         lambda bars: technicals.macd(bars.closes, 12, 26, 0),

@@ -168,6 +168,7 @@ def test_beta_rests_on_the_sessions_both_traded(bars_of: BarsOf) -> None:
     assert beta(market.last(BETA_SESSIONS_MIN), market) is None
     assert beta(market.last(BETA_SESSIONS_MIN + 1), market) == pytest.approx(1)
     assert beta(Bars(), market) is None
+    assert beta(replace(gaps, closes=(0.0, *gaps.closes[1:])), market) is None
 
 
 def test_the_expected_move_grows_with_the_root_of_time() -> None:

@@ -1,12 +1,10 @@
-"""Returns of the same sessions, and beta."""
+"""Returns of the same sessions."""
 
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
 
-from thetaloom.domain.risk.daily_returns import beta_of, daily_returns
+from thetaloom.domain.risk.daily_returns import daily_returns
 
 FIRST = date(2025, 1, 1)
 
@@ -48,25 +46,3 @@ def test_a_young_underlying_is_left_out_and_shortens_no_other() -> None:
 @pytest.mark.parametrize("known", [{}, {"A": closes([1.0] * 30), "B": closes([1.0] * 30, start=25)}])
 def test_without_enough_common_sessions_there_are_none(known: dict[str, dict[date, float]]) -> None:
     assert daily_returns(known, 252) == {}
-
-
-@given(slope=st.floats(-5, 5), drift=st.floats(-0.01, 0.01), moves=st.lists(st.floats(-0.1, 0.1), min_size=20))
-def test_a_straight_line_has_its_slope_as_beta(slope: float, drift: float, moves: list[float]) -> None:
-    assume(max(moves) - min(moves) > 1e-6)
-
-    assert beta_of([drift + slope * move for move in moves], moves) == pytest.approx(slope, abs=1e-6)
-
-
-def test_beta_is_covariance_over_variance() -> None:
-    benchmark = [0.01, -0.01] * 10
-    other = [0.03, 0.01] * 10
-
-    assert beta_of(other, benchmark) == pytest.approx(1.0)
-    assert beta_of([-2 * move for move in benchmark], benchmark) == pytest.approx(-2.0)
-
-
-@pytest.mark.parametrize(
-    ("returns", "benchmark"), [([0.1] * 25, [0.01] * 25), ([0.1, 0.2], [0.1, 0.2]), ([0.1] * 30, [0.1] * 29)]
-)
-def test_beta_is_unknown_without_movement_or_enough_common_days(returns: list[float], benchmark: list[float]) -> None:
-    assert beta_of(returns, benchmark) is None

@@ -11,7 +11,7 @@ from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.canonical import canonical_json
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.domain.values.reasons import Answer, Reason
-from thetaloom.maths.black_scholes import bsm_greeks, bsm_price
+from thetaloom.maths.pricing import price_option
 
 from .conftest import NOW
 
@@ -51,21 +51,26 @@ def test_an_iron_condor_is_priced_from_its_quotes(make_chain: Make, expirations:
     assert (found.legs[1].open_interest, found.legs[1].volume, found.legs[1].quote_age_seconds) == (500, 50, 10)
 
 
-def test_greeks_come_from_the_volatility_of_each_mid(make_chain: Make, expirations: tuple[Expiration, ...]) -> None:
+def test_greeks_come_from_the_american_volatility_of_each_mid(
+    make_chain: Make, expirations: tuple[Expiration, ...]
+) -> None:
     found = evaluate((f"-2 {P95}",), make_chain(ROWS), expirations)
     (leg,) = found.legs
 
     assert leg.iv is not None
-    assert bsm_price(False, 100.0, 95.0, 30 / 365, 0.04, 0.01, leg.iv) == pytest.approx(1.2, abs=1e-8)
-    _, delta, gamma, theta, vega, *_ = bsm_greeks(False, 100.0, 95.0, 30 / 365, 0.04, 0.01, leg.iv)
-    assert leg.delta == pytest.approx(delta)
-    assert leg.gamma == pytest.approx(gamma, abs=1e-9)
-    assert leg.theta == pytest.approx(theta)
-    assert leg.vega == pytest.approx(vega)
-    nets = (found.net_delta, found.net_gamma, found.net_theta, found.net_vega)
-    assert nets == tuple(
-        Decimal(f"{-200 * greek:.8f}").quantize(Decimal("0.0001")) for greek in (delta, gamma, theta, vega)
+    alone = price_option(
+        is_call=False, spot=100, strike=95, years=30 / 365, rate=0.04, dividend_yield=0.01, iv=leg.iv, american=True
     )
+    delta, gamma, theta, vega = alone.delta, alone.gamma, alone.theta, alone.vega
+    assert alone.price == pytest.approx(1.2, abs=1e-6)
+    assert leg.delta == pytest.approx(delta, abs=1e-6)
+    assert leg.gamma == pytest.approx(gamma, abs=1e-6)
+    assert leg.theta == pytest.approx(theta, abs=1e-6)
+    assert leg.vega == pytest.approx(vega, abs=2e-5)
+    assert "Andersen-Lake-Offengenden" in found.greeks_model
+    nets = (found.net_delta, found.net_gamma, found.net_theta, found.net_vega)
+    greeks = (leg.delta, leg.gamma, leg.theta, leg.vega)
+    assert nets == tuple(Decimal(f"{-200 * (greek or 0):.8f}").quantize(Decimal("0.0001")) for greek in greeks)
     assert found.net_theta is not None
     assert found.net_theta > 0
     assert found.pop is not None

@@ -1,7 +1,19 @@
+import re
+from pathlib import Path
+
 import pytest
 
+import thetaloom
+from thetaloom.config import Settings
 from thetaloom.domain.values.reasons import ALLOWED, Answer, Reason, Verdict, denied, unknown
 from thetaloom.errors import InvalidInput
+
+
+@pytest.fixture(scope="module")
+def shipped_code() -> str:
+    """The code of the package but for the list of reasons itself."""
+    files = Path(thetaloom.__file__).parent.rglob("*.py")
+    return "\n".join(file.read_text() for file in files if file.name != "reasons.py")
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -10,6 +22,17 @@ def test_each_reason_has_a_code_like_its_name_and_a_sentence(reason: Reason) -> 
     assert reason.text.endswith(".")
     assert reason.text[0].isupper()
     assert next(member for member in Reason if member == reason.value) is reason
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_each_reason_is_given_somewhere(reason: Reason, shipped_code: str) -> None:
+    assert re.search(rf"\bReason\.{reason.name}\b", shipped_code)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_the_settings_that_a_reason_names_exist(reason: Reason) -> None:
+    for name in re.findall(r"[Ss]etting `(\w+)`", reason.text):
+        assert name in Settings.model_fields
 
 
 def test_no_two_reasons_share_a_text() -> None:

@@ -19,13 +19,12 @@ from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.ids import ClientOrderId, FillId
 from thetaloom.domain.values.instruments import OptionContract
-from thetaloom.domain.values.money import Money, Price
+from thetaloom.domain.values.money import NOTHING, Money, Price
 from thetaloom.errors import InvalidInput, MarketDataUnavailable
 from thetaloom.ports.clock import Clock
 from thetaloom.ports.market_data import MarketData
 
 Which = ClientOrderId | Callable[[Order], bool]
-NOTHING = Money(0)
 
 
 class PaperBroker:

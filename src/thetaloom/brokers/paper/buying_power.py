@@ -15,11 +15,10 @@ from decimal import Decimal
 
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.instruments import OptionContract, Right, Settlement
-from thetaloom.domain.values.money import Money, Price
+from thetaloom.domain.values.money import NOTHING, Money, Price
 
 NAKED_RATE = Decimal("0.20")
 NAKED_RATE_MIN = Decimal("0.10")
-NOTHING = Money(0)
 ZERO = Price(0)
 
 Held = Mapping[OptionContract, int]  # bought positive, sold negative

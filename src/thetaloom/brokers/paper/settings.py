@@ -11,7 +11,6 @@ from thetaloom.domain.values.money import Money
 from thetaloom.errors import ConfigError
 
 ACCOUNT = AccountId("PAPER")
-FILL_POINTS = {"mid": Decimal(0), "halfway": Decimal("0.5"), "natural": Decimal(1)}
 FEE_PER_CONTRACT = Money("0.65")
 STARTING_CASH = Money(100_000)
 QUOTE_AGE_MAX = timedelta(minutes=2)  # two bars of minute data; widen it for a source that is delayed
@@ -50,7 +49,7 @@ class PaperSettings:
 
     account_id: AccountId = ACCOUNT
     seed: int = 0  # of the random partial fills
-    fill_at: Decimal = FILL_POINTS["halfway"]  # the fill point's place between mid (0) and natural (1)
+    fill_at: Decimal = Decimal("0.5")  # the fill point's place between mid (0) and natural (1)
     fee_per_contract: Money = FEE_PER_CONTRACT  # positive; charged when opening and when closing
     starting_cash: Money = STARTING_CASH  # counts when the account is created, and never again
     is_cash_account: bool = False
@@ -71,16 +70,3 @@ class PaperSettings:
             raise ConfigError("paper broker: the starting cash has parts of a cent")
         if self.quote_age_max <= timedelta(0):
             raise ConfigError("paper broker: quote_age_max must be positive")
-
-
-def parse_fill_point(text: str) -> Decimal:
-    """Read mid, halfway, natural or a number from 0 (mid) to 1 (natural)."""
-    if text in FILL_POINTS:
-        return FILL_POINTS[text]
-    try:
-        point = Decimal(text)
-    except ArithmeticError:
-        point = Decimal(-1)
-    if not (point.is_finite() and 0 <= point <= 1):
-        raise ConfigError(f'fill point "{text}" is not mid, halfway, natural or a number from 0 to 1')
-    return point

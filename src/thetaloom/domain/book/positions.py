@@ -6,10 +6,8 @@ from datetime import datetime
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import AccountId, FillId, PositionId, RunId, StrategyId, UserId
-from thetaloom.domain.values.money import Money, Price
+from thetaloom.domain.values.money import NOTHING, Money, Price
 from thetaloom.errors import InvalidInput, OverfillError
-
-NOTHING = Money(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ walks down from above mid, a debit from a smaller debit to a larger one, and one
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from decimal import Decimal
 
 from thetaloom.domain.strategy.strategies import OrderRule
@@ -38,16 +37,6 @@ def walk_limit(rule: OrderRule, step: int, *, mid: Price, natural: Price, floor:
     elif mid < 0:
         limit = min(limit, Price(-tick))
     return limit if floor is None else max(limit, floor.to_tick(tick, favor_us=True))
-
-
-def walk_ends(rule: OrderRule, step: int) -> bool:
-    """Say whether no step follows ``step``."""
-    return step >= rule.steps_max
-
-
-def next_step_at(rule: OrderRule, stepped_at: datetime) -> datetime:
-    """Return when the step after the one taken at ``stepped_at`` is due."""
-    return stepped_at + timedelta(seconds=rule.interval_seconds)
 
 
 def approved_floor(rule: OrderRule, *, mid: Price, natural: Price, tick: Decimal) -> Price:

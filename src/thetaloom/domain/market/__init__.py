@@ -1,1 +1,1 @@
-"""What is known of a market at one moment: quotes with a judgement of their validity, and option chains."""
+"""What is known of a market at one moment: chains, indicators, volatility, events, and the reading of it all."""

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,17 +90,6 @@ def gamma_exposure(
         walls=_walls(strikes, terms),
         contracts=len(chosen),
     )
-
-
-def max_pain(chain: OptionChain, expires_on: date) -> float | None:
-    """Return the strike at which the open interest of one expiration would be worth least, the lowest of equals."""
-    listed = (chain.expires_on == from_date(expires_on)) & (chain.open_interest > 0)
-    if not listed.any():
-        return None
-    strikes, interest, is_call = chain.strike[listed], chain.open_interest[listed], chain.is_call[listed]
-    ends = np.unique(strikes)
-    inside = np.where(is_call, ends[:, None] - strikes, strikes - ends[:, None])
-    return float(ends[np.argmin((np.maximum(inside, 0) * interest).sum(axis=1))]) / STRIKE_SCALE
 
 
 def _book(

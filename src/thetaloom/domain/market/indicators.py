@@ -8,9 +8,11 @@ import numpy as np
 
 from thetaloom.domain.market.chain import STRIKE_SCALE, Floats, OptionChain, from_date
 from thetaloom.domain.market.expirations import Expiration
+from thetaloom.domain.values.calendar import DAYS_PER_YEAR
 from thetaloom.domain.values.money import Price
 
 SESSIONS_PER_YEAR = 252
+IV_DAYS = 30  # the life that the volatility index looks at
 FLOAT_PLACES = 10  # what is stored must be the same to the byte on every replay
 
 
@@ -49,7 +51,7 @@ def atm_iv(
     expirations: Sequence[Expiration],
     rate: float,
     dividend_yield: float,
-    target_days: int = 30,
+    target_days: int = IV_DAYS,
     reach: float = 2.0,
 ) -> float | None:
     """Return the at-the-money volatility for a life of ``target_days``, 0.20 = 20 %.
@@ -62,7 +64,7 @@ def atm_iv(
     def iv_of(expiration: Expiration) -> float | None:
         return iv_at_the_money(chain, expiration, rate, dividend_yield)
 
-    return iv_at_life(expirations, target_days / 365, iv_of, reach)
+    return iv_at_life(expirations, target_days / DAYS_PER_YEAR, iv_of, reach)
 
 
 def iv_at_life(

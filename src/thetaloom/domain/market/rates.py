@@ -4,12 +4,12 @@ import math
 from bisect import bisect_left
 from dataclasses import dataclass
 
+from thetaloom.domain.values.calendar import DAYS_PER_YEAR
 from thetaloom.errors import InvalidInput
 
-DAYS_PER_YEAR = 365
 RATE_MAX = 1.0
 POINTS_MAX = 100
-DAYS_MAX = 365 * 100
+DAYS_MAX = DAYS_PER_YEAR * 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

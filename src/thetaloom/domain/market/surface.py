@@ -14,9 +14,9 @@ import numpy as np
 
 from thetaloom.domain.market.chain import Floats
 from thetaloom.errors import InvalidInput
+from thetaloom.maths.svi import Shape, free_of, svi_density, svi_variance
 
 MODEL = "model:svi"
-Shape = tuple[float, float, float, float, float]  # a, b, rho, m, s
 
 POINTS_MIN = 5
 GRID_REACH = 2.5  # of the widest quoted strike, in log-moneyness
@@ -27,18 +27,15 @@ CHECK_POINTS = 601
 PEAKS_MAX, PEAK_POINTS = 24, 201
 PEAK_SHARE = 0.02  # of the whole range of a curve
 ROUNDING = 1e-9
-DENSITY_MARGIN = 2e-3
-RISE_MARGIN = 1e-4
 PENALTIES = (100.0, 1000.0, 10000.0, 100000.0)
-EVALUATIONS_MAX = 40
+FREE_ROUNDS_MAX = 150
+BOUND_ROUNDS_MAX = 25  # penalties build narrow valleys; better to go on with the next than to the end of one
 GOOD_MISS = 1.0  # half-widths; a fit no worse needs no other start
 WING_MAX = 2.0  # Lee: total variance can't rise faster than twice the log-moneyness
+RISE_MARGIN = 1e-4
 WORSE_MIN = 1.0  # half-widths more than the unbound smile misses by
 WORSE_MAX = 4.0  # times the miss of the unbound smile that a sound one may have
-RHO_MAX = 0.9  # a far smile with no wing on one side would leave none to all nearer ones
-OUTLIER = 4.0  # half-widths; beyond, a miss counts by its root
 HALF_WIDTH_MIN = 0.005
-VARIANCE_MIN = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +66,7 @@ class Smile:
 
     def variance(self, moneyness: Floats) -> Floats:
         """Return the total variance over ln(strike / forward)."""
-        return _variance((self.a, self.b, self.rho, self.m, self.s), moneyness)
+        return svi_variance((self.a, self.b, self.rho, self.m, self.s), moneyness)
 
     def iv(self, strikes: Floats | float) -> Floats:
         """Return the volatility of each strike, 0.20 = 20 %."""
@@ -149,7 +146,7 @@ def model_mark(
 
 def density_sign(smile: Smile, moneyness: Floats) -> Floats:
     """Return Durrleman's function: negative where the smile would give a butterfly a negative price."""
-    return _density((smile.a, smile.b, smile.rho, smile.m, smile.s), moneyness)
+    return svi_density((smile.a, smile.b, smile.rho, smile.m, smile.s), moneyness)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,25 +178,7 @@ class _Quotes:
 
     def miss(self, shape: Shape) -> float:
         """The median miss of a shape in half-widths."""
-        return float(np.median(np.abs(_variance(shape, self.moneyness) - self.variance) / self.half_widths))
-
-
-def _variance(shape: Shape, moneyness: Floats) -> Floats:
-    a, b, rho, m, s = shape
-    distance = moneyness - m
-    found: Floats = a + b * (rho * distance + np.sqrt(distance**2 + s**2))
-    return found
-
-
-def _density(shape: Shape, moneyness: Floats) -> Floats:
-    _, b, rho, m, s = shape
-    distance = moneyness - m
-    root = np.sqrt(distance**2 + s**2)
-    variance = np.maximum(_variance(shape, moneyness), VARIANCE_MIN)
-    slope = b * (rho + distance / root)
-    bend = b * s**2 / root**3
-    found: Floats = (1 - moneyness * slope / (2 * variance)) ** 2 - slope**2 / 4 * (1 / variance + 0.25) + bend / 2
-    return found
+        return float(np.median(np.abs(svi_variance(shape, self.moneyness) - self.variance) / self.half_widths))
 
 
 def _starts(quotes: _Quotes) -> list[Shape]:
@@ -224,56 +203,19 @@ def _free_fit(quotes: _Quotes) -> Shape:
 
 
 def _solved(quotes: _Quotes, start: Shape, penalty: float, after: Smile | None) -> tuple[float, Shape]:
-    from scipy.optimize import least_squares  # heavy, and only here
+    from thetaloom.maths.smile_fit import fit_shape, shape_of  # compiles on first use
 
     far = max(FAR, quotes.reach)
     grid = np.sinh(np.linspace(-1, 1, GRID_POINTS) * math.asinh(far / quotes.dense)) * quotes.dense
-    ceiling = after.variance(grid) * (1 - RISE_MARGIN) if after is not None else np.full(GRID_POINTS, math.inf)
-    level = float(np.median(quotes.variance))
-    root = 1 / math.sqrt(len(quotes.moneyness))
-
-    def misses(free: Floats) -> Floats:
-        shape = _shape(free)
-        miss = (_variance(shape, quotes.moneyness) - quotes.variance) / quotes.half_widths
-        tamed = np.sign(miss) * OUTLIER * np.sqrt(2 * (np.sqrt(1 + (miss / OUTLIER) ** 2) - 1))
-        dents = np.maximum(0.0, DENSITY_MARGIN - _density(shape, grid))
-        rises = np.maximum(0.0, _variance(shape, grid) - ceiling) / level
-        return np.concatenate([root * tamed, penalty * dents, penalty * rises, penalty * _wing_excess(shape, after)])
-
-    solved = least_squares(misses, _free(start), method="trf", x_scale="jac", max_nfev=EVALUATIONS_MAX)
-    return float(solved.cost), _shape(solved.x)
-
-
-def _wing_excess(shape: Shape, after: Smile | None) -> Floats:
-    _, b, rho, _, _ = shape
-    wings = np.array([b * (1 + rho), b * (1 - rho)])
-    excess = np.maximum(0.0, wings - 0.98 * WING_MAX)
-    if after is None:
-        return excess
-    ceiling = np.array([after.b * (1 + after.rho), after.b * (1 - after.rho)])
-    return np.concatenate([excess, np.maximum(0.0, wings - ceiling * (1 - RISE_MARGIN))])
-
-
-def _free(shape: Shape) -> Floats:
-    # Coordinates without bounds: the least variance, b, and s by their logarithms, rho by its arctangent.
-    a, b, rho, m, s = shape
-    least = max(a + b * s * math.sqrt(1 - rho * rho), VARIANCE_MIN)
-    return np.array(
-        [
-            math.log(least),
-            math.log(max(b, 1e-9)),
-            math.atanh(min(max(rho / RHO_MAX, -0.999), 0.999)),
-            m,
-            math.log(max(s, 1e-6)),
-        ]
-    )
-
-
-def _shape(free: Floats) -> Shape:
-    log_least, log_b, turn, m, log_s = (float(x) for x in np.clip(free, -40.0, 40.0))
-    rho = RHO_MAX * math.tanh(turn)
-    b, s = math.exp(min(log_b, 4.0)), math.exp(min(log_s, 4.0))
-    return math.exp(min(log_least, 6.0)) - b * s * math.sqrt(1 - rho * rho), b, rho, m, s
+    wings = np.full(2, 0.98 * WING_MAX)
+    ceiling = np.full(GRID_POINTS, math.inf)
+    if after is not None:
+        ceiling = after.variance(grid) * (1 - RISE_MARGIN)
+        wings = np.minimum(wings, after.b * np.array([1 + after.rho, 1 - after.rho]) * (1 - RISE_MARGIN))
+    rounds = FREE_ROUNDS_MAX if after is None else BOUND_ROUNDS_MAX
+    of_quotes = (quotes.moneyness, quotes.variance, quotes.half_widths)
+    cost, free = fit_shape(free_of(start), *of_quotes, grid, ceiling, wings, penalty, rounds)
+    return cost, shape_of(free)
 
 
 def _lowered(shape: Shape, reach: float, after: Smile | None) -> Shape:
@@ -295,7 +237,7 @@ def _is_sound(shape: Shape, reach: float, after: Smile | None) -> bool:
         return False
     if b * (1 + abs(rho)) > WING_MAX:
         return False
-    if _highest(lambda k: -_density(shape, k), _check_grid(reach, (m, s))) > 0:
+    if _highest(lambda k: -svi_density(shape, k), _check_grid(reach, (m, s))) > 0:
         return False
     if after is None:
         return True
@@ -305,7 +247,7 @@ def _is_sound(shape: Shape, reach: float, after: Smile | None) -> bool:
 
 def _rise(shape: Shape, reach: float, after: Smile) -> float:
     grid = _check_grid(reach, (shape[3], shape[4]), (after.m, after.s))
-    return _highest(lambda k: _variance(shape, k) - after.variance(k), grid)
+    return _highest(lambda k: svi_variance(shape, k) - after.variance(k), grid)
 
 
 def _check_grid(reach: float, *bends: tuple[float, float]) -> Floats:
@@ -339,7 +281,7 @@ def _simple(quotes: _Quotes, after: Smile | None) -> Shape:
 
 def _smile(shape: Shape, quotes: _Quotes, forward: float, years: float) -> Smile:
     a, b, rho, m, s = shape
-    fitted = _variance(shape, quotes.moneyness)
+    fitted = svi_variance(shape, quotes.moneyness)
     misses = np.abs(fitted - quotes.variance) / quotes.half_widths
     apart = np.abs(np.sqrt(fitted / years) - np.sqrt(quotes.variance / years))
     return Smile(

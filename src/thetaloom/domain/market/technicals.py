@@ -89,12 +89,6 @@ def ema(closes: Prices, period: int = 20) -> Floats:
     return _array(ta_lib().EMA(_floats(closes), period))
 
 
-def wma(closes: Prices, period: int = 20) -> Floats:
-    """Return the moving average that weighs the latest close ``period`` times, the one before once less."""
-    _check("moving average period", period)
-    return _array(ta_lib().WMA(_floats(closes), period))
-
-
 def macd(closes: Prices, fast: int = 12, slow: int = 26, signal: int = 9) -> Macd:
     """Return MACD; ``fast`` must be below ``slow``."""
     _check("macd fast period", fast)

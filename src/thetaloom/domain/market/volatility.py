@@ -11,6 +11,7 @@ from thetaloom.domain.market.bars import Bars
 from thetaloom.domain.market.chain import STRIKE_SCALE, Floats, OptionChain, from_date
 from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.market.indicators import FLOAT_PLACES, SESSIONS_PER_YEAR, iv_at_life, iv_at_the_money
+from thetaloom.domain.values.calendar import DAYS_PER_YEAR
 
 BENCHMARK = "SPY"
 IV_SESSIONS_MIN = 126  # half a year: a rank of less would not be the year's
@@ -112,8 +113,10 @@ def beta(bars: Bars, benchmark: Bars) -> float | None:
     count = min(len(common), SESSIONS_PER_YEAR + 1)
     if count <= BETA_SESSIONS_MIN:
         return None
-    own = np.diff(np.log(np.asarray(bars.closes)[here[-count:]]))
-    others = np.diff(np.log(np.asarray(benchmark.closes)[there[-count:]]))
+    closes = np.array((np.asarray(bars.closes)[here[-count:]], np.asarray(benchmark.closes)[there[-count:]]))
+    if not (closes > 0).all():
+        return None
+    own, others = np.diff(np.log(closes))
     variance = float(others.var())
     if not variance > 0:
         return None
@@ -122,7 +125,7 @@ def beta(bars: Bars, benchmark: Bars) -> float | None:
 
 def expected_move(spot: float, iv: float, days: float) -> float:
     """Return one standard deviation of the price over ``days`` calendar days: spot · iv · √(days/365)."""
-    return spot * iv * math.sqrt(days / 365)
+    return spot * iv * math.sqrt(days / DAYS_PER_YEAR)
 
 
 def _iv_at_30_days(
@@ -131,7 +134,7 @@ def _iv_at_30_days(
     def iv_of(expiration: Expiration) -> float | None:
         return _iv_at_delta(chain, expiration, rate, dividend_yield, is_call=is_call)
 
-    return iv_at_life(expirations, SKEW_DAYS / 365, iv_of)
+    return iv_at_life(expirations, SKEW_DAYS / DAYS_PER_YEAR, iv_of)
 
 
 def _iv_at_delta(

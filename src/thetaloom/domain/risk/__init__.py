@@ -1,1 +1,1 @@
-"""Margin, sizing and limits: what may be traded, and how much of it."""
+"""Budget, sizes, limits, margin and stress: what may be traded, how much of it, and what it could cost."""

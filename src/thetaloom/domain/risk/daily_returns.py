@@ -1,7 +1,6 @@
-"""Daily returns of several underlyings on the same sessions, and what one has to do with another."""
+"""Daily returns of several underlyings on the same sessions."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from itertools import pairwise
 
@@ -23,15 +22,3 @@ def daily_returns(closes: Mapping[str, Mapping[date, float]], days_max: int) -> 
         symbol: tuple(found[later] / found[earlier] - 1.0 for earlier, later in pairwise(common))
         for symbol, found in usable.items()
     }
-
-
-def beta_of(returns: Sequence[float], benchmark: Sequence[float]) -> float | None:
-    """Return how far the one moves for a move of the benchmark; unknown where the benchmark never moved."""
-    if len(returns) != len(benchmark) or len(returns) < DAYS_MIN:
-        return None
-    center, own = math.fsum(benchmark) / len(benchmark), math.fsum(returns) / len(returns)
-    spread = math.fsum((each - center) ** 2 for each in benchmark)
-    if spread < 1e-18:
-        return None
-    shared = math.fsum((one - own) * (other - center) for one, other in zip(returns, benchmark, strict=True))
-    return shared / spread

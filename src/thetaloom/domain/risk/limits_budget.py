@@ -4,10 +4,10 @@ from decimal import Decimal
 
 from thetaloom.domain.risk.budget import RiskBudget, is_stressed, risk_budget
 from thetaloom.domain.risk.budget_profiles import ProfileName
-from thetaloom.domain.risk.limits_facts import NOTHING, Portfolio, Trade
+from thetaloom.domain.risk.limits_facts import Portfolio, Trade
 from thetaloom.domain.risk.limits_rows import OFF_FINDING, Finding, Group, Limit, Warned, at_most, share_at_most
 from thetaloom.domain.risk.limits_settings import RiskLimits
-from thetaloom.domain.values.money import Money
+from thetaloom.domain.values.money import NOTHING, Money
 from thetaloom.domain.values.reasons import ALLOWED, Reason, denied, unknown
 
 

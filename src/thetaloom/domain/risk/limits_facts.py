@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from thetaloom.domain.values.money import Money, Price
+from thetaloom.domain.values.money import NOTHING, Money, Price
 from thetaloom.errors import InvalidInput
-
-NOTHING = Money(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

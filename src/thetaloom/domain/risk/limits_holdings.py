@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TypeVar
 
-from thetaloom.domain.risk.limits_facts import NOTHING, Portfolio, Trade
+from thetaloom.domain.risk.limits_facts import Portfolio, Trade
 from thetaloom.domain.risk.limits_rows import (
     Check,
     Finding,
@@ -16,7 +16,7 @@ from thetaloom.domain.risk.limits_rows import (
     share_at_most,
 )
 from thetaloom.domain.risk.limits_settings import RiskLimits
-from thetaloom.domain.values.money import Money
+from thetaloom.domain.values.money import NOTHING, Money
 from thetaloom.domain.values.reasons import ALLOWED, Reason, unknown
 
 Bound = TypeVar("Bound", int, Decimal)

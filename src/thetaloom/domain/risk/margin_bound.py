@@ -7,10 +7,9 @@ from thetaloom.domain.risk.margin_rules import kind_of, lasts_until, percentage_
 from thetaloom.domain.strategy.payoff import Payoff, exact_payoff, multiplier_of, payoff_legs
 from thetaloom.domain.strategy.structures import Leg, is_single_expiration, merge_legs
 from thetaloom.domain.values.instruments import ExerciseStyle, OptionContract, Right
-from thetaloom.domain.values.money import Money, Price
+from thetaloom.domain.values.money import NOTHING, Money, Price
 
 FREE = Price(0)
-NOTHING = Money(0)
 
 
 def effect_bound(legs: Sequence[Leg], net_price: Price, *, spot: Price, is_cash_account: bool) -> Money | None:

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from thetaloom.domain.market.chain import Floats
+from thetaloom.domain.values.calendar import DAYS_PER_YEAR
 from thetaloom.domain.values.instruments import ExerciseStyle, OptionContract, Right
 from thetaloom.errors import InvalidInput
 
-DAYS_PER_YEAR = 365.0
 # A shocked volatility goes no lower than this, but one that is lower already stays what it is.
 IV_FLOOR = 0.05
 IV_MAX = 100.0

@@ -1,1 +1,1 @@
-"""Structures and their payoff, strategies as data, selection of legs, evaluation of a candidate."""
+"""Structures and their payoff, strategies as data, selection of legs, evaluation, scores, hard stops and ranking."""

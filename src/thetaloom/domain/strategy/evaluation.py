@@ -1,8 +1,7 @@
 """The numbers about a candidate: its legs with their quotes and greeks, its prices, payoff and chance of profit.
 
-Volatilities and greeks are those of the European Black–Scholes–Merton model for every contract, American ones
-too: near the money and before dividends the difference is below the bid-ask width. Every float kept is rounded
-to ten places, so that the same inputs give the same record to the byte.
+Volatilities and greeks come from the model that a contract's exercise style calls for, named beside them. Every
+float kept is rounded to ten places, so that the same inputs give the same record to the byte.
 """
 
 import math
@@ -14,6 +13,7 @@ from typing import Any
 
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
+from thetaloom.domain.market.leg_greeks import FLOAT_PLACES, LegGreeks, greeks_model, leg_greeks
 from thetaloom.domain.market.quotes import judge_quote
 from thetaloom.domain.strategy.horizon import HorizonLeg, horizon_payoff
 from thetaloom.domain.strategy.payoff import (
@@ -32,7 +32,6 @@ from thetaloom.domain.values.instruments import ExerciseStyle, Right
 from thetaloom.domain.values.money import CENT, Money, Price
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, unknown
 
-FLOAT_PLACES = 10
 GREEK_STEP = Decimal("0.0001")
 POP_STEP = Decimal("0.0001")
 POP_MODEL = "lognormal with risk-neutral drift, at each breakeven the volatility interpolated between the legs' own"
@@ -97,6 +96,7 @@ class Evaluation:
     net_gamma: Decimal | None  # shares per dollar
     net_theta: Decimal | None  # dollars per calendar day
     net_vega: Decimal | None  # dollars per vol point
+    greeks_model: str = ""
     verdict: Verdict
     shares: int = 0  # per structure, held beside the legs
 
@@ -168,6 +168,7 @@ def evaluate_structure(
         net_gamma=_net(evaluated, [one.gamma for one in evaluated]),
         net_theta=_net(evaluated, [one.theta for one in evaluated]),
         net_vega=_net(evaluated, [one.vega for one in evaluated]),
+        greeks_model=greeks_model(leg.contract for leg in legs),
         verdict=verdict,
         shares=shares,
     )
@@ -180,18 +181,18 @@ def _evaluate_leg(leg: Leg, name: str, market: _Market) -> LegEvaluation:
     if verdict.is_allowed:
         verdict = _judge_market(leg, market)
     mid = quote.mid if quote is not None and verdict.is_allowed else None
-    iv, greeks = _implied(leg, mid, market)
+    greeks = _implied(leg, mid, market)
     return LegEvaluation(
         leg=leg,
         name=name,
         bid=None if quote is None else quote.bid,
         ask=None if quote is None else quote.ask,
         mid=mid,
-        iv=iv,
-        delta=greeks[0],
-        gamma=greeks[1],
-        theta=greeks[2],
-        vega=greeks[3],
+        iv=greeks.iv,
+        delta=greeks.delta,
+        gamma=greeks.gamma,
+        theta=greeks.theta,
+        vega=greeks.vega,
         bid_ask_width=None if quote is None else quote.bid_ask_width,
         open_interest=None if index is None else _count(market.chain.open_interest[index]),
         volume=None if index is None else _count(market.chain.volume[index]),
@@ -208,28 +209,11 @@ def _judge_market(leg: Leg, market: _Market) -> Verdict:
     return ALLOWED
 
 
-_NO_GREEKS = (None, None, None, None)
-
-
-def _implied(
-    leg: Leg, mid: Price | None, market: _Market
-) -> tuple[float | None, tuple[float | None, float | None, float | None, float | None]]:
+def _implied(leg: Leg, mid: Price | None, market: _Market) -> LegGreeks:
     years, spot = market.years_of(leg), market.chain.spot
     if mid is None or years is None or spot is None:
-        return None, _NO_GREEKS
-    from thetaloom.maths.black_scholes import bsm_greeks  # compiles on first use
-    from thetaloom.maths.implied_volatility import OK, bsm_implied_volatility
-
-    is_call, strike = leg.contract.right is Right.CALL, float(leg.contract.strike)
-    iv, status = bsm_implied_volatility(
-        is_call, float(mid), float(spot), strike, years, market.rate, market.dividend_yield
-    )
-    if status != OK:
-        return None, _NO_GREEKS
-    _, delta, gamma, theta, vega, *_ = bsm_greeks(
-        is_call, float(spot), strike, years, market.rate, market.dividend_yield, iv
-    )
-    return _finite(iv), (_finite(delta), _finite(gamma), _finite(theta), _finite(vega))
+        return LegGreeks()
+    return leg_greeks(leg.contract, mid, spot=spot, years=years, rate=market.rate, dividend_yield=market.dividend_yield)
 
 
 def _mid_price(legs: Sequence[LegEvaluation]) -> Price:
@@ -337,10 +321,6 @@ def _net(legs: Sequence[LegEvaluation], greeks: Sequence[float | None]) -> Decim
         return None
     net = Decimal(repr(round(math.fsum(products) * multiplier, FLOAT_PLACES))).quantize(GREEK_STEP)
     return net + 0  # never -0.0000
-
-
-def _finite(number: float) -> float | None:
-    return round(number, FLOAT_PLACES) + 0.0 if math.isfinite(number) else None
 
 
 def _count(number: float) -> int | None:

@@ -15,15 +15,15 @@ from thetaloom.domain.strategy.one_check import NO_DISTANCE, UNKNOWN, Check, mak
 from thetaloom.domain.strategy.score_rules import HardStops
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.instruments import ExerciseStyle
+from thetaloom.domain.values.money import HUNDRED
 from thetaloom.domain.values.reasons import ALLOWED, Reason, denied, unknown
 
 POINT_PLACES = 6  # a percentage kept to ten places gives dollars exact to this
-HUNDRED = Decimal(100)
 HOURS, AGE, HISTORY, EARNINGS = "market hours", "data age", "history", "earnings"
 EX_DIVIDEND, RANGE, BARS = "ex-dividend", "range of 3 closes", " bars"
 NAMES = frozenset({HOURS, AGE, HISTORY, EARNINGS, EX_DIVIDEND, RANGE})
 FROM_EVENTS = "the setting events_file supplies it"
-FROM_HISTORY = "the setting history_file supplies it"
+FROM_HISTORY = "the setting history_files supplies it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,16 @@ class Moment:
 def sells_american(legs: tuple[Leg, ...]) -> bool:
     """Say whether a structure sells an option that its buyer may exercise before it expires."""
     return any(leg.ratio < 0 and leg.contract.exercise_style is ExerciseStyle.AMERICAN for leg in legs)
+
+
+def needs_bars(stops: HardStops) -> bool:
+    """Say whether a stop rests on daily bars."""
+    return stops.history_sessions_min is not None or stops.range_3d_percent is not None
+
+
+def needs_events(stops: HardStops) -> bool:
+    """Say whether a stop rests on earnings or dividends that are announced."""
+    return stops.earnings_within_days is not None or stops.ex_dividend_within_days is not None
 
 
 def is_hard_stop(name: str) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,10 @@ from thetaloom.domain.market.chain import Floats, OptionChain, from_date, to_str
 from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.market.quotes import PRICE_DIGITS
 from thetaloom.domain.strategy.strategies import LegRule, Metric, Side
-from thetaloom.domain.values.instruments import Right
+from thetaloom.domain.values.instruments import ExerciseStyle, Right
 from thetaloom.domain.values.reasons import Verdict
+
+EXERCISE_REACH = 0.02  # of delta: about as far as the right to exercise early moves that of an option near the money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +88,11 @@ def list_side(market: Market, leg: LegRule) -> Listed:
     return Listed(market=market, right=leg.right, indices=indices, strikes=chain.strike[indices] / 1000, usable=usable)
 
 
-def listed_deltas(listed: Listed) -> Floats:
-    """Return the feed's delta where it makes sense, else our own from the mid; NaN without a usable quote."""
+def listed_deltas(listed: Listed, wish: float) -> Floats:
+    """Return the feed's delta where it makes sense, else our own from the mid; NaN without a usable quote.
+
+    Our own of American contracts are exact near the wish, where one of them may be chosen, and European elsewhere.
+    """
     chain, usable = listed.market.chain, listed.usable
     feed = chain.delta[listed.indices]
     # Feeds write 0 for "not known" as well as for "far out", so a zero is worked out anew.
@@ -95,19 +101,41 @@ def listed_deltas(listed: Listed) -> Floats:
     # Half of a lone ask is no price: it would make far options look volatile and near.
     gaps = usable & ~sane & (chain.bid[listed.indices] > 0)
     if gaps.any():
-        deltas[gaps] = _own_deltas(listed, gaps)
+        deltas[gaps] = _own_deltas(listed, gaps, wish)
     return deltas
 
 
-def _own_deltas(listed: Listed, places: NDArray[np.bool_]) -> Floats:
+def _own_deltas(listed: Listed, places: NDArray[np.bool_], wish: float) -> Floats:
     # Compiled code; whoever never selects by delta need not load it.
+    from thetaloom.maths.american_chain import chain_american_greeks, chain_american_volatility
     from thetaloom.maths.black_scholes import chain_greeks
     from thetaloom.maths.implied_volatility import chain_implied_volatility
 
     market, indices = listed.market, listed.indices[places]
-    spot, years, strikes = float(market.spot), market.expiration.years, listed.strikes[places]
-    is_call = listed.right is Right.CALL
-    mids = (market.chain.bid[indices] + market.chain.ask[indices]) / 2
-    carry = (market.rate, market.dividend_yield)
-    iv, _ = chain_implied_volatility(mids, spot, strikes, years, is_call, *carry)
-    return chain_greeks(spot, strikes, years, is_call, iv, *carry).delta
+    strikes, mids = listed.strikes[places], (market.chain.bid[indices] + market.chain.ask[indices]) / 2
+    shared: dict[str, Any] = {
+        "spot": float(market.spot),
+        "years": market.expiration.years,
+        "is_call": listed.right is Right.CALL,
+    }
+    shared |= {"rate": market.rate, "dividend_yield": market.dividend_yield}
+    iv, _ = chain_implied_volatility(mids, strikes=strikes, **shared)
+    european = chain_greeks(iv=iv, strikes=strikes, **shared).delta
+    style = market.chain.contract(int(indices[0])).exercise_style
+    apart = np.abs(np.abs(european) - abs(wish))
+    if style is ExerciseStyle.EUROPEAN or np.isnan(apart).all():
+        return european
+    reach = EXERCISE_REACH
+    while True:
+        near = np.flatnonzero(apart <= np.nanmin(apart) + 2 * reach)
+        iv, _ = chain_american_volatility(mids[near], strikes=strikes[near], **shared)
+        american = chain_american_greeks(iv=iv, strikes=strikes[near], **shared).delta
+        moved = np.abs(american - european[near])
+        known = np.isfinite(moved)
+        # No strike left out can lie nearer to the wish if none moved by more than half of what was looked at.
+        if not known.any() or moved[known].max() <= reach or len(near) == np.isfinite(apart).sum():
+            break
+        reach *= 2
+    deltas = european.copy()
+    deltas[near] = american
+    return deltas

@@ -19,7 +19,7 @@ from thetaloom.domain.strategy.payoff import (
 )
 from thetaloom.domain.strategy.probabilities import ProbabilityLeg, structure_probabilities
 from thetaloom.domain.strategy.structures import Leg, name_structure
-from thetaloom.domain.values.calendar import TradingCalendar
+from thetaloom.domain.values.calendar import DAYS_PER_YEAR, TradingCalendar
 from thetaloom.domain.values.instruments import ExerciseStyle, OptionContract, Right
 from thetaloom.domain.values.money import Price
 from thetaloom.domain.values.plain import read_date, read_decimal, read_json, refuse, shown
@@ -29,7 +29,6 @@ T = TypeVar("T")
 
 LEGS_MAX = 100
 AMOUNT_MAX = Decimal(10) ** 12
-DAYS_PER_YEAR = 365
 ROOT_DEFAULT = "STOCK"  # any root of a share: PM-settled, American
 GREEKS = ("delta", "gamma", "theta", "vega", "rho")
 

@@ -11,7 +11,7 @@ from thetaloom.domain.market.chain import Floats
 from thetaloom.domain.strategy.horizon import HorizonLeg, horizon_pnl
 from thetaloom.domain.strategy.payoff import Payoff, PayoffLeg, probability_of_profit
 from thetaloom.domain.strategy.payoff_case import PayoffTerms, name_of, payoff_of, read_terms
-from thetaloom.domain.values.calendar import TradingCalendar
+from thetaloom.domain.values.calendar import DAYS_PER_YEAR, TradingCalendar
 from thetaloom.domain.values.instruments import ExerciseStyle
 from thetaloom.domain.values.money import Price
 
@@ -23,7 +23,6 @@ ROOM_OF_LEVEL = 0.03
 ROOM_OF_DEVIATION = 1.0
 FAR_OFF = 50.0  # a spot that many times away is not worth a picture of both
 LOG_RANGE_MAX = 50.0  # a likely range beyond this is none
-DAYS_PER_YEAR = 365.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,12 +8,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from thetaloom.domain.strategy.payoff import LegKind, Payoff, PayoffLeg, multiplier_of, probability_of_profit
 from thetaloom.domain.values.instruments import Right
+
+if TYPE_CHECKING:
+    from thetaloom.maths.first_passage import LegColumns
 
 FLOAT_PLACES = 10
 P50_PLACES = 4  # what the grid is good for
@@ -126,8 +129,9 @@ def simulate_p50(
     spread, drift = iv * math.sqrt(view.horizon), rate - dividend_yield - 0.5 * iv * iv
     step = 2 * first_passage.DEVIATIONS * spread / (first_passage.POINTS - 1)
     low = math.log(spot) - first_passage.DEVIATIONS * spread
-    find_edges: Any = first_passage.target_edges
-    edges = find_edges(*view.columns(), view.cash, target, rate, dividend_yield, low, step, spread, dates)
+    edges = first_passage.target_edges(
+        *view.columns(), view.cash, target, rate, dividend_yield, low, step, spread, dates
+    )
     normals = np.random.Generator(np.random.PCG64(seed)).standard_normal((pairs, len(dates) - 1))
     chance, error = first_passage.simulated_chance(edges, dates, normals, spot, drift, iv)
     return Simulated(chance=round(chance, 10), standard_error=round(error, 10), paths=2 * pairs, seed=seed)
@@ -174,7 +178,7 @@ class _View:
         full = abs(self.cash) if most is None else float(most)
         return PROFIT_SHARE * full if full > 0 else None
 
-    def columns(self) -> tuple[Any, ...]:
+    def columns(self) -> "LegColumns":
         kinds = [0 if one.leg.kind is LegKind.STOCK else (1 if one.leg.is_call else -1) for one in self.legs]
         return (
             np.array(kinds, dtype=np.int8),
@@ -191,9 +195,8 @@ class _View:
             return None
         from thetaloom.maths import first_passage  # compiles on first use
 
-        solve: Any = first_passage.target_chance
-        return float(
-            solve(*self.columns(), self.cash, target, self.spot, self.rate, self.dividend_yield, iv, self.horizon)
+        return first_passage.target_chance(
+            *self.columns(), self.cash, target, self.spot, self.rate, self.dividend_yield, iv, self.horizon
         )
 
     def touches(self) -> tuple[Touch, ...]:

@@ -9,23 +9,22 @@ from enum import StrEnum
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration, nearest_years
 from thetaloom.domain.market.indicators import atm_straddle
-from thetaloom.domain.market.rates import DAYS_PER_YEAR, RateCurve
+from thetaloom.domain.market.rates import RateCurve
 from thetaloom.domain.market.view import MarketView
 from thetaloom.domain.strategy.evaluation import Evaluation, evaluate_structure
 from thetaloom.domain.strategy.explanations import Blocking, CheckLine, blocking_reasons, line_of, verdict_line
 from thetaloom.domain.strategy.hard_stops import Moment, check_hard_stops, sells_american
-from thetaloom.domain.strategy.judging import judge_candidate, score_check, score_market
+from thetaloom.domain.strategy.judging import Judged, judge_candidate, score_check, score_market
 from thetaloom.domain.strategy.metrics import METRIC_OF, Metric
 from thetaloom.domain.strategy.one_check import Check
 from thetaloom.domain.strategy.scoring import SHOW_ANYWAY_MIN, Confidence, Score, score_rule_of
 from thetaloom.domain.strategy.selection import Selection, select_structure
 from thetaloom.domain.strategy.strategies import Side, Strategy
 from thetaloom.domain.strategy.structures import Leg
+from thetaloom.domain.values.calendar import DAYS_PER_YEAR
 from thetaloom.domain.values.ids import StrategyId
-from thetaloom.domain.values.money import Money
+from thetaloom.domain.values.money import HUNDRED, Money
 from thetaloom.domain.values.reasons import Reason, Verdict, denied
-
-HUNDRED = Decimal(100)
 
 Readings = Mapping[Metric, Decimal]
 
@@ -133,6 +132,31 @@ def rank_strategies(
     )
 
 
+def judge_selection(
+    strategy: Strategy, market: MarketState, readings: Readings, selection: Selection, *, forced: bool = False
+) -> tuple[Evaluation, Judged]:
+    """Work out the numbers of the legs selected, and hold them against the strategy's rules."""
+    held = {(leg.contract.root, leg.contract.expires_on) for leg in selection.legs}
+    lives = [one for one in market.expirations if (one.root, one.expires_on) in held]
+    evaluation = evaluate_structure(
+        selection.legs,
+        market.chain,
+        now=market.now,
+        expirations=market.expirations,
+        rate=market.rates.at(nearest_years(lives)),
+        dividend_yield=market.dividend_yield,
+        quote_age_max=timedelta(seconds=strategy.liquidity.quote_age_seconds_max),
+        names=selection.leg_names,
+        shares=strategy.shares,
+    )
+    metrics = {**readings, **_expected_move(market, selection)}
+    moment = _moment(market, selection.legs)
+    judged = judge_candidate(
+        strategy, evaluation, market.view, moment, metrics, shares_held=market.shares_held, forced=forced
+    )
+    return evaluation, judged
+
+
 def _order(one: RankedStrategy) -> tuple[bool, Decimal, int, str]:
     # Those that can be entered come first; a fine score of what cannot be traded helps nobody.
     return (not one.is_eligible, -one.score.total, one.priority, one.strategy_id)
@@ -175,24 +199,7 @@ def _without_legs(strategy: Strategy, market: MarketState, selection: Selection,
 def _judged(
     strategy: Strategy, market: MarketState, readings: Readings, selection: Selection, *, is_forced: bool
 ) -> RankedStrategy:
-    held = {(leg.contract.root, leg.contract.expires_on) for leg in selection.legs}
-    lives = [one for one in market.expirations if (one.root, one.expires_on) in held]
-    evaluation = evaluate_structure(
-        selection.legs,
-        market.chain,
-        now=market.now,
-        expirations=market.expirations,
-        rate=market.rates.at(nearest_years(lives)),
-        dividend_yield=market.dividend_yield,
-        quote_age_max=timedelta(seconds=strategy.liquidity.quote_age_seconds_max),
-        names=selection.leg_names,
-        shares=strategy.shares,
-    )
-    metrics = {**readings, **_expected_move(market, selection)}
-    moment = _moment(market, selection.legs)
-    judged = judge_candidate(
-        strategy, evaluation, market.view, moment, metrics, shares_held=market.shares_held, forced=is_forced
-    )
+    evaluation, judged = judge_selection(strategy, market, readings, selection, forced=is_forced)
     verdict = judged.verdict
     if verdict.is_allowed and strategy.score is None and not is_forced:
         # Without a table of its own a strategy may run by hand; to be chosen by itself it needs the bias.

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-HUNDRED = Decimal(100)
+from thetaloom.domain.values.money import HUNDRED
+
 ONE = Decimal(1)
 ZERO = Decimal(0)
 TEN = Decimal(10)

@@ -9,7 +9,17 @@ from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.market.quotes import judge_quote
 from thetaloom.domain.strategy.listing import Listed, Market, Pick, list_side
-from thetaloom.domain.strategy.strategies import LegRule, Metric, SelectBy, Side, Strategy, Term, WidthBy, WidthTable
+from thetaloom.domain.strategy.strategies import (
+    ExpirationRule,
+    LegRule,
+    Metric,
+    SelectBy,
+    Side,
+    Strategy,
+    Term,
+    WidthBy,
+    WidthTable,
+)
 from thetaloom.domain.strategy.strikes import RELAXED_TIMES, pick_strike
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.strategy.terms import Rejection, Terms, list_terms, no_terms, why_terms
@@ -46,12 +56,13 @@ def select_structure(
     readings: Mapping[Metric, Decimal] | None = None,
     relaxed: bool = False,
     front: Expiration | None = None,
+    window: ExpirationRule | None = None,
 ) -> Selection:
     """Take the first expiration, or pair of them, by the strategy's preference in which every leg finds its strike.
 
     ``readings`` are the numbers of the market that drops and guards ask for. A ``relaxed`` selection lets strikes
     miss by three times their ``miss_max``. ``front``, when given, is the only expiration looked at for the legs in
-    front.
+    front; ``window`` takes the place of the strategy's own rule for them.
     """
     if len(chain) == 0:
         return _nothing(denied(Reason.EMPTY_CHAIN, underlying=chain.underlying), [])
@@ -61,12 +72,13 @@ def select_structure(
     if isinstance(kept, Verdict):
         return _nothing(kept, [])
     back = strategy.back if any(leg.term is Term.BACK for leg in kept.legs) else None
-    terms, rejections = list_terms(strategy.expiration, back, expirations, now)
+    rule = window or strategy.expiration
+    terms, rejections = list_terms(rule, back, expirations, now)
     if front is not None:
         terms = [choice for choice in terms if choice.front == front]
         rejections = [one for one in rejections if one.expires_on == front.expires_on]
     if not terms:
-        return _nothing(no_terms(strategy.expiration, rejections, expirations), rejections)
+        return _nothing(no_terms(rule, rejections, expirations), rejections)
     spot = Decimal(chain.spot)
     width = _width(strategy.width_table, spot, tradeable_capital)
     market = Market(
@@ -79,7 +91,7 @@ def select_structure(
         table_width=width.dollars,
         relaxed=relaxed,
     )
-    search = _Search(strategy=strategy, kept=kept, terms=terms, rejections=rejections, width=width, now=now)
+    search = _Search(strategy=strategy, rule=rule, kept=kept, terms=terms, rejections=rejections, width=width, now=now)
     return _first_that_fits(search, market)
 
 
@@ -88,6 +100,7 @@ class _Search:
     """Where to look for the legs, in what order, and what is known already."""
 
     strategy: Strategy
+    rule: ExpirationRule
     kept: "_Kept"
     terms: Sequence[Terms]
     rejections: Sequence[Rejection]
@@ -102,7 +115,7 @@ def _first_that_fits(search: _Search, market: Market) -> Selection:
         markets = _markets(market, choice)
         picks, failures = _select_legs(kept.legs, markets, search.now)
         if not failures:
-            why = why_terms(strategy.expiration, strategy.back, choice, len(search.terms), refused)
+            why = why_terms(search.rule, strategy.back, choice, len(search.terms), refused)
             reasons = [*why, *search.width.reasons, *(f"{leg.name}: {picks[leg.name].because}" for leg in kept.legs)]
             return Selection(
                 verdict=ALLOWED,

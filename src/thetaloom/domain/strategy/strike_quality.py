@@ -6,8 +6,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 from thetaloom.domain.strategy.evaluation import LegEvaluation
+from thetaloom.domain.values.money import HUNDRED
 
-HUNDRED = Decimal(100)
 HALF = Decimal(50)
 MISSING = Decimal(40)  # what a part scores of which nothing is known
 WEIGHT_LIQUIDITY = Decimal("0.40")

@@ -60,7 +60,7 @@ def pick_strike(
 
 
 def _by_delta(leg: LegRule, listed: Listed) -> Pick | Verdict:
-    deltas = listed_deltas(listed)
+    deltas = listed_deltas(listed, float(leg.strike.distance))
     at = _argmin(listed, np.abs(deltas - float(leg.strike.distance)))
     if at is None:
         return unknown(Reason.NO_QUOTE, wished_delta=leg.strike.distance, listed=len(listed), with_delta=0)

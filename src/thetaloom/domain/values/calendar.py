@@ -14,7 +14,8 @@ from thetaloom.errors import InvalidInput
 INDEX_EXTENSION = timedelta(minutes=15)
 # Until then monthly series were dated on the Saturday after their last day of trading.
 SATURDAY_EXPIRATIONS_END = date(2015, 2, 1)
-YEAR = timedelta(days=365)
+DAYS_PER_YEAR = 365  # by which every time to expiration is told
+YEAR = timedelta(days=DAYS_PER_YEAR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

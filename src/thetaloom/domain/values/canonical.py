@@ -7,9 +7,11 @@ instants are ISO 8601 in UTC, and a number that is not finite is refused: what i
 import hashlib
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import Field
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,6 +19,8 @@ import msgspec
 from thetaloom.errors import InvalidInput
 
 T = TypeVar("T")
+
+PLAIN_TYPES = frozenset({str, int, bool, type(None)})
 
 
 def canonical_json(value: object, hook: Callable[[object], object] | None = None) -> bytes:
@@ -57,8 +61,19 @@ def from_json(text: bytes, type_: type[T], hook: Callable[[type, object], object
 
 
 def _plain(value: Any, hook: Callable[[object], object] | None) -> Any:
+    # The usual kinds first: a proposal's evidence has thousands of values.
+    if type(value) in PLAIN_TYPES:
+        return value
+    kind: Any = type(value)
+    names = _recorded_fields(kind)
+    if names is not None:
+        return _plain_record(value, names, hook)
+    return _plain_value(value, hook)
+
+
+def _plain_value(value: Any, hook: Callable[[object], object] | None) -> Any:
     match value:
-        case None | bool() | int() | str() if not isinstance(value, Enum):
+        case int() | str() if not isinstance(value, Enum):
             return value
         case Enum():
             return _plain(value.value, hook)
@@ -76,7 +91,7 @@ def _plain(value: Any, hook: Callable[[object], object] | None) -> Any:
             return [_plain(entry, hook) for entry in value]
         case set() | frozenset():
             return sorted((_plain(entry, hook) for entry in value), key=_encoded)
-    return _plain_record(value, hook)
+    return _plain_other(value, hook)
 
 
 def _decimal(wanted: type[Decimal], given: object) -> Decimal:
@@ -104,21 +119,29 @@ def _plain_mapping(value: Mapping[Any, Any], hook: Callable[[object], object] | 
     return plain
 
 
-def _plain_record(value: Any, hook: Callable[[object], object] | None) -> Any:
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
+def _plain_record(value: Any, names: tuple[str, ...], hook: Callable[[object], object] | None) -> Any:
     if hook is not None:
         replaced = hook(value)
         if replaced is not value:
             return _plain(replaced, hook)
-    fields = getattr(value, "__dataclass_fields__", None)
-    if fields is None:
-        raise TypeError(f"{type(value).__name__} has no canonical form")
-    return {
-        name: _plain(getattr(value, name), hook)
-        for name, field in fields.items()
-        if field.metadata.get("canonical", True)
-    }
+    return {name: _plain(getattr(value, name), hook) for name in names}
+
+
+@cache
+def _recorded_fields(type_: type) -> tuple[str, ...] | None:
+    found: Mapping[str, Field[Any]] | None = getattr(type_, "__dataclass_fields__", None)
+    if found is None or issubclass(type_, Enum):
+        return None
+    return tuple(name for name, field in found.items() if field.metadata.get("canonical", True))
+
+
+def _plain_other(value: Any, hook: Callable[[object], object] | None) -> Any:
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    replaced = value if hook is None else hook(value)
+    if replaced is not value:
+        return _plain(replaced, hook)
+    raise TypeError(f"{type(value).__name__} has no canonical form")
 
 
 def _encoded(plain: object) -> bytes:
@@ -130,6 +153,8 @@ def _encoded(plain: object) -> bytes:
 
 def _check_finite(value: Any) -> None:
     # The decoder lets a plain Decimal be "NaN"; such a threshold would break the first comparison made with it.
+    if type(value) in PLAIN_TYPES:
+        return
     match value:
         case Decimal() if not value.is_finite():
             _refuse(value)

@@ -4,7 +4,7 @@ Money to us is positive. A net credit is a positive price, a net debit a negativ
 A price is per share; only a contract's multiplier turns it into money.
 """
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Self
 
 CENT = Decimal("0.01")
@@ -109,15 +109,9 @@ class Price(_Amount):
 
     def to_tick(self, tick: Decimal, *, favor_us: bool = False) -> "Price":
         """Round to a multiple of ``tick``: to the nearest (ties to even), or up, toward more for us."""
-        return self._to_multiple(tick, ROUND_CEILING if favor_us else ROUND_HALF_EVEN)
-
-    def down_to_tick(self, tick: Decimal) -> "Price":
-        """Round down to a multiple of ``tick``, i.e. toward less for us and a likelier fill."""
-        return self._to_multiple(tick, ROUND_FLOOR)
-
-    def _to_multiple(self, tick: Decimal, rounding: str) -> "Price":
         if not tick > 0:
             raise ValueError(f"a tick is positive, not {tick}")
+        rounding = ROUND_CEILING if favor_us else ROUND_HALF_EVEN
         return Price((Decimal(self) / tick).to_integral_value(rounding) * tick)
 
 
@@ -129,3 +123,6 @@ class Money(_Amount):
     def to_cents(self) -> "Money":
         """Round to whole cents, ties to even."""
         return Money(Decimal(self).quantize(CENT, ROUND_HALF_EVEN))
+
+
+NOTHING = Money(0)

@@ -47,7 +47,7 @@ class Reason(StrEnum):
     SCORE_TOO_LOW = "score_too_low", "The market's score for the strategy is below its minimum."
     HISTORY_TOO_SHORT = (
         "history_too_short",
-        "There are fewer daily bars than the strategy asks for. The setting `history_file` adds bars.",
+        "There are fewer daily bars than the strategy asks for. The setting `history_files` adds bars.",
     )
     EARNINGS_NEAR = "earnings_near", "Earnings are due within the strategy's window. Wait until they are out."
     EARNINGS_UNKNOWN = (
@@ -211,10 +211,6 @@ class Reason(StrEnum):
     ORDER_REJECTED = "order_rejected", "The broker refused the order; its message is kept with the order."
     ORDER_CANCELED = "order_canceled", "The order was canceled by a person."
     ORDER_EXPIRED = "order_expired", "The order expired at the end of the trading session."
-    ORDER_UNRESOLVED = (
-        "order_unresolved",
-        "The broker's answer never came; its books will tell. Nothing is resent.",
-    )
     # exits and ends
     PROFIT_TARGET = "profit_target", "The profit reached the target."
     STOP_LOSS = "stop_loss", "The loss reached the stop."

@@ -1,33 +1,29 @@
 """Step 4: the numbers of the market that entry conditions may test; what can't be computed stays unknown."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from thetaloom.domain.market.bars import Bars, columns_of
-from thetaloom.domain.market.chain import OptionChain, from_date, to_date
+from thetaloom.domain.market.chain import OptionChain, from_date
 from thetaloom.domain.market.events import DAYS_MAX
 from thetaloom.domain.market.expirations import Expiration
-from thetaloom.domain.market.indicators import SESSIONS_PER_YEAR
+from thetaloom.domain.market.indicators import IV_DAYS, SESSIONS_PER_YEAR
 from thetaloom.domain.market.reading import MarketInputs, read_market
 from thetaloom.domain.market.volatility import BENCHMARK, IvHistory
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.metrics import METRIC_OF
-from thetaloom.domain.values.calendar import TradingCalendar
-from thetaloom.domain.values.money import Price
+from thetaloom.domain.values.calendar import DAYS_PER_YEAR, TradingCalendar
 from thetaloom.domain.values.reasons import ALLOWED
 from thetaloom.engine.desk import Desk, EngineSettings
 from thetaloom.engine.findings import Indicators, MarketReading
+from thetaloom.engine.history import closed_at, first_day, volatility_index, year_of_bars
 from thetaloom.engine.lineage import Decider, output_of
 from thetaloom.engine.step import Step, next_step
 from thetaloom.errors import InvariantError
 from thetaloom.ports.market_data import MarketData
 from thetaloom.ports.store import UnitOfWork
 
-IV_DAYS = 30  # the life that the volatility index looks at
-HISTORY_DAYS = 400  # calendar days of daily bars; a year of sessions and some to spare
-VOLATILITY_INDEX = "VIX"
 FRAMES = {"15m": 15, "1h": 60, "4h": 240}  # beside the daily and the weekly bars
 FRAME_BARS = 80  # enough for the slowest of the indicators that vote
-INDEX_DAYS = 10  # where the source has no spot of it, the last close of these days counts, with its own time
 
 
 def gather(desk: Desk, run: WorkflowRun) -> MarketInputs:
@@ -49,24 +45,23 @@ def inputs_of(
 ) -> MarketInputs:
     """Collect what the market of ``chain`` is read from."""
     symbol, today = chain.underlying, calendar.exchange_date(now)
-    first = today - timedelta(days=HISTORY_DAYS)
-    bars = columns_of(market.history(symbol, first, today))
-    ivs = market.iv_history(symbol, first, today)
+    bars = year_of_bars(market, symbol, today)
+    ivs = market.iv_history(symbol, first_day(today), today)
     known = market.underlying(symbol)
     benchmark = known.benchmark if known is not None else BENCHMARK
-    vix, vix_as_of = _volatility_index(market, calendar, now)
+    vix, vix_as_of = volatility_index(market, calendar, now)
     return MarketInputs(
         symbol=symbol,
         chain=chain,
         expirations=expirations,
         bars=bars,
-        bars_as_of=_closed_at(calendar, bars),
-        rate=settings.rates.at(IV_DAYS / 365),
+        bars_as_of=closed_at(calendar, bars),
+        rate=settings.rates.at(IV_DAYS / DAYS_PER_YEAR),
         dividend_yield=settings.dividend_yield,
         today=today,
         now=now,
         benchmark=benchmark,
-        benchmark_bars=_closes(market, benchmark, first, today) if symbol != benchmark else Bars(),
+        benchmark_bars=_closes(market, benchmark, today) if symbol != benchmark else Bars(),
         iv_history=IvHistory(days=tuple(from_date(on) for on, _ in ivs), ivs=tuple(iv for _, iv in ivs)),
         events=market.corporate_events(symbol, today, today + timedelta(days=DAYS_MAX)),
         vix=vix,
@@ -75,33 +70,14 @@ def inputs_of(
     )
 
 
-def _closed_at(calendar: TradingCalendar, bars: Bars) -> datetime | None:
-    if not len(bars):
-        return None
-    on = to_date(bars.days[-1])
-    session = calendar.session_on(on)
-    return session.close_at if session is not None else datetime(on.year, on.month, on.day, tzinfo=UTC)
-
-
 def _frames(market: MarketData, symbol: str) -> dict[str, Bars]:
     frames = {name: columns_of(market.intraday(symbol, minutes, FRAME_BARS)) for name, minutes in FRAMES.items()}
     return {name: bars for name, bars in frames.items() if len(bars)}
 
 
-def _closes(market: MarketData, benchmark: str, first: date, today: date) -> Bars:
-    bars = columns_of(market.history(benchmark, first, today))
+def _closes(market: MarketData, benchmark: str, today: date) -> Bars:
+    bars = year_of_bars(market, benchmark, today)
     return Bars(days=bars.days, closes=bars.closes).last(SESSIONS_PER_YEAR + 1)
-
-
-def _volatility_index(
-    market: MarketData, calendar: TradingCalendar, now: datetime
-) -> tuple[Price | None, datetime | None]:
-    spot = market.spot(VOLATILITY_INDEX, now)
-    if spot is not None:
-        return spot, now
-    today = calendar.exchange_date(now)
-    bars = columns_of(market.history(VOLATILITY_INDEX, today - timedelta(days=INDEX_DAYS), today))
-    return (Price(str(bars.closes[-1])), _closed_at(calendar, bars)) if len(bars) else (None, None)
 
 
 def decide(given: MarketInputs) -> Indicators:

@@ -11,6 +11,7 @@ from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.selection import Selection
 from thetaloom.domain.strategy.selection import select_structure as select
 from thetaloom.domain.strategy.strategies import Metric, Strategy, WidthBy
+from thetaloom.domain.values.calendar import DAYS_PER_YEAR
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import Candidate, Indicators, MarketReading
@@ -47,7 +48,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         strategy=strategy,
         chain=market.chain,
         expirations=market.expirations,
-        rate=desk.settings.rates.at(strategy.expiration.dte_target / 365),
+        rate=desk.settings.rates.at(strategy.expiration.dte_target / DAYS_PER_YEAR),
         dividend_yield=desk.settings.dividend_yield,
         now=now,
         readings=indicators.metrics,

@@ -239,6 +239,10 @@ class RecordedMarket:
         """Return the first recorded instant."""
         return from_microseconds(self._instants[0])
 
+    def ends_at(self, symbol: str) -> datetime | None:
+        """Return the last recorded instant of ``symbol``; ``None`` when no recording has it."""
+        return from_microseconds(self._tape(symbol).times[-1]) if symbol in self._recordings else None
+
     def _find(self, underlying: str, at: datetime) -> tuple[Tape, int] | None:
         if underlying not in self._recordings:
             return None

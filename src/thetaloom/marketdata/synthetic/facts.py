@@ -8,7 +8,7 @@ import numpy as np
 
 from thetaloom.domain.market.bars import Bar
 from thetaloom.domain.market.events import DAYS_MAX, EventKind, Events
-from thetaloom.domain.values.calendar import TradingSession
+from thetaloom.domain.values.calendar import YEAR, TradingSession
 from thetaloom.marketdata.event_files import NOT_APPLICABLE
 from thetaloom.marketdata.intraday import bars_of_session, latest_bars
 from thetaloom.marketdata.symbols import describe
@@ -18,7 +18,6 @@ from thetaloom.marketdata.synthetic.paths import SymbolPath
 
 LIFE = timedelta(days=30)
 WEEK = timedelta(weeks=1)
-YEAR = timedelta(days=365)
 FLOAT_PLACES = 10
 EARNINGS_MONTHS = (1, 4, 7, 10)
 EARNINGS_FIRST_DAY, EARNINGS_DAYS = 18, 12  # of the month; who reports when is drawn among these days

@@ -17,7 +17,7 @@ from thetaloom.web.api.queries import Id, PageWindow
 from thetaloom.web.api.records import Exact, Page, Record
 from thetaloom.web.api.workflow import Asked
 from thetaloom.web.front import Front, FrontDoor
-from thetaloom.web.marked import reviews_of
+from thetaloom.web.marked import MarkedReview, reviews_of
 from thetaloom.web.problems import COMMANDED, documented
 
 router = APIRouter(tags=["positions"])
@@ -28,6 +28,10 @@ class MarkedPosition(records.Position):
 
     marks: records.Marks | None = Field(description="null for a closed one, and without market data.")
     unrealized_pnl: Exact | None
+    model_mark: Exact | None = Field(
+        description="What a structure is worth where quotes give no price to close at; never traded on."
+    )
+    model_mark_source: str = Field(description="Of that worth, such as model:svi.", examples=["model:svi"])
 
 
 class Review(Record):
@@ -137,10 +141,17 @@ def _marked(front: Front, window: Window, is_open: bool | None, symbol: str | No
     return Page(items=items, total=found.total, limit=found.limit, offset=found.offset)
 
 
-def _with_marks(found: Position, review: ExitReview | None) -> MarkedPosition:
+def _with_marks(found: Position, review: MarkedReview | None) -> MarkedPosition:
     plain = {name: getattr(found, name) for name in records.Position.model_fields}
     marks = None if review is None else records.Marks.model_validate(review.marks)
-    return MarkedPosition(**plain, marks=marks, unrealized_pnl=None if review is None else review.unrealized_pnl)
+    shown = None if review is None else review.shown
+    return MarkedPosition(
+        **plain,
+        marks=marks,
+        unrealized_pnl=None if review is None else review.unrealized_pnl,
+        model_mark=None if shown is None else shown.worth,
+        model_mark_source="" if shown is None else shown.source,
+    )
 
 
 def _review(review: ExitReview) -> Review:

@@ -16,6 +16,7 @@ from thetaloom.errors import InvalidInput, NotAllowed, NotFound
 from thetaloom.ports.store import StoredStrategy
 from thetaloom.web.api.queries import Id, PageWindow
 from thetaloom.web.api.records import Page, Record
+from thetaloom.web.api.samples import DteQuery, Sample, SymbolQuery, Tried, try_on_market
 from thetaloom.web.documents import read_strategy
 from thetaloom.web.front import Front, FrontDoor
 from thetaloom.web.problems import COMMANDED, documented
@@ -80,6 +81,8 @@ class Validation(Record):
     valid: bool
     errors: dict[str, str] = Field(description="Message by path, such as `legs[1].select.of`.")
     strategy: dict[str, Any] | None
+    market: Tried | None = Field(default=None, description="Where the samples are from; only when they are asked for.")
+    samples: list[Sample] = Field(default=[], description="One for each of the days wished; only when asked for.")
 
 
 @router.get("", responses=documented())
@@ -106,15 +109,23 @@ async def create_strategy(front: FrontDoor, document: Document, response: Respon
     return await _saved(front, strategy)
 
 
-@router.post("/validate", responses=documented(400, 413))
-def validate_strategy(document: Document) -> Validation:
-    """Say whether a document is a strategy, and name every problem by its field. Nothing is stored."""
+@router.post("/validate", responses=documented(400, 404, 413), response_model_exclude_unset=True)
+def validate_strategy(
+    front: FrontDoor, document: Document, symbol: SymbolQuery = None, dte: DteQuery = None
+) -> Validation:
+    """Say whether a document is a strategy, and name every problem by its field. Nothing is stored.
+
+    With `symbol` or `dte` it is also tried on the market of this moment: a sample trade for each of the days to
+    expiration, with its own `valid`, errors and warnings. `valid` of the whole is about the document alone.
+    """
     try:
         strategy = read_strategy(document)
     except InvalidInput as error:
         problems = {path: str(text) for path, text in error.details.items()} or {"": error.message}
         return Validation(valid=False, errors=problems, strategy=None)
-    return Validation(valid=True, errors={}, strategy=strategy_document(strategy))
+    if symbol is None and not dte:
+        return Validation(valid=True, errors={}, strategy=strategy_document(strategy))
+    return _tried(front, strategy, symbol, dte)
 
 
 @router.get("/schema", responses=documented())
@@ -129,6 +140,12 @@ def read_one(front: FrontDoor, strategy_id: Id) -> SavedStrategy:
     return _shown(_found(front, strategy_id))
 
 
+@router.post("/{strategy_id}/test", responses=documented(404), response_model_exclude_unset=True)
+def test_strategy(front: FrontDoor, strategy_id: Id, symbol: SymbolQuery = None, dte: DteQuery = None) -> Validation:
+    """Try a stored strategy on the market of this moment, as `validate` does with a symbol. Nothing is stored."""
+    return _tried(front, _found(front, strategy_id).strategy, symbol, dte)
+
+
 @router.put("/{strategy_id}", responses=COMMANDED)
 async def change_strategy(front: FrontDoor, strategy_id: Id, document: Document) -> SavedStrategy:
     """Store another revision; equal content adds none. Runs under way keep the revision they started with."""
@@ -141,6 +158,12 @@ async def change_strategy(front: FrontDoor, strategy_id: Id, document: Document)
 async def delete_strategy(front: FrontDoor, strategy_id: Id) -> None:
     """Take a strategy out of the lists; runs that used it keep their revision."""
     await front.tell(DeleteStrategy(user_id=front.user, strategy_id=StrategyId(strategy_id)))
+
+
+def _tried(front: Front, strategy: Strategy, symbol: str | None, wishes: list[int] | None) -> Validation:
+    market, samples = try_on_market(front, strategy, symbol, wishes)
+    document = strategy_document(strategy)
+    return Validation(valid=True, errors={}, strategy=document, market=market, samples=samples)
 
 
 async def _saved(front: Front, strategy: Strategy) -> SavedStrategy:

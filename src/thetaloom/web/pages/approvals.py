@@ -64,6 +64,7 @@ class ProposalView:
     age_seconds: int  # of the quotes
     seconds_left: int
     legs: Sequence[LegEvaluation]  # as they were judged; empty when the record is gone
+    greeks_model: str
     pop_model: str
     pop_percent: str
     p50_percent: str
@@ -106,6 +107,7 @@ def proposal(front: FrontDoor, proposal_id: str, notice: Notice = "") -> Respons
         age_seconds=int((now - found.as_of).total_seconds()),
         seconds_left=max(0, int((found.expires_at - now).total_seconds())),
         legs=() if judged is None else judged.evaluation.legs,
+        greeks_model="" if judged is None else judged.evaluation.greeks_model,
         pop_model="" if judged is None else judged.evaluation.pop_model,
         pop_percent=percent(found.pop),
         p50_percent=percent(None if judged is None else judged.evaluation.p50),

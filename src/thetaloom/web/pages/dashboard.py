@@ -13,14 +13,13 @@ from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.run.runs import WorkflowRun
 from thetaloom.domain.values.ids import PositionId
 from thetaloom.engine.commands import Halt, LiftHalt
-from thetaloom.engine.reviews import ExitReview
 from thetaloom.errors import InvalidInput, Unavailable
 from thetaloom.store.queries.paging import Window
 from thetaloom.store.queries.positions import list_positions
 from thetaloom.store.queries.proposals import list_proposals
 from thetaloom.store.queries.runs import list_runs
 from thetaloom.web.front import Front, FrontDoor
-from thetaloom.web.marked import reviews_of
+from thetaloom.web.marked import MarkedReview, reviews_of
 from thetaloom.web.pages.forms import Notice, Word, Words, see
 from thetaloom.web.pages.frame import Frame, frame_of
 from thetaloom.web.pages.render import page
@@ -47,7 +46,7 @@ class DashboardView:
     proposals: Sequence[Proposal]
     positions: Sequence[Position]
     positions_total: int
-    reviews: Mapping[PositionId, ExitReview]
+    reviews: Mapping[PositionId, MarkedReview]
     runs: Sequence[WorkflowRun]
     runs_total: int
     symbols: Sequence[str]

@@ -11,11 +11,10 @@ from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.values.ids import ClientOrderId, PositionId
 from thetaloom.engine.commands import CancelOrder, ClosePosition
-from thetaloom.engine.reviews import ExitReview
 from thetaloom.store.queries.orders import list_orders
 from thetaloom.store.queries.positions import list_positions
 from thetaloom.web.front import FrontDoor
-from thetaloom.web.marked import reviews_of
+from thetaloom.web.marked import MarkedReview, reviews_of
 from thetaloom.web.pages.forms import Notice, PageNumber, see
 from thetaloom.web.pages.frame import Frame, frame_of
 from thetaloom.web.pages.paging import Pager, pager_of, window_of
@@ -30,7 +29,7 @@ class PositionsView:
 
     frame: Frame
     positions: Sequence[Position]
-    reviews: Mapping[PositionId, ExitReview]
+    reviews: Mapping[PositionId, MarkedReview]
     pager: Pager
 
 

@@ -13,14 +13,13 @@ from thetaloom.domain.run.why import Why
 from thetaloom.domain.values.ids import RunId, StrategyId
 from thetaloom.engine import commands
 from thetaloom.engine.lineage import ReplayReport
-from thetaloom.engine.reviews import ExitReview
 from thetaloom.store.queries.lineage import step_record
 from thetaloom.store.queries.market_view import recorded_view
 from thetaloom.store.queries.runs import RunDetail, list_runs, run_detail
 from thetaloom.store.queries.story import tell_step
 from thetaloom.store.queries.why import why_of
 from thetaloom.web.front import Front, FrontDoor
-from thetaloom.web.marked import reviews_of
+from thetaloom.web.marked import MarkedReview, reviews_of
 from thetaloom.web.pages.dashboard import Choice, choices
 from thetaloom.web.pages.forms import Notice, PageNumber, Word, see
 from thetaloom.web.pages.frame import Frame, frame_of
@@ -55,7 +54,7 @@ class RunView:
     timeline: Sequence[Entry]
     why: Why
     market: MarketRows | None  # as it was read for the decision
-    review: ExitReview | None
+    review: MarkedReview | None
     verified: Verified | None
     replayed: ReplayReport | None
 

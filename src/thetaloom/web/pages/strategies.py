@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -16,7 +15,7 @@ from thetaloom.domain.strategy.toml_text import strategy_toml
 from thetaloom.domain.values.ids import StrategyId
 from thetaloom.errors import NotFound
 from thetaloom.ports.store import StoredStrategy
-from thetaloom.store.catalogue import load_catalogue
+from thetaloom.store.queries.shipped import shipped_ids
 from thetaloom.web.front import FrontDoor
 from thetaloom.web.pages.frame import Frame, frame_of
 from thetaloom.web.pages.looks import MarketLook, look_at, usual_symbol
@@ -115,7 +114,7 @@ def strategy(front: FrontDoor, strategy_id: str, symbol: Annotated[str, Query(ma
 
 def groups_of(every: Sequence[StoredStrategy]) -> list[Group]:
     """Return the strategies by what they suit, a person's own ones before those that ship."""
-    shipped = _shipped()
+    shipped = shipped_ids()
     own = [stored for stored in every if stored.strategy.id not in shipped]
     groups = [_group(OWN, own)] if own else []
     rest = [stored for stored in every if stored.strategy.id in shipped]
@@ -154,8 +153,3 @@ def _notes(stored: StoredStrategy, found: Strategy) -> list[str]:
         "scored by its bias": found.score is None,
     }
     return [note for note, holds in notes.items() if holds]
-
-
-@cache
-def _shipped() -> frozenset[str]:
-    return frozenset(one.id for one in load_catalogue())
