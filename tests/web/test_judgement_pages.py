@@ -1,6 +1,7 @@
 """The pages that show judgement: risk, the ranking, a strategy on the market, and what a proposal rests on."""
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -10,13 +11,18 @@ from tests.web.conftest import DEMO, pass_minutes
 from thetaloom.bootstrap import Platform
 from thetaloom.domain.risk.budget import RiskBudget, risk_budget
 from thetaloom.domain.risk.limits import LIMITS, RiskLimits
+from thetaloom.domain.risk.scenarios import ScenarioPosition
+from thetaloom.domain.values.instruments import parse_option_symbol
 from thetaloom.domain.values.money import Money
 from thetaloom.engine.commands import SetLimit
 from thetaloom.engine.risk_view import risk_view
+from thetaloom.engine.stress import StressBook
 from thetaloom.web.pages.budget_bar import budget_bar
 from thetaloom.web.pages.filters import money
 from thetaloom.web.pages.numbers import age, plain_number
+from thetaloom.web.pages.risk import stress_shown
 
+AT = datetime(2026, 1, 5, 15, tzinfo=UTC)
 MARKUP = ("<script", " style=", " onclick=")
 
 
@@ -72,9 +78,21 @@ def test_the_risk_page_stresses_what_is_held(platform: Platform, browser: TestCl
     text = browser.get("/risk").text
 
     assert "Dollars gained or lost" in text
-    assert "IV +100%" in text
-    assert '<th scope="row">−20%</th>' in text
+    assert "IV +100 %" in text
+    assert '<th scope="row">−20 %</th>' in text
     assert money(risk_view(platform.desk, platform.user_id).budget.risk_in_use) in text
+
+
+def test_stress_of_what_cannot_be_priced_is_unknown_and_not_zero() -> None:
+    contract = parse_option_symbol("SPY 2026-01-16 P 560")
+    leg = ScenarioPosition(
+        label="pos-1", underlying="SPY", quantity=-1, contract=contract, spot=560.0, iv=None, years=0.1, group="pos-1"
+    )
+
+    shown = stress_shown(StressBook(as_of=AT, benchmark="SPY", positions=(leg,), returns={}))
+
+    assert (shown.positions, shown.rows, shown.losses, shown.worst) == (0, [], [], "")
+    assert shown.unknown == ["pos-1: implied volatility is not known"]
 
 
 def test_the_risk_page_lists_what_a_limit_refused(platform: Platform, browser: TestClient) -> None:

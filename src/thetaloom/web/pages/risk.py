@@ -17,11 +17,12 @@ from thetaloom.domain.risk.violations import Violation
 from thetaloom.domain.values.money import Money
 from thetaloom.engine.risk_view import RiskView as Found
 from thetaloom.engine.risk_view import risk_view
-from thetaloom.engine.stress import stress_book
+from thetaloom.engine.stress import StressBook, stress_book
 from thetaloom.errors import Unavailable
 from thetaloom.store.queries.violations import list_violations
 from thetaloom.web.front import Front, FrontDoor
 from thetaloom.web.pages.budget_bar import BudgetBar, budget_bar
+from thetaloom.web.pages.filters import MINUS
 from thetaloom.web.pages.forms import PageNumber
 from thetaloom.web.pages.frame import Frame, frame_of
 from thetaloom.web.pages.numbers import number_with_unit
@@ -85,7 +86,7 @@ class StressShown:
     rows: Sequence[StressRow]
     worst: str
     losses: Sequence[tuple[str, Money | None]]
-    days: int
+    days: int  # of the past that the one-day figures rest on
     unknown: Sequence[str]
 
 
@@ -166,24 +167,38 @@ def _stress(front: Front) -> StressShown | None:
             book = stress_book(front.platform.desk, seen, front.now)
     except Unavailable:
         return None
-    if not book.positions:
-        return None
+    return stress_shown(book) if book.positions else None
+
+
+def stress_shown(book: StressBook) -> StressShown:
+    """Return the stress of a book as a page shows it; a grid of legs that are all unknown has no rows."""
     grid = scenario_grid(book.positions, SHOWN)
     risk = value_at_risk(book.positions, book.returns)
-    worst = grid.worst
-    lacking = {f"{one.label}: {one.missing} is not known": None for one in (*grid.unknown, *risk.unknown)}
+    worst = grid.worst if grid.positions else None
+    nowhere = [f"{one.label}: {one.missing} is not known" for one in grid.unknown]
+    elsewhere = [
+        f"{one.label}, in the one-day figures: {one.missing} is not known"
+        for one in risk.unknown
+        if one.label not in {other.label for other in grid.unknown}
+    ]
     return StressShown(
         positions=grid.positions,
-        ivs=[f"{shock:+.0%}".replace("-", "−") for shock in SHOWN.iv],
+        ivs=[_shock(shock) for shock in SHOWN.iv],
         rows=[
-            StressRow(shock=f"{shock:+.0%}".replace("-", "−"), cells=[dollars(cell) for cell in row])
+            StressRow(shock=_shock(shock), cells=[dollars(cell) for cell in row])
             for shock, row in zip(SHOWN.spot, grid.pnl, strict=True)
+            if grid.positions
         ],
-        worst="" if worst is None else f"spot {worst.spot_shock:+.0%}, volatility {worst.iv_shock:+.0%}",
+        worst="" if worst is None else f"spot {_shock(worst.spot_shock)}, volatility {_shock(worst.iv_shock)}",
         losses=[
             (f"{loss.confidence:.0%}", None if loss.historical is None else dollars(loss.historical))
             for loss in risk.losses
+            if risk.positions
         ],
         days=risk.days,
-        unknown=[*lacking],
+        unknown=[*nowhere, *elsewhere],
     )
+
+
+def _shock(part: float) -> str:
+    return f"{part * 100:+.0f} %".replace("-", MINUS) if part else "0 %"
