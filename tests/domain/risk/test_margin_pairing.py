@@ -4,7 +4,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tests.domain.risk.margin_truth import brute_force
@@ -113,6 +113,8 @@ def test_no_greedy_pairing_needs_less(holding: Holding) -> None:
 def test_one_more_long_option_never_raises_the_initial_amount(
     holding: Holding, contract: OptionContract, price: Price
 ) -> None:
+    # A long of a series that is held short closes it, and what that short was spread against may then stand alone.
+    assume(all(leg.contract != contract or leg.quantity > 0 for leg in holding.legs))
     more = replace(holding, legs=(*holding.legs, MarginLeg(contract=contract, quantity=1, price=price)))
 
     assert book_margin([more]).initial <= book_margin([holding]).initial
