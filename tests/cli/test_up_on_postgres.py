@@ -18,7 +18,7 @@ import pytest
 
 from tests.conftest import administrate, postgres_url
 
-PATIENCE_SECONDS = 200  # a fresh cache compiles every kernel first, beside another test that does
+PATIENCE_SECONDS = 120  # a fresh cache compiles every kernel first
 Ask = Callable[..., Any]
 
 
@@ -30,7 +30,7 @@ def ask(postgres_folder: Path, tmp_path: Path) -> Iterator[Ask]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     home = {"THETALOOM_HOME": str(tmp_path), "THETALOOM_DATABASE_URL": postgres_url(postgres_folder, "up_test")}
-    command = [sys.executable, "-m", "thetaloom", "up", "--port", str(port), "--speed", "600"]
+    command = [sys.executable, "-m", "thetaloom", "up", "--port", str(port)]
 
     def call(path: str, body: dict[str, Any] | None = None) -> Any:
         text = None if body is None else json.dumps(body).encode()

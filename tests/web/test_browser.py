@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.web.conftest import DEMO
 from thetaloom.bootstrap import Platform
@@ -28,6 +28,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 START_SECONDS = 10
+expect.set_options(timeout=60_000)  # a click returns before its page has come
 TABS_MAX = 60
 
 
@@ -82,8 +83,8 @@ def test_a_proposal_is_approved_by_mouse(waiting: Platform, address: str, page: 
     page.get_by_label("Note").fill("seen")
     page.get_by_role("button", name="Approve").click()
 
-    assert "Approved." in page.get_by_role("status").first.inner_text()
-    assert page.get_by_text("RECORDED MARKET").is_visible()
+    expect(page.get_by_role("status").first).to_contain_text("Approved.")
+    expect(page.get_by_text("RECORDED MARKET")).to_be_visible()
 
 
 def test_a_proposal_is_approved_by_keyboard(waiting: Platform, address: str, page: Page) -> None:
@@ -99,7 +100,7 @@ def test_a_proposal_is_approved_by_keyboard(waiting: Platform, address: str, pag
         with page.expect_navigation():
             page.keyboard.press("Enter")
 
-    assert "Approved." in page.get_by_role("status").first.inner_text()
+    expect(page.get_by_role("status").first).to_contain_text("Approved.")
 
 
 def test_no_page_is_wider_than_its_window(waiting: Platform, address: str, page: Page) -> None:
@@ -119,9 +120,9 @@ def test_a_person_asks_which_strategy_and_looks_at_the_risk(waiting: Platform, a
     page.get_by_role("link", name="Rank", exact=True).click()
     page.get_by_label("Symbol").fill("goog")
     page.get_by_role("button", name="Rank the strategies").click()
-    assert page.get_by_role("heading", name="May not be entered").is_visible()
+    expect(page.get_by_role("heading", name="May not be entered")).to_be_visible()
 
     page.get_by_role("link", name="Risk", exact=True).click()
-    assert page.get_by_role("img", name="% of the risk budget is in use").is_visible()
+    expect(page.get_by_role("img", name="% of the risk budget is in use")).to_be_visible()
     page.get_by_text("switched off").first.click()
-    assert page.get_by_text("stressed_tolerance_percent").first.is_visible()
+    expect(page.get_by_text("stressed_tolerance_percent").first).to_be_visible()
