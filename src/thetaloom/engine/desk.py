@@ -30,6 +30,7 @@ class EngineSettings:
     proposals_max: int = 3  # how often a run may ask again after the price left the approved band
     attempts_max: int = 5  # how often a step is tried while an outside system is unavailable
     retry_seconds: int = 2  # doubled with every attempt
+    penny_classes: tuple[str, ...] = ()  # roots known to be in the penny program; see ``domain.values.ticks``
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,6 +74,7 @@ class Judgement:
     as_of: datetime | None
     structures_max: int | None = None  # for which the account's shares last; ``None`` = none are needed
     score: Score | None = None  # of the market for the strategy
+    decision_floor: Price | None = None  # at any worse net price a check would fail; None = none within reach
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from thetaloom.domain.book.fills import Fill
-from thetaloom.domain.book.orders import Order
+from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.risk.violations import Violation
 from thetaloom.domain.run.events import Event
@@ -112,6 +112,9 @@ class Orders(Protocol):
         ...
 
     def fills_of(self, order: ClientOrderId) -> Sequence[Fill]: ...
+    def recent_fills(self, account: AccountId, effect: Effect, count: int) -> Sequence[tuple[Order, Fill]]:
+        """Return the account's newest fills of this effect with their orders, newest first."""
+        ...
 
 
 class Positions(Protocol):

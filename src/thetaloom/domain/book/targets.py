@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import gcd
 
-from thetaloom.domain.book.price_walk import INDEX_TICK, INDEX_TICK_ROOTS, net_tick
 from thetaloom.domain.strategy.evaluation import Evaluation, LegEvaluation
 from thetaloom.domain.strategy.strategies import Strategy, TargetRule
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.money import CENT, HUNDRED, Price
+from thetaloom.domain.values.ticks import tick_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ def _order(target: TargetRule, parts: list[LegEvaluation]) -> TargetOrder | None
         return None  # no premium, no part of it
     legs = tuple(replace(part.leg, ratio=-part.leg.ratio // common) for part in parts)
     wished = Price(abs(entry) * target.percent / HUNDRED - entry)
-    tick = _tick(legs, wished)
+    tick = tick_of(legs, wished)
     limit = wished.to_tick(tick)
     if limit == 0:  # no limit price; what was sold is bought back for the least there is
         limit = Price(-tick if entry > 0 else tick)
@@ -78,9 +78,3 @@ def _order(target: TargetRule, parts: list[LegEvaluation]) -> TargetOrder | None
         entry_credit=Price(entry),
         limit_price=limit,
     )
-
-
-def _tick(legs: tuple[Leg, ...], price: Price) -> Decimal:
-    if len(legs) > 1 and legs[0].contract.root in INDEX_TICK_ROOTS:
-        return INDEX_TICK  # what rests for weeks keeps to the step that every venue takes
-    return net_tick(legs, price)

@@ -42,6 +42,8 @@ from thetaloom.domain.strategy.rules import (
     ExitRule,
     ExitUnit,
     Liquidity,
+    OrderFloor,
+    OrderPreset,
     OrderRule,
     TargetRule,
 )
@@ -70,6 +72,8 @@ __all__ = [
     "Level",
     "Liquidity",
     "Metric",
+    "OrderFloor",
+    "OrderPreset",
     "OrderRule",
     "Preference",
     "SelectBy",

@@ -18,6 +18,7 @@ from thetaloom.engine.marks import closing_legs, mark, view_position
 from thetaloom.engine.order_manager import leg_quotes, perform
 from thetaloom.engine.order_work import DELIVERED, OrderAction, OrderMove, OrderWork, next_move
 from thetaloom.engine.step import Step, next_step, strategy_of
+from thetaloom.engine.walks import opened_at, past_places, walk_of
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 
@@ -57,18 +58,23 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     if position is None:
         raise InvariantError(f"{run.id} closes a position that does not exist")
     standing = [order for order in earlier if order.status in OPEN]
+    rule, legs = replace(walk_of(strategy), reach=EXIT_REACH), closing_legs(position)
     minutes = TARGET_MINUTES_MAX if finding.floor is not None else settings.order_minutes_max
     work = OrderWork(
-        legs=leg_quotes(desk, closing_legs(position), now),
+        legs=leg_quotes(desk, legs, now),
         order=standing[0] if standing else None,
-        rule=replace(strategy.order, reach=EXIT_REACH),
-        interval_seconds=min(strategy.order.interval_seconds, settings.exit_interval_seconds),
+        rule=rule,
+        interval_seconds=min(rule.interval_seconds or settings.exit_interval_seconds, settings.exit_interval_seconds),
         floor=finding.floor,
         quote_age_seconds_max=strategy.liquidity.quote_age_seconds_max,
         is_open=desk.calendar.is_open(now),
         next_open_at=desk.calendar.next_open(now),
         cancel_at=min(now + timedelta(minutes=minutes), desk.calendar.next_close(now)),
         now=now,
+        opened_at=opened_at(desk, now),
+        urgent=finding.floor is None,
+        past_places=past_places(desk, rule, run.account_id, Effect.CLOSE, legs),
+        penny_classes=settings.penny_classes,
     )
     return Inputs(
         client_order_id=_exit_order_id(run, earlier, standing),

@@ -18,6 +18,7 @@ from thetaloom.engine.order_manager import leg_quotes, perform
 from thetaloom.engine.order_work import DELIVERED, QUOTE_RETRY, LegQuote, OrderAction, OrderMove, OrderWork, next_move
 from thetaloom.engine.portfolio import portfolio_of
 from thetaloom.engine.step import Step, ended, halted_scope, next_step, proposals_of, strategy_of
+from thetaloom.engine.walks import opened_at, past_places, walk_of
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 
@@ -64,17 +65,21 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     legs = leg_quotes(desk, proposal.legs, now)
     gate = None if order is not None else _gate(desk, run, proposal, approved, legs, now)
     session_end = desk.calendar.next_close(now)
+    rule = walk_of(strategy)
     work = OrderWork(
         legs=legs,
         order=order,
-        rule=strategy.order,
-        interval_seconds=strategy.order.interval_seconds,
+        rule=rule,
+        interval_seconds=rule.interval_seconds or settings.exit_interval_seconds,
         floor=proposal.limit_floor,
         quote_age_seconds_max=strategy.liquidity.quote_age_seconds_max,
         is_open=desk.calendar.is_open(now),
         next_open_at=desk.calendar.next_open(now),
         cancel_at=min(now + timedelta(minutes=settings.order_minutes_max), session_end),
         now=now,
+        opened_at=opened_at(desk, now),
+        past_places=past_places(desk, rule, run.account_id, Effect.OPEN, proposal.legs),
+        penny_classes=settings.penny_classes,
     )
     return Inputs(client_order_id=client_order_id, proposal=proposal, gate=gate, work=work)
 

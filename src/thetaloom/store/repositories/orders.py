@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy import Boolean, Connection, bindparam, insert, or_, select, update
 
 from thetaloom.domain.book.fills import Fill
-from thetaloom.domain.book.orders import Order
-from thetaloom.domain.values.ids import ClientOrderId, RunId
+from thetaloom.domain.book.orders import Effect, Order
+from thetaloom.domain.values.ids import AccountId, ClientOrderId, RunId
 from thetaloom.errors import NotFound, StaleVersionError
 from thetaloom.store.database import Database
 from thetaloom.store.schema import fills, runs
@@ -21,6 +21,13 @@ _FILLS = (
     select(*columns_of(fills, Fill))
     .where(fills.c.client_order_id == bindparam("of_order"))
     .order_by(fills.c.filled_at, fills.c.fill_id)
+)
+_RECENT_FILLS = (
+    select(*columns_of(fills, Fill))
+    .join(table, table.c.client_order_id == fills.c.client_order_id)
+    .where(table.c.account_id == bindparam("of_account"), table.c.effect == bindparam("of_effect"))
+    .order_by(fills.c.filled_at.desc(), fills.c.fill_id.desc())
+    .limit(bindparam("how_many"))
 )
 _OWNER_OF_RUN = select(runs.c.user_id).where(runs.c.id == bindparam("of_run")).scalar_subquery()
 _OWNER_OF_ORDER = select(table.c.user_id).where(table.c.client_order_id == bindparam("of_order")).scalar_subquery()
@@ -83,3 +90,12 @@ class SqlOrders:
     def fills_of(self, order: ClientOrderId) -> Sequence[Fill]:
         """Return the fills of the order, oldest first."""
         return values_of(Fill, self._connection.execute(_FILLS, {"of_order": order}))
+
+    def recent_fills(self, account: AccountId, effect: Effect, count: int) -> Sequence[tuple[Order, Fill]]:
+        """Return the account's newest fills of this effect with their orders, newest first."""
+        wanted = {"of_account": account, "of_effect": effect, "how_many": count}
+        fills_read = values_of(Fill, self._connection.execute(_RECENT_FILLS, wanted))
+        named = {fill.client_order_id for fill in fills_read}
+        chosen = _SELECT.where(table.c.client_order_id.in_(named))
+        orders = {order.client_order_id: order for order in values_of(Order, self._connection.execute(chosen))}
+        return [(orders[fill.client_order_id], fill) for fill in fills_read]

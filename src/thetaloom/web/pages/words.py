@@ -13,6 +13,8 @@ from thetaloom.domain.strategy.strategies import (
     ExitRule,
     ExitUnit,
     LegRule,
+    OrderFloor,
+    OrderPreset,
     Preference,
     SelectBy,
     SizeBy,
@@ -21,6 +23,7 @@ from thetaloom.domain.strategy.strategies import (
     Term,
     Unit,
 )
+from thetaloom.engine.walks import walk_of
 
 UNIT_WORDS = {
     Unit.DELTA: "",
@@ -165,12 +168,19 @@ def _size(strategy: Strategy) -> Iterator[str]:
 
 
 def _orders(strategy: Strategy) -> Iterator[str]:
-    rule = strategy.order
-    yield f"The first limit is {_text(rule.start_offset)} dollars better than mid."
-    yield (
-        f"It moves up to {rule.steps_max} times, every {rule.interval_seconds} seconds, to"
-        f" {_text(rule.reach * 100)} % of the way from mid to natural."
-    )
+    rule = walk_of(strategy)
+    offset = Decimal(rule.start_offset or 0)
+    side = "better" if offset >= 0 else "worse"
+    yield f"The first limit is {_text(abs(offset))} dollars {side} than mid."
+    way = f"to {_text((rule.reach or Decimal(0)) * 100)} % of the way from mid to natural"
+    if rule.preset is OrderPreset.ADAPTIVE:
+        seconds = f"{rule.horizon_seconds} seconds"
+        yield f"It moves up to {rule.steps_max} times within {seconds}, {way}, as width, time and past fills suggest."
+    else:
+        yield f"It moves up to {rule.steps_max} times, every {rule.interval_seconds} seconds, {way}."
+    if rule.floor is OrderFloor.NATURAL:
+        yield "It never falls below the natural price that was approved."
+    yield "It never falls to a price at which one of the conditions would no longer hold."
     if rule.slippage_max is not None:
         yield f"It never falls more than {_text(rule.slippage_max)} dollars below the approved mid."
 
