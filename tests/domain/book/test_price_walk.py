@@ -138,11 +138,11 @@ def test_the_limits_of_a_still_market_fall_by_whole_ticks_and_never_under_reach_
     rule: OrderRule, mid: Price, distance: Price, tick: Decimal, floor: Price | None
 ) -> None:
     natural = mid - distance
-    reach = mid - distance * rule.reach
+    reach = mid - distance * (rule.reach or Decimal(0))
 
     walked = [
         walk_limit(rule, step, mid=mid, natural=natural, floor=floor, ticks=TickRule(tick, tick))
-        for step in range(rule.steps_max + 2)
+        for step in range((rule.steps_max or 0) + 2)
     ]
 
     assert walked == sorted(walked, reverse=True)
@@ -158,7 +158,7 @@ def test_every_step_moves_until_the_end_of_the_way(rule: OrderRule, mid: Price, 
 
     walked = [
         walk_limit(rule, step, mid=mid, natural=mid - distance, floor=None, ticks=TickRule(tick, tick))
-        for step in range(rule.steps_max + 1)
+        for step in range((rule.steps_max or 0) + 1)
     ]
 
     assert all(after < before or after == end for before, after in pairwise(walked))
@@ -170,12 +170,12 @@ def test_the_mirror_walk_of_a_debit_takes_the_same_moves(
     rule: OrderRule, mid: Price, distance: Price, tick: Decimal
 ) -> None:
     shift = Price(tick) * 1000
-    assume(abs(mid) + distance + rule.start_offset < shift)
+    assume(abs(mid) + distance + (rule.start_offset or Price(0)) < shift)
 
     credit, debit = (
         [
             walk_limit(rule, step, mid=at, natural=at - distance, floor=None, ticks=TickRule(tick, tick))
-            for step in range(rule.steps_max + 1)
+            for step in range((rule.steps_max or 0) + 1)
         ]
         for at in (mid + shift, mid - shift)
     )

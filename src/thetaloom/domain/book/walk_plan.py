@@ -20,7 +20,7 @@ HORIZON_SECONDS = 300
 URGENT_SHARE = Decimal("0.25")  # of the horizon, where waiting costs more than the spread
 OPENING = timedelta(minutes=15)  # quotes are still wide and narrow by themselves
 OPENING_STRETCH = Decimal("1.5")
-TIME_LEFT_SHARE = Decimal("0.6")  # the rest of the time belongs to the last limit
+TIME_LEFT_SHARE = Decimal("0.75")  # the rest of the time belongs to the last limit
 INTERVAL_MIN = 5
 STEPS_ADAPTIVE = 12
 HISTORY_WEIGHT = 20  # how many past fills count as much as the even walk

@@ -250,6 +250,46 @@ class OrderWithFills(Record):
     fills: list[Fill]
 
 
+class OrderQuality(Record):
+    """How well one order was filled. Costs are what was given up: positive is worse, null unknown."""
+
+    client_order_id: str
+    quantity: int
+    fill_price: Exact
+    first_limit_at: datetime
+    last_filled_at: datetime
+    arrival_mid: Exact
+    arrival_half_spread: Exact
+    arrival_cost: Exact = Field(description="Dollars given up against mid on arrival.")
+    arrival_half_spreads: Exact | None = Field(description="The same in half-spreads on arrival: 0 at mid, 1 natural.")
+    fill_mid: Exact | None
+    fill_cost: Exact | None = Field(description="Dollars given up against mid at the fill.")
+    fill_place: Exact | None = Field(description="Between mid (0) and natural (1) at the fill.")
+    hindsight_price: Exact | None = Field(description="The best price that a recorded moment would have given.")
+    hindsight_cost: Exact | None
+    limits: int
+    seconds: int
+
+
+class QualitySummary(Record):
+    """Many orders at a glance."""
+
+    orders: int
+    arrival_cost: Exact
+    hindsight_cost: Exact
+    arrival_half_spreads_mean: Exact | None
+    fill_place_mean: Exact | None
+    limits_mean: Exact | None
+    seconds_mean: Exact | None
+
+
+class QualityReport(Record):
+    """Filled orders, newest first, and all of them together."""
+
+    summary: QualitySummary
+    orders: list[OrderQuality]
+
+
 class Position(Record):
     """One structure held, or no longer held."""
 
