@@ -15,6 +15,7 @@ from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import NOTHING, Money, Price
 from thetaloom.errors import InvalidInput, OverfillError
 
+ITSELF = PositionId("")  # of a position that starts a chain
 ALONE = "fill"  # cause of a loose leg: an execution of our order that came without the others
 
 
@@ -41,7 +42,7 @@ class Position:
     keep_asked: Mapping[str, int] | None = None  # spreads that a person's partial close leaves, by name
     ended_as: str = ""  # how it ended where that is not simply closed: expired, rolled, adjusted
     rolled_from: PositionId | None = None
-    chain_id: PositionId = PositionId("")  # the first position of a chain of rolls
+    chain_id: PositionId = ITSELF  # the first position of a chain of rolls
     version: int = 0
 
     def __post_init__(self) -> None:
