@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import AccountId, BrokerOrderId, ClientOrderId, RunId
 from thetaloom.domain.values.money import Price
@@ -79,6 +80,10 @@ class Order:
     staged_at: datetime
     expires_at: datetime  # when we cancel what has not filled
     reason: str = ""  # the broker's or our words when it ended without a fill
+    refusal: Refusal | None = None  # the broker's no in our words
+    unresolved_since: datetime | None = None  # a request had no answer; None once the broker's books or reports have
+    absent_since: datetime | None = None  # the first of the unbroken looks that did not find it
+    confirmed_revision: int = 0  # the newest limit that the broker is known to have
 
     def __post_init__(self) -> None:
         if self.quantity <= 0 or not self.legs:

@@ -6,7 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from thetaloom.domain.book.fills import Fill
+from thetaloom.domain.book.leg_fills import LegExecution
 from thetaloom.domain.book.orders import IN_FLIGHT, Order, OrderStatus
+from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.values.ids import AccountId, BrokerOrderId, ClientOrderId
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.errors import InvalidInput
@@ -23,6 +25,10 @@ class ReportKind(StrEnum):
     CANCELED = "canceled"
     CANCEL_REFUSED = "cancel_refused"
     EXPIRED = "expired"
+    LEG_FILLED = "leg_filled"  # one leg of the order; ``leg_fills`` puts whole structures together
+
+
+REFUSALS = frozenset({ReportKind.REJECTED, ReportKind.REPLACE_REFUSED, ReportKind.CANCEL_REFUSED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +43,16 @@ class BrokerReport:
     fill: Fill | None = None  # with FILLED
     limit_price: Price | None = None  # what stands, with REPLACED and REPLACE_REFUSED
     message: str = ""
+    refusal: Refusal | None = None  # with REJECTED, REPLACE_REFUSED and CANCEL_REFUSED, where the adapter knows
+    execution: LegExecution | None = None  # with LEG_FILLED
 
     def __post_init__(self) -> None:
+        if (self.kind is ReportKind.LEG_FILLED) != (self.execution is not None):
+            raise InvalidInput(f"report {self.sequence}: an execution comes with LEG_FILLED and with nothing else")
+        if self.execution is not None and self.execution.client_order_id != self.client_order_id:
+            raise InvalidInput(f"report {self.sequence}: its execution is of another order")
+        if self.refusal is not None and self.kind not in REFUSALS:
+            raise InvalidInput(f"report {self.sequence}: {self.kind.value} is no refusal")
         if (self.kind is ReportKind.FILLED) != (self.fill is not None):
             raise InvalidInput(f"report {self.sequence}: a fill comes with FILLED and with nothing else")
         if self.fill is not None and self.fill.client_order_id != self.client_order_id:
@@ -88,7 +102,7 @@ def apply_report(order: Order, report: BrokerReport) -> Order:
     order = replace(order, broker_order_id=report.broker_order_id or order.broker_order_id)
     if report.fill is not None:
         return order.with_fill(report.fill.quantity)
-    if not order.is_open:
+    if not order.is_open or report.kind is ReportKind.LEG_FILLED:
         return order
     match report.kind:
         case ReportKind.ACCEPTED:
