@@ -91,6 +91,25 @@ _ENDS = {
 }
 
 
+class Contradiction(StrEnum):
+    """A fill that our books did not allow for. It is booked, because it is real, and a person is asked."""
+
+    OVERFILL = "overfill"  # more than was ordered
+    REFUSED_AND_FILLED = "refused_and_filled"  # rejected by the broker or denied by us
+    NEVER_SENT = "never_sent"  # by what we know; an older copy of our database may have been restored
+
+
+def contradiction_of(before: Order, report: BrokerReport) -> Contradiction | None:
+    """Say how a fill contradicts the order as it was before; ``None`` where it does not."""
+    if report.fill is None:
+        return None
+    if before.status is OrderStatus.STAGED:
+        return Contradiction.NEVER_SENT
+    if before.status in {OrderStatus.REJECTED, OrderStatus.DENIED}:
+        return Contradiction.REFUSED_AND_FILLED
+    return Contradiction.OVERFILL if report.fill.quantity > before.remaining else None
+
+
 def apply_report(order: Order, report: BrokerReport) -> Order:
     """Return the order after ``report``; a report that tells nothing new changes nothing.
 
@@ -100,15 +119,26 @@ def apply_report(order: Order, report: BrokerReport) -> Order:
     if report.client_order_id != order.client_order_id:
         raise InvalidInput(f"report {report.sequence} is of {report.client_order_id}, not of {order.client_order_id}")
     order = replace(order, broker_order_id=report.broker_order_id or order.broker_order_id)
+    return _changed(order, report).answered()
+
+
+def _changed(order: Order, report: BrokerReport) -> Order:
     if report.fill is not None:
         return order.with_fill(report.fill.quantity)
-    if not order.is_open or report.kind is ReportKind.LEG_FILLED:
+    if not order.is_open:
         return order
     match report.kind:
-        case ReportKind.ACCEPTED:
+        case ReportKind.ACCEPTED | ReportKind.LEG_FILLED:
             return order.moved_to(OrderStatus.WORKING) if order.status is OrderStatus.SUBMITTED else order
         case ReportKind.REPLACED | ReportKind.REPLACE_REFUSED:
-            return order if report.limit_price is None else replace(order, limit_price=report.limit_price)
+            standing = order.limit_price if report.limit_price is None else report.limit_price
+            return replace(order, limit_price=standing, confirmed_revision=order.revision)
         case ReportKind.CANCEL_REFUSED:
-            return order.moved_to(OrderStatus.WORKING) if order.status in IN_FLIGHT else order
-    return order.moved_to(_ENDS[report.kind], report.message)
+            return _after_refused_cancel(order)
+    return replace(order.moved_to(_ENDS[report.kind], report.message), refusal=report.refusal)
+
+
+def _after_refused_cancel(order: Order) -> Order:
+    # A broker also refuses to cancel what it never got; only an order that it has spoken of goes on working.
+    arrived = order.broker_order_id is not None or order.filled > 0
+    return order.moved_to(OrderStatus.WORKING) if order.status in IN_FLIGHT and arrived else order
