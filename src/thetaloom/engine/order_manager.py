@@ -7,7 +7,7 @@ it comes back as reports, each applied once in a transaction of its own. Nothing
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
@@ -21,10 +21,11 @@ from thetaloom.domain.values.ids import ClientOrderId, make_position_id
 from thetaloom.domain.values.reasons import Answer, Reason, Verdict
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import ExitFinding
+from thetaloom.engine.last_gate import barred_by
 from thetaloom.engine.lineage import Executed, output_of, record, record_failure
 from thetaloom.engine.order_reports import REPORT_DECIDER, ReportInputs, ReportOutput, decide_report
 from thetaloom.engine.order_work import LegQuote, OrderAction, OrderMove
-from thetaloom.engine.step import ended, halted_scope, next_step, tell
+from thetaloom.engine.step import ended, next_step, tell
 from thetaloom.errors import BrokerUnavailable, DomainError, InvariantError, OutcomeUnknown, StaleVersionError
 from thetaloom.ports.store import UnitOfWork
 
@@ -79,7 +80,7 @@ def deliver(desk: Desk, client_order_id: ClientOrderId, *, again: bool = False) 
             return
         is_new = order.status is OrderStatus.STAGED
         if is_new:
-            barred = _barred(desk, uow, order)
+            barred = barred_by(desk, uow, order)
             if barred is not None:
                 withdraw(desk, uow, order, barred)
                 uow.commit()
@@ -133,20 +134,6 @@ def withdraw(desk: Desk, uow: UnitOfWork, order: Order, reason: Reason) -> None:
     _apply(desk, uow, report, withdrawn=reason)
 
 
-def _barred(desk: Desk, uow: UnitOfWork, order: Order) -> Reason | None:
-    # Only after a crash between staging and sending can the two gates see different things.
-    now = desk.clock.now()
-    if now >= order.expires_at:
-        return Reason.ORDER_TIMED_OUT
-    run = uow.runs.get(order.run_id)
-    if order.effect is Effect.CLOSE or run is None:
-        return None
-    if halted_scope(dict(uow.accounts.halts()), order.account_id, run.strategy_id) is not None:
-        return Reason.HALTED
-    age_max = timedelta(seconds=desk.settings.approved_age_seconds_max)
-    return Reason.ORDER_TIMED_OUT if now - order.staged_at > age_max else None
-
-
 def _send(desk: Desk, order: Order, *, look_first: bool) -> None:
     broker, known = desk.broker, desk.broker.find(order.client_order_id) if look_first else None
     match order.status:
@@ -165,7 +152,7 @@ def _settle_absent(desk: Desk, order: Order) -> None:
         if order.status is OrderStatus.PENDING_CANCEL:
             barred: Reason | None = Reason.of(order.reason)
         else:
-            barred = _barred(desk, uow, order)
+            barred = barred_by(desk, uow, order)
         if barred is not None:
             withdraw(desk, uow, order, barred)
             uow.commit()
