@@ -9,6 +9,7 @@ from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.leg_fills import LegExecution
 from thetaloom.domain.book.orders import IN_FLIGHT, Order, OrderStatus
 from thetaloom.domain.book.refusals import Refusal
+from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import AccountId, BrokerOrderId, ClientOrderId
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.errors import InvalidInput
@@ -63,11 +64,15 @@ class BrokerReport:
 class BrokerOrder:
     """An order as the broker's own books have it."""
 
-    client_order_id: ClientOrderId
+    client_order_id: ClientOrderId | None  # None: placed elsewhere, not through us
     broker_order_id: BrokerOrderId
     is_open: bool
     filled: int
     limit_price: Price
+    legs: tuple[Leg, ...]
+    quantity: int
+    status: OrderStatus  # as the broker has it; WORKING, or how it ended
+    placed_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
