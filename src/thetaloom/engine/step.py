@@ -9,7 +9,7 @@ from thetaloom.domain.run.events import Event, EventKind
 from thetaloom.domain.run.proposals import Proposal
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
-from thetaloom.domain.values.ids import ClientOrderId, RunId, make_proposal_id
+from thetaloom.domain.values.ids import ClientOrderId, RunId, UserId, make_proposal_id
 from thetaloom.domain.values.reasons import Reason, Verdict, denied
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.lineage import Decider
@@ -62,6 +62,12 @@ def tell(uow: UnitOfWork, run: WorkflowRun, kind: EventKind, now: datetime, **fa
     text = {"symbol": run.symbol, "strategy": run.strategy_id}
     text |= {name: str(fact) for name, fact in facts.items()}
     uow.events.add(Event(kind=kind, user_id=run.user_id, happened_at=now, run_id=run.id, facts=text))
+
+
+def tell_user(uow: UnitOfWork, user: UserId, kind: EventKind, now: datetime, **facts: object) -> None:
+    """Write an event about something that belongs to no single run."""
+    text = {name: str(fact) for name, fact in facts.items()}
+    uow.events.add(Event(kind=kind, user_id=user, happened_at=now, facts=text))
 
 
 def proposals_of(uow: UnitOfWork, run: RunId) -> list[Proposal]:

@@ -6,8 +6,8 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 POSITIONS = sa.table(
     "positions",
