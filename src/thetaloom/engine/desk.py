@@ -9,6 +9,7 @@ from thetaloom.ports.broker import Broker
 from thetaloom.ports.clock import Clock
 from thetaloom.ports.dispatch import Dispatch
 from thetaloom.ports.evidence import ChainCodec
+from thetaloom.ports.halt_flags import HaltFlags
 from thetaloom.ports.market_data import MarketData
 from thetaloom.ports.store import Store
 
@@ -29,6 +30,7 @@ class EngineSettings:
     exit_interval_seconds: int = 60  # between the steps of a closing order's walk
     proposals_max: int = 3  # how often a run may ask again after the price left the approved band
     attempts_max: int = 5  # how often a step is tried while an outside system is unavailable
+    cancels_per_second: int = 250  # that a halt sends at most
     retry_seconds: int = 2  # doubled with every attempt
 
 
@@ -39,6 +41,7 @@ class Desk:
     store: Store
     market: MarketData
     broker: Broker
+    halts: HaltFlags
     clock: Clock
     calendar: TradingCalendar
     dispatch: Dispatch

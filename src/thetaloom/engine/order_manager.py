@@ -11,6 +11,7 @@ from datetime import datetime
 
 import structlog
 
+from thetaloom.domain.book.halts import GUARD, StandingHalt
 from thetaloom.domain.book.orders import Effect, Order, OrderStatus
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.reports import BrokerReport, ReportKind
@@ -21,7 +22,7 @@ from thetaloom.domain.values.ids import ClientOrderId, make_position_id
 from thetaloom.domain.values.reasons import Answer, Reason, Verdict
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import ExitFinding
-from thetaloom.engine.last_gate import barred_by
+from thetaloom.engine.last_gate import barred_by, is_stopped, put_halt
 from thetaloom.engine.lineage import Executed, output_of, record, record_failure
 from thetaloom.engine.order_reports import REPORT_DECIDER, ReportInputs, ReportOutput, decide_report
 from thetaloom.engine.order_work import LegQuote, OrderAction, OrderMove
@@ -140,11 +141,12 @@ def _send(desk: Desk, order: Order, *, look_first: bool) -> None:
         case OrderStatus.SUBMITTED | OrderStatus.PENDING_CANCEL if look_first and known is None:
             _settle_absent(desk, order)
         case OrderStatus.SUBMITTED if not look_first:
-            broker.submit(order)
+            _submit(desk, order)
         case OrderStatus.PENDING_CANCEL if known is None or known.is_open:
             broker.cancel(order.client_order_id)
         case OrderStatus.WORKING if order.revision and (known is None or known.limit_price != order.limit_price):
-            broker.replace(order.client_order_id, order.limit_price, order.revision)
+            if not is_stopped(desk, order):  # its cancel is on the way
+                broker.replace(order.client_order_id, order.limit_price, order.revision)
 
 
 def _settle_absent(desk: Desk, order: Order) -> None:
@@ -157,7 +159,17 @@ def _settle_absent(desk: Desk, order: Order) -> None:
             withdraw(desk, uow, order, barred)
             uow.commit()
             return
-    desk.broker.submit(order)
+    _submit(desk, order)
+
+
+def _submit(desk: Desk, order: Order) -> None:
+    # Between the commit and the wire a flag may have gone up; what was never sent can still be withdrawn.
+    if not is_stopped(desk, order):
+        desk.broker.submit(order)
+        return
+    with desk.store.unit_of_work() as uow:
+        withdraw(desk, uow, order, Reason.HALTED)
+        uow.commit()
 
 
 def _apply_once(desk: Desk, report: BrokerReport, *, tries: int = 2) -> WorkflowRun | None:
@@ -196,7 +208,9 @@ def _set_aside(desk: Desk, report: BrokerReport, message: str) -> WorkflowRun | 
             run = replace(run.moved_to(RunStatus.ERROR, now=now), reason=Reason.STEP_FAILED.value, due_at=None)
         run = record_failure(desk, uow, run, STEP_OF[order.effect], report, message, now)
         tell(uow, run, EventKind.RUN_FAILED, now, order=order.client_order_id, message=message)
-        uow.accounts.halt(f"account:{account}", f"broker report {report.sequence} contradicts our books", now)
+        why = f"broker report {report.sequence} contradicts our books"
+        halt = StandingHalt(scope=f"account:{account}", reason=why, by=GUARD, at=now.isoformat())
+        put_halt(desk, uow, halt, run.user_id, now)
         saved = uow.runs.save(run)
         uow.accounts.set_report_cursor(account, report.sequence)
         uow.commit()
