@@ -32,6 +32,8 @@ class EngineSettings:
     attempts_max: int = 5  # how often a step is tried while an outside system is unavailable
     cancels_per_second: int = 250  # that a halt sends at most
     retry_seconds: int = 2  # doubled with every attempt
+    absence_seconds: int = 15  # how long a broker's books must not know an order before that proves anything
+    imbalance_seconds: int = 1  # how long the legs of an order may be out of balance before somebody is told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,12 +28,14 @@ from sqlalchemy.types import TypeEngine
 from thetaloom.domain.book.fills import LegFill
 from thetaloom.domain.book.orders import Effect, OrderStatus, TimeInForce
 from thetaloom.domain.book.positions import Lot
+from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.risk.violations import Action, Severity
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, StepStatus, TriggerKind
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.strategy.structures import Leg
+from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.ports.dispatch import Lane
 from thetaloom.store.columns import Exact, Instant, Structured, Word
@@ -227,9 +229,30 @@ orders = Table(
     _needed("expires_at", Instant),
     _needed("reason", Text),
     _needed("is_open", Boolean),
+    Column("refusal", Word(Refusal)),
+    Column("unresolved_since", Instant),
+    Column("absent_since", Instant),
+    Column("confirmed_revision", Integer, nullable=False, server_default="0"),
+    Column("sequence", BigInteger, nullable=False, server_default="0"),  # in the order of staging
     Index(None, "run_id"),
     Index(None, "user_id", "staged_at"),
     Index(None, "is_open", "staged_at"),
+    Index(None, "sequence"),
+)
+
+leg_executions = Table(
+    "leg_executions",
+    metadata,
+    Column("client_order_id", Text, ForeignKey("orders.client_order_id"), nullable=False),
+    _needed("execution_id", Text),
+    _owner(),
+    _needed("contract", Structured(OptionContract)),
+    _needed("quantity", Integer),
+    _needed("price", Exact(Price)),
+    _needed("fees", Exact(Money)),
+    _needed("executed_at", Instant),
+    _needed("sequence", BigInteger),  # of the report that told of it
+    PrimaryKeyConstraint("client_order_id", "execution_id"),
 )
 
 fills = Table(
