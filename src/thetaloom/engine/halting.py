@@ -62,7 +62,7 @@ class HaltKeeper:
             waiting = [one.client_order_id for one in uow.orders.open_orders() if self._is_halted_entry(one)]
         self._asked &= set(waiting)
         left = [order for order in waiting if order not in self._asked]
-        room = min(BATCH, self._desk.settings.cancels_per_second - len(self._sent))
+        room = min(BATCH, self._desk.broker.capabilities.orders_per_second - len(self._sent))
         for order in left[: max(0, room)]:
             deliver(self._desk, order)
             self._asked.add(order)

@@ -64,6 +64,7 @@ def put_halt(desk: Desk, uow: UnitOfWork, halt: StandingHalt, user: UserId, now:
     except OSError as error:
         log.warning("halt_flag_not_raised", scope=halt.scope, error=str(error))
         is_up = False
-    uow.accounts.halt(halt.scope, halt.reason, now)
-    tell_user(uow, user, EventKind.TRADING_HALTED, now, scope=halt.scope, note=halt.reason, by=halt.by)
+    if halt.scope not in uow.accounts.halts():
+        uow.accounts.halt(halt.scope, halt.reason, now)
+        tell_user(uow, user, EventKind.TRADING_HALTED, now, scope=halt.scope, note=halt.reason, by=halt.by)
     return is_up

@@ -1,8 +1,11 @@
 """A halt of new risk: which scope, why, by whom; and the token that proves that somebody has read it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
+from thetaloom.domain.book.reports import BrokerOrder
+from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.errors import InvalidInput
 
 ALL = "all"
@@ -41,3 +44,12 @@ def check_scope(scope: str) -> None:
 def scopes_over(account_id: str, strategy_id: str) -> tuple[str, ...]:
     """Return the scopes whose halt covers an entry, the widest first."""
     return ALL, f"account:{account_id}", f"strategy:{strategy_id}"
+
+
+def only_closes(order: BrokerOrder, held: Mapping[OptionContract, int]) -> bool:
+    """Tell from a broker's own books whether what is left of an order only takes away from what is held."""
+    left = order.quantity - order.filled
+    return all(
+        held.get(leg.contract, 0) * leg.ratio < 0 and abs(leg.ratio) * left <= abs(held.get(leg.contract, 0))
+        for leg in order.legs
+    )
