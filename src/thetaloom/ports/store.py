@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from thetaloom.domain.book.fills import Fill
+from thetaloom.domain.book.leg_fills import LegExecution
 from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.risk.violations import Violation
@@ -115,6 +116,12 @@ class Orders(Protocol):
     def recent_fills(self, account: AccountId, effect: Effect, count: int) -> Sequence[tuple[Order, Fill]]:
         """Return the account's newest fills of this effect with their orders, newest first."""
         ...
+
+    def add_execution(self, execution: LegExecution, sequence: int) -> bool:
+        """Add one leg's execution, told by the report ``sequence``; False when it is known already."""
+        ...
+
+    def executions_of(self, order: ClientOrderId) -> Sequence[LegExecution]: ...
 
 
 class Positions(Protocol):
