@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
+from thetaloom.domain.book.execution_quality import OrderQuality
 from thetaloom.domain.run.lineage import LineageRecord
 from thetaloom.domain.run.runs import RunStatus, StepStatus, WorkflowRun
 from thetaloom.domain.run.why import Why
@@ -15,6 +16,7 @@ from thetaloom.engine import commands
 from thetaloom.engine.lineage import ReplayReport
 from thetaloom.store.queries.lineage import step_record
 from thetaloom.store.queries.market_view import recorded_view
+from thetaloom.store.queries.order_quality import orders_quality
 from thetaloom.store.queries.runs import RunDetail, list_runs, run_detail
 from thetaloom.store.queries.story import tell_step
 from thetaloom.store.queries.why import why_of
@@ -57,6 +59,7 @@ class RunView:
     review: MarkedReview | None
     verified: Verified | None
     replayed: ReplayReport | None
+    quality: Sequence[OrderQuality] = ()  # of the orders that filled
 
 
 @router.get("")
@@ -166,6 +169,7 @@ def _shown(
         review=None if position is None else reviews.get(position.id),
         verified=verified,
         replayed=replayed,
+        quality=orders_quality(front.database, front.user, run=detail.run.id).orders,
     )
     return page("run.html", view)
 
