@@ -19,6 +19,7 @@ from thetaloom.domain.strategy.strategies import (
     WidthTable,
 )
 from thetaloom.domain.values.instruments import Right
+from thetaloom.engine.walks import walk_of
 from tools.docs.markdown import code
 
 
@@ -59,10 +60,10 @@ def entry_words(strategy: Strategy) -> Iterator[str]:
     for condition in strategy.conditions:
         yield f"Only with {condition_words(condition, code)}."
     yield _liquidity_words(strategy.liquidity)
-    walk = strategy.order
+    walk = walk_of(strategy)
     yield (
-        f"The order starts {walk.start_offset:.2f} better than mid and takes up to {walk.steps_max} steps of "
-        f"{walk.interval_seconds} s, at most {_number(walk.reach * 100)} % of the way to natural."
+        f"The order starts {walk.start_offset or 0:.2f} better than mid and takes up to {walk.steps_max} steps of "
+        f"{walk.interval_seconds} s, at most {_number((walk.reach or Decimal(0)) * 100)} % of the way to natural."
     )
 
 
