@@ -6,6 +6,7 @@ import structlog
 
 from thetaloom.domain.book.halts import StandingHalt, scopes_over
 from thetaloom.domain.book.orders import Effect, Order
+from thetaloom.domain.book.resting import beyond_held
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.values.ids import UserId
 from thetaloom.domain.values.reasons import Reason
@@ -23,6 +24,10 @@ def barred_by(desk: Desk, uow: UnitOfWork, order: Order) -> Reason | None:
     if now >= order.expires_at:
         return Reason.ORDER_TIMED_OUT
     run = uow.runs.get(order.run_id)
+    if order.effect is Effect.CLOSE and order in beyond_held(
+        uow.positions.of_run(order.run_id), uow.orders.of_run(order.run_id)
+    ):
+        return Reason.MORE_THAN_HELD  # it would open the reverse
     if order.effect is Effect.CLOSE or run is None:
         return None
     if halted_scope(halts_now(desk, uow), order.account_id, run.strategy_id) is not None:

@@ -83,11 +83,6 @@ def mark(view: PositionView) -> Marks:
     )
 
 
-def closing_legs(position: Position) -> tuple[Leg, ...]:
-    """Return the legs of the order that closes what the spreads hold."""
-    return tuple(_reversed(leg) for leg in position.held_legs)
-
-
 def _reversed(leg: Leg) -> Leg:
     return Leg(contract=leg.contract, ratio=-leg.ratio)
 
