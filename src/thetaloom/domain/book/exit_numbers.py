@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from thetaloom.domain.book.marks import Marks, believable_close
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.watch import EntryFacts, PositionWatch
 from thetaloom.domain.market.words import DealerGamma, MarketBias, Regime
 from thetaloom.domain.strategy.exit_rules import ExitKind, ExitRule, ExitUnit
+from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.instruments import Right
 from thetaloom.domain.values.money import HUNDRED, Money, Price
 
@@ -29,6 +31,7 @@ class Seen:
     close: Price | None  # that may be acted on
     unrealized: Money | None
     premium: Money  # of what is held, credit positive
+    legs: tuple[Leg, ...]  # as held
 
     @property
     def entry(self) -> EntryFacts:
@@ -50,13 +53,14 @@ def see(position: Position, marks: Marks, watch: PositionWatch | None, rules: tu
         close=close,
         unrealized=None if close is None else position.unrealized_pnl(close),
         premium=premium_of(position),
+        legs=position.held_legs,
     )
 
 
 def premium_of(position: Position) -> Money:
     """Return what was received for what is held; what was paid is negative."""
     # From the lots, not from the average price: an average of three lots may not be exact.
-    return sum((lot.price.times(position.multiplier, lot.quantity) for lot in position.lots), Money(0))
+    return sum((spread.premium for spread in position.spreads), Money(0))
 
 
 def profit_percent(seen: Seen) -> Decimal | None:
@@ -75,8 +79,28 @@ def whole_threshold(rule: ExitRule, marks: Marks) -> Decimal:
 
 def max_loss_of(seen: Seen) -> Money | None:
     """Return the most that what is held can lose at expiration, positive; unknown, or unlimited, is ``None``."""
-    cost = seen.entry.closing_cost_max
-    return None if cost is None else cost * seen.position.quantity - seen.premium
+    position, legs = seen.position, seen.legs
+    if len({leg.contract.expires_on for leg in legs}) == 1:
+        cost = closing_cost_max(legs)
+        most = None if cost is None else cost.times(position.multiplier, position.quantity)
+    else:  # what the later leg is worth then is a matter of models
+        entry = seen.entry.closing_cost_max if legs == position.legs else None
+        most = None if entry is None else entry * position.quantity
+    return None if most is None else most - seen.premium
+
+
+@lru_cache(maxsize=4096)
+def closing_cost_max(legs: tuple[Leg, ...]) -> Price | None:
+    """Return the most that closing one unit of ``legs`` can cost per share at expiration; ``None`` is unlimited."""
+    if sum(leg.ratio for leg in legs if leg.contract.right is Right.CALL) < 0:
+        return None
+    levels = [Decimal(0), *(leg.contract.strike for leg in legs)]
+    return Price(max(-sum((leg.ratio * _intrinsic(leg, level) for leg in legs), Decimal(0)) for level in levels))
+
+
+def _intrinsic(leg: Leg, level: Decimal) -> Decimal:
+    strike = leg.contract.strike
+    return max(level - strike if leg.contract.right is Right.CALL else strike - level, Decimal(0))
 
 
 def planned_risk(seen: Seen) -> Money | None:
@@ -129,7 +153,7 @@ def _given_back(rule: ExitRule, seen: Seen) -> Decimal | None:
     watch, position = seen.watch, seen.position
     if seen.unrealized is None or watch is None:
         return None
-    high = watch.high_close if watch.legs == position.legs else None
+    high = watch.high_close if watch.legs == seen.legs else None
     peak = seen.unrealized
     if high is not None:
         peak = max(peak, position.unrealized_pnl(high))
@@ -207,7 +231,7 @@ def _short_strike(rule: ExitRule, seen: Seen) -> Decimal | None:
     if seen.marks.spot is None:
         return None
     spot, beyond = Decimal(seen.marks.spot), []
-    for leg in seen.position.legs:
+    for leg in seen.legs:
         if leg.ratio < 0:
             strike = leg.contract.strike
             over = spot - strike if leg.contract.right is Right.CALL else strike - spot

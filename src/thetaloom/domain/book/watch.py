@@ -53,15 +53,15 @@ def watch_of(position: Position) -> PositionWatch:
 def observed(watch: PositionWatch, position: Position, marks: Marks) -> PositionWatch:
     """Return the memory after a look at the market; the same one where nothing rose."""
     close = recordable_close(marks)
-    if close is None or not position.is_open:
+    if close is None or not position.quantity:
         return watch
+    legs = position.held_legs
     profit = position.unrealized_pnl(close) + position.realized
     high_water = profit if watch.high_water is None else max(profit, watch.high_water)
-    is_same = watch.legs is position.legs or watch.legs == position.legs
-    high_close = close if not is_same or watch.high_close is None else max(close, watch.high_close)
-    if is_same and high_close == watch.high_close and high_water == watch.high_water:
+    high_close = close if watch.legs != legs or watch.high_close is None else max(close, watch.high_close)
+    if watch.legs == legs and high_close == watch.high_close and high_water == watch.high_water:
         return watch
-    return replace(watch, legs=position.legs, high_close=high_close, high_water=high_water, high_at=marks.now)
+    return replace(watch, legs=legs, high_close=high_close, high_water=high_water, high_at=marks.now)
 
 
 def merged(ours: PositionWatch, stored: PositionWatch | None) -> PositionWatch:
