@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from thetaloom.domain.book.exits import ExitDecision, Marks
 from thetaloom.domain.book.fills import Fill
+from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.market.view import MarketView
@@ -112,4 +113,5 @@ class ExitFinding:
     exit: ExitDecision | None
     marks: Marks | None
     floor: Price | None = None  # the worst net price to close at; a profit target is not given away by its order
+    watch: PositionWatch | None = None  # what is remembered of it from now on
     settlement: Fill | None = None  # what expiration brought, as a fill at intrinsic value

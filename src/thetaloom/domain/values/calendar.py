@@ -132,9 +132,9 @@ class TradingCalendar:
         """Return the instant at which the wall of the exchange shows a minute of a day."""
         return datetime(on.year, on.month, on.day, minute // 60, minute % 60, tzinfo=self._zone).astimezone(UTC)
 
-    def is_last_day_of_weekly(self, contract: OptionContract, on: date) -> bool:
+    def ends_week(self, contract: OptionContract, on: date) -> bool:
         """Tell whether a contract trades last on a date, and settles on the last session of its week."""
-        if self.exchange_date(self.last_trading_at(contract) - timedelta(minutes=1)) != on:
+        if self.exchange_date(self.last_trading_at(contract)) != on:
             return False
         settles_on = self.exchange_date(self.settles_at(contract))
         return self.next_session(settles_on).session_on.isocalendar()[:2] != settles_on.isocalendar()[:2]
