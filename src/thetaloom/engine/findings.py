@@ -1,11 +1,13 @@
 """What one step finds and later steps build on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
 from thetaloom.domain.book.exits import ExitDecision, Marks
 from thetaloom.domain.book.fills import Fill
+from thetaloom.domain.book.resting import Resting
 from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
@@ -114,4 +116,8 @@ class ExitFinding:
     marks: Marks | None
     floor: Price | None = None  # the worst net price to close at; a profit target is not given away by its order
     watch: PositionWatch | None = None  # what is remembered of it from now on
+    keep: Mapping[str, int] | None = None  # spreads that stay, by name
+    place: tuple[Resting, ...] = ()  # target orders to be placed
+    look_at: datetime | None = None  # when a target may be placed that may not be yet
+    wish_met: bool = False  # a person's partial close has had its fill
     settlement: Fill | None = None  # what expiration brought, as a fill at intrinsic value

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from thetaloom.domain.book.orders import Effect, Order
+from thetaloom.domain.book.resting import beyond_held
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.step import halted_scope
@@ -16,6 +17,10 @@ def barred_by(desk: Desk, uow: UnitOfWork, order: Order) -> Reason | None:
     if now >= order.expires_at:
         return Reason.ORDER_TIMED_OUT
     run = uow.runs.get(order.run_id)
+    if order.effect is Effect.CLOSE and order in beyond_held(
+        uow.positions.of_run(order.run_id), uow.orders.of_run(order.run_id)
+    ):
+        return Reason.MORE_THAN_HELD  # it would open the reverse
     if order.effect is Effect.CLOSE or run is None:
         return None
     if halted_scope(dict(uow.accounts.halts()), order.account_id, run.strategy_id) is not None:

@@ -126,11 +126,6 @@ def weighed_iv(legs: Sequence[tuple[int, float | None]]) -> Decimal | None:
     return Decimal(f"{total / sum(abs(ratio) for ratio, _ in legs):.6f}")
 
 
-def closing_legs(position: Position) -> tuple[Leg, ...]:
-    """Return the legs of the order that closes what the spreads hold."""
-    return tuple(_reversed(leg) for leg in position.held_legs)
-
-
 def _reversed(leg: Leg) -> Leg:
     return Leg(contract=leg.contract, ratio=-leg.ratio)
 

@@ -128,7 +128,25 @@ class Position:
 
     def closing(self, keep: Mapping[str, int]) -> tuple[tuple[Leg, ...], int]:
         """Return the legs, as held, and the quantity of one order that leaves ``keep`` of the spreads."""
-        return self._units({one.name: max(0, one.quantity - keep.get(one.name, 0)) for one in self.spreads})
+        return self._units(self.leaving(keep))
+
+    def leaving(self, keep: Mapping[str, int]) -> dict[str, int]:
+        """Return how many of each spread must go until only ``keep`` is left."""
+        going = {spread.name: spread.quantity - keep.get(spread.name, 0) for spread in self.spreads}
+        return {name: number for name, number in going.items() if number > 0}
+
+    def keeping(self, quantity: int) -> dict[str, int]:
+        """Return what stays of each spread when ``quantity`` units of ``held_legs`` are closed."""
+        going = self.share(quantity)
+        return {one.name: one.quantity - going.get(one.name, 0) for one in self.spreads}
+
+    def loose_units(self) -> tuple[tuple[Leg, ...], int]:
+        """Return the loose legs in lowest terms, and how many of it; none where nothing is loose."""
+        net: Counter[OptionContract] = Counter()
+        for one in self.loose:
+            net[one.contract] += one.quantity
+        common = gcd(*net.values())
+        return tuple(Leg(contract=one, ratio=number // common) for one, number in net.items() if number), common
 
     def with_open_fill(self, fill: Fill) -> "Position":
         """Return the position after an opening fill; legs that make up no whole spread stay loose."""

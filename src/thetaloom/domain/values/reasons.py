@@ -229,6 +229,9 @@ class Reason(StrEnum):
         "The broker's books proved that the order never arrived, and it may not be sent any more.",
     )
     WAITING_FOR_OPEN = "waiting_for_open", "Everything was approved; the order waits for the open and is checked anew."
+    TARGET_WITHDRAWN = "target_withdrawn", "The target's order made way for another exit."
+    TARGETS_REPLACED = "targets_replaced", "A person asked for targets by the strategy as it is now."
+    MORE_THAN_HELD = "more_than_held", "The order would have closed more than is held."
     # exits and ends
     PROFIT_TARGET = "profit_target", "The profit reached the target."
     STOP_LOSS = "stop_loss", "The loss reached the stop."

@@ -2,17 +2,21 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from thetaloom.domain.book.exit_numbers import EARLY_CLOSE_MINUTES
 from thetaloom.domain.book.exits import ExitAnswer, decide_exit, target_price
 from thetaloom.domain.book.fills import Fill, LegFill
+from thetaloom.domain.book.marks import Marks
+from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, TimeInForce
 from thetaloom.domain.book.positions import Position
-from thetaloom.domain.book.watch import observed
+from thetaloom.domain.book.resting import TargetPlan, plan_targets
+from thetaloom.domain.book.watch import PositionWatch, observed
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import ExitKind, Strategy
 from thetaloom.domain.values.calendar import TradingCalendar
-from thetaloom.domain.values.ids import FillId, make_client_order_id
+from thetaloom.domain.values.ids import ClientOrderId, FillId, make_client_order_id
 from thetaloom.domain.values.instruments import Right
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.domain.values.reasons import ALLOWED, Answer, Reason, Verdict
@@ -40,6 +44,10 @@ class Inputs:
     settlement_spot: Price | None  # known only after ``settles_at``
     cash_settled: bool
     next_check_at: datetime
+    orders: tuple[Order, ...] = ()  # of the run, oldest first; only where spreads have targets
+    staged_today: tuple[ClientOrderId, ...] = ()
+    market_is_open: bool = True
+    pause_seconds: int = 60  # before a target that ended at the broker is placed again
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
@@ -49,6 +57,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         position = uow.positions.of_run(run.id)
         if position is None:
             raise InvariantError(f"{run.id} manages a position that does not exist")
+        orders = tuple(uow.orders.of_run(run.id))
         watch = remembered(desk, uow, position)
     view = read_view(desk, position, strategy, now, watch=watch)
     settles_at = max(desk.calendar.settles_at(leg.contract) for leg in position.legs)
@@ -60,6 +69,9 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         settlement_spot=desk.market.spot(run.symbol, settles_at) if settled else None,
         cash_settled=position.legs[0].contract.is_index,
         next_check_at=_next_check(desk, strategy, now, settles_at),
+        market_is_open=desk.calendar.is_open(now),
+        pause_seconds=desk.settings.exit_interval_seconds,
+        **_targets_of(desk, position, orders, now),
     )
 
 
@@ -70,8 +82,7 @@ def decide(given: Inputs) -> ExitFinding:
     marks = mark(given.view)
     watch = None if given.view.watch is None else observed(given.view.watch, position, marks)
     if given.close_asked:
-        asked = Verdict(answer=Answer.ALLOW, reason=Reason.MANUAL_CLOSE)
-        return ExitFinding(verdict=asked, kind="close", keep_quantity=0, exit=None, marks=marks, watch=watch)
+        return _asked(position, marks, watch)
     rules, fired = given.view.rules, frozenset(position.exits_fired)
     said = decide_exit(rules, position, marks, fired, watch=watch)
     if said.rule is not None and said.rule.kind is ExitKind.PROFIT_TARGET:
@@ -79,8 +90,16 @@ def decide(given: Inputs) -> ExitFinding:
         other = decide_exit(rules, position, marks, fired, beside_target=True, watch=watch)
         said = other if other.answer is ExitAnswer.CLOSE else said
     if said.answer is ExitAnswer.HOLD:
+        plan = _plan(given)
         return ExitFinding(
-            verdict=ALLOWED, kind="hold", keep_quantity=position.quantity, exit=said, marks=marks, watch=watch
+            verdict=ALLOWED,
+            kind="hold",
+            keep_quantity=position.quantity,
+            exit=said,
+            marks=marks,
+            place=plan.place,
+            look_at=plan.look_at,
+            watch=watch,
         )
     return ExitFinding(
         verdict=Verdict(answer=Answer.ALLOW, reason=said.reason, facts=said.facts),
@@ -89,6 +108,7 @@ def decide(given: Inputs) -> ExitFinding:
         exit=said,
         marks=marks,
         floor=None if said.rule is None else target_price(position, said.rule, marks, watch, rules),
+        keep=position.keeping(said.quantity),
         watch=watch,
     )
 
@@ -98,16 +118,89 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Exit
     if said.watch is not None:
         uow.watches.save((said.watch,))
     if said.settlement is not None:
-        settled = position.with_close_fill(said.settlement)
+        settled = replace(position.with_close_fill(said.settlement), ended_as="expired")
         uow.positions.save(settled)
         tell(uow, run, EventKind.POSITION_CLOSED, now, position=position.id, realized_pnl=settled.realized_pnl)
         assigned = said.verdict.reason is Reason.ASSIGNED
         return ended(uow, run, Outcome.ASSIGNED if assigned else Outcome.EXPIRED, said.verdict, now)
+    if said.wish_met:
+        uow.positions.save(replace(position, keep_asked=None))
+        return replace(next_step(run, StepName.MANAGE_POSITION, RunStatus.MONITORING, now), reason="")
     if said.kind == "hold":
-        return next_step(run, StepName.MANAGE_POSITION, RunStatus.MONITORING, now, due_at=given.next_check_at)
+        _place(uow, run, given, said)
+        due_at = given.next_check_at if said.look_at is None else min(given.next_check_at, said.look_at)
+        return next_step(run, StepName.MANAGE_POSITION, RunStatus.MONITORING, now, due_at=due_at)
     reason = said.verdict.reason.value if said.verdict.reason else ""
     tell(uow, run, EventKind.EXIT_TRIGGERED, now, position=position.id, reason=reason, **said.verdict.facts)
     return replace(next_step(run, StepName.CLOSE_POSITION, RunStatus.CLOSING, now), reason=reason)
+
+
+def _asked(position: Position, marks: Marks, watch: PositionWatch | None) -> ExitFinding:
+    if position.keep_asked is not None and not position.leaving(position.keep_asked):
+        return ExitFinding(
+            verdict=ALLOWED,
+            kind="hold",
+            keep_quantity=position.quantity,
+            exit=None,
+            marks=None,
+            wish_met=True,
+            watch=watch,
+        )
+    return ExitFinding(
+        verdict=Verdict(answer=Answer.ALLOW, reason=Reason.MANUAL_CLOSE),
+        kind="close",
+        keep_quantity=0,
+        exit=None,
+        marks=marks,
+        keep=position.keep_asked or {},
+        watch=watch,
+    )
+
+
+def _targets_of(desk: Desk, position: Position, orders: tuple[Order, ...], now: datetime) -> dict[str, Any]:
+    if all(spread.target_percent is None for spread in position.spreads):
+        return {}
+    today = desk.calendar.exchange_date(now)
+    of_today = (one.client_order_id for one in orders if desk.calendar.exchange_date(one.staged_at) == today)
+    return {"orders": orders, "staged_today": tuple(of_today)}
+
+
+def _plan(given: Inputs) -> TargetPlan:
+    if not given.orders or not given.market_is_open:
+        return TargetPlan()
+    return plan_targets(
+        given.view.position,
+        given.orders,
+        frozenset(given.staged_today),
+        now=given.view.now,
+        pause_seconds=given.pause_seconds,
+    )
+
+
+def _place(uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: ExitFinding) -> None:
+    now = given.view.now
+    for target in said.place:
+        order = Order(
+            client_order_id=target.client_order_id,
+            run_id=run.id,
+            account_id=run.account_id,
+            effect=Effect.CLOSE,
+            purpose=OrderPurpose.TARGET,
+            part=target.part,
+            legs=target.legs,
+            quantity=target.quantity,
+            limit_price=target.limit_price,
+            floor=target.limit_price,
+            time_in_force=TimeInForce.GTC,
+            staged_at=now,
+            expires_at=given.settles_at,
+        )
+        uow.orders.add(order)
+        facts = {"order": order.client_order_id, "limit": order.limit_price, "effect": order.effect.value}
+        tell(uow, run, EventKind.ORDER_STAGED, now, **facts, part=target.part, percent=target.percent)
+    if said.place:
+        parts = ", ".join(target.part for target in said.place)
+        tell(uow, run, EventKind.TARGETS_PLACED, now, position=given.view.position.id, parts=parts)
 
 
 def _settle(given: Inputs) -> ExitFinding:
@@ -124,17 +217,17 @@ def _settle(given: Inputs) -> ExitFinding:
 
 
 def _settlement_fill(position: Position, spot: Price, now: datetime) -> Fill:
-    legs, net = [], Price(0)
-    for leg in position.legs:
-        strike = Price(leg.contract.strike)
-        inside = spot - strike if leg.contract.right is Right.CALL else strike - spot
-        worth = max(inside, Price(0))
-        net += worth * leg.ratio
-        legs.append(LegFill(contract=leg.contract, quantity=-leg.ratio * position.quantity, price=worth))
+    legs = []
+    for contract, held in position.held.items():
+        strike = Price(contract.strike)
+        inside = spot - strike if contract.right is Right.CALL else strike - spot
+        legs.append(LegFill(contract=contract, quantity=-held, price=max(inside, Price(0))))
+    worth = {leg.contract: leg.price for leg in legs}
+    net = sum((worth[leg.contract] * leg.ratio for leg in position.held_legs if leg.contract in worth), Price(0))
     return Fill(
         fill_id=FillId(f"settlement-{position.id}"),
         client_order_id=make_client_order_id(position.run_id, "settlement", 1),
-        quantity=position.quantity,
+        quantity=position.quantity or 1,
         price=net,
         fees=Money(0),
         filled_at=now,
@@ -168,5 +261,6 @@ STEP = Step(
     decider=Decider(name="manage_position", inputs=Inputs, decide=decide),
     gather=gather,
     act=act,
-    is_quiet=lambda said: said.kind == "hold",
+    is_quiet=lambda said: said.kind == "hold" and not said.place and not said.wish_met,
+    delivers=lambda given, said: tuple(target.client_order_id for target in said.place),
 )
