@@ -97,7 +97,11 @@ def _reduced(given: ReportInputs, order: Order, fill: Fill) -> Position:
     # What is closed beyond what is held is no part of this position; the contradiction tells of it.
     held = units_held(given.position, order.legs)
     closed = part_of(fill, min(fill.quantity, held))
-    position = given.position if closed is None else given.position.with_close_fill(closed, order.part)
+    position = (
+        given.position
+        if closed is None
+        else given.position.with_close_fill(closed, order.part, keep=given.exit_keeps or {})
+    )
     # A partial exit rule has had its turn once its order is filled, not when it was staged.
     if order.is_open or not position.is_open or given.exit_index is None:
         return position
@@ -151,6 +155,8 @@ def _after(given: ReportInputs, order: Order, position: Position) -> tuple[RunSt
                 given.exit_reason,
             )
         return None, None, given.exit_reason
+    if given.run_status is RunStatus.MONITORING and given.report.fill is not None:
+        return RunStatus.MONITORING, None, ""  # more is held than was looked at: its spreads lack their targets
     if given.run_status not in {RunStatus.EXECUTING, RunStatus.COMPLETED} or order.is_open:
         return None, None, ""
     if position.is_open:

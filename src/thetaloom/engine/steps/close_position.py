@@ -135,9 +135,9 @@ def _to_close(position: Position, finding: ExitFinding, legs_max: int) -> tuple[
     """Return the legs of the next closing order, its quantity, and the spread that it is for if it is for one."""
     keep = position.keeping(position.quantity - finding.keep_quantity) if finding.keep is None else finding.keep
     legs, quantity = position.closing(keep)
-    part = ""
-    if len(legs) > legs_max:
-        part, quantity = next(iter(position.leaving(keep).items()))
+    going, part = position.leaving(keep), ""
+    if len(position.spreads) > 1 and (len(going) == 1 or len(legs) > legs_max):
+        part, quantity = next(iter(going.items()))
         legs = next(spread.legs for spread in position.spreads if spread.name == part)
     if not quantity and not keep:
         legs, quantity = position.loose_units()
