@@ -139,22 +139,7 @@ def _goes_on(given: ReportInputs, order: Order, position: Position) -> ReportOut
 
 def _after(given: ReportInputs, order: Order, position: Position) -> tuple[RunStatus | None, Outcome | None, str]:
     if order.effect is Effect.CLOSE:
-        if given.run_status is RunStatus.COMPLETED:
-            return None, None, ""  # late acknowledgements and repeated ends tell nothing new
-        is_target = order.purpose is OrderPurpose.TARGET
-        if not position.is_open and order.filled:
-            return None, Outcome.CLOSED, Reason.PROFIT_TARGET.value if is_target else given.exit_reason
-        if order.is_open or given.run_status not in {RunStatus.CLOSING, RunStatus.MONITORING}:
-            return None, None, given.exit_reason
-        if is_target:  # what waited for its end goes on at once
-            return given.run_status, None, given.exit_reason
-        if given.run_status is RunStatus.CLOSING:
-            return (
-                (RunStatus.CLOSING if _goes_on_closing(given, order, position) else RunStatus.MONITORING),
-                None,
-                given.exit_reason,
-            )
-        return None, None, given.exit_reason
+        return _after_close(given, order, position)
     if given.run_status is RunStatus.MONITORING and given.report.fill is not None:
         return RunStatus.MONITORING, None, ""  # more is held than was looked at: its spreads lack their targets
     if given.run_status not in {RunStatus.EXECUTING, RunStatus.COMPLETED} or order.is_open:
@@ -164,6 +149,25 @@ def _after(given: ReportInputs, order: Order, position: Position) -> tuple[RunSt
     if given.run_status is RunStatus.COMPLETED:
         return None, None, ""
     return None, *_end_of_entry(order, given.withdrawn or given.order.reason)
+
+
+def _after_close(given: ReportInputs, order: Order, position: Position) -> tuple[RunStatus | None, Outcome | None, str]:
+    if given.run_status is RunStatus.COMPLETED:
+        return None, None, ""  # late acknowledgements and repeated ends tell nothing new
+    is_target = order.purpose is OrderPurpose.TARGET
+    if not position.is_open and order.filled:
+        return None, Outcome.CLOSED, Reason.PROFIT_TARGET.value if is_target else given.exit_reason
+    if order.is_open or given.run_status not in {RunStatus.CLOSING, RunStatus.MONITORING}:
+        return None, None, given.exit_reason
+    if is_target:  # what waited for its end goes on at once
+        return given.run_status, None, given.exit_reason
+    if given.run_status is RunStatus.CLOSING:
+        return (
+            (RunStatus.CLOSING if _goes_on_closing(given, order, position) else RunStatus.MONITORING),
+            None,
+            given.exit_reason,
+        )
+    return None, None, given.exit_reason
 
 
 def _goes_on_closing(given: ReportInputs, order: Order, position: Position) -> bool:

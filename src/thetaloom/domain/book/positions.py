@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from math import gcd
 from types import MappingProxyType
 
@@ -154,6 +155,17 @@ class Position:
         common = gcd(*net.values())
         return tuple(Leg(contract=one, ratio=number // common) for one, number in net.items() if number), common
 
+    def at_risk(self) -> tuple[tuple[Leg, ...], int, Price]:
+        """Return all that is held, loose legs too, in units, how many, and the net price that one was opened at."""
+        if not self.loose:
+            quantity = self.quantity
+            return self.held_legs, quantity, self.entry_price if quantity else Price(0)
+        held = self.held
+        common = gcd(*held.values())
+        premium = sum((one.premium for one in self.spreads), sum((one.premium for one in self.loose), NOTHING))
+        legs = tuple(Leg(contract=contract, ratio=number // common) for contract, number in held.items())
+        return legs, common, Price(Decimal(premium) / (self.multiplier * common)) if common else Price(0)
+
     def with_open_fill(self, fill: Fill) -> "Position":
         """Return the position after an opening fill; legs that make up no whole spread stay loose."""
         spreads, loose, gain = list(self.spreads), list(self.loose), NOTHING
@@ -209,8 +221,8 @@ class Position:
                 for name, number in wanted.items():
                     spread = spreads[name]
                     legs = tuple(Leg(contract=leg.contract, ratio=-leg.ratio) for leg in spread.legs)
-                    left = number - before[name] + spread.quantity
-                    for each, _, net in pool.take(legs, max(0, min(left, spread.quantity, pool.fits(legs)))):
+                    still = number - before[name] + spread.quantity
+                    for each, _, net in pool.take(legs, max(0, min(still, spread.quantity, pool.fits(legs)))):
                         spreads[name] = spreads[name].closed(each, fill.price if whole else net)
             loose += _broken(spreads, loose, pool.rest())
         kept, gain = netted(loose)

@@ -20,6 +20,7 @@ NOTICES: Mapping[str, str] = {
     "canceled": "The cancellation was asked for; the broker's report decides.",
     "run_canceled": "The run was canceled.",
     "closing": "The position is being closed.",
+    "targets": "The targets are canceled and placed anew.",
     "halted": "New risk is halted. Exits go on.",
     "lifted": "The halt was lifted. New risk is allowed again.",
     "paused": "The run was set aside.",

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
+from thetaloom.domain.book.position_status import SpreadShown, position_status, spreads_shown
 from thetaloom.domain.run.lineage import LineageRecord
 from thetaloom.domain.run.runs import RunStatus, StepStatus, WorkflowRun
 from thetaloom.domain.run.why import Why
@@ -55,6 +56,8 @@ class RunView:
     why: Why
     market: MarketRows | None  # as it was read for the decision
     review: MarkedReview | None
+    spreads: Sequence[SpreadShown]  # of the position, with their targets
+    position_status: str
     verified: Verified | None
     replayed: ReplayReport | None
 
@@ -164,6 +167,8 @@ def _shown(
         why=why_of(front.database, front.user, detail),
         market=None if read is None else market_rows(read),
         review=None if position is None else reviews.get(position.id),
+        spreads=() if position is None else spreads_shown(position, detail.orders),
+        position_status="" if position is None else position_status(position, detail.orders).value,
         verified=verified,
         replayed=replayed,
     )
