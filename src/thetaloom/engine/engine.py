@@ -62,7 +62,7 @@ class Engine:
         self.halts.heed()
         self._hear_broker(moved)
         self._watch_market(moved)
-        work(self.desk, moved)
+        work(self.desk, moved, self._monitor.write_down)
         if self._is_time(POSITIONS_LOOK):
             self._monitor.reload()
         elif moved:
@@ -98,6 +98,7 @@ class Engine:
             batch = self.desk.market.poll()
             if batch is not None:
                 moved.update(self._monitor.on_quotes(batch))
+            moved.update(self._monitor.on_time())
         except MarketDataUnavailable as error:
             log.warning("market_data_unavailable", error=error.message)
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from thetaloom.domain.book.exits import ExitDecision, Marks
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.resting import Resting
+from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.market.view import MarketView
@@ -115,6 +116,7 @@ class ExitFinding:
     exit: ExitDecision | None
     marks: Marks | None
     floor: Price | None = None  # the worst net price to close at; a profit target is not given away by its order
+    watch: PositionWatch | None = None  # what is remembered of it from now on
     keep: Mapping[str, int] | None = None  # spreads that stay, by name
     place: tuple[Resting, ...] = ()  # target orders to be placed
     look_at: datetime | None = None  # when a target may be placed that may not be yet

@@ -1,4 +1,4 @@
-"""The rules beside the legs: what quotes must offer, how orders walk, when to leave and who must approve."""
+"""The rules beside the legs: what quotes must offer, how orders walk, what each target takes, who must approve."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -114,56 +114,6 @@ class OrderRule:
         ),
     ] = None
     floor: Annotated[OrderFloor, About("How far the limit may go.", sparse=True)] = OrderFloor.REACH
-
-
-class ExitKind(Word):
-    """What an exit rule watches."""
-
-    PROFIT_TARGET = "profit_target", "Profit at or above the threshold."
-    STOP_LOSS = "stop_loss", "Loss at or above the threshold."
-    DTE = "dte", "Days to expiration at or under the threshold."
-    DAYS_HELD = "days_held", "Calendar days since opening at or above the threshold."
-    MINUTES_TO_CLOSE = "minutes_to_close", "Minutes until the session ends at or under the threshold."
-    POSITION_DELTA = "position_delta", "|delta| of one structure per share at or above the threshold."
-    SHORT_DELTA = "short_delta", "The largest |delta| of a short leg at or above the threshold."
-    UNDERLYING_ABOVE = "underlying_above", "Underlying at or above the threshold."
-    UNDERLYING_BELOW = "underlying_below", "Underlying at or below the threshold."
-
-
-class ExitUnit(Word):
-    """The unit of an exit rule's threshold."""
-
-    PERCENT_OF_PREMIUM = "percent_of_premium", "Percent of the credit received or the debit paid."
-    DOLLARS = "dollars", "Dollars of the whole position; for the underlying, dollars per share."
-    DAYS = "days", "Calendar days."
-    MINUTES = "minutes", "Minutes of the session."
-    DELTA = "delta", "Delta per share, 0 to 1 for one contract."
-
-
-EXIT_UNITS: dict[ExitKind, frozenset[ExitUnit]] = {
-    ExitKind.PROFIT_TARGET: frozenset({ExitUnit.PERCENT_OF_PREMIUM, ExitUnit.DOLLARS}),
-    ExitKind.STOP_LOSS: frozenset({ExitUnit.PERCENT_OF_PREMIUM, ExitUnit.DOLLARS}),
-    ExitKind.DTE: frozenset({ExitUnit.DAYS}),
-    ExitKind.DAYS_HELD: frozenset({ExitUnit.DAYS}),
-    ExitKind.MINUTES_TO_CLOSE: frozenset({ExitUnit.MINUTES}),
-    ExitKind.POSITION_DELTA: frozenset({ExitUnit.DELTA}),
-    ExitKind.SHORT_DELTA: frozenset({ExitUnit.DELTA}),
-    ExitKind.UNDERLYING_ABOVE: frozenset({ExitUnit.DOLLARS}),
-    ExitKind.UNDERLYING_BELOW: frozenset({ExitUnit.DOLLARS}),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExitRule:
-    """One management rule; the lowest priority number wins when several are met at once."""
-
-    kind: Annotated[ExitKind, About("What the rule watches.")]
-    threshold: Annotated[Decimal, About("Where it acts; the kind says the direction.", at_least=0)]
-    unit: Annotated[ExitUnit, About("The unit of the threshold.")]
-    priority: Annotated[int, About("1 is the most urgent.", at_least=1, at_most=100)] = 1
-    quantity_percent: Annotated[int, About("How much of the position to close.", unit="%", at_least=1, at_most=100)] = (
-        100
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

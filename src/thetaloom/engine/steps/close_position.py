@@ -7,17 +7,20 @@ from decimal import Decimal
 from thetaloom.domain.book.exits import decide_exit
 from thetaloom.domain.book.orders import OPEN, Effect, Order, OrderPurpose, OrderStatus
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.watch import observed
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import ClientOrderId, make_client_order_id
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.entry_facts import remembered
 from thetaloom.engine.findings import ExitFinding
 from thetaloom.engine.lineage import Decider, output_of
-from thetaloom.engine.marks import mark, view_position
+from thetaloom.engine.marks import mark
 from thetaloom.engine.order_manager import leg_quotes, perform
 from thetaloom.engine.order_work import DELIVERED, OrderAction, OrderMove, OrderWork, next_move
+from thetaloom.engine.position_views import read_view
 from thetaloom.engine.step import Step, next_step, strategy_of
 from thetaloom.engine.walks import opened_at, past_places, walk_of
 from thetaloom.errors import InvariantError
@@ -158,10 +161,12 @@ def _overtaken(desk: Desk, run: WorkflowRun, position: Position, strategy: Strat
     # While a profit target's order rests, a person or any other rule takes its place.
     if run.reason == Reason.MANUAL_CLOSE.value:
         return Reason.MANUAL_CLOSE
-    quotes = leg_quotes(desk, position.held_legs, now)
-    view = view_position(desk, position, strategy.exits, quotes, strategy.liquidity.quote_age_seconds_max, now)
-    fired = frozenset(position.exits_fired)
-    return decide_exit(strategy.exits, position, mark(view), fired, beside_target=True).reason
+    with desk.store.reading() as uow:
+        watch = remembered(desk, uow, position)
+    view = read_view(desk, position, strategy, now, watch=watch)
+    marks, fired = mark(view), frozenset(position.exits_fired)
+    watch = observed(watch, position, marks)
+    return decide_exit(strategy.exits, position, marks, fired, beside_target=True, watch=watch).reason
 
 
 def _retry_at(earlier: list[Order], seconds: int) -> datetime | None:

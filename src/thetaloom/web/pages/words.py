@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from thetaloom.domain.strategy.fields import word_of
-from thetaloom.domain.strategy.rule_words import stop_words
+from thetaloom.domain.strategy.rule_words import exit_conditions, exit_number, stop_words
 from thetaloom.domain.strategy.strategies import (
     ApprovalMode,
     BackRule,
     Condition,
     ExitRule,
-    ExitUnit,
     LegRule,
     OrderFloor,
     OrderPreset,
@@ -32,13 +31,6 @@ UNIT_WORDS = {
     Unit.PERCENT: " %",
     Unit.TABLE: " dollars",
     Unit.NONE: "",
-}
-EXIT_UNIT_WORDS = {
-    ExitUnit.PERCENT_OF_PREMIUM: " % of the premium",
-    ExitUnit.DOLLARS: " dollars",
-    ExitUnit.DAYS: " days",
-    ExitUnit.MINUTES: " minutes",
-    ExitUnit.DELTA: "",
 }
 
 
@@ -63,7 +55,7 @@ def in_words(strategy: Strategy) -> tuple[Rules, ...]:
         Rules(title="Size and risk", lines=list(_size(strategy))),
         Rules(title="Orders", lines=list(_orders(strategy))),
         *([Rules(title="Targets", lines=[*map(_target, strategy.targets)])] if strategy.targets else []),
-        Rules(title="Leave when", lines=[*map(_exit, strategy.exits)] or [_HELD]),
+        Rules(title="Leave when", lines=[*map(_exit, strategy.exits), *_ladder(strategy)] or [_HELD]),
         Rules(title="Approval", lines=[_approval(strategy)]),
     )
 
@@ -186,9 +178,18 @@ def _orders(strategy: Strategy) -> Iterator[str]:
 
 
 def _exit(rule: ExitRule) -> str:
-    part = "" if rule.quantity_percent == 100 else f", for {rule.quantity_percent} % of the position"
-    number = f"{_text(rule.threshold)}{EXIT_UNIT_WORDS[rule.unit]}"
-    return f"{rule.kind.value} {number} (priority {rule.priority}{part}): {rule.kind.text}"
+    said = "".join(f", {part}" for part in exit_conditions(rule))
+    number = exit_number(rule)
+    where = f" {number}" if number else ""
+    return f"{rule.kind.value}{where} (priority {rule.priority}{said}): {rule.kind.text}"
+
+
+def _ladder(strategy: Strategy) -> Iterator[str]:
+    if strategy.ladder is not None:
+        yield (
+            f"From {strategy.ladder.threshold_dte} days to expiration on, each spread is offered at breakeven, and each"
+            " day at more of its max loss."
+        )
 
 
 def _approval(strategy: Strategy) -> str:
