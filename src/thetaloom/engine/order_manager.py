@@ -22,7 +22,7 @@ from thetaloom.domain.values.ids import ClientOrderId, make_position_id
 from thetaloom.domain.values.reasons import Answer, Reason, Verdict
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import ExitFinding
-from thetaloom.engine.last_gate import barred_by, is_stopped, put_halt
+from thetaloom.engine.last_gate import barred_by, is_moved_too_often, is_stopped, put_halt
 from thetaloom.engine.lineage import Executed, output_of, record, record_failure
 from thetaloom.engine.order_reports import REPORT_DECIDER, ReportInputs, ReportOutput, decide_report
 from thetaloom.engine.order_work import LegQuote, OrderAction, OrderMove
@@ -90,6 +90,9 @@ def deliver(desk: Desk, client_order_id: ClientOrderId, *, again: bool = False) 
             uow.orders.save(order)
             _tell_order(uow, order, EventKind.ORDER_SUBMITTED, desk.clock.now())
             uow.commit()
+        elif is_moved_too_often(desk, uow, order):
+            uow.commit()  # the halt that this puts in force cancels it
+            return
     try:
         _send(desk, order, look_first=not is_new and (again or order.broker_order_id is None))
     except (BrokerUnavailable, OutcomeUnknown) as error:
