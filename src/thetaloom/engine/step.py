@@ -24,7 +24,7 @@ class Step:
 
     ``gather`` reads and changes nothing; ``act`` writes in the transaction that also holds the lineage record
     and returns the run as it goes on. An output that ``is_quiet`` changed nothing and leaves no record.
-    ``delivers`` names the order that must be brought to the broker once the transaction is committed.
+    ``delivers`` names the orders that must be brought to the broker once the transaction is committed.
     """
 
     name: StepName
@@ -32,7 +32,7 @@ class Step:
     gather: Callable[[Desk, WorkflowRun], Any]
     act: Callable[[Desk, UnitOfWork, WorkflowRun, Any, Any], WorkflowRun]
     is_quiet: Callable[[Any], bool] = lambda said: False
-    delivers: Callable[[Any, Any], ClientOrderId | None] = lambda given, said: None
+    delivers: Callable[[Any, Any], tuple[ClientOrderId, ...]] = lambda given, said: ()
 
 
 def strategy_of(desk: Desk, run: WorkflowRun) -> Strategy:
