@@ -1,24 +1,22 @@
 """The kill switch with everything else down: database locked or corrupt, disk full, settings broken."""
 
 import json
+import re
 import sqlite3
 import subprocess
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Command
-from thetaloom.bootstrap import Platform, open_platform
+from thetaloom.bootstrap import open_platform
 from thetaloom.cli import emergency, halt
 from thetaloom.cli.emergency import cancel_entries, within
 from thetaloom.config import load_settings
-from thetaloom.domain.book.orders import Order, OrderStatus, TimeInForce
-from thetaloom.domain.strategy.structures import Leg
-from thetaloom.domain.values.ids import ClientOrderId, RunId
-from thetaloom.domain.values.instruments import OptionContract
-from thetaloom.domain.values.money import Price
+from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.errors import InvalidInput, Unavailable
 from thetaloom.testing import builders
 
@@ -32,28 +30,20 @@ def locked(tradable_home: Path) -> Iterator[Path]:
     holder.close()
 
 
-def place_entry(home: Path) -> None:
-    """Let an order that opens risk work at the paper broker."""
+def place_entry() -> None:
+    """Let an order that opens risk, and that nobody will fill, work at the paper broker."""
     with open_platform(load_settings()) as platform:
-        chain = platform.market.chain("GOOG", platform.clock.now())
-        assert chain is not None
-        order = working_order(platform, sorted(chain.quotes)[0])
-        platform.broker.submit(order)
-        assert [one.client_order_id for one in platform.broker.open_orders()] == [order.client_order_id]
-
-
-def working_order(platform: Platform, contract: OptionContract) -> Order:
-    """An order that nobody will fill."""
-    return builders.order(
-        client_order_id=ClientOrderId("tl-emergency"),
-        run_id=RunId("run-emergency"),
-        account_id=platform.broker.account_id,
-        legs=(Leg(contract=contract, ratio=1),),
-        limit_price=Price("-0.01"),
-        time_in_force=TimeInForce.DAY,
-        staged_at=platform.clock.now(),
-        status=OrderStatus.SUBMITTED,
-    )
+        now = platform.clock.now()
+        order = builders.order(
+            "1 GOOG 2016-01-15 P 700",
+            limit="-0.01",
+            client_order_id=ClientOrderId("tl-emergency"),
+            account_id=platform.broker.account_id,
+            staged_at=now,
+            expires_at=now + timedelta(hours=1),
+        )
+        platform.broker.submit(builders.sent(order))
+        assert [one.client_order_id for one in platform.broker.open_orders()] == ["tl-emergency"]
 
 
 def working_at_the_broker() -> list[str | None]:
@@ -122,7 +112,7 @@ def test_a_halt_works_without_readable_settings(tradable_home: Path, thetaloom: 
 
 
 def test_entries_are_canceled_at_the_broker_while_the_database_is_down(tradable_home: Path, thetaloom: Command) -> None:
-    place_entry(tradable_home)
+    place_entry()
     database = tradable_home / "thetaloom.db"
     kept = database.read_bytes()
     database.write_bytes(b"this is no database" * 1000)
@@ -139,7 +129,7 @@ def test_entries_are_canceled_at_the_broker_while_the_database_is_down(tradable_
 
 @pytest.mark.parametrize("scope", ["strategy:demo", "account:OTHER"])
 def test_what_the_brokers_books_cannot_tell_is_left_to_the_engine(tradable_home: Path, scope: str) -> None:
-    place_entry(tradable_home)
+    place_entry()
 
     done = cancel_entries(load_settings(), scope, patience=0.0)
 
@@ -153,7 +143,7 @@ def test_a_broker_without_books_has_nothing_to_cancel(home: Path) -> None:
 
 
 def test_a_living_engine_is_let_to_cancel_first(tradable_home: Path) -> None:
-    place_entry(tradable_home)
+    place_entry()
 
     done = cancel_entries(load_settings(), "all", patience=emergency.LOOK_SECONDS)
 
@@ -166,8 +156,8 @@ def test_a_guards_halt_is_lifted_with_its_code(tradable_home: Path, thetaloom: C
 
     shown = thetaloom("resume", "--json")
     unread = thetaloom("resume", "--confirm", "--json")
-    advice = json.loads(unread.stdout or unread.stderr)["advice"]
-    lifted = thetaloom("resume", "--confirm", "--code", advice.split()[-1], "--json")
+    code = re.findall("--code ([0-9a-f]+)", unread.output)[0]
+    lifted = thetaloom("resume", "--confirm", "--code", code, "--json")
 
     assert (shown.exit_code, unread.exit_code, lifted.exit_code) == (3, 3, 0)
     assert json.loads(lifted.stdout)["halts"] == {}
