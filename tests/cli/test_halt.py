@@ -4,6 +4,7 @@ import json
 import re
 import sqlite3
 import subprocess
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -172,4 +173,4 @@ def test_what_takes_too_long_is_left_behind_and_what_fails_is_told() -> None:
     with pytest.raises(InvalidInput):
         within(5, refuse)
     with pytest.raises(Unavailable, match="no answer within 0 s"):
-        within(0, emergency.threading.Event().wait)
+        within(0, threading.Event().wait)

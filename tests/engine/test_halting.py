@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from thetaloom.domain.book.halts import GUARD, StandingHalt, only_closes
-from thetaloom.domain.book.orders import Effect, OrderStatus
+from thetaloom.domain.book.orders import Effect, Order, OrderStatus
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import Outcome
 from thetaloom.domain.values.money import Price
@@ -16,7 +17,7 @@ from thetaloom.engine import commands
 from thetaloom.engine.last_gate import barred_by, halts_now, standing_halts
 from thetaloom.engine.order_manager import deliver
 from thetaloom.errors import NotAllowed, NotFound, StoreUnavailable
-from thetaloom.ports.store import Store
+from thetaloom.ports.store import Store, UnitOfWork
 from thetaloom.store.halt_files import HaltFiles
 from thetaloom.testing.broker import Trouble
 from thetaloom.testing.desk import ANNA, DeskBench
@@ -43,6 +44,11 @@ class RaisedOnceCommitted:
 
     def lower(self, scope: str) -> None:
         """Stay as planned."""
+
+
+def save_order(order: Order, uow: UnitOfWork) -> None:
+    """Write an order into the books."""
+    uow.orders.save(order)
 
 
 def halts_of(bench: DeskBench) -> dict[str, str]:
@@ -209,11 +215,11 @@ def test_a_flag_of_files_is_heeded_like_any(lite: DeskBench, tmp_path: Path) -> 
     files.prepare()
     lite.restart(halts=files)
     run = lite.start_run()
-    assert not lite.engine.halts.has_news
+    before = lite.engine.halts.has_news
 
     (tmp_path / "stop").touch()
 
-    assert lite.engine.halts.has_news
+    assert (before, lite.engine.halts.has_news) == (False, True)
     lite.engine.settle()
     assert lite.run(run).reason == "halted"
     assert not lite.engine.halts.has_news
@@ -276,7 +282,7 @@ def test_an_entry_that_is_moved_without_end_halts_the_account(lite: DeskBench) -
     order = lite.order(run)
     for cents in ("0.05", "0.10"):
         moved = lite.order(run).with_limit(Price(order.limit_price - Price(cents)))
-        lite.write(lambda uow, moved=moved: uow.orders.save(moved))
+        lite.write(partial(save_order, moved))
         deliver(lite.desk, order.client_order_id)
     lite.engine.settle()
 
