@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from thetaloom.domain.book.halts import GUARD, StandingHalt, only_closes
-from thetaloom.domain.book.orders import Effect, OrderStatus
+from thetaloom.domain.book.orders import Effect, Order, OrderStatus
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import Outcome
 from thetaloom.domain.values.money import Price
@@ -16,7 +17,7 @@ from thetaloom.engine import commands
 from thetaloom.engine.last_gate import barred_by, halts_now, standing_halts
 from thetaloom.engine.order_manager import deliver
 from thetaloom.errors import NotAllowed, NotFound, StoreUnavailable
-from thetaloom.ports.store import Store
+from thetaloom.ports.store import Store, UnitOfWork
 from thetaloom.store.halt_files import HaltFiles
 from thetaloom.testing.broker import Trouble
 from thetaloom.testing.desk import ANNA, DeskBench
@@ -43,6 +44,11 @@ class RaisedOnceCommitted:
 
     def lower(self, scope: str) -> None:
         """Stay as planned."""
+
+
+def save_order(order: Order, uow: UnitOfWork) -> None:
+    """Write an order into the books."""
+    uow.orders.save(order)
 
 
 def halts_of(bench: DeskBench) -> dict[str, str]:
@@ -209,11 +215,11 @@ def test_a_flag_of_files_is_heeded_like_any(lite: DeskBench, tmp_path: Path) -> 
     files.prepare()
     lite.restart(halts=files)
     run = lite.start_run()
-    assert not lite.engine.halts.has_news
+    before = lite.engine.halts.has_news
 
     (tmp_path / "stop").touch()
 
-    assert lite.engine.halts.has_news
+    assert (before, lite.engine.halts.has_news) == (False, True)
     lite.engine.settle()
     assert lite.run(run).reason == "halted"
     assert not lite.engine.halts.has_news
@@ -237,3 +243,61 @@ def test_an_order_that_only_takes_away_from_what_is_held_is_an_exit(lite: DeskBe
 
     assert only_closes(told, held) is closes
     assert not only_closes(replace(told, quantity=told.quantity * 2 + told.quantity), held)
+
+
+TRIPS = [
+    ("max_orders_per_second", "2"),
+    ("max_orders_per_minute", "2"),
+    ("max_orders_per_hour", "2"),
+    ("max_orders_per_session", "2"),
+    ("max_contracts_per_minute", "4"),
+    ("max_contracts_per_hour", "5"),
+    ("max_contracts_per_session", "4"),
+    ("max_contracts_per_symbol", "5"),
+    ("max_notional_per_session", "223000"),
+]
+
+
+@pytest.mark.parametrize(("name", "limit"), TRIPS)
+def test_a_runaway_halts_the_account_at_the_first_order_too_many(lite: DeskBench, name: str, limit: str) -> None:
+    lite.engine.handle(commands.SetLimit(user_id=ANNA, name="max_positions_per_symbol", limit="20"))
+    lite.engine.handle(commands.SetLimit(user_id=ANNA, name=name, limit=limit))
+    first = [lite.start_run(forced=True) for _ in range(2)]
+    assert [lite.order(run).status for run in first] == [OrderStatus.WORKING] * 2
+    lite.restart()  # what was sent is counted from the books, not from memory
+
+    third, fourth = lite.start_run(forced=True), lite.start_run(forced=True)
+
+    assert len(lite.sent("submit")) == 2
+    assert {lite.run(run).reason for run in (*first, third, fourth)} == {"halted"}
+    assert halts_of(lite)["account:TEST-1"].startswith(f"runaway: {name} would be ")
+    assert lite.events(third).count(EventKind.RUNAWAY_STOPPED) == 1
+    with pytest.raises(NotAllowed):
+        lite.engine.handle(commands.LiftHalt(user_id=ANNA, scope="account:TEST-1"))
+
+
+def test_an_entry_that_is_moved_without_end_halts_the_account(lite: DeskBench) -> None:
+    lite.engine.handle(commands.SetLimit(user_id=ANNA, name="max_replaces_per_order", limit="1"))
+    run = lite.start_run()
+    order = lite.order(run)
+    for cents in ("0.05", "0.10"):
+        moved = lite.order(run).with_limit(Price(order.limit_price - Price(cents)))
+        lite.write(partial(save_order, moved))
+        deliver(lite.desk, order.client_order_id)
+    lite.engine.settle()
+
+    assert len(lite.sent("replace")) == 1
+    assert halts_of(lite) == {"account:TEST-1": "runaway: max_replaces_per_order would be 2, above 1"}
+    assert lite.run(run).reason == "halted"
+
+
+def test_what_was_sent_is_forgotten_with_its_window(lite: DeskBench) -> None:
+    lite.engine.handle(commands.SetLimit(user_id=ANNA, name="max_positions_per_symbol", limit="20"))
+    lite.engine.handle(commands.SetLimit(user_id=ANNA, name="max_orders_per_minute", limit="1"))
+    lite.start_run()
+    lite.clock.advance(seconds=60)
+
+    later = lite.start_run(forced=True)
+
+    assert lite.order(later).status is OrderStatus.WORKING
+    assert halts_of(lite) == {}

@@ -34,6 +34,7 @@ EVENTS: Mapping[EventKind, str] = {
     EventKind.ORDER_REJECTED: "The broker refused the order.",
     EventKind.ORDER_EXPIRED: "The broker reported that the order expired.",
     EventKind.ORDER_UNRESOLVED: "A request was sent, or may have been, and no answer came.",
+    EventKind.ORDER_RESOLVED: "The fate of an order in doubt became known.",
     EventKind.POSITION_OPENED: "The first fill of an entry made a position.",
     EventKind.POSITION_REDUCED: "A closing fill left a part of the position open.",
     EventKind.POSITION_CLOSED: "The last closing fill took the position down.",
@@ -47,7 +48,15 @@ EVENTS: Mapping[EventKind, str] = {
     EventKind.RUN_PAUSED: "A person set a run aside.",
     EventKind.RUN_RESUMED: "A person let a paused or failed run go on.",
     EventKind.TRADING_HALTED: "A person blocked new risk in a scope.",
+    EventKind.ORDER_DENIED: "Our own gate refused an order before it was sent.",
+    EventKind.ORDER_REFUSED: "Order refused.",
+    EventKind.ORDER_QUEUED: "Order queued.",
+    EventKind.ORDER_CONTRADICTED: "Order contradicted.",
+    EventKind.LEG_FILLED: "Leg filled.",
+    EventKind.LEGS_OUT_OF_BALANCE: "Legs out of balance.",
+    EventKind.LEGS_IN_BALANCE: "Legs in balance.",
     EventKind.TRADING_RESUMED: "A person lifted a halt.",
+    EventKind.RUNAWAY_STOPPED: "A guard against a runaway stopped an order and halted the account.",
     EventKind.STRATEGY_SAVED: "A strategy was stored as its next revision.",
 }
 REACTIONS: Mapping[type[errors.ThetaloomError], str] = {

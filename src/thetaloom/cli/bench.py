@@ -23,6 +23,7 @@ from rich.table import Table
 from thetaloom import __version__
 from thetaloom.bootstrap import Platform, engine_loop, open_demo
 from thetaloom.cli import (
+    bench_halt,
     bench_judgement,
     bench_margin,
     bench_market,
@@ -178,6 +179,7 @@ MEASURES: tuple[Callable[[], list[Figure]], ...] = (
     bench_judgement.rankings,
     bench_judgement.many_rankings,
     bench_walk.walks,
+    bench_halt.halts,
     waiting_runs,
     demo_run,
     server,

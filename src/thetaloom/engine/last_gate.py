@@ -1,17 +1,21 @@
 """The last gate before the wire: what is asked of an order in the moment in which it would be sent."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from thetaloom.domain.book.halts import StandingHalt, scopes_over
-from thetaloom.domain.book.orders import Effect, Order
+from thetaloom.domain.book.halts import GUARD, StandingHalt, scopes_over
+from thetaloom.domain.book.orders import Effect, Order, OrderStatus
 from thetaloom.domain.book.resting import beyond_held
+from thetaloom.domain.risk.limits import NOBODY, RUNAWAY_LIMITS, RiskLimits, Trade
 from thetaloom.domain.run.events import EventKind
+from thetaloom.domain.run.runs import WorkflowRun
 from thetaloom.domain.values.ids import UserId
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.step import halted_scope, tell_user
+from thetaloom.engine.sent import contracts_of, notional_of, sent_of
+from thetaloom.engine.step import halted_scope, tell, tell_user
 from thetaloom.ports.store import UnitOfWork
 
 log = structlog.get_logger()
@@ -32,8 +36,48 @@ def barred_by(desk: Desk, uow: UnitOfWork, order: Order) -> Reason | None:
         return None
     if halted_scope(halts_now(desk, uow), order.account_id, run.strategy_id) is not None:
         return Reason.HALTED
+    if stop_runaway(desk, uow, order, run, now):
+        return Reason.HALTED
     age_max = timedelta(seconds=desk.settings.approved_age_seconds_max)
     return Reason.ORDER_TIMED_OUT if now - order.staged_at > age_max else None
+
+
+def stop_runaway(desk: Desk, uow: UnitOfWork, order: Order, run: WorkflowRun, now: datetime) -> bool:
+    """Halt the account where this entry would be more than may be sent; counted from committed orders alone."""
+    limits = RiskLimits.from_settings(uow.accounts.limits(run.user_id)).in_force()
+    trade = Trade(
+        symbol=order.legs[0].contract.underlying,
+        quantity=order.quantity,
+        max_loss=None,
+        buying_power_effect=None,
+        net_delta=None,
+        at_wire=True,
+        contracts=contracts_of(order.legs, order.quantity),
+        notional=notional_of(order.legs, order.quantity),
+        replaces=order.revision,
+    )
+    portfolio = replace(NOBODY, sent=sent_of(desk, uow, now, without=order.client_order_id))
+    tripped = [limit.name for limit in RUNAWAY_LIMITS if not limit.check(limits, portfolio, trade).verdict.is_allowed]
+    if not tripped:
+        return False
+    first = next(limit for limit in RUNAWAY_LIMITS if limit.name == tripped[0]).check(limits, portfolio, trade)
+    reason = f"runaway: {tripped[0]} would be {first.value}, above {first.bound}"
+    halt = StandingHalt(scope=f"account:{order.account_id}", reason=reason, by=GUARD, at=now.isoformat())
+    put_halt(desk, uow, halt, run.user_id, now)
+    tell(uow, run, EventKind.RUNAWAY_STOPPED, now, order=order.client_order_id, limits=", ".join(tripped), note=reason)
+    log.error("runaway_stopped", order=order.client_order_id, reason=reason)
+    return True
+
+
+def is_moved_too_often(desk: Desk, uow: UnitOfWork, order: Order) -> bool:
+    """Halt the account where a working entry is moved without end."""
+    run = uow.runs.get(order.run_id)
+    if run is None or order.effect is Effect.CLOSE or order.status is not OrderStatus.WORKING or not order.revision:
+        return False
+    limits = RiskLimits.from_settings(uow.accounts.limits(run.user_id)).in_force()
+    if order.revision <= limits.max_replaces_per_order:
+        return False
+    return stop_runaway(desk, uow, order, run, desk.clock.now())
 
 
 def is_stopped(desk: Desk, order: Order) -> bool:

@@ -26,7 +26,7 @@ from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import Candidate, ExitFinding
-from thetaloom.engine.last_gate import barred_by, is_stopped, put_halt
+from thetaloom.engine.last_gate import barred_by, is_moved_too_often, is_stopped, put_halt
 from thetaloom.engine.lineage import Executed, output_of, record, record_failure
 from thetaloom.engine.order_doubt import absence_of, mark_found, mark_missed, mark_unresolved, send_new
 from thetaloom.engine.order_reports import REPORT_DECIDER, ReportInputs, decide_report
@@ -90,6 +90,9 @@ def deliver(desk: Desk, client_order_id: ClientOrderId, *, again: bool = False) 
             _tell_order(uow, order, EventKind.ORDER_SUBMITTED, desk.clock.now())
             uow.commit()
             committed_at = desk.clock.now()
+        elif is_moved_too_often(desk, uow, order):
+            uow.commit()  # the halt that this puts in force cancels it
+            return
     try:
         if is_new:
             _submit(desk, order, committed_at)

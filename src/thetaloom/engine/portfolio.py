@@ -17,6 +17,7 @@ from thetaloom.domain.values.ids import RunId
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.portfolio_greeks import Greeks, are_wanted, portfolio_greeks
+from thetaloom.engine.sent import sent_of
 from thetaloom.ports.store import UnitOfWork
 
 EQUITY = "equity"  # the kind of a single stock
@@ -82,6 +83,7 @@ def portfolio_of(
         record=loss_record(
             closed, desk.calendar, now, cool_down_minutes=limits.symbol_cool_down_minutes, is_whole=is_whole
         ),
+        sent=sent_of(desk, uow, now),
     )
 
 

@@ -102,6 +102,10 @@ class Orders(Protocol):
         """Return the orders that are staged, submitted, working or being canceled, oldest first."""
         ...
 
+    def entries_since(self, account: AccountId, since: datetime) -> Sequence[Order]:
+        """Return the entry orders staged from ``since`` on that were sent, or may have been."""
+        ...
+
     def save(self, order: Order) -> None:
         """Write the order. Raises ``StaleVersionError`` for an older copy than the stored one.
 

@@ -48,6 +48,7 @@ class EventKind(StrEnum):
     RUN_RESUMED = "RunResumed"
     TRADING_HALTED = "TradingHalted"
     TRADING_RESUMED = "TradingResumed"
+    RUNAWAY_STOPPED = "RunawayStopped"
     STRATEGY_SAVED = "StrategySaved"
 
 

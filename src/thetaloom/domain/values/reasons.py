@@ -192,6 +192,29 @@ class Reason(StrEnum):
     VIX_HALVING = "vix_halving", "The VIX is so high that a trade may lose only half of the usual."
     TOO_SOON_AFTER_OPEN = "too_soon_after_open", "The session opened too few minutes ago for the account's limit."
     TOO_NEAR_THE_CLOSE = "too_near_the_close", "The session closes in too few minutes for the account's limit."
+    # runaway
+    MAX_ORDERS_PER_SECOND = "max_orders_per_second", "More orders were to be sent within a second than allowed."
+    MAX_ORDERS_PER_MINUTE = "max_orders_per_minute", "More orders were to be sent within a minute than allowed."
+    MAX_ORDERS_PER_HOUR = "max_orders_per_hour", "More orders were to be sent within an hour than allowed."
+    MAX_ORDERS_PER_SESSION = "max_orders_per_session", "More orders were to be sent in the session than allowed."
+    MAX_CONTRACTS_PER_MINUTE = (
+        "max_contracts_per_minute",
+        "More contracts were to be sent within a minute than allowed.",
+    )
+    MAX_CONTRACTS_PER_HOUR = "max_contracts_per_hour", "More contracts were to be sent within an hour than allowed."
+    MAX_CONTRACTS_PER_SESSION = (
+        "max_contracts_per_session",
+        "More contracts were to be sent in the session than allowed.",
+    )
+    MAX_CONTRACTS_PER_SYMBOL = (
+        "max_contracts_per_symbol",
+        "More contracts on the symbol were to be sent in the session than allowed.",
+    )
+    MAX_NOTIONAL_PER_SESSION = (
+        "max_notional_per_session",
+        "More dollars of contracts were to be sent in the session than allowed.",
+    )
+    MAX_REPLACES_PER_ORDER = "max_replaces_per_order", "The limit price of one order was to be moved too often."
     # sizing
     VIX_UNKNOWN = "vix_unknown", "The sizing rule scales with the VIX, and the VIX is not known."
     IV_UNKNOWN = "iv_unknown", "The sizing rule scales with implied volatility, and that is not known."

@@ -1,12 +1,13 @@
 """Orders and their fills; an order is never written over by an older copy of itself."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import Boolean, Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import Boolean, Connection, and_, bindparam, func, insert, not_, or_, select, update
 
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.leg_fills import LegExecution
-from thetaloom.domain.book.orders import Effect, Order
+from thetaloom.domain.book.orders import Effect, Order, OrderStatus
 from thetaloom.domain.values.ids import AccountId, ClientOrderId, RunId
 from thetaloom.errors import NotFound, StaleVersionError
 from thetaloom.store.database import Database
@@ -20,6 +21,16 @@ _SELECT = select(*columns_of(table, Order))
 _GET = _SELECT.where(table.c.client_order_id == bindparam("of_order"))
 _OF_RUN = _SELECT.where(table.c.run_id == bindparam("of_run")).order_by(*_OLDEST_FIRST)
 _OPEN = _SELECT.where(table.c.is_open).order_by(*_OLDEST_FIRST)
+# What was withdrawn before it was sent is no order that anybody saw; an open one of unknown fate may be.
+_WITHDRAWN = and_(table.c.status == OrderStatus.CANCELED, table.c.broker_order_id.is_(None))
+_ENTRIES = _SELECT.where(
+    table.c.is_open.in_([True, False]),  # so that the index on both is used
+    table.c.staged_at >= bindparam("of_since"),
+    table.c.account_id == bindparam("of_account"),
+    table.c.effect == Effect.OPEN,
+    table.c.status != OrderStatus.STAGED,
+    not_(_WITHDRAWN),
+).order_by(*_OLDEST_FIRST)
 _FILLS = (
     select(*columns_of(fills, Fill))
     .where(fills.c.client_order_id == bindparam("of_order"))
@@ -78,6 +89,10 @@ class SqlOrders:
     def open_orders(self) -> Sequence[Order]:
         """Return the orders that are staged, submitted, working or being canceled, oldest first."""
         return values_of(Order, self._connection.execute(_OPEN))
+
+    def entries_since(self, account: AccountId, since: datetime) -> Sequence[Order]:
+        """Return the entry orders staged from ``since`` on that were sent, or may have been."""
+        return values_of(Order, self._connection.execute(_ENTRIES, {"of_account": account, "of_since": since}))
 
     def save(self, order: Order) -> None:
         """Write the order over the stored one.
