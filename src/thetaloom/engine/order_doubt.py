@@ -1,7 +1,7 @@
 """Sending once, and writing down what is not known: the only place from which a new order reaches a broker."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from thetaloom.domain.book.doubt import next_words
@@ -16,6 +16,16 @@ from thetaloom.errors import OutcomeUnknown
 # A process that slept this long between its promise to send and the sending leaves it to a look: another one may
 # have proven the order absent meanwhile, and sent it.
 PROMISE_SECONDS_MAX = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """What a look into the broker's books found, the order as it is now, and what happens next."""
+
+    order: Order
+    known: BrokerOrder | None  # as the broker's books have it; None: they do not know it
+    in_doubt: bool
+    next: str
 
 
 def absence_of(desk: Desk) -> timedelta:
