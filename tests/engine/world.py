@@ -7,7 +7,7 @@ from typing import Any
 from thetaloom.domain.book.orders import Effect
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.strategy.strategies import ExitKind, ExitUnit, SizeRule
-from thetaloom.domain.values.ids import RunId
+from thetaloom.domain.values.ids import ClientOrderId, RunId
 from thetaloom.engine import commands
 from thetaloom.engine.reconcile import find_drifts
 from thetaloom.errors import NotAllowed
@@ -52,7 +52,7 @@ class World:
         known = sorted({order for verb, order in self.bench.broker.requests if verb == "submit"})
         arrived = [found for order in known if (found := self.bench.broker.find(order)) is not None and found.is_open]
         if arrived:
-            chosen = arrived[number % len(arrived)].client_order_id
+            chosen = arrived[number % len(arrived)].client_order_id or ClientOrderId("")
             order = next(one for run in self.runs for one in self.bench.orders(run) if one.client_order_id == chosen)
             self.bench.broker.fill(chosen, min(quantity, order.quantity - arrived[number % len(arrived)].filled))
 

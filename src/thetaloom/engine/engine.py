@@ -13,6 +13,7 @@ from thetaloom.engine.leg_balance import tell_imbalances
 from thetaloom.engine.limit_faults import refuse_unread_limits
 from thetaloom.engine.lineage import Decider
 from thetaloom.engine.monitor import Monitor
+from thetaloom.engine.order_doubt import break_proofs
 from thetaloom.engine.order_manager import apply_reports
 from thetaloom.engine.order_reports import REPORT_DECIDER
 from thetaloom.engine.reconcile import Reconciled, reconcile, settle_in_flight
@@ -91,6 +92,7 @@ class Engine:
                 self._imbalances_told = tell_imbalances(self.desk, self._imbalances_told)
         except BrokerUnavailable as error:
             self._has_news = True  # nobody heard it yet
+            break_proofs(self.desk)
             log.warning("broker_unavailable", error=error.message)
 
     def _watch_market(self, moved: set[RunId]) -> None:

@@ -51,6 +51,14 @@ def mark_missed(desk: Desk, order: Order) -> None:
     _mark(desk, order.client_order_id, lambda stored, now: stored.missed(now) if stored == order else stored, message)
 
 
+def break_proofs(desk: Desk) -> None:
+    """Begin every proof of absence anew: the broker was out of reach, and may still have to catch up."""
+    with desk.store.reading() as uow:
+        looked_for = [order.client_order_id for order in uow.orders.open_orders() if order.absent_since is not None]
+    for order in looked_for:
+        mark_unresolved(desk, order, "the broker is out of reach")
+
+
 def mark_found(desk: Desk, order: Order, known: BrokerOrder) -> None:
     """Write that the broker's books know the order."""
 

@@ -46,7 +46,7 @@ class ReportOutput:
 
 # What the engine can do about a refused entry without asking anybody.
 _GOES_ON = {
-    NextAction.REGENERATE: (RunStatus.EVALUATING, StepName.FETCH_MARKET),
+    NextAction.REGENERATE: (RunStatus.EVALUATING, StepName.SELECT_STRUCTURE),
     NextAction.QUEUE: (RunStatus.EXECUTING, StepName.SUBMIT_ORDER),
     NextAction.REPRICE: (RunStatus.EXECUTING, StepName.SUBMIT_ORDER),
 }

@@ -239,6 +239,10 @@ class ScriptedBroker:
         """Reject an order after all, as brokers do late."""
         self._end(client_order_id, OrderStatus.REJECTED, ReportKind.REJECTED, message=message)
 
+    def tell_rejected(self, client_order_id: ClientOrderId, message: str) -> None:
+        """Report a rejection that changes nothing in the books, as of a second send."""
+        self._report(ReportKind.REJECTED, client_order_id, message=message)
+
     def repeat(self, sequence: int) -> None:
         """Report something a second time, under a new sequence."""
         found = next((report for report in self._reports if report.sequence == sequence), None)

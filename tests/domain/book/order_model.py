@@ -95,12 +95,18 @@ class World:
     booked: frozenset[int] = frozenset()  # the fills we know
     connected: bool = True
     halted: bool = False
+    absence: timedelta = QUARANTINE  # how long we wait before absence is proven
     resent_unproven: bool = False  # a send while the order was, or could still be, at the broker
 
     @property
     def reserved(self) -> int:
-        """Structures that our books hold capacity for, whether filled or not."""
-        return self.order.filled + (self.order.remaining if self.order.is_open else 0)
+        """Structures that our books hold capacity for beside what has filled."""
+        return self.order.remaining if self.order.is_open else 0
+
+    @property
+    def may_fill(self) -> int:
+        """Structures that can still fill without a lie of the broker's."""
+        return max(self.broker.may_fill, self.order.quantity if self.sending else 0)
 
 
 def events(world: World) -> Iterator[tuple[str, World]]:
@@ -235,7 +241,7 @@ def _looked(world: World) -> World | None:
         return None
     if not world.connected:
         return replace(world, order=order.unresolved(NOW))
-    match after_look(order, _books(world.broker), NOW, QUARANTINE):
+    match after_look(order, _books(world.broker), NOW, world.absence):
         case AfterLook.BOOK_ACCEPTED:
             return _delivered(world, (K.ACCEPTED, 0))
         case AfterLook.BOOK_REPLACED:
@@ -278,8 +284,9 @@ def _broker_acts(world: World) -> Iterator[tuple[str, World]]:
     if broker.status is S.WORKING:
         yield "it fills in part", _filled(world, 1)
         yield "it expires", _told(replace(world, broker=replace(broker, status=S.EXPIRED)), (K.EXPIRED, 0))
-        yield "it is rejected after all", _told(
-            replace(world, broker=replace(broker, status=S.REJECTED)), (K.REJECTED, 0)
+        yield (
+            "it is rejected after all",
+            _told(replace(world, broker=replace(broker, status=S.REJECTED)), (K.REJECTED, 0)),
         )
     elif broker.status in {S.CANCELED, S.EXPIRED} and broker.filled < STAGED.quantity:
         yield "it fills after its end", _filled(world, 1)
@@ -327,27 +334,28 @@ def _delivered(world: World, report: Report) -> World:
 
 def report_of(kind: ReportKind, number: int, is_known: bool) -> BrokerReport:
     """Return the report that the broker would send."""
-    fill = None
-    if kind is K.FILLED:
-        fill = Fill(
-            fill_id=FillId(f"f-{number}"),
-            client_order_id=STAGED.client_order_id,
-            quantity=1,
-            price=FIRST_LIMIT,
-            fees=Money(0),
-            filled_at=NOW,
-            legs=(),
-        )
     return BrokerReport(
         sequence=1,
         kind=kind,
         client_order_id=STAGED.client_order_id,
         broker_order_id=BrokerOrderId("b-1") if is_known else None,
         reported_at=NOW,
-        fill=fill,
+        fill=_fill(number, 1) if kind is K.FILLED else None,
         limit_price=_limit(number) if kind in {K.REPLACED, K.REPLACE_REFUSED} else None,
         refusal=Refusal.NOT_PERMITTED if kind is K.REJECTED else None,
         message=kind.value,
+    )
+
+
+def _fill(number: int, quantity: int) -> Fill:
+    return Fill(
+        fill_id=FillId(f"f-{number}"),
+        client_order_id=STAGED.client_order_id,
+        quantity=quantity,
+        price=FIRST_LIMIT,
+        fees=Money(0),
+        filled_at=NOW,
+        legs=(),
     )
 
 
@@ -358,11 +366,10 @@ def _withdrawn(world: World, reason: Reason) -> World:
 
 @cache
 def _decided(order: Order, report: BrokerReport, is_known: bool, withdrawn: Reason | None = None) -> ReportOutput:
-    held = HELD
-    for number in range(order.filled):
-        fill = report_of(K.FILLED, number + 10, True).fill
-        assert fill is not None
-        held = held.with_open_fill(fill)
+    opened = order.filled if order.effect is Effect.OPEN else order.quantity
+    held = HELD.with_open_fill(_fill(0, opened)) if opened else HELD
+    if order.effect is Effect.CLOSE and order.filled:
+        held = held.with_close_fill(_fill(0, order.filled))
     return decide_report(
         ReportInputs(
             report=report,
