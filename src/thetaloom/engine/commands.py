@@ -97,10 +97,11 @@ class Halt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiftHalt:
-    """Allow new risk in a scope again."""
+    """Allow new risk in a scope again; ``token``, when given, must be that of the halt that was shown."""
 
     user_id: UserId
     scope: str = "all"
+    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ import structlog
 from thetaloom.domain.values.ids import ClientOrderId, RunId
 from thetaloom.engine.commands import Command
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.halting import HaltKeeper
 from thetaloom.engine.handlers import handle
 from thetaloom.engine.leg_balance import tell_imbalances
 from thetaloom.engine.limit_faults import refuse_unread_limits
@@ -42,6 +43,7 @@ class Engine:
         self._imbalances_told: frozenset[tuple[ClientOrderId, bool]] = frozenset()
         self._last: dict[timedelta, datetime] = {}
         self._has_news = True  # set by the broker from any thread, and by every turn that did something
+        self.halts = HaltKeeper(desk)
         desk.broker.on_report(self._announce)
 
     def start(self) -> Reconciled:
@@ -60,6 +62,7 @@ class Engine:
         """Do everything that is due now, once around; return whether anything was done."""
         self.turns += 1
         moved: set[RunId] = set()
+        self.halts.heed()
         self._hear_broker(moved)
         self._watch_market(moved)
         work(self.desk, moved)
@@ -67,8 +70,9 @@ class Engine:
             self._monitor.reload()
         elif moved:
             self._monitor.refresh(moved)
-        self._has_news |= bool(moved)
-        return bool(moved)
+        has_canceled = self.halts.cancel_some()  # last: whatever closes goes first
+        self._has_news |= bool(moved) or has_canceled
+        return bool(moved) or has_canceled
 
     def settle(self, turns_max: int = 1000) -> int:
         """Turn until nothing is left to do now; return how many turns did something."""

@@ -26,8 +26,8 @@ def held_legs(
     held = [one for one in uow.positions.open_positions(desk.broker.account_id) if one.symbol == symbol]
     contracts: Counter[OptionContract] = Counter()
     for position in held:
-        for leg in position.legs:
-            contracts[leg.contract] += leg.ratio * position.quantity
+        for contract, quantity in position.held.items():
+            contracts[contract] += quantity
     for order in uow.orders.open_orders():
         if order.account_id != desk.broker.account_id or order.effect is not Effect.OPEN or order.run_id == without:
             continue

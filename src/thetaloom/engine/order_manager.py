@@ -12,6 +12,7 @@ from datetime import datetime
 import structlog
 
 from thetaloom.domain.book.doubt import AfterLook, after_look, next_words
+from thetaloom.domain.book.halts import GUARD, StandingHalt
 from thetaloom.domain.book.orders import Effect, Order, OrderStatus
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.refusals import Refusal
@@ -23,7 +24,7 @@ from thetaloom.domain.values.ids import ClientOrderId, make_position_id
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import ExitFinding
-from thetaloom.engine.last_gate import barred_by
+from thetaloom.engine.last_gate import barred_by, is_stopped, put_halt
 from thetaloom.engine.leg_balance import book_execution, settle_balance
 from thetaloom.engine.lineage import Executed, output_of, record, record_failure
 from thetaloom.engine.order_doubt import Resolution, absence_of, mark_found, mark_missed, mark_unresolved, send_new
@@ -89,7 +90,7 @@ def deliver(desk: Desk, client_order_id: ClientOrderId, *, again: bool = False) 
             committed_at = desk.clock.now()
     try:
         if is_new:
-            send_new(desk, order, committed_at)
+            _submit(desk, order, committed_at)
         elif again or order.broker_order_id is None:
             _look_first(desk, order)
         else:
@@ -158,7 +159,7 @@ def _ask_again(desk: Desk, order: Order) -> None:
     if order.status is OrderStatus.PENDING_CANCEL:
         desk.broker.cancel(order.client_order_id)
     elif order.status is OrderStatus.WORKING and order.revision:
-        desk.broker.replace(order.client_order_id, order.limit_price, order.revision)
+        _replace(desk, order)
 
 
 def _look_first(desk: Desk, order: Order) -> None:
@@ -174,7 +175,7 @@ def _look_first(desk: Desk, order: Order) -> None:
             mark_found(desk, order, known)
             desk.broker.cancel(order.client_order_id)
         case AfterLook.REPLACE:
-            desk.broker.replace(order.client_order_id, order.limit_price, order.revision)
+            _replace(desk, order)
         case AfterLook.NOTE_MISSED:
             mark_missed(desk, order)
         case AfterLook.SETTLE_ABSENT:
@@ -197,6 +198,11 @@ def _book_answer(desk: Desk, order: Order, known: BrokerOrder, kind: ReportKind)
         uow.commit()
 
 
+def _replace(desk: Desk, order: Order) -> None:
+    if not is_stopped(desk, order):  # else its cancel is on the way
+        desk.broker.replace(order.client_order_id, order.limit_price, order.revision)
+
+
 def _settle_absent(desk: Desk, order: Order) -> None:
     with desk.store.unit_of_work() as uow:
         stored = uow.orders.get(order.client_order_id)
@@ -212,7 +218,17 @@ def _settle_absent(desk: Desk, order: Order) -> None:
         _tell_order(uow, order, EventKind.ORDER_SUBMITTED, desk.clock.now(), again="proven absent")
         uow.commit()
         committed_at = desk.clock.now()
-    send_new(desk, order, committed_at)
+    _submit(desk, order, committed_at)
+
+
+def _submit(desk: Desk, order: Order, committed_at: datetime) -> None:
+    # Between the commit and the wire a flag may have gone up; what was never sent can still be withdrawn.
+    if not is_stopped(desk, order):
+        send_new(desk, order, committed_at)
+        return
+    with desk.store.unit_of_work() as uow:
+        withdraw(desk, uow, order, Reason.HALTED)
+        uow.commit()
 
 
 def _apply_once(desk: Desk, report: BrokerReport, *, tries: int = 2) -> WorkflowRun | None:
@@ -256,7 +272,9 @@ def _set_aside(desk: Desk, report: BrokerReport, message: str) -> WorkflowRun | 
             run = replace(run.moved_to(RunStatus.ERROR, now=now), reason=Reason.STEP_FAILED.value, due_at=None)
         run = record_failure(desk, uow, run, STEP_OF[order.effect], report, message, now)
         tell(uow, run, EventKind.RUN_FAILED, now, order=order.client_order_id, message=message)
-        uow.accounts.halt(f"account:{account}", f"broker report {report.sequence} contradicts our books", now)
+        why = f"broker report {report.sequence} contradicts our books"
+        halt = StandingHalt(scope=f"account:{account}", reason=why, by=GUARD, at=now.isoformat())
+        put_halt(desk, uow, halt, run.user_id, now)
         saved = uow.runs.save(run)
         uow.accounts.set_report_cursor(account, report.sequence)
         uow.commit()

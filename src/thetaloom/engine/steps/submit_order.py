@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from thetaloom.domain.book.orders import Effect, Order, OrderStatus
+from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, OrderStatus
 from thetaloom.domain.book.refusals import NextAction, Refusal, next_valid_price
 from thetaloom.domain.risk.limits import LimitCheck, Portfolio, RiskLimits, Trade, check_limits
 from thetaloom.domain.risk.violations import Action, violations_of
@@ -16,6 +16,7 @@ from thetaloom.domain.values.money import Price
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import RiskFinding
+from thetaloom.engine.last_gate import halts_now
 from thetaloom.engine.lineage import Decider, output_of
 from thetaloom.engine.order_manager import leg_quotes, perform
 from thetaloom.engine.order_work import DELIVERED, QUOTE_RETRY, LegQuote, OrderAction, OrderMove, OrderWork, next_move
@@ -195,7 +196,7 @@ def _gate(
     with desk.store.reading() as uow:
         limits = RiskLimits.from_settings(uow.accounts.limits(run.user_id))
         portfolio = portfolio_of(desk, uow, snapshot, limits, now, without=run.id)
-        halts = dict(uow.accounts.halts())
+        halts = halts_now(desk, uow)
         stored = uow.proposals.get(proposal.id)
     if stored is None or proposal.decided_at is None or approved.trade is None:
         raise InvariantError(f"{run.id}: executing without a decided proposal")
@@ -268,6 +269,7 @@ def _stage(uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> Or
         run_id=run.id,
         account_id=run.account_id,
         effect=Effect.OPEN,
+        purpose=OrderPurpose.ENTRY,
         legs=given.proposal.legs,
         quantity=given.proposal.quantity,
         limit_price=said.move.limit_price,
@@ -285,5 +287,5 @@ STEP = Step(
     gather=gather,
     act=act,
     is_quiet=lambda said: said.move.action is OrderAction.WAIT and not said.queued,
-    delivers=lambda given, said: given.client_order_id if said.move.action in DELIVERED else None,
+    delivers=lambda given, said: (given.client_order_id,) if said.move.action in DELIVERED else (),
 )
