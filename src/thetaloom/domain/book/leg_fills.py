@@ -52,7 +52,10 @@ class Assembly:
 
 def distinct(executions: Iterable[LegExecution]) -> tuple[LegExecution, ...]:
     """Return each execution once, in the order of its first appearance."""
-    return tuple({execution.execution_id: execution for execution in reversed(tuple(executions))}.values())[::-1]
+    first: dict[FillId, LegExecution] = {}
+    for execution in executions:
+        first.setdefault(execution.execution_id, execution)
+    return tuple(first.values())
 
 
 def assemble(legs: Sequence[Leg], executions: Iterable[LegExecution], *, booked: int = 0) -> Assembly:
