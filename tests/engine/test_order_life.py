@@ -1,18 +1,20 @@
 """What went wrong elsewhere, and must not here: doubt, races, lies and refusals, by the threads that tell of them."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
+from thetaloom.brokers.paper.broker import PaperBroker
 from thetaloom.domain.book.orders import Effect, OrderStatus
 from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.risk.limits import RiskLimits
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName
-from thetaloom.domain.strategy.strategies import SizeRule
+from thetaloom.domain.strategy.strategies import LegRule, SelectBy, Side, SizeRule, Unit
 from thetaloom.domain.values.ids import RunId
-from thetaloom.domain.values.instruments import parse_option_symbol
+from thetaloom.domain.values.instruments import Right, parse_option_symbol
 from thetaloom.domain.values.money import Price
 from thetaloom.engine import commands
 from thetaloom.engine.held import held_legs
@@ -426,3 +428,74 @@ def test_orders_of_one_instant_are_in_the_order_they_were_staged(bench: DeskBenc
 
     assert len({order.staged_at for order in stored}) == 1
     assert [order.client_order_id for order in stored] == bench.sent("submit")
+
+
+def strike(name: str, side: Side, at: int, ratio: int) -> LegRule:
+    """Return the rule of a put at a strike."""
+    return builders.leg_rule(name, side, Right.PUT, SelectBy.STRIKE, at, Unit.DOLLARS, ratio=ratio)
+
+
+RATIO = put_credit_spread(
+    legs=(
+        strike("near_short", Side.SELL, 560, 2),
+        strike("near_long", Side.BUY, 555, 2),
+        strike("far_short", Side.SELL, 565, 1),
+        strike("far_long", Side.BUY, 550, 1),
+    ),
+    size=SizeRule(quantity=3),
+)
+
+
+def allow_losses(bench: DeskBench) -> None:
+    """Raise the limits that a structure of six contracts would meet."""
+    for name in ("max_loss_per_trade_percent", "max_allocation_percent"):
+        bench.engine.handle(commands.SetLimit(user_id=ANNA, name=name, limit=Decimal(50)))
+
+
+def held_of(bench: DeskBench, run: RunId) -> list[int]:
+    """Return the contracts held of the four legs, in their order."""
+    theirs, position = bench.made.holdings(), bench.position(run)
+    assert position is not None
+    return [theirs.get(leg.contract, 0) for leg in position.legs]
+
+
+def test_ratio_legs_trade_as_one_order_through_partial_fills(bench: DeskBench) -> None:
+    bench.save(RATIO)
+    allow_losses(bench)
+    run = bench.start_run()
+    order = bench.order(run)
+    assert sorted(abs(leg.ratio) for leg in order.legs) == [1, 1, 2, 2]
+    for quantity in (1, 2):
+        bench.broker.fill(order.client_order_id, quantity)
+        bench.engine.settle()
+        assert find_drifts(bench.desk) == ()
+    assert held_of(bench, run) == [leg.ratio * 3 for leg in order.legs]
+
+    close(bench, run)
+    closing = bench.order(run, Effect.CLOSE)
+    assert [leg.ratio for leg in closing.legs] == [-leg.ratio for leg in order.legs] and closing.quantity == 3
+    for quantity in (2, 1):
+        bench.broker.fill(closing.client_order_id, quantity)
+        bench.engine.settle()
+
+    assert bench.run(run).outcome is Outcome.CLOSED and find_drifts(bench.desk) == ()
+    assert bench.sent("submit") == [order.client_order_id, closing.client_order_id]
+
+
+def test_ratio_legs_trade_as_one_order_at_the_paper_broker(paper: DeskBench) -> None:
+    assert isinstance(paper.made, PaperBroker)
+    paper.made.script(lambda order: True, fills=(1, 2))
+    before = paper.made.account().cash
+    paper.save(RATIO)
+    allow_losses(paper)
+    run = paper.start_run()
+    paper.pass_time(minutes=8)
+    assert held_of(paper, run) == [leg.ratio * 3 for leg in paper.order(run).legs]
+
+    close(paper, run)
+    paper.pass_time(minutes=8)
+
+    position, after = paper.position(run), paper.made.account().cash
+    assert paper.run(run).outcome is Outcome.CLOSED and paper.made.holdings() == {}
+    assert position is not None and before is not None and after == before + position.realized_pnl
+    assert len(paper.orders(run)) == 2 and paper.replay(run).identical
