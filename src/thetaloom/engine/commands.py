@@ -71,6 +71,14 @@ class CancelOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveOrder:
+    """Look an order without an answer up in the broker's books now; the broker's word alone settles it."""
+
+    user_id: UserId
+    client_order_id: ClientOrderId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClosePosition:
     """Close an open position now, or ``quantity`` of it, or of its spread ``part``; the rest stays."""
 
@@ -154,6 +162,7 @@ Command = (
     | PauseRun
     | ResumeRun
     | CancelOrder
+    | ResolveOrder
     | ClosePosition
     | ReplaceTargets
     | Halt

@@ -10,9 +10,11 @@ from thetaloom.engine.commands import Command
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.halting import HaltKeeper
 from thetaloom.engine.handlers import handle
+from thetaloom.engine.leg_balance import tell_imbalances
 from thetaloom.engine.limit_faults import refuse_unread_limits
 from thetaloom.engine.lineage import Decider
 from thetaloom.engine.monitor import Monitor
+from thetaloom.engine.order_doubt import break_proofs
 from thetaloom.engine.order_manager import apply_reports
 from thetaloom.engine.order_reports import REPORT_DECIDER
 from thetaloom.engine.reconcile import Reconciled, reconcile, settle_in_flight
@@ -38,6 +40,7 @@ class Engine:
         self._monitor = Monitor(desk)
         self.turns = 0  # so far, in this process
         self._in_flight: frozenset[ClientOrderId] = frozenset()
+        self._imbalances_told: frozenset[tuple[ClientOrderId, bool]] = frozenset()
         self._last: dict[timedelta, datetime] = {}
         self._has_news = True  # set by the broker from any thread, and by every turn that did something
         self.halts = HaltKeeper(desk)
@@ -89,8 +92,11 @@ class Engine:
             moved.update(run.id for run in apply_reports(self.desk))
             if self._is_time(IN_FLIGHT_LOOK):
                 self._in_flight = settle_in_flight(self.desk, self._in_flight)
+            if is_time:
+                self._imbalances_told = tell_imbalances(self.desk, self._imbalances_told)
         except BrokerUnavailable as error:
             self._has_news = True  # nobody heard it yet
+            break_proofs(self.desk)
             log.warning("broker_unavailable", error=error.message)
 
     def _watch_market(self, moved: set[RunId]) -> None:

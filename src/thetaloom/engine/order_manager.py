@@ -11,10 +11,11 @@ from datetime import datetime
 
 import structlog
 
-from thetaloom.domain.book.doubt import Look, judge_look, may_resend
+from thetaloom.domain.book.doubt import AfterLook, after_look, next_words
 from thetaloom.domain.book.halts import GUARD, StandingHalt
 from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, OrderStatus
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import BrokerOrder, BrokerReport, ReportKind
 from thetaloom.domain.book.resting import REPLACEMENTS_MAX, beyond_held, ended_at_broker, replacements, target_orders_of
 from thetaloom.domain.book.spreads import spreads_of
@@ -27,8 +28,9 @@ from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import Candidate, ExitFinding
 from thetaloom.engine.last_gate import barred_by, is_moved_too_often, is_stopped, put_halt
+from thetaloom.engine.leg_balance import book_execution, settle_balance
 from thetaloom.engine.lineage import Executed, output_of, record, record_failure
-from thetaloom.engine.order_doubt import absence_of, mark_found, mark_missed, mark_unresolved, send_new
+from thetaloom.engine.order_doubt import Resolution, absence_of, mark_found, mark_missed, mark_unresolved, send_new
 from thetaloom.engine.order_reports import REPORT_DECIDER, ReportInputs, decide_report
 from thetaloom.engine.order_work import LegQuote, OrderAction, OrderMove
 from thetaloom.engine.report_effects import keep, moved_by
@@ -104,6 +106,24 @@ def deliver(desk: Desk, client_order_id: ClientOrderId, *, again: bool = False) 
         mark_unresolved(desk, client_order_id, error.message)
 
 
+def resolve(desk: Desk, order: Order) -> Resolution:
+    """Look an order up in the broker's books now, and do what that proves. A look that fails raises."""
+    known = desk.broker.find(order.client_order_id)
+    apply_reports(desk)
+    with desk.store.reading() as uow:
+        order = uow.orders.get(order.client_order_id) or order
+    if order.is_open and (order.awaits_answer or order.unresolved_since is not None):
+        deliver(desk, order.client_order_id, again=True)
+        apply_reports(desk)
+    with desk.store.reading() as uow:
+        order = uow.orders.get(order.client_order_id) or order
+    in_doubt = order.is_open and order.unresolved_since is not None
+    words = (
+        next_words(order, desk.clock.now(), absence_of(desk)) if in_doubt else f"Nothing: it is {order.status.value}."
+    )
+    return Resolution(order=order, known=known, in_doubt=in_doubt, next=words)
+
+
 def apply_reports(desk: Desk) -> list[WorkflowRun]:
     """Apply the broker's reports since the last one; return the runs they moved."""
     with desk.store.reading() as uow:
@@ -151,28 +171,22 @@ def _ask_again(desk: Desk, order: Order) -> None:
 
 def _look_first(desk: Desk, order: Order) -> None:
     known = desk.broker.find(order.client_order_id)
-    now = desk.clock.now()
-    look = judge_look(order, is_known=known is not None, now=now, absence=absence_of(desk))
-    if known is not None:
-        _found(desk, order, known)
-    elif look is Look.NOT_YET:
-        mark_missed(desk, order)
-    elif order.status is OrderStatus.PENDING_CANCEL or may_resend(order):
-        _settle_absent(desk, order)
-
-
-def _found(desk: Desk, order: Order, known: BrokerOrder) -> None:
-    if order.status is OrderStatus.SUBMITTED and known.is_open:
-        _book_answer(desk, order, known, ReportKind.ACCEPTED)
-    elif order.status is OrderStatus.PENDING_CANCEL and known.is_open:
-        mark_found(desk, order, known)
-        desk.broker.cancel(order.client_order_id)
-    elif order.status is OrderStatus.WORKING and known.is_open and known.limit_price != order.limit_price:
-        _replace(desk, order)
-    elif order.status is OrderStatus.WORKING and known.is_open and order.awaits_answer:
-        _book_answer(desk, order, known, ReportKind.REPLACED)
-    elif not known.is_open:
-        mark_found(desk, order, known)  # the report of its end is on its way
+    match after_look(order, known, desk.clock.now(), absence_of(desk)):
+        case AfterLook.BOOK_ACCEPTED if known is not None:
+            _book_answer(desk, order, known, ReportKind.ACCEPTED)
+        case AfterLook.BOOK_REPLACED if known is not None:
+            _book_answer(desk, order, known, ReportKind.REPLACED)
+        case AfterLook.NOTE_FOUND if known is not None:
+            mark_found(desk, order, known)
+        case AfterLook.CANCEL if known is not None:
+            mark_found(desk, order, known)
+            desk.broker.cancel(order.client_order_id)
+        case AfterLook.REPLACE:
+            _replace(desk, order)
+        case AfterLook.NOTE_MISSED:
+            mark_missed(desk, order)
+        case AfterLook.SETTLE_ABSENT:
+            _settle_absent(desk, order)
 
 
 def _book_answer(desk: Desk, order: Order, known: BrokerOrder, kind: ReportKind) -> None:
@@ -232,7 +246,12 @@ def _apply_once(desk: Desk, report: BrokerReport, *, tries: int = 2) -> Workflow
             if uow.accounts.report_cursor(account) >= report.sequence:
                 return None  # another worker applied it meanwhile
             run = _apply(desk, uow, report)
-            if run is not None and report.fill is not None:
+            for fill in book_execution(uow, report):
+                told = replace(report, kind=ReportKind.FILLED, fill=fill, execution=None)
+                run = _apply(desk, uow, told) or run
+            if report.execution is not None:
+                settle_balance(uow, report.client_order_id, desk.clock.now())
+            if run is not None and (report.fill is not None or report.execution is not None):
                 overtaken = _cancel_overtaken(desk, uow, run)
             uow.accounts.set_report_cursor(account, report.sequence)
             uow.commit()
@@ -298,6 +317,8 @@ def _apply(desk: Desk, uow: UnitOfWork, report: BrokerReport, *, withdrawn: Reas
         exit_keeps=None if finding is None else finding.keep,
         withdrawn=withdrawn,
         refused_before=_refused_before(uow, order, report),
+        queues=_may_queue(uow, run),
+        missing=_missing(desk, held, report),
     )
     said = decide_report(given)
     executed = Executed(
@@ -333,6 +354,24 @@ def _refused_before(uow: UnitOfWork, order: Order, report: BrokerReport) -> int:
         for other in uow.orders.of_run(order.run_id)
         if other.client_order_id != order.client_order_id
     )
+
+
+def _may_queue(uow: UnitOfWork, run: WorkflowRun) -> bool:
+    stored = uow.strategies.revision(run.user_id, run.strategy_id, run.strategy_revision)
+    return stored is not None and stored.strategy.approval.queue_for_open
+
+
+def _missing(desk: Desk, held: Position | None, report: BrokerReport) -> tuple[str, ...]:
+    # A closing order refused for its quantity: what the broker really holds decides how to go on.
+    if report.refusal is not Refusal.QUANTITY_CONFLICT or held is None:
+        return ()
+    theirs = desk.broker.holdings()
+    short = []
+    for leg in held.legs:
+        ours, there = leg.ratio * held.quantity, theirs.get(leg.contract, 0)
+        if there * ours < ours * ours:
+            short.append(f"{leg.contract.notation}: ours {ours}, the broker's {there}")
+    return tuple(short)
 
 
 def _with_standing_limit(desk: Desk, report: BrokerReport) -> BrokerReport:

@@ -22,6 +22,7 @@ EVENT_OF = {
     ReportKind.FILLED: EventKind.ORDER_FILLED,
     ReportKind.CANCELED: EventKind.ORDER_CANCELED,
     ReportKind.EXPIRED: EventKind.ORDER_EXPIRED,
+    ReportKind.LEG_FILLED: EventKind.LEG_FILLED,
 }
 
 STEP_IN = {RunStatus.MONITORING: StepName.MANAGE_POSITION, RunStatus.CLOSING: StepName.CLOSE_POSITION}
@@ -58,6 +59,9 @@ def moved_by(
     if said.outcome is not None:
         reason = Reason.of(said.reason) if said.reason else None
         return ended(uow, run, said.outcome, Verdict(answer=Answer.ALLOW, reason=reason), now)
+    if said.status is RunStatus.ERROR:
+        tell(uow, run, EventKind.RUN_FAILED, now, order=said.order.client_order_id, reason=said.reason)
+        return replace(run.moved_to(RunStatus.ERROR, now=now), reason=said.reason, due_at=None)
     step = STEP_IN.get(said.status) if said.status is not None else None
     if said.status is not None and step is not None and run.returns_to is not None:
         return replace(run, returns_to=said.status, next_step=step, updated_at=now)

@@ -237,11 +237,13 @@ orders = Table(
     Column("unresolved_since", Instant),
     Column("absent_since", Instant),
     Column("confirmed_revision", Integer, nullable=False, server_default="0"),
+    Column("legs_loose_since", Instant),
     Column("sequence", BigInteger, nullable=False, server_default="0"),  # in the order of staging
     Index(None, "run_id"),
     Index(None, "user_id", "staged_at"),
     Index(None, "is_open", "staged_at"),
     Index(None, "sequence"),
+    Index(None, "legs_loose_since"),
 )
 
 leg_executions = Table(

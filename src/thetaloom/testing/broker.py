@@ -3,7 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from thetaloom.domain.book.fills import Fill, LegFill
@@ -92,7 +92,7 @@ class ScriptedBroker:
         self._clock = clock
         self._fills_at_once = fills_at_once
         self._troubles: deque[Trouble | None] = deque()
-        self._on_the_way: list[Order] = []
+        self._on_the_way: list[tuple[datetime, Order]] = []
         self._executions = 0
         self._orders: dict[ClientOrderId, _Known] = {}
         self._reports: list[BrokerReport] = []
@@ -118,16 +118,18 @@ class ScriptedBroker:
         """Send a new order."""
         trouble = self._receive("submit", order.client_order_id)
         if trouble is Trouble.LATE:
-            self._on_the_way.append(order)
+            self._on_the_way.append((self._clock.now(), order))
             raise OutcomeUnknown(f"submit {order.client_order_id}: still on its way, as planned")
         self._take(order, trouble)
         self._answer(trouble)
 
     def arrive(self) -> None:
-        """Let the new orders that were late arrive."""
+        """Let the new orders that were late arrive; after the broker's own quarantine they never do."""
         late, self._on_the_way = self._on_the_way, []
-        for order in late:
-            self._take(order, None)
+        patience = timedelta(seconds=self.capabilities.absence_seconds)
+        for sent_at, order in late:
+            if self._clock.now() - sent_at <= patience:
+                self._take(order, None)
 
     def _take(self, order: Order, trouble: Trouble | None) -> None:
         self.arrivals[order.client_order_id] += 1
@@ -249,6 +251,10 @@ class ScriptedBroker:
     def reject(self, client_order_id: ClientOrderId, message: str) -> None:
         """Reject an order after all, as brokers do late."""
         self._end(client_order_id, OrderStatus.REJECTED, ReportKind.REJECTED, message=message)
+
+    def tell_rejected(self, client_order_id: ClientOrderId, message: str) -> None:
+        """Report a rejection that changes nothing in the books, as of a second send."""
+        self._report(ReportKind.REJECTED, client_order_id, message=message)
 
     def repeat(self, sequence: int) -> None:
         """Report something a second time, under a new sequence."""

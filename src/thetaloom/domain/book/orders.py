@@ -97,6 +97,7 @@ class Order:
     unresolved_since: datetime | None = None  # a request had no answer; None once the broker's books or reports have
     absent_since: datetime | None = None  # the first of the unbroken looks that did not find it
     confirmed_revision: int = 0  # the newest limit that the broker is known to have
+    legs_loose_since: datetime | None = None  # when its legs' executions went out of balance; None when they are not
 
     def __post_init__(self) -> None:
         if self.effect is Effect.CLOSE and self.purpose is OrderPurpose.ENTRY:

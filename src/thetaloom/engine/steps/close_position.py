@@ -7,11 +7,13 @@ from decimal import Decimal
 from thetaloom.domain.book.exits import decide_exit
 from thetaloom.domain.book.orders import OPEN, Effect, Order, OrderPurpose, OrderStatus
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.refusals import Refusal, next_valid_price
 from thetaloom.domain.book.watch import observed
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import ClientOrderId, make_client_order_id
+from thetaloom.domain.values.money import Price
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.entry_facts import remembered
@@ -45,6 +47,7 @@ class Inputs:
     retry_at: datetime | None  # after a closing order died: when the next one may be staged
     settles_at: datetime
     work: OrderWork
+    refused_limit: Price | None = None  # at which the broker said no for its price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +99,8 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         part=part,
         resting=tuple(order for order in closing if order.purpose is OrderPurpose.TARGET and order.is_open),
         overtaken_by=None if finding.floor is None else _overtaken(desk, run, position, strategy, now),
-        retry_at=_retry_at(earlier, settings.exit_interval_seconds),
+        retry_at=_retry_at(desk, earlier, settings.exit_interval_seconds),
+        refused_limit=_refused_limit(earlier),
         settles_at=max(desk.calendar.settles_at(leg.contract) for leg in position.legs),
         work=work,
     )
@@ -118,6 +122,8 @@ def decide(given: Inputs) -> Output:
         return Output(verdict=Verdict(answer=ALLOWED.answer, reason=given.overtaken_by), move=cancel)
     if move.action is OrderAction.REFUSE:  # an exit is never given up: it waits for the open or for better quotes
         return _wait(min(move.look_again_at, given.settles_at))
+    if move.action is OrderAction.STAGE and given.refused_limit is not None and move.limit_price is not None:
+        move = replace(move, limit_price=next_valid_price(move.limit_price))
     return Output(verdict=move.verdict, move=move)
 
 
@@ -169,11 +175,17 @@ def _overtaken(desk: Desk, run: WorkflowRun, position: Position, strategy: Strat
     return decide_exit(strategy.exits, position, marks, fired, beside_target=True, watch=watch).reason
 
 
-def _retry_at(earlier: list[Order], seconds: int) -> datetime | None:
-    # What we canceled ourselves was answered; a broker that refuses is not to be asked again at once.
-    if not earlier or not earlier[-1].remaining or earlier[-1].status is OrderStatus.CANCELED:
+def _retry_at(desk: Desk, earlier: list[Order], seconds: int) -> datetime | None:
+    # What we took back ourselves was answered; a broker that refuses is not to be asked again at once.
+    if not earlier or not earlier[-1].remaining or earlier[-1].status in {OrderStatus.CANCELED, OrderStatus.DENIED}:
         return None
+    if earlier[-1].refusal is Refusal.MARKET_CLOSED:
+        return desk.calendar.next_open(earlier[-1].staged_at)
     return earlier[-1].staged_at + timedelta(seconds=seconds)
+
+
+def _refused_limit(earlier: list[Order]) -> Price | None:
+    return earlier[-1].limit_price if earlier and earlier[-1].refusal is Refusal.BAD_PRICE else None
 
 
 def _wait(until: datetime, *, gives_up: bool = False) -> Output:

@@ -20,9 +20,10 @@ _OLDEST_FIRST = (table.c.staged_at, table.c.sequence, table.c.client_order_id)
 _SELECT = select(*columns_of(table, Order))
 _GET = _SELECT.where(table.c.client_order_id == bindparam("of_order"))
 _OF_RUN = _SELECT.where(table.c.run_id == bindparam("of_run")).order_by(*_OLDEST_FIRST)
+_LOOSE = _SELECT.where(table.c.legs_loose_since.is_not(None)).order_by(*_OLDEST_FIRST)
 _OPEN = _SELECT.where(table.c.is_open).order_by(*_OLDEST_FIRST)
 # What was withdrawn before it was sent is no order that anybody saw; an open one of unknown fate may be.
-_WITHDRAWN = and_(table.c.status == OrderStatus.CANCELED, table.c.broker_order_id.is_(None))
+_WITHDRAWN = and_(table.c.status.in_([OrderStatus.CANCELED, OrderStatus.DENIED]), table.c.broker_order_id.is_(None))
 _ENTRIES = _SELECT.where(
     table.c.is_open.in_([True, False]),  # so that the index on both is used
     table.c.staged_at >= bindparam("of_since"),
@@ -93,6 +94,10 @@ class SqlOrders:
     def entries_since(self, account: AccountId, since: datetime) -> Sequence[Order]:
         """Return the entry orders staged from ``since`` on that were sent, or may have been."""
         return values_of(Order, self._connection.execute(_ENTRIES, {"of_account": account, "of_since": since}))
+
+    def out_of_balance(self) -> Sequence[Order]:
+        """Return the orders, open or not, with legs done that belong to no whole structure."""
+        return values_of(Order, self._connection.execute(_LOOSE))
 
     def save(self, order: Order) -> None:
         """Write the order over the stored one.
