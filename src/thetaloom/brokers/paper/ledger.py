@@ -19,6 +19,7 @@ from thetaloom.brokers.paper.tables import (
     transactions,
 )
 from thetaloom.domain.book.fills import Fill
+from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import BrokerReport, ReportKind
 from thetaloom.domain.book.transactions import Transaction
 from thetaloom.domain.values.canonical import canonical_json, from_json
@@ -162,6 +163,7 @@ class Ledger:
         fill: Fill | None = None,
         limit_price: Price | None = None,
         message: str = "",
+        refusal: Refusal | None = None,
     ) -> None:
         """Write the next report."""
         self._account["sequence"] += 1
@@ -174,6 +176,7 @@ class Ledger:
             fill=fill,
             limit_price=limit_price,
             message=message,
+            refusal=refusal,
         )
         row = {"account_id": self._account_id, "sequence": report.sequence, "body": canonical_json(report).decode()}
         self._connection.execute(reports.insert().values(row))
@@ -194,8 +197,8 @@ class Ledger:
             self._connection.execute(transactions.insert().values(row))
             cash = cash + kept.cash + kept.fees
             self._move(kept)
+            self.changed = True
         self._account["cash"] = str(cash.to_cents() if cash == cash.to_cents() else cash)
-        self.changed = True
 
     def settle(self, settlement: Settlement, happened: Iterable[Transaction]) -> None:
         """Record what a holding turned into."""
