@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from thetaloom.domain.book.orders import IN_FLIGHT, OrderStatus
+from thetaloom.domain.book.orders import OrderStatus
 from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.engine.desk import Desk
@@ -56,7 +56,8 @@ def settle_in_flight(desk: Desk, seen_before: frozenset[ClientOrderId]) -> froze
         waiting = [
             order.client_order_id
             for order in uow.orders.open_orders()
-            if order.account_id == desk.broker.account_id and order.status in IN_FLIGHT
+            if order.account_id == desk.broker.account_id
+            and (order.awaits_answer or order.unresolved_since is not None)
         ]
     for order in waiting:
         if order in seen_before:

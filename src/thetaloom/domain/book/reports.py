@@ -101,6 +101,7 @@ class Contradiction(StrEnum):
 
     OVERFILL = "overfill"  # more than was ordered
     REFUSED_AND_FILLED = "refused_and_filled"  # rejected by the broker or denied by us
+    OVERCLOSE = "overclose"  # more than the position held; the excess stands at the broker and in no position
     NEVER_SENT = "never_sent"  # by what we know; an older copy of our database may have been restored
 
 
@@ -138,6 +139,8 @@ def _changed(order: Order, report: BrokerReport) -> Order:
         case ReportKind.REPLACED | ReportKind.REPLACE_REFUSED:
             standing = order.limit_price if report.limit_price is None else report.limit_price
             return replace(order, limit_price=standing, confirmed_revision=order.revision)
+        case ReportKind.REJECTED if report.refusal is Refusal.DUPLICATE:
+            return order  # the broker has the first one; only its books can tell how that goes
         case ReportKind.CANCEL_REFUSED:
             return _after_refused_cancel(order)
     return replace(order.moved_to(_ENDS[report.kind], report.message), refusal=report.refusal)
