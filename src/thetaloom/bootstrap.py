@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 
 from thetaloom import __version__
 from thetaloom.brokers.paper.broker import PaperBroker
-from thetaloom.brokers.paper.settings import PaperSettings, read_shares
+from thetaloom.brokers.paper.settings import read_shares
 from thetaloom.config import MarketSource, Settings
 from thetaloom.dispatch.embedded import EmbeddedDispatch
 from thetaloom.dispatch.workers import is_gone, name_worker
@@ -144,7 +144,7 @@ def build(
     market = _market(settings, calendar, clock, minutes_per_change)
     broker = PaperBroker(
         database_url=_paper_url(settings),
-        settings=_paper_settings(settings),
+        settings=settings.paper,
         market=market,
         clock=clock,
         calendar=calendar,
@@ -345,18 +345,6 @@ def _paper_url(settings: Settings) -> str:
         main = Path(settings.database.removeprefix("sqlite:///"))
         return f"sqlite:///{main.with_name(main.stem + '-paper-broker.db')}"
     return settings.database
-
-
-def _paper_settings(settings: Settings) -> PaperSettings:
-    return PaperSettings(
-        account_id=PAPER_ACCOUNT,
-        seed=settings.seed,
-        fill_at=settings.paper_fill_at,
-        fee_per_contract=Money(settings.fee_per_contract),
-        starting_cash=Money(settings.paper_cash),
-        is_cash_account=settings.paper_cash_account,
-        shares=read_shares(settings.paper_shares),
-    )
 
 
 def _first_rows(platform: Platform) -> None:

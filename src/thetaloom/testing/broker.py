@@ -267,12 +267,12 @@ class ScriptedBroker:
 
     def assign(self, contract: OptionContract, quantity: int | None = None, *, spot: Price | None = None) -> None:
         """Let sold contracts be exercised against the account, by default all; those of an index need a spot."""
-        count = -self.held.get(contract, 0) if quantity is None else quantity
+        count = max(0, -self.held.get(contract, 0)) if quantity is None else quantity
         self._happen(lambda name, at: own.ended(self.held, contract, -count, spot, at, name))
 
     def exercise(self, contract: OptionContract, quantity: int | None = None, *, spot: Price | None = None) -> None:
         """Exercise bought contracts, by default all; those of an index need a spot."""
-        count = self.held.get(contract, 0) if quantity is None else quantity
+        count = max(0, self.held.get(contract, 0)) if quantity is None else quantity
         self._happen(lambda name, at: own.ended(self.held, contract, count, spot, at, name))
 
     def settle(self, contract: OptionContract, spot: Price) -> None:

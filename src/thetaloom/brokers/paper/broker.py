@@ -255,13 +255,13 @@ class PaperBroker:
     def assign(self, contract: OptionContract, quantity: int | None = None) -> None:
         """Let sold contracts be exercised against the account now, by default all of them."""
         with self._from_outside() as (ledger, now):
-            held = -ledger.holdings().get(contract, 0) if quantity is None else quantity
+            held = max(0, -ledger.holdings().get(contract, 0)) if quantity is None else quantity
             elsewhere.exercise_now(ledger, self._venue, contract, -held, now)
 
     def exercise(self, contract: OptionContract, quantity: int | None = None) -> None:
         """Exercise bought contracts now, by default all of them."""
         with self._from_outside() as (ledger, now):
-            held = ledger.holdings().get(contract, 0) if quantity is None else quantity
+            held = max(0, ledger.holdings().get(contract, 0)) if quantity is None else quantity
             elsewhere.exercise_now(ledger, self._venue, contract, held, now)
 
     def liquidate(self, contract: OptionContract, quantity: int | None = None, price: Price | None = None) -> None:
