@@ -61,9 +61,10 @@ def nights_of(venue: Venue, ledger: Ledger, now: datetime, *, since: datetime | 
     calendar = venue.calendar
     begin = max(ledger.opened_at(), since or ledger.opened_at())
     first, today = calendar.exchange_date(begin), calendar.exchange_date(now)
-    happened, starting = ledger.transactions(), ledger.starting_cash()
+    starting = ledger.starting_cash()
     for session in calendar.sessions_between(first, today):
         if begin <= session.close_at <= now:
+            happened = ledger.transactions()  # with what the night before brought
             by_then = balance_of(starting, [one for one in happened if one.happened_at <= session.close_at])
             shares = dict(venue.settings.shares)
             for symbol, quantity in by_then.shares.items():
