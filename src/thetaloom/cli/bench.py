@@ -22,7 +22,15 @@ from rich.table import Table
 
 from thetaloom import __version__
 from thetaloom.bootstrap import Platform, engine_loop, open_demo
-from thetaloom.cli import bench_judgement, bench_margin, bench_market, bench_peers, bench_pricing, bench_scenarios
+from thetaloom.cli import (
+    bench_judgement,
+    bench_margin,
+    bench_market,
+    bench_paper,
+    bench_peers,
+    bench_pricing,
+    bench_scenarios,
+)
 from thetaloom.cli.bench_figures import Figure, timed
 from thetaloom.cli.output import JsonOption, console, emit
 from thetaloom.config import MarketSource, load_settings
@@ -165,6 +173,7 @@ MEASURES: tuple[Callable[[], list[Figure]], ...] = (
     transitions,
     proposals,
     bench_margin.book_margins,
+    bench_paper.paper_admissions,
     bench_scenarios.scenario_grids,
     bench_scenarios.payoffs,
     bench_judgement.rankings,
