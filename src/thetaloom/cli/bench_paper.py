@@ -27,9 +27,13 @@ def paper_admissions() -> list[Figure]:
         bench = PaperBench(f"sqlite:///{Path(folder) / 'paper.db'}", starting_cash=Money(1_000_000))
         for number in range(POSITIONS):
             _hold(bench, SYMBOLS[number % len(SYMBOLS)], number // len(SYMBOLS))
-        order, numbers = builders.order(limit="1.50"), count()
+        order, numbers, cents = builders.order(limit="1.50"), count(), count(1)
+        shorts = [one for one, quantity in bench.broker.holdings().items() if quantity < 0 and one.root == "SPY"]
 
         def admit() -> None:
+            price = Price(1 + Decimal(next(cents)) / 100)  # every short of one underlying moves each time
+            for contract in shorts:
+                bench.market.set_quote(contract, price, price)
             name = ClientOrderId(f"tl-{next(numbers)}")
             bench.broker.submit(replace(order, client_order_id=name))
             bench.broker.cancel(name)

@@ -2,6 +2,7 @@
 
 import warnings
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -51,9 +52,7 @@ def schedule() -> dict[date, tuple[datetime, datetime]]:
 
 def option(root: str, on: date) -> OptionContract:
     """Return any contract of a root and a date."""
-    return OptionContract(
-        root=root, expires_on=on, right=Right.PUT, strike=parse_option_symbol("SPY 2026-01-16 P 100").strike
-    )
+    return OptionContract(root=root, expires_on=on, right=Right.PUT, strike=Decimal(100))
 
 
 def ends(root: str, on: date) -> tuple[datetime, datetime]:

@@ -5,11 +5,12 @@ Without a price of the underlying only what is covered can be told; shares bough
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
+from functools import lru_cache
 
 from thetaloom.domain.book.orders import Effect
-from thetaloom.domain.risk.margin import book_margin, buying_power_effect
+from thetaloom.domain.risk.margin import book_margin
 from thetaloom.domain.risk.margin_bound import effect_bound
 from thetaloom.domain.risk.margin_rules import AccountKind, Holding, MarginLeg, Underlying, UnderlyingKind, kind_of
 from thetaloom.domain.strategy.structures import Leg
@@ -18,6 +19,7 @@ from thetaloom.domain.values.money import CENT, NOTHING, Money, Price
 from thetaloom.errors import InvalidInput, NotAllowed
 
 ZERO = Price(0)
+BOOKS_REMEMBERED = 512  # of one underlying each, as they were at one moment
 
 Held = Mapping[OptionContract, int]  # bought positive, sold negative
 
@@ -69,18 +71,16 @@ class Book:
                 return NOTHING
             bound = effect_bound(legs, limit, spot=ZERO, is_cash_account=self.is_cash_account)
             return None if bound is None else bound * quantity
-        known = {leg.contract: self._price(leg.contract, spot, is_short=closes or leg.ratio < 0) for leg in legs}
-        is_known = closes or all(leg.contract in self.marks.mids for leg in legs)
-        return buying_power_effect(
-            legs,
-            limit,
-            spot=spot,
-            is_cash_account=self.is_cash_account,
-            quantity=quantity,
-            prices=known if is_known else None,
-            held=self._legs(first.underlying, spot, among=known if closes else {}),
-            held_shares=self.shares.get(first.underlying, 0),
-        )
+        if not closes and any(leg.contract not in self.marks.mids for leg in legs):
+            bound = effect_bound(legs, limit, spot=spot, is_cash_account=self.is_cash_account)
+            return None if bound is None else bound * quantity
+        before = self._holding(first.underlying, spot, kind_of(first))
+        ordered = (self._leg(leg.contract, leg.ratio * quantity, spot) for leg in legs)
+        after = replace(before, legs=(*before.legs, *ordered))
+        needs, needed = _initial(after, self.is_cash_account), _initial(before, self.is_cash_account)
+        if needs is None or needed is None:
+            return None
+        return needs - needed - limit.times(first.multiplier, quantity)
 
     def _of(self, symbol: str) -> Money | None:
         mine = {contract: quantity for contract, quantity in self.held.items() if contract.underlying == symbol}
@@ -88,12 +88,14 @@ class Book:
         if spot is None or spot <= 0:
             return self._without_spot(mine) if shares >= 0 else None
         kind = kind_of(next(iter(mine))) if mine else UnderlyingKind.EQUITY
-        underlying = Underlying(symbol=symbol, price=spot, kind=kind)
-        holding = Holding(underlying=underlying, legs=self._legs(symbol, spot), shares=shares)
-        try:
-            return book_margin([holding], AccountKind.CASH if self.is_cash_account else AccountKind.MARGIN).initial
-        except NotAllowed:
-            return None
+        return _initial(self._holding(symbol, spot, kind), self.is_cash_account)
+
+    def _holding(self, symbol: str, spot: Price, kind: UnderlyingKind) -> Holding:
+        return Holding(
+            underlying=Underlying(symbol=symbol, price=spot, kind=kind),
+            legs=tuple(self._leg(one, many, spot) for one, many in self.held.items() if one.underlying == symbol),
+            shares=self.shares.get(symbol, 0),
+        )
 
     def _without_spot(self, held: Held) -> Money | None:
         if all(quantity > 0 for quantity in held.values()):
@@ -104,27 +106,19 @@ class Book:
         except InvalidInput:  # several multipliers, for which there is no one bound
             return None
 
-    def _legs(
-        self, symbol: str, spot: Price, among: Mapping[OptionContract, Price] | None = None
-    ) -> tuple[MarginLeg, ...]:
-        given = among or {}
-        return tuple(
-            MarginLeg(
-                contract=one,
-                quantity=quantity,
-                price=given[one] if one in given else self._price(one, spot, is_short=quantity < 0),
-            )
-            for one, quantity in self.held.items()
-            if one.underlying == symbol
-        )
+    def _leg(self, contract: OptionContract, quantity: int, spot: Price) -> MarginLeg:
+        # What is bought secures by its right alone; without its price a book is known again when only quotes moved.
+        most = spot if contract.right is Right.CALL else Price(contract.strike)
+        price = ZERO if quantity > 0 else self.marks.mids.get(contract, most)
+        return MarginLeg(contract=contract, quantity=quantity, price=price)
 
-    def _price(self, contract: OptionContract, spot: Price, *, is_short: bool) -> Price:
-        known = self.marks.mids.get(contract)
-        if known is not None:
-            return known
-        if not is_short:
-            return ZERO
-        return spot if contract.right is Right.CALL else Price(contract.strike)
+
+@lru_cache(maxsize=BOOKS_REMEMBERED)
+def _initial(holding: Holding, is_cash_account: bool) -> Money | None:
+    try:
+        return book_margin([holding], AccountKind.CASH if is_cash_account else AccountKind.MARGIN).initial
+    except NotAllowed:
+        return None
 
 
 def fees_of(legs: Iterable[Leg], quantity: int, fee: Money) -> Money:

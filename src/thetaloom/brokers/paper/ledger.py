@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -96,7 +97,7 @@ class Ledger:
         if settling_by is not None:
             mine = mine.where(holdings.c.settles_at <= as_text(settling_by))
         rows = self._connection.execute(mine.order_by(holdings.c.contract, holdings.c.multiplier))
-        return {replace(parse_option_symbol(row.contract), multiplier=row.multiplier): row.quantity for row in rows}
+        return {_contract(row.contract, row.multiplier): row.quantity for row in rows}
 
     def shares(self) -> dict[str, int]:
         """Return the shares that came and went through transactions, by symbol."""
@@ -229,6 +230,11 @@ class Ledger:
     def _column(self, column: sa.Column[Any]) -> str:
         mine = sa.select(column).where(accounts.c.account_id == self._account_id)
         return str(self._connection.execute(mine).scalar_one())
+
+
+@lru_cache(maxsize=4_096)
+def _contract(compact: str, multiplier: int) -> OptionContract:
+    return replace(parse_option_symbol(compact), multiplier=multiplier)
 
 
 def as_text(at: datetime) -> str:
