@@ -1,7 +1,5 @@
 """The life of an order: walked, filled, refused, canceled, in doubt, and never sent twice."""
 
-from dataclasses import replace
-
 import pytest
 
 from thetaloom.domain.book.orders import Effect, OrderStatus
@@ -391,7 +389,7 @@ def test_an_overfill_is_booked_whole_and_halts_the_account(bench: DeskBench) -> 
 def test_a_contradiction_in_an_open_run_makes_it_wait_for_a_person(bench: DeskBench) -> None:
     run = bench.enter()
     order = bench.order(run)
-    bench.write(lambda uow: uow.positions.save(replace(uow.positions.of_run(run) or builders.position(), lots=())))
+    bench.write(lambda uow: uow.positions.save(builders.with_lots(uow.positions.of_run(run) or builders.position())))
     close = builders.closing(order, limit="-1.00", run_id=run, staged_at=bench.clock.now(), status=OrderStatus.WORKING)
     bench.write(lambda uow: uow.orders.add(close))
     bench.broker.submit(close)

@@ -126,7 +126,12 @@ def test_a_halt_stops_new_risk_until_it_is_lifted(platform: Platform, client: Te
     assert client.get("/api/orders").json()["total"] == 0 or (
         client.get("/api/orders").json()["items"][0]["status"] == "DENIED"
     )
-    assert client.post("/api/resume").json() == {"halted": False, "halts": {}}
+    shown = client.post("/api/resume")
+    assert (shown.status_code, shown.json()["code"]) == (409, "confirmation_needed")
+    assert shown.json()["details"]["reason"] == "<b>news</b>"
+    assert client.post("/api/resume", json={"token": "another"}).status_code == 409
+    lifted = client.post("/api/resume", json={"token": shown.json()["details"]["token"]})
+    assert lifted.json() == {"halted": False, "halts": {}}
     assert client.post("/api/resume").status_code == 404
 
 

@@ -10,7 +10,8 @@ from thetaloom.cli.paging import LimitOption, OffsetOption, shown_of, window
 from thetaloom.cli.words import legs_text, price_text
 from thetaloom.domain.book.orders import Order, OrderStatus
 from thetaloom.domain.values.ids import ClientOrderId, RunId
-from thetaloom.engine.commands import CancelOrder
+from thetaloom.engine.commands import CancelOrder, ResolveOrder
+from thetaloom.engine.order_doubt import Resolution
 from thetaloom.store.queries.orders import list_orders, order_detail
 
 app = typer.Typer(help="Look at orders and cancel them.", no_args_is_help=True, add_completion=False)
@@ -82,6 +83,19 @@ def cancel(order: OrderArgument, as_json: JsonOption = False) -> None:
         say(f"[bold]{found.client_order_id}[/] is {found.status.value}, {found.filled} of {found.quantity} filled")
 
 
+@app.command("resolve")
+def resolve_command(order: OrderArgument, as_json: JsonOption = False) -> None:
+    """Look an order without an answer up in the broker's books now, and say what happens next."""
+    with opened() as platform:
+        found = carry_out(platform, ResolveOrder(user_id=platform.user_id, client_order_id=ClientOrderId(order)))
+    if as_json:
+        emit(to_plain(found))
+    elif isinstance(found, Resolution):
+        books = "do not know it" if found.known is None else f"know it, {'open' if found.known.is_open else 'ended'}"
+        status = f"[bold]{found.order.client_order_id}[/] is {found.order.status.value}"
+        say(f"{status}; the broker's books {books}. {found.next}")
+
+
 def _print(one: Order) -> None:
     pairs(
         one.client_order_id,
@@ -94,7 +108,16 @@ def _print(one: Order) -> None:
             "limit": f"{price_text(one.limit_price)}, {one.time_in_force.value}, replaced {one.revision} times",
             "broker's id": one.broker_order_id,
             "staged": one.staged_at,
+            "in doubt since": one.unresolved_since,
+            "what happens next": _next(one),
+            "refused": f"{one.refusal.value}: {one.refusal.text}" if one.refusal is not None else None,
             "canceled after": one.expires_at,
             "reason": one.reason or None,
         },
     )
+
+
+def _next(one: Order) -> str | None:
+    if one.unresolved_since is None or not one.is_open:
+        return None
+    return f"its books are looked at again; `thetaloom order resolve {one.client_order_id}` looks now"

@@ -71,6 +71,14 @@ class CancelOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveOrder:
+    """Look an order without an answer up in the broker's books now; the broker's word alone settles it."""
+
+    user_id: UserId
+    client_order_id: ClientOrderId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClosePosition:
     """Close an open position now."""
 
@@ -89,10 +97,11 @@ class Halt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiftHalt:
-    """Allow new risk in a scope again."""
+    """Allow new risk in a scope again; ``token``, when given, must be that of the halt that was shown."""
 
     user_id: UserId
     scope: str = "all"
+    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +152,7 @@ Command = (
     | PauseRun
     | ResumeRun
     | CancelOrder
+    | ResolveOrder
     | ClosePosition
     | Halt
     | LiftHalt

@@ -9,6 +9,7 @@ from thetaloom.ports.broker import Broker
 from thetaloom.ports.clock import Clock
 from thetaloom.ports.dispatch import Dispatch
 from thetaloom.ports.evidence import ChainCodec
+from thetaloom.ports.halt_flags import HaltFlags
 from thetaloom.ports.market_data import MarketData
 from thetaloom.ports.store import Store
 
@@ -40,6 +41,7 @@ class Desk:
     store: Store
     market: MarketData
     broker: Broker
+    halts: HaltFlags
     clock: Clock
     calendar: TradingCalendar
     dispatch: Dispatch

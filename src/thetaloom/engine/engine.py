@@ -8,10 +8,13 @@ import structlog
 from thetaloom.domain.values.ids import ClientOrderId, RunId
 from thetaloom.engine.commands import Command
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.halting import HaltKeeper
 from thetaloom.engine.handlers import handle
+from thetaloom.engine.leg_balance import tell_imbalances
 from thetaloom.engine.limit_faults import refuse_unread_limits
 from thetaloom.engine.lineage import Decider
 from thetaloom.engine.monitor import Monitor
+from thetaloom.engine.order_doubt import break_proofs
 from thetaloom.engine.order_manager import apply_reports
 from thetaloom.engine.order_reports import REPORT_DECIDER
 from thetaloom.engine.reconcile import Reconciled, reconcile, settle_in_flight
@@ -37,8 +40,10 @@ class Engine:
         self._monitor = Monitor(desk)
         self.turns = 0  # so far, in this process
         self._in_flight: frozenset[ClientOrderId] = frozenset()
+        self._imbalances_told: frozenset[tuple[ClientOrderId, bool]] = frozenset()
         self._last: dict[timedelta, datetime] = {}
         self._has_news = True  # set by the broker from any thread, and by every turn that did something
+        self.halts = HaltKeeper(desk)
         desk.broker.on_report(self._announce)
 
     def start(self) -> Reconciled:
@@ -57,6 +62,7 @@ class Engine:
         """Do everything that is due now, once around; return whether anything was done."""
         self.turns += 1
         moved: set[RunId] = set()
+        self.halts.heed()
         self._hear_broker(moved)
         self._watch_market(moved)
         work(self.desk, moved)
@@ -64,8 +70,9 @@ class Engine:
             self._monitor.reload()
         elif moved:
             self._monitor.refresh(moved)
-        self._has_news |= bool(moved)
-        return bool(moved)
+        has_canceled = self.halts.cancel_some()  # last: whatever closes goes first
+        self._has_news |= bool(moved) or has_canceled
+        return bool(moved) or has_canceled
 
     def settle(self, turns_max: int = 1000) -> int:
         """Turn until nothing is left to do now; return how many turns did something."""
@@ -85,8 +92,11 @@ class Engine:
             moved.update(run.id for run in apply_reports(self.desk))
             if self._is_time(IN_FLIGHT_LOOK):
                 self._in_flight = settle_in_flight(self.desk, self._in_flight)
+            if is_time:
+                self._imbalances_told = tell_imbalances(self.desk, self._imbalances_told)
         except BrokerUnavailable as error:
             self._has_news = True  # nobody heard it yet
+            break_proofs(self.desk)
             log.warning("broker_unavailable", error=error.message)
 
     def _watch_market(self, moved: set[RunId]) -> None:

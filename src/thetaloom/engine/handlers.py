@@ -15,7 +15,8 @@ from thetaloom.domain.values.reasons import Reason, denied
 from thetaloom.engine import commands
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.halting import halt, lift_halt
-from thetaloom.engine.order_manager import ask_cancel, deliver, rests_at_target
+from thetaloom.engine.order_doubt import Resolution
+from thetaloom.engine.order_manager import ask_cancel, deliver, resolve, rests_at_target
 from thetaloom.engine.reconcile import Reconciled, reconcile
 from thetaloom.engine.reviews import ExitReview, review_position
 from thetaloom.engine.step import ended, tell, tell_user
@@ -162,6 +163,18 @@ def cancel_order(desk: Desk, command: commands.CancelOrder) -> None:
     deliver(desk, command.client_order_id)
 
 
+def resolve_order(desk: Desk, command: commands.ResolveOrder) -> Resolution:
+    """Look the order up in the broker's books now, and say what they know and what happens next."""
+    with desk.store.reading() as uow:
+        order = uow.orders.get(command.client_order_id)
+        if order is None:
+            raise NotFound(f"no order has the id {command.client_order_id!r}")
+        _own_run(uow, command.user_id, order.run_id)
+    if order.account_id != desk.broker.account_id:
+        raise NotAllowed("another_account", f"{order.client_order_id} is an order of account {order.account_id}")
+    return resolve(desk, order)
+
+
 def close_position(desk: Desk, command: commands.ClosePosition) -> Position:
     """Make the run close its position at once."""
     now = desk.clock.now()
@@ -251,6 +264,7 @@ HANDLERS: dict[type, Any] = {
     commands.PauseRun: pause_run,
     commands.ResumeRun: resume_run,
     commands.CancelOrder: cancel_order,
+    commands.ResolveOrder: resolve_order,
     commands.ClosePosition: close_position,
     commands.Halt: halt,
     commands.LiftHalt: lift_halt,

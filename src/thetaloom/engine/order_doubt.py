@@ -1,7 +1,7 @@
 """Sending once, and writing down what is not known: the only place from which a new order reaches a broker."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from thetaloom.domain.book.doubt import next_words
@@ -16,6 +16,16 @@ from thetaloom.errors import OutcomeUnknown
 # A process that slept this long between its promise to send and the sending leaves it to a look: another one may
 # have proven the order absent meanwhile, and sent it.
 PROMISE_SECONDS_MAX = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """What a look into the broker's books found, the order as it is now, and what happens next."""
+
+    order: Order
+    known: BrokerOrder | None  # as the broker's books have it; None: they do not know it
+    in_doubt: bool
+    next: str
 
 
 def absence_of(desk: Desk) -> timedelta:
@@ -39,6 +49,14 @@ def mark_missed(desk: Desk, order: Order) -> None:
     """Write that a look into the broker's books did not find the order."""
     message = "the broker's books do not know it"
     _mark(desk, order.client_order_id, lambda stored, now: stored.missed(now) if stored == order else stored, message)
+
+
+def break_proofs(desk: Desk) -> None:
+    """Begin every proof of absence anew: the broker was out of reach, and may still have to catch up."""
+    with desk.store.reading() as uow:
+        looked_for = [order.client_order_id for order in uow.orders.open_orders() if order.absent_since is not None]
+    for order in looked_for:
+        mark_unresolved(desk, order, "the broker is out of reach")
 
 
 def mark_found(desk: Desk, order: Order, known: BrokerOrder) -> None:

@@ -11,9 +11,11 @@ from datetime import datetime
 
 import structlog
 
-from thetaloom.domain.book.doubt import Look, judge_look, may_resend
+from thetaloom.domain.book.doubt import AfterLook, after_look, next_words
+from thetaloom.domain.book.halts import GUARD, StandingHalt
 from thetaloom.domain.book.orders import Effect, Order, OrderStatus
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import BrokerOrder, BrokerReport, ReportKind
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
@@ -22,9 +24,10 @@ from thetaloom.domain.values.ids import ClientOrderId, make_position_id
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import ExitFinding
-from thetaloom.engine.last_gate import barred_by
+from thetaloom.engine.last_gate import barred_by, is_stopped, put_halt
+from thetaloom.engine.leg_balance import book_execution, settle_balance
 from thetaloom.engine.lineage import Executed, output_of, record, record_failure
-from thetaloom.engine.order_doubt import absence_of, mark_found, mark_missed, mark_unresolved, send_new
+from thetaloom.engine.order_doubt import Resolution, absence_of, mark_found, mark_missed, mark_unresolved, send_new
 from thetaloom.engine.order_reports import REPORT_DECIDER, ReportInputs, decide_report
 from thetaloom.engine.order_work import LegQuote, OrderAction, OrderMove
 from thetaloom.engine.report_effects import keep, moved_by
@@ -87,13 +90,31 @@ def deliver(desk: Desk, client_order_id: ClientOrderId, *, again: bool = False) 
             committed_at = desk.clock.now()
     try:
         if is_new:
-            send_new(desk, order, committed_at)
+            _submit(desk, order, committed_at)
         elif again or order.broker_order_id is None:
             _look_first(desk, order)
         else:
             _ask_again(desk, order)
     except (BrokerUnavailable, OutcomeUnknown) as error:
         mark_unresolved(desk, client_order_id, error.message)
+
+
+def resolve(desk: Desk, order: Order) -> Resolution:
+    """Look an order up in the broker's books now, and do what that proves. A look that fails raises."""
+    known = desk.broker.find(order.client_order_id)
+    apply_reports(desk)
+    with desk.store.reading() as uow:
+        order = uow.orders.get(order.client_order_id) or order
+    if order.is_open and (order.awaits_answer or order.unresolved_since is not None):
+        deliver(desk, order.client_order_id, again=True)
+        apply_reports(desk)
+    with desk.store.reading() as uow:
+        order = uow.orders.get(order.client_order_id) or order
+    in_doubt = order.is_open and order.unresolved_since is not None
+    words = (
+        next_words(order, desk.clock.now(), absence_of(desk)) if in_doubt else f"Nothing: it is {order.status.value}."
+    )
+    return Resolution(order=order, known=known, in_doubt=in_doubt, next=words)
 
 
 def apply_reports(desk: Desk) -> list[WorkflowRun]:
@@ -138,33 +159,27 @@ def _ask_again(desk: Desk, order: Order) -> None:
     if order.status is OrderStatus.PENDING_CANCEL:
         desk.broker.cancel(order.client_order_id)
     elif order.status is OrderStatus.WORKING and order.revision:
-        desk.broker.replace(order.client_order_id, order.limit_price, order.revision)
+        _replace(desk, order)
 
 
 def _look_first(desk: Desk, order: Order) -> None:
     known = desk.broker.find(order.client_order_id)
-    now = desk.clock.now()
-    look = judge_look(order, is_known=known is not None, now=now, absence=absence_of(desk))
-    if known is not None:
-        _found(desk, order, known)
-    elif look is Look.NOT_YET:
-        mark_missed(desk, order)
-    elif order.status is OrderStatus.PENDING_CANCEL or may_resend(order):
-        _settle_absent(desk, order)
-
-
-def _found(desk: Desk, order: Order, known: BrokerOrder) -> None:
-    if order.status is OrderStatus.SUBMITTED and known.is_open:
-        _book_answer(desk, order, known, ReportKind.ACCEPTED)
-    elif order.status is OrderStatus.PENDING_CANCEL and known.is_open:
-        mark_found(desk, order, known)
-        desk.broker.cancel(order.client_order_id)
-    elif order.status is OrderStatus.WORKING and known.is_open and known.limit_price != order.limit_price:
-        desk.broker.replace(order.client_order_id, order.limit_price, order.revision)
-    elif order.status is OrderStatus.WORKING and known.is_open and order.awaits_answer:
-        _book_answer(desk, order, known, ReportKind.REPLACED)
-    elif not known.is_open:
-        mark_found(desk, order, known)  # the report of its end is on its way
+    match after_look(order, known, desk.clock.now(), absence_of(desk)):
+        case AfterLook.BOOK_ACCEPTED if known is not None:
+            _book_answer(desk, order, known, ReportKind.ACCEPTED)
+        case AfterLook.BOOK_REPLACED if known is not None:
+            _book_answer(desk, order, known, ReportKind.REPLACED)
+        case AfterLook.NOTE_FOUND if known is not None:
+            mark_found(desk, order, known)
+        case AfterLook.CANCEL if known is not None:
+            mark_found(desk, order, known)
+            desk.broker.cancel(order.client_order_id)
+        case AfterLook.REPLACE:
+            _replace(desk, order)
+        case AfterLook.NOTE_MISSED:
+            mark_missed(desk, order)
+        case AfterLook.SETTLE_ABSENT:
+            _settle_absent(desk, order)
 
 
 def _book_answer(desk: Desk, order: Order, known: BrokerOrder, kind: ReportKind) -> None:
@@ -183,6 +198,11 @@ def _book_answer(desk: Desk, order: Order, known: BrokerOrder, kind: ReportKind)
         uow.commit()
 
 
+def _replace(desk: Desk, order: Order) -> None:
+    if not is_stopped(desk, order):  # else its cancel is on the way
+        desk.broker.replace(order.client_order_id, order.limit_price, order.revision)
+
+
 def _settle_absent(desk: Desk, order: Order) -> None:
     with desk.store.unit_of_work() as uow:
         stored = uow.orders.get(order.client_order_id)
@@ -198,7 +218,17 @@ def _settle_absent(desk: Desk, order: Order) -> None:
         _tell_order(uow, order, EventKind.ORDER_SUBMITTED, desk.clock.now(), again="proven absent")
         uow.commit()
         committed_at = desk.clock.now()
-    send_new(desk, order, committed_at)
+    _submit(desk, order, committed_at)
+
+
+def _submit(desk: Desk, order: Order, committed_at: datetime) -> None:
+    # Between the commit and the wire a flag may have gone up; what was never sent can still be withdrawn.
+    if not is_stopped(desk, order):
+        send_new(desk, order, committed_at)
+        return
+    with desk.store.unit_of_work() as uow:
+        withdraw(desk, uow, order, Reason.HALTED)
+        uow.commit()
 
 
 def _apply_once(desk: Desk, report: BrokerReport, *, tries: int = 2) -> WorkflowRun | None:
@@ -209,7 +239,12 @@ def _apply_once(desk: Desk, report: BrokerReport, *, tries: int = 2) -> Workflow
             if uow.accounts.report_cursor(account) >= report.sequence:
                 return None  # another worker applied it meanwhile
             run = _apply(desk, uow, report)
-            if run is not None and report.fill is not None:
+            for fill in book_execution(uow, report):
+                told = replace(report, kind=ReportKind.FILLED, fill=fill, execution=None)
+                run = _apply(desk, uow, told) or run
+            if report.execution is not None:
+                settle_balance(uow, report.client_order_id, desk.clock.now())
+            if run is not None and (report.fill is not None or report.execution is not None):
                 overtaken = _cancel_overtaken(desk, uow, run)
             uow.accounts.set_report_cursor(account, report.sequence)
             uow.commit()
@@ -237,7 +272,9 @@ def _set_aside(desk: Desk, report: BrokerReport, message: str) -> WorkflowRun | 
             run = replace(run.moved_to(RunStatus.ERROR, now=now), reason=Reason.STEP_FAILED.value, due_at=None)
         run = record_failure(desk, uow, run, STEP_OF[order.effect], report, message, now)
         tell(uow, run, EventKind.RUN_FAILED, now, order=order.client_order_id, message=message)
-        uow.accounts.halt(f"account:{account}", f"broker report {report.sequence} contradicts our books", now)
+        why = f"broker report {report.sequence} contradicts our books"
+        halt = StandingHalt(scope=f"account:{account}", reason=why, by=GUARD, at=now.isoformat())
+        put_halt(desk, uow, halt, run.user_id, now)
         saved = uow.runs.save(run)
         uow.accounts.set_report_cursor(account, report.sequence)
         uow.commit()
@@ -274,6 +311,8 @@ def _apply(desk: Desk, uow: UnitOfWork, report: BrokerReport, *, withdrawn: Reas
         exit_index=_exit_index(desk, uow, run) if order.effect is Effect.CLOSE else None,
         withdrawn=withdrawn,
         refused_before=_refused_before(uow, order, report),
+        queues=_may_queue(uow, run),
+        missing=_missing(desk, held, report),
     )
     said = decide_report(given)
     executed = Executed(
@@ -297,6 +336,24 @@ def _refused_before(uow: UnitOfWork, order: Order, report: BrokerReport) -> int:
         for other in uow.orders.of_run(order.run_id)
         if other.client_order_id != order.client_order_id
     )
+
+
+def _may_queue(uow: UnitOfWork, run: WorkflowRun) -> bool:
+    stored = uow.strategies.revision(run.user_id, run.strategy_id, run.strategy_revision)
+    return stored is not None and stored.strategy.approval.queue_for_open
+
+
+def _missing(desk: Desk, held: Position | None, report: BrokerReport) -> tuple[str, ...]:
+    # A closing order refused for its quantity: what the broker really holds decides how to go on.
+    if report.refusal is not Refusal.QUANTITY_CONFLICT or held is None:
+        return ()
+    theirs = desk.broker.holdings()
+    short = []
+    for leg in held.legs:
+        ours, there = leg.ratio * held.quantity, theirs.get(leg.contract, 0)
+        if there * ours < ours * ours:
+            short.append(f"{leg.contract.notation}: ours {ours}, the broker's {there}")
+    return tuple(short)
 
 
 def _with_standing_limit(desk: Desk, report: BrokerReport) -> BrokerReport:

@@ -25,6 +25,8 @@ class ReportInputs:
     exit_index: int | None  # the exit rule that staged it, if a rule did
     withdrawn: Reason | None = None  # why we took it back ourselves: the broker never had it
     refused_before: int = 0  # earlier orders of the run that the broker refused for the same cause
+    queues: bool = True  # whether an entry may wait for the open
+    missing: tuple[str, ...] = ()  # contracts of which the broker holds less than the position, where it was asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +46,7 @@ class ReportOutput:
 
 # What the engine can do about a refused entry without asking anybody.
 _GOES_ON = {
-    NextAction.REGENERATE: (RunStatus.EVALUATING, StepName.FETCH_MARKET),
+    NextAction.REGENERATE: (RunStatus.EVALUATING, StepName.SELECT_STRUCTURE),
     NextAction.QUEUE: (RunStatus.EXECUTING, StepName.SUBMIT_ORDER),
     NextAction.REPRICE: (RunStatus.EXECUTING, StepName.SUBMIT_ORDER),
 }
@@ -111,6 +113,8 @@ def _goes_on(given: ReportInputs, order: Order, position: Position) -> ReportOut
     action = order.refusal.action if order.refusal is not None else NextAction.TELL
     if not refused or position.is_open or given.run_status is not RunStatus.EXECUTING or action not in _GOES_ON:
         return None
+    if action is NextAction.QUEUE and not given.queues:
+        return None
     if action is NextAction.REPRICE and given.refused_before >= REPRICES_MAX:
         return None
     status, step = _GOES_ON[action]
@@ -132,6 +136,8 @@ def _after(given: ReportInputs, order: Order, position: Position) -> tuple[RunSt
             return None, None, ""  # late acknowledgements and repeated ends tell nothing new
         if not position.is_open and order.filled:
             return None, Outcome.CLOSED, given.exit_reason
+        if order.refusal is Refusal.QUANTITY_CONFLICT and given.missing:
+            return RunStatus.ERROR, None, Reason.QUANTITY_CONFLICT.value  # only a person can say what became of it
         back = not order.is_open and given.run_status is RunStatus.CLOSING
         return (RunStatus.MONITORING if back else None), None, given.exit_reason
     if given.run_status not in {RunStatus.EXECUTING, RunStatus.COMPLETED} or order.is_open:

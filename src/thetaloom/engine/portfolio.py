@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from thetaloom.domain.book.orders import Effect, Order
+from thetaloom.domain.book.orders import Effect, Order, OrderStatus
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.reports import AccountSnapshot
 from thetaloom.domain.risk.guards import first_of_week, looks_far_back, loss_record
@@ -65,7 +65,9 @@ def portfolio_of(
     return Portfolio(
         net_liquidating_value=snapshot.net_liquidating_value,
         cash=snapshot.cash,
-        buying_power=snapshot.buying_power,
+        buying_power=_without_reserves(
+            snapshot.buying_power, [_of_order(desk, order, "", "", now) for order, _ in found if _is_unseen(order)]
+        ),
         open_positions=len(counted),
         positions_by_symbol=_counts(symbol for symbol, _ in counted),
         risk_in_use=_risk(held),
@@ -107,6 +109,16 @@ def is_equity(desk: Desk, symbol: str) -> bool | None:
     return None if known is None else known.kind == EQUITY
 
 
+def _is_unseen(order: Order) -> bool:
+    # The broker holds nothing back for an order that it may not have yet; so we do.
+    return order.broker_order_id is None and order.status is not OrderStatus.WORKING
+
+
+def _without_reserves(buying_power: Money | None, unseen: list[Held]) -> Money | None:
+    reserved = _risk(unseen)
+    return None if buying_power is None or reserved is None else buying_power - reserved
+
+
 def _session_start(desk: Desk, now: datetime) -> datetime:
     session = desk.calendar.session_on(desk.calendar.exchange_date(now))
     return now if session is None else session.open_at
@@ -134,7 +146,7 @@ def _of_position(desk: Desk, position: Position, now: datetime) -> Held:
 
 
 def _of_order(desk: Desk, order: Order, symbol: str, strategy_id: str, now: datetime) -> Held:
-    risk = _structure_risk(desk, order.legs, order.limit_price, symbol, now)
+    risk = _structure_risk(desk, order.legs, order.limit_price, order.legs[0].contract.underlying, now)
     return Held(
         symbol=symbol,
         strategy_id=strategy_id,

@@ -70,8 +70,8 @@ def find_drifts(desk: Desk) -> tuple[Drift, ...]:
     ours: dict[OptionContract, int] = {}
     with desk.store.reading() as uow:
         for position in uow.positions.open_positions(desk.broker.account_id):
-            for leg in position.legs:
-                ours[leg.contract] = ours.get(leg.contract, 0) + leg.ratio * position.quantity
+            for contract, quantity in position.held.items():
+                ours[contract] = ours.get(contract, 0) + quantity
     theirs = desk.broker.holdings()
     contracts = sorted(set(ours) | set(theirs), key=lambda contract: contract.occ_symbol)
     return tuple(

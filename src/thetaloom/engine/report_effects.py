@@ -22,6 +22,7 @@ EVENT_OF = {
     ReportKind.FILLED: EventKind.ORDER_FILLED,
     ReportKind.CANCELED: EventKind.ORDER_CANCELED,
     ReportKind.EXPIRED: EventKind.ORDER_EXPIRED,
+    ReportKind.LEG_FILLED: EventKind.LEG_FILLED,
 }
 
 
@@ -55,6 +56,9 @@ def moved_by(
     if said.outcome is not None:
         reason = Reason.of(said.reason) if said.reason else None
         return ended(uow, run, said.outcome, Verdict(answer=Answer.ALLOW, reason=reason), now)
+    if said.status is RunStatus.ERROR:
+        tell(uow, run, EventKind.RUN_FAILED, now, order=said.order.client_order_id, reason=said.reason)
+        return replace(run.moved_to(RunStatus.ERROR, now=now), reason=said.reason, due_at=None)
     if said.status is RunStatus.MONITORING and run.returns_to is not None:
         return replace(run, returns_to=said.status, next_step=StepName.MANAGE_POSITION, updated_at=now)
     if said.status is RunStatus.MONITORING:

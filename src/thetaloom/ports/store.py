@@ -117,6 +117,10 @@ class Orders(Protocol):
         """Add one leg's execution, told by the report ``sequence``; False when it is known already."""
         ...
 
+    def out_of_balance(self) -> Sequence[Order]:
+        """Return the orders, open or not, with legs done that belong to no whole structure."""
+        ...
+
     def executions_of(self, order: ClientOrderId) -> Sequence[LegExecution]: ...
 
 

@@ -3,7 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.leg_fills import LegExecution
@@ -65,7 +65,7 @@ class ScriptedBroker:
         self._clock = clock
         self._fills_at_once = fills_at_once
         self._troubles: deque[Trouble | None] = deque()
-        self._on_the_way: list[Order] = []
+        self._on_the_way: list[tuple[datetime, Order]] = []
         self._executions = 0
         self._orders: dict[ClientOrderId, Known] = {}
         self._reports: list[BrokerReport] = []
@@ -96,16 +96,18 @@ class ScriptedBroker:
         """Send a new order."""
         trouble = self._receive("submit", order.client_order_id)
         if trouble is Trouble.LATE:
-            self._on_the_way.append(order)
+            self._on_the_way.append((self._clock.now(), order))
             raise OutcomeUnknown(f"submit {order.client_order_id}: still on its way, as planned")
         self._take(order, trouble)
         self._answer(trouble)
 
     def arrive(self) -> None:
-        """Let the new orders that were late arrive."""
+        """Let the new orders that were late arrive; after the broker's own quarantine they never do."""
         late, self._on_the_way = self._on_the_way, []
-        for order in late:
-            self._take(order, None)
+        patience = timedelta(seconds=self.capabilities.absence_seconds)
+        for sent_at, order in late:
+            if self._clock.now() - sent_at <= patience:
+                self._take(order, None)
 
     def _take(self, order: Order, trouble: Trouble | None) -> None:
         self.arrivals[order.client_order_id] += 1
@@ -162,9 +164,8 @@ class ScriptedBroker:
     def overfill(self, client_order_id: ClientOrderId, quantity: int) -> Fill:
         """Fill more than was ordered, as brokers should never do."""
         known = self._known(client_order_id)
-        self._orders[client_order_id] = replace(
-            known, order=replace(known.order, quantity=known.order.filled + quantity)
-        )
+        more = replace(known.order, quantity=known.order.filled + quantity)
+        self._orders[client_order_id] = replace(known, order=more)
         done = self.fill(client_order_id, quantity)
         filled = self._known(client_order_id)
         self._orders[client_order_id] = replace(filled, order=replace(filled.order, quantity=known.order.quantity))
@@ -190,14 +191,13 @@ class ScriptedBroker:
             fees=builders.FEE_PER_CONTRACT * abs(quantity),
             executed_at=self._clock.now(),
         )
-        if all(report.execution is None or report.execution.execution_id != done.execution_id for report in self._told):
+        if all(
+            report.execution is None or report.execution.execution_id != done.execution_id
+            for report in (*self._reports, *self._held_back)
+        ):
             self._record(own.executed(done, known.broker_order_id))
         self._report(ReportKind.LEG_FILLED, client_order_id, execution=done)
         return done
-
-    @property
-    def _told(self) -> list[BrokerReport]:
-        return [*self._reports, *self._held_back]
 
     def expire(self, client_order_id: ClientOrderId) -> None:
         """Let an order expire."""
@@ -206,6 +206,10 @@ class ScriptedBroker:
     def reject(self, client_order_id: ClientOrderId, message: str) -> None:
         """Reject an order after all, as brokers do late."""
         self._end(client_order_id, OrderStatus.REJECTED, ReportKind.REJECTED, message=message)
+
+    def tell_rejected(self, client_order_id: ClientOrderId, message: str) -> None:
+        """Report a rejection that changes nothing in the books, as of a second send."""
+        self._report(ReportKind.REJECTED, client_order_id, message=message)
 
     def repeat(self, sequence: int) -> None:
         """Report something a second time, under a new sequence."""
@@ -304,18 +308,17 @@ class ScriptedBroker:
         """Let another program place an order: it works, and is ours neither by id nor by report."""
         number = BrokerOrderId(f"S-{len(self._orders) + 1:06d}")
         key = ClientOrderId(f"elsewhere-{number}")
-        theirs = replace(builders.order(), client_order_id=key, legs=tuple(legs), quantity=quantity, effect=effect)
-        theirs = replace(theirs, limit_price=limit_price, account_id=self.account_id)
+        theirs = replace(builders.order(limit=limit_price, quantity=quantity), client_order_id=key, legs=tuple(legs))
+        theirs = replace(theirs, effect=effect, account_id=self.account_id)
         self._orders[key] = Known(theirs, number, OrderStatus.WORKING, self._clock.now(), is_ours=False)
         return number
 
     def cancel_elsewhere(self, broker_order_id: BrokerOrderId) -> None:
         """Let another program cancel a working order, whoever placed it."""
-        for key, known in list(self._orders.items()):
-            if known.broker_order_id == broker_order_id and known.status is OrderStatus.WORKING:
-                self._end(key, OrderStatus.CANCELED, ReportKind.CANCELED, message="canceled elsewhere")
-                return
-        raise NotFound(f"no order {broker_order_id} works")
+        key = next((key for key, one in self._orders.items() if one.broker_order_id == broker_order_id), None)
+        if key is None or self._orders[key].status is not OrderStatus.WORKING:
+            raise NotFound(f"no order {broker_order_id} works")
+        self._end(key, OrderStatus.CANCELED, ReportKind.CANCELED, message="canceled elsewhere")
 
     def _happen(self, make: Callable[[str, datetime], Iterable[Transaction]]) -> None:
         happened = make(f"T-{len(self._transactions) + 1:06d}", self._clock.now())

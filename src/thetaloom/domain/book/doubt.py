@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from thetaloom.domain.book.orders import Order, OrderStatus
+from thetaloom.domain.book.reports import BrokerOrder
 
 
 class Look(StrEnum):
@@ -24,9 +25,44 @@ def judge_look(order: Order, *, is_known: bool, now: datetime, absence: timedelt
     if is_known:
         return Look.FOUND
     first = order.absent_since
-    if first is None or now <= first or now - first < absence:
+    if first is None or now - first <= absence:  # what takes exactly as long as the quarantine still arrives
         return Look.NOT_YET
     return Look.ABSENT
+
+
+class AfterLook(StrEnum):
+    """What to do with an order after a look into the broker's books."""
+
+    NOTHING = "nothing"
+    BOOK_ACCEPTED = "book_accepted"  # it works there, and no report said so yet
+    BOOK_REPLACED = "book_replaced"  # the new limit stands there
+    NOTE_FOUND = "note_found"  # it is over there; the report of its end is on its way
+    CANCEL = "cancel"
+    REPLACE = "replace"
+    NOTE_MISSED = "note_missed"
+    SETTLE_ABSENT = "settle_absent"  # withdraw it, or send it once more where everything still allows that
+
+
+def after_look(order: Order, known: BrokerOrder | None, now: datetime, absence: timedelta) -> AfterLook:
+    """Say what follows from a look that found ``known``, or nothing, at ``now``."""
+    if known is None:
+        look = judge_look(order, is_known=False, now=now, absence=absence)
+        if look is Look.NOT_YET:
+            return AfterLook.NOTE_MISSED
+        settles = order.status is OrderStatus.PENDING_CANCEL or may_resend(order)
+        return AfterLook.SETTLE_ABSENT if settles else AfterLook.NOTHING
+    if not known.is_open:
+        return AfterLook.NOTE_FOUND
+    match order.status:
+        case OrderStatus.SUBMITTED:
+            return AfterLook.BOOK_ACCEPTED
+        case OrderStatus.PENDING_CANCEL:
+            return AfterLook.CANCEL
+        case OrderStatus.WORKING if known.limit_price != order.limit_price:
+            return AfterLook.REPLACE
+        case OrderStatus.WORKING if order.awaits_answer:
+            return AfterLook.BOOK_REPLACED
+    return AfterLook.NOTHING
 
 
 def may_resend(order: Order) -> bool:

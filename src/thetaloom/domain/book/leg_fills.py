@@ -16,6 +16,8 @@ from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import NOTHING, Money, Price
 from thetaloom.errors import InvalidInput
 
+LEGS_MARK = "-legs-"  # in the ids of fills that were put together here
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegExecution:
@@ -50,7 +52,10 @@ class Assembly:
 
 def distinct(executions: Iterable[LegExecution]) -> tuple[LegExecution, ...]:
     """Return each execution once, in the order of its first appearance."""
-    return tuple({execution.execution_id: execution for execution in reversed(tuple(executions))}.values())[::-1]
+    first: dict[FillId, LegExecution] = {}
+    for execution in executions:
+        first.setdefault(execution.execution_id, execution)
+    return tuple(first.values())
 
 
 def assemble(legs: Sequence[Leg], executions: Iterable[LegExecution], *, booked: int = 0) -> Assembly:
@@ -127,7 +132,7 @@ def _structure(legs: Sequence[Leg], pieces: Sequence[_Piece], number: int) -> Fi
         by_price[key] = LegFill(contract=execution.contract, quantity=before + piece.quantity, price=execution.price)
     order = pieces[0].execution.client_order_id
     return Fill(
-        fill_id=FillId(f"{order}-legs-{number}"),
+        fill_id=FillId(f"{order}{LEGS_MARK}{number}"),
         client_order_id=order,
         quantity=1,
         price=sum((leg.price * -leg.quantity for leg in by_price.values()), Price(0)),

@@ -54,6 +54,16 @@ class Effect(StrEnum):
     CLOSE = "close"
 
 
+class OrderPurpose(StrEnum):
+    """What an order is for; its client order id is made from it."""
+
+    ENTRY = "entry"
+    EXIT = "exit"
+    TARGET = "target"  # rests at a spread's profit target
+    LADDER = "ladder"  # closes near expiration, at the limit that the days left allow
+    UNWIND = "unwind"  # takes back legs that were left alone
+
+
 class TimeInForce(StrEnum):
     """How long an order works."""
 
@@ -69,6 +79,8 @@ class Order:
     run_id: RunId
     account_id: AccountId
     effect: Effect
+    purpose: OrderPurpose = OrderPurpose.ENTRY  # a closing order that names none is an exit
+    part: str = ""  # the spread it closes; empty = whatever is held
     legs: tuple[Leg, ...]
     quantity: int
     limit_price: Price  # net, per share of one structure; what we receive is positive
@@ -85,8 +97,11 @@ class Order:
     unresolved_since: datetime | None = None  # a request had no answer; None once the broker's books or reports have
     absent_since: datetime | None = None  # the first of the unbroken looks that did not find it
     confirmed_revision: int = 0  # the newest limit that the broker is known to have
+    legs_loose_since: datetime | None = None  # when its legs' executions went out of balance; None when they are not
 
     def __post_init__(self) -> None:
+        if self.effect is Effect.CLOSE and self.purpose is OrderPurpose.ENTRY:
+            object.__setattr__(self, "purpose", OrderPurpose.EXIT)
         if self.quantity <= 0 or not self.legs:
             raise InvalidInput(f"order {self.client_order_id} needs a positive quantity and at least one leg")
         if self.filled < 0:

@@ -1,8 +1,12 @@
 """Why a broker refused a request, and what follows from it: adapters translate into these words, once."""
 
+from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 
+from thetaloom.domain.values.money import Price
 from thetaloom.domain.values.reasons import Reason
+
+NICKEL, DIME = Decimal("0.05"), Decimal("0.10")
 
 
 class NextAction(StrEnum):
@@ -91,3 +95,9 @@ class Refusal(StrEnum):
         Reason.ORDER_REJECTED,
         "The broker gave a reason that has no entry here; its message is kept with the order.",
     )
+
+
+def next_valid_price(limit: Price) -> Price:
+    """Return the next price on a coarser tick, rounded our way: a larger credit or a smaller debit."""
+    tick = DIME if limit % NICKEL == 0 else NICKEL
+    return Price((limit / tick).to_integral_value(rounding=ROUND_CEILING) * tick)

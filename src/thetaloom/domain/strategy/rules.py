@@ -145,6 +145,13 @@ class ApprovalRule:
         About("Automatic only up to this loss; above, a person is asked.", unit="dollars", above=0),
     ] = None
     manual_only: Annotated[bool, About("Whether the strategy must never be automated.", sparse=True)] = False
+    queue_for_open: Annotated[
+        bool,
+        About(
+            "Whether an approved trade that meets a closed market waits for the open, and asks again there.",
+            sparse=True,
+        ),
+    ] = True
 
 
 ANY_MARKET = Liquidity()

@@ -46,7 +46,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         limits = RiskLimits.from_settings(uow.accounts.limits(run.user_id))
         portfolio = portfolio_of(desk, uow, snapshot, limits, now, without=run.id)
         metrics = {metric.value: number for metric, number in indicators.metrics.items()}
-        held = held_legs(desk, uow, run.symbol, now)
+        held = held_legs(desk, uow, run.symbol, now, without=run.id)
         basis = basis_of(desk, uow, run.symbol, portfolio, limits, strategy, metrics, now)
     return Inputs(
         symbol=run.symbol,

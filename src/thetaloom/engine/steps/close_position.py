@@ -5,11 +5,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from thetaloom.domain.book.exits import decide_exit
-from thetaloom.domain.book.orders import OPEN, Effect, Order, OrderStatus
+from thetaloom.domain.book.orders import OPEN, Effect, Order, OrderPurpose, OrderStatus
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.refusals import Refusal, next_valid_price
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.ids import ClientOrderId, make_client_order_id
+from thetaloom.domain.values.money import Price
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import ExitFinding
@@ -36,6 +38,7 @@ class Inputs:
     retry_at: datetime | None  # after a closing order died: when the next one may be staged
     settles_at: datetime
     work: OrderWork
+    refused_limit: Price | None = None  # at which the broker said no for its price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +78,8 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         position=position,
         quantity=position.quantity - finding.keep_quantity,
         overtaken_by=None if finding.floor is None else _overtaken(desk, run, position, strategy, now),
-        retry_at=_retry_at(earlier, settings.exit_interval_seconds),
+        retry_at=_retry_at(desk, earlier, settings.exit_interval_seconds),
+        refused_limit=_refused_limit(earlier),
         settles_at=max(desk.calendar.settles_at(leg.contract) for leg in position.legs),
         work=work,
     )
@@ -93,6 +97,8 @@ def decide(given: Inputs) -> Output:
         return Output(verdict=Verdict(answer=ALLOWED.answer, reason=given.overtaken_by), move=cancel)
     if move.action is OrderAction.REFUSE:  # an exit is never given up: it waits for the open or for better quotes
         return _wait(min(move.look_again_at, given.settles_at))
+    if move.action is OrderAction.STAGE and given.refused_limit is not None and move.limit_price is not None:
+        move = replace(move, limit_price=next_valid_price(move.limit_price))
     return Output(verdict=move.verdict, move=move)
 
 
@@ -110,17 +116,23 @@ def _overtaken(desk: Desk, run: WorkflowRun, position: Position, strategy: Strat
     # While a profit target's order rests, a person or any other rule takes its place.
     if run.reason == Reason.MANUAL_CLOSE.value:
         return Reason.MANUAL_CLOSE
-    quotes = leg_quotes(desk, position.legs, now)
+    quotes = leg_quotes(desk, position.held_legs, now)
     view = view_position(desk, position, strategy.exits, quotes, strategy.liquidity.quote_age_seconds_max, now)
     fired = frozenset(position.exits_fired)
     return decide_exit(strategy.exits, position, mark(view), fired, beside_target=True).reason
 
 
-def _retry_at(earlier: list[Order], seconds: int) -> datetime | None:
-    # What we canceled ourselves was answered; a broker that refuses is not to be asked again at once.
-    if not earlier or not earlier[-1].remaining or earlier[-1].status is OrderStatus.CANCELED:
+def _retry_at(desk: Desk, earlier: list[Order], seconds: int) -> datetime | None:
+    # What we took back ourselves was answered; a broker that refuses is not to be asked again at once.
+    if not earlier or not earlier[-1].remaining or earlier[-1].status in {OrderStatus.CANCELED, OrderStatus.DENIED}:
         return None
+    if earlier[-1].refusal is Refusal.MARKET_CLOSED:
+        return desk.calendar.next_open(earlier[-1].staged_at)
     return earlier[-1].staged_at + timedelta(seconds=seconds)
+
+
+def _refused_limit(earlier: list[Order]) -> Price | None:
+    return earlier[-1].limit_price if earlier and earlier[-1].refusal is Refusal.BAD_PRICE else None
 
 
 def _wait(until: datetime, *, gives_up: bool = False) -> Output:
@@ -142,6 +154,7 @@ def _stage(uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> Or
         run_id=run.id,
         account_id=run.account_id,
         effect=Effect.CLOSE,
+        purpose=OrderPurpose.EXIT,
         legs=closing_legs(given.position),
         quantity=given.quantity,
         limit_price=said.move.limit_price,
@@ -159,5 +172,5 @@ STEP = Step(
     gather=gather,
     act=act,
     is_quiet=lambda said: said.move.action is OrderAction.WAIT,
-    delivers=lambda given, said: given.client_order_id if said.move.action in DELIVERED else None,
+    delivers=lambda given, said: (given.client_order_id,) if said.move.action in DELIVERED else (),
 )

@@ -4,20 +4,24 @@ import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from thetaloom.domain.book.orders import Effect, Order
+from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, OrderStatus
+from thetaloom.domain.book.refusals import NextAction, Refusal, next_valid_price
 from thetaloom.domain.risk.limits import LimitCheck, Portfolio, RiskLimits, Trade, check_limits
 from thetaloom.domain.risk.violations import Action, violations_of
+from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.values.ids import ClientOrderId, make_client_order_id
+from thetaloom.domain.values.money import Price
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import RiskFinding
+from thetaloom.engine.last_gate import halts_now
 from thetaloom.engine.lineage import Decider, output_of
 from thetaloom.engine.order_manager import leg_quotes, perform
 from thetaloom.engine.order_work import DELIVERED, QUOTE_RETRY, LegQuote, OrderAction, OrderMove, OrderWork, next_move
 from thetaloom.engine.portfolio import portfolio_of
-from thetaloom.engine.step import Step, ended, halted_scope, next_step, proposals_of, strategy_of
+from thetaloom.engine.step import Step, ended, halted_scope, next_step, proposals_of, strategy_of, tell
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 
@@ -32,6 +36,8 @@ class Gate:
     limits: RiskLimits
     trade: Trade
     give_up_at: datetime  # after this the approval is too old to act on
+    decided_at: datetime
+    session_opened_at: datetime | None  # of the session that is on; None while the market is closed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +48,8 @@ class Inputs:
     proposal: Proposal
     gate: Gate | None
     work: OrderWork
+    queues: bool = True  # whether it may wait for the open
+    refused_limit: Price | None = None  # at which the broker said no for its price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,16 +59,23 @@ class Output:
     verdict: Verdict
     move: OrderMove
     checks: tuple[LimitCheck, ...]
+    queued: bool = False  # waits for the open
+    asks_again: bool = False  # what was approved does not cover the market as it is now
+
+
+WAITED_OUT = frozenset({Reason.MAX_ENTRY_QUOTE_AGE, Reason.MAX_QUOTE_AGE})  # quotes that may be fresh in a moment
+SUPERSEDED_BY = frozenset({NextAction.QUEUE, NextAction.REPRICE, NextAction.REGENERATE})
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     now, settings = desk.clock.now(), desk.settings
     strategy = strategy_of(desk, run)
     with desk.store.reading() as uow:
-        proposals = proposals_of(uow, run.id)
-        proposal, client_order_id = proposals[-1], make_client_order_id(run.id, "entry", len(proposals))
-        order = uow.orders.get(client_order_id)
+        proposal = proposals_of(uow, run.id)[-1]
+        entries = [order for order in uow.orders.of_run(run.id) if order.effect is Effect.OPEN]
         approved = output_of(desk, uow, run.id, StepName.CHECK_RISK, RiskFinding)
+    refused = entries[-1] if entries and is_superseded(entries[-1]) else None
+    order = entries[-1] if entries and refused is None else None
     legs = leg_quotes(desk, proposal.legs, now)
     gate = None if order is not None else _gate(desk, run, proposal, approved, legs, now)
     session_end = desk.calendar.next_close(now)
@@ -76,27 +91,79 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         cancel_at=min(now + timedelta(minutes=settings.order_minutes_max), session_end),
         now=now,
     )
-    return Inputs(client_order_id=client_order_id, proposal=proposal, gate=gate, work=work)
+    return Inputs(
+        client_order_id=order.client_order_id if order else make_client_order_id(run.id, "entry", len(entries) + 1),
+        proposal=proposal,
+        gate=gate,
+        work=work,
+        queues=strategy.approval.queue_for_open,
+        refused_limit=refused.limit_price if refused and refused.refusal is Refusal.BAD_PRICE else None,
+    )
+
+
+def is_superseded(order: Order) -> bool:
+    """Say whether an entry was refused whole, for a cause after which another order may take its place."""
+    refusal = order.refusal
+    whole = order.status is OrderStatus.REJECTED and not order.filled
+    return whole and refusal is not None and refusal.action in SUPERSEDED_BY
 
 
 def decide(given: Inputs) -> Output:
     if given.gate is None:
         move = next_move(given.work)
         return Output(verdict=move.verdict, move=move, checks=())
+    earlier = _of_another_session(given)
+    if earlier is not None:
+        return earlier
     verdict, checks = _pass_gate(given.gate, given.proposal, given.work.now)
+    if verdict.reason in WAITED_OUT and given.work.now + QUOTE_RETRY <= given.gate.give_up_at:
+        return _waits(given, checks)
     if not verdict.is_allowed:
         refused = OrderMove(verdict=verdict, action=OrderAction.REFUSE, look_again_at=given.work.now)
         return Output(verdict=verdict, move=refused, checks=checks)
-    move = _within_band(next_move(given.work), given.work)
+    move = _within_band(_on_coarser_tick(next_move(given.work), given.refused_limit), given.work)
     if move.action is OrderAction.REFUSE and _may_wait(move, given.gate, given.work.now):
-        waits = OrderMove(verdict=ALLOWED, action=OrderAction.WAIT, look_again_at=given.work.now + QUOTE_RETRY)
-        return Output(verdict=ALLOWED, move=waits, checks=checks)
-    return Output(verdict=move.verdict, move=move, checks=checks)
+        return _waits(given, checks)
+    asks_again = move.verdict.reason is Reason.PRICE_MOVED
+    return Output(verdict=move.verdict, move=move, checks=checks, asks_again=asks_again)
+
+
+def _waits(given: Inputs, checks: tuple[LimitCheck, ...]) -> Output:
+    waits = OrderMove(verdict=ALLOWED, action=OrderAction.WAIT, look_again_at=given.work.now + QUOTE_RETRY)
+    return Output(verdict=ALLOWED, move=waits, checks=checks)
+
+
+def _of_another_session(given: Inputs) -> Output | None:
+    # An approved trade that meets a closed market waits for the open; there it is judged and approved anew, because
+    # a night lies between what was approved and what the market is.
+    work, gate = given.work, given.gate
+    if gate is None or not given.queues:
+        return None
+    if not work.is_open:
+        facts = {"until": work.next_open_at.isoformat()}
+        verdict = Verdict(answer=ALLOWED.answer, reason=Reason.WAITING_FOR_OPEN, facts=facts)
+        move = OrderMove(verdict=verdict, action=OrderAction.WAIT, look_again_at=work.next_open_at)
+        return Output(verdict=verdict, move=move, checks=(), queued=True)
+    if gate.session_opened_at is None or gate.decided_at >= gate.session_opened_at:
+        return None
+    verdict = denied(Reason.APPROVAL_EXPIRED, approved_at=gate.decided_at.isoformat(), asks="again")
+    move = OrderMove(verdict=verdict, action=OrderAction.REFUSE, look_again_at=work.now)
+    return Output(verdict=verdict, move=move, checks=(), asks_again=True)
+
+
+def _on_coarser_tick(move: OrderMove, refused: Price | None) -> OrderMove:
+    if refused is None or move.limit_price is None:
+        return move
+    return replace(move, limit_price=next_valid_price(max(refused, move.limit_price)))
 
 
 def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> WorkflowRun:
     now, move, order = given.work.now, said.move, given.work.order
-    if said.verdict.reason is Reason.PRICE_MOVED:
+    if said.queued:
+        until = said.move.look_again_at
+        tell(uow, run, EventKind.ORDER_QUEUED, now, proposal=given.proposal.id, until=until.isoformat())
+        return next_step(run, StepName.SUBMIT_ORDER, RunStatus.EXECUTING, now, due_at=until)
+    if said.asks_again:
         uow.proposals.save(given.proposal.spent())
         return next_step(run, StepName.EVALUATE, RunStatus.EVALUATING, now)
     if not said.verdict.is_allowed:
@@ -129,7 +196,7 @@ def _gate(
     with desk.store.reading() as uow:
         limits = RiskLimits.from_settings(uow.accounts.limits(run.user_id))
         portfolio = portfolio_of(desk, uow, snapshot, limits, now, without=run.id)
-        halts = dict(uow.accounts.halts())
+        halts = halts_now(desk, uow)
         stored = uow.proposals.get(proposal.id)
     if stored is None or proposal.decided_at is None or approved.trade is None:
         raise InvariantError(f"{run.id}: executing without a decided proposal")
@@ -140,7 +207,14 @@ def _gate(
         limits=limits,
         trade=_trade_now(approved.trade, proposal.decided_at, legs, now),
         give_up_at=proposal.decided_at + timedelta(seconds=desk.settings.approved_age_seconds_max),
+        decided_at=proposal.decided_at,
+        session_opened_at=_session_opened_at(desk, now),
     )
+
+
+def _session_opened_at(desk: Desk, now: datetime) -> datetime | None:
+    session = desk.calendar.session_on(desk.calendar.exchange_date(now))
+    return None if session is None or now < session.open_at else session.open_at
 
 
 def _trade_now(judged: Trade, decided_at: datetime, legs: tuple[LegQuote, ...], now: datetime) -> Trade:
@@ -195,6 +269,7 @@ def _stage(uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> Or
         run_id=run.id,
         account_id=run.account_id,
         effect=Effect.OPEN,
+        purpose=OrderPurpose.ENTRY,
         legs=given.proposal.legs,
         quantity=given.proposal.quantity,
         limit_price=said.move.limit_price,
@@ -211,6 +286,6 @@ STEP = Step(
     decider=Decider(name="submit_order", inputs=Inputs, decide=decide),
     gather=gather,
     act=act,
-    is_quiet=lambda said: said.move.action is OrderAction.WAIT,
-    delivers=lambda given, said: given.client_order_id if said.move.action in DELIVERED else None,
+    is_quiet=lambda said: said.move.action is OrderAction.WAIT and not said.queued,
+    delivers=lambda given, said: (given.client_order_id,) if said.move.action in DELIVERED else (),
 )

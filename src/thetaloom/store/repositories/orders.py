@@ -19,6 +19,7 @@ _OLDEST_FIRST = (table.c.staged_at, table.c.sequence, table.c.client_order_id)
 _SELECT = select(*columns_of(table, Order))
 _GET = _SELECT.where(table.c.client_order_id == bindparam("of_order"))
 _OF_RUN = _SELECT.where(table.c.run_id == bindparam("of_run")).order_by(*_OLDEST_FIRST)
+_LOOSE = _SELECT.where(table.c.legs_loose_since.is_not(None)).order_by(*_OLDEST_FIRST)
 _OPEN = _SELECT.where(table.c.is_open).order_by(*_OLDEST_FIRST)
 _FILLS = (
     select(*columns_of(fills, Fill))
@@ -71,6 +72,10 @@ class SqlOrders:
     def open_orders(self) -> Sequence[Order]:
         """Return the orders that are staged, submitted, working or being canceled, oldest first."""
         return values_of(Order, self._connection.execute(_OPEN))
+
+    def out_of_balance(self) -> Sequence[Order]:
+        """Return the orders, open or not, with legs done that belong to no whole structure."""
+        return values_of(Order, self._connection.execute(_LOOSE))
 
     def save(self, order: Order) -> None:
         """Write the order over the stored one.

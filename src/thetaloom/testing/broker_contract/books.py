@@ -41,7 +41,7 @@ def is_refused(act: Callable[[], None]) -> bool:
 
 
 @scenario()
-def reports_are_read_by_sequence(rig: Rig) -> None:
+def _reports_are_read_by_sequence(rig: Rig) -> None:
     first, second = b.order(limit="1.50"), b.order(limit="1.50", client_order_id=SECOND)
     rig.broker.submit(first)
     seen = rig.broker.reports_since(0)[-1].sequence
@@ -55,7 +55,7 @@ def reports_are_read_by_sequence(rig: Rig) -> None:
 
 
 @scenario()
-def sequences_of_reports_grow_and_are_never_reused(rig: Rig) -> None:
+def _sequences_of_reports_grow_and_are_never_reused(rig: Rig) -> None:
     opened(rig)
     rig.reopen().submit(b.order(limit="1.50", client_order_id=SECOND))
     sequences = [one.sequence for one in rig.broker.reports_since(0)]
@@ -63,14 +63,14 @@ def sequences_of_reports_grow_and_are_never_reused(rig: Rig) -> None:
 
 
 @scenario()
-def reports_are_kept_over_a_restart(rig: Rig) -> None:
+def _reports_are_kept_over_a_restart(rig: Rig) -> None:
     opened(rig)
     before = rig.broker.reports_since(0)
     assert rig.reopen().reports_since(0) == before
 
 
 @scenario()
-def each_report_wakes_whoever_listens(rig: Rig) -> None:
+def _each_report_wakes_whoever_listens(rig: Rig) -> None:
     wakes: list[int] = []
     rig.broker.on_report(lambda: wakes.append(len(rig.broker.reports_since(0))))
     opened(rig)
@@ -78,7 +78,7 @@ def each_report_wakes_whoever_listens(rig: Rig) -> None:
 
 
 @scenario()
-def the_account_says_what_it_is(rig: Rig) -> None:
+def _the_account_says_what_it_is(rig: Rig) -> None:
     account = rig.broker.account()
     assert account.account_id == rig.broker.account_id == b.ACCOUNT
     assert account.is_live is not rig.broker.simulated
@@ -86,13 +86,13 @@ def the_account_says_what_it_is(rig: Rig) -> None:
 
 
 @scenario()
-def the_broker_says_what_it_can(rig: Rig) -> None:
+def _the_broker_says_what_it_can(rig: Rig) -> None:
     can = rig.broker.capabilities
     assert can.legs_max >= 1 and can.absence_seconds >= 0 and can.orders_per_second >= 1
 
 
 @scenario()
-def every_leg_of_a_fill_is_a_transaction(rig: Rig) -> None:
+def _every_leg_of_a_fill_is_a_transaction(rig: Rig) -> None:
     order = opened(rig)
     short, long = rig.broker.transactions(0)
     assert (short.contract, short.quantity, long.contract, long.quantity) == (SHORT, -2, LONG, 2)
@@ -103,7 +103,7 @@ def every_leg_of_a_fill_is_a_transaction(rig: Rig) -> None:
 
 
 @scenario()
-def cash_and_holdings_are_the_sum_of_transactions_at_every_step(rig: Rig) -> None:
+def _cash_and_holdings_are_the_sum_of_transactions_at_every_step(rig: Rig) -> None:
     agrees(rig)
     opening = opened(rig, 3)
     agrees(rig)
@@ -113,7 +113,7 @@ def cash_and_holdings_are_the_sum_of_transactions_at_every_step(rig: Rig) -> Non
 
 
 @scenario()
-def transactions_are_read_by_sequence(rig: Rig) -> None:
+def _transactions_are_read_by_sequence(rig: Rig) -> None:
     opening = opened(rig)
     seen = rig.broker.transactions(0)[-1].sequence
     rig.done(b.closing(opening, limit="-1.10"))
@@ -122,14 +122,14 @@ def transactions_are_read_by_sequence(rig: Rig) -> None:
 
 
 @scenario()
-def transactions_are_kept_over_a_restart(rig: Rig) -> None:
+def _transactions_are_kept_over_a_restart(rig: Rig) -> None:
     opened(rig)
     before = rig.broker.transactions(0)
     assert rig.reopen().transactions(0) == before
 
 
 @scenario()
-def an_order_that_does_not_fill_moves_nothing(rig: Rig) -> None:
+def _an_order_that_does_not_fill_moves_nothing(rig: Rig) -> None:
     order = b.order(limit="1.50")
     rig.broker.submit(order)
     rig.broker.cancel(order.client_order_id)
@@ -137,7 +137,7 @@ def an_order_that_does_not_fill_moves_nothing(rig: Rig) -> None:
 
 
 @scenario()
-def a_preview_places_nothing(rig: Rig) -> None:
+def _a_preview_places_nothing(rig: Rig) -> None:
     order = b.order(limit="0.90")
     rig.broker.preview(order)
     assert rig.broker.find(order.client_order_id) is None and rig.broker.open_orders() == []
@@ -145,14 +145,14 @@ def a_preview_places_nothing(rig: Rig) -> None:
 
 
 @scenario()
-def a_preview_tells_effect_and_fees(rig: Rig) -> None:
+def _a_preview_tells_effect_and_fees(rig: Rig) -> None:
     told = rig.broker.preview(b.order(limit="0.90", quantity=2))
     assert told.buying_power_effect == Money("822.60") and told.fees == Money("-2.60") and told.refusal is None
     assert told.buying_power_after == Money(100_000) - Money("822.60")
 
 
 @scenario()
-def the_fees_of_a_preview_are_those_of_the_fill(rig: Rig) -> None:
+def _the_fees_of_a_preview_are_those_of_the_fill(rig: Rig) -> None:
     order = b.order(limit="0.90", quantity=3)
     told = rig.broker.preview(order)
     rig.done(order)
@@ -161,7 +161,7 @@ def the_fees_of_a_preview_are_those_of_the_fill(rig: Rig) -> None:
 
 
 @scenario(Ability.JUDGES)
-def a_preview_is_what_the_working_order_ties_up(rig: Rig) -> None:
+def _a_preview_is_what_the_working_order_ties_up(rig: Rig) -> None:
     order = b.order(limit="0.90", quantity=3)
     told = rig.broker.preview(order)
     rig.broker.submit(order)
@@ -169,7 +169,7 @@ def a_preview_is_what_the_working_order_ties_up(rig: Rig) -> None:
 
 
 @scenario(Ability.JUDGES)
-def a_preview_is_what_the_filled_order_ties_up(rig: Rig) -> None:
+def _a_preview_is_what_the_filled_order_ties_up(rig: Rig) -> None:
     order = b.order(limit="0.90", quantity=3)
     told = rig.broker.preview(order)
     rig.done(order)
@@ -177,7 +177,7 @@ def a_preview_is_what_the_filled_order_ties_up(rig: Rig) -> None:
 
 
 @scenario(Ability.JUDGES)
-def a_preview_of_a_close_frees_what_the_close_frees(rig: Rig) -> None:
+def _a_preview_of_a_close_frees_what_the_close_frees(rig: Rig) -> None:
     closing = b.closing(opened(rig), limit="-1.10")
     told = rig.broker.preview(closing)
     rig.done(closing)
@@ -186,7 +186,7 @@ def a_preview_of_a_close_frees_what_the_close_frees(rig: Rig) -> None:
 
 
 @scenario(Ability.JUDGES)
-def a_preview_refuses_what_would_be_refused(rig: Rig) -> None:
+def _a_preview_refuses_what_would_be_refused(rig: Rig) -> None:
     order = b.order(limit="0.90", quantity=1000)
     told = rig.broker.preview(order)
     rig.broker.submit(order)
@@ -195,7 +195,7 @@ def a_preview_refuses_what_would_be_refused(rig: Rig) -> None:
 
 
 @scenario(Ability.JUDGES)
-def a_canceled_order_gives_its_buying_power_back(rig: Rig) -> None:
+def _a_canceled_order_gives_its_buying_power_back(rig: Rig) -> None:
     order = b.order(limit="1.50", quantity=3)
     rig.broker.submit(order)
     rig.broker.cancel(order.client_order_id)
@@ -203,7 +203,7 @@ def a_canceled_order_gives_its_buying_power_back(rig: Rig) -> None:
 
 
 @scenario(Ability.OUTSIDE)
-def an_assigned_put_becomes_shares_at_its_strike(rig: Rig) -> None:
+def _an_assigned_put_becomes_shares_at_its_strike(rig: Rig) -> None:
     opened(rig)
     rig.world.assign(SHORT)
     assert rig.broker.holdings() == {LONG: 2} and rig.broker.account().shares == {"SPY": 200}
@@ -219,7 +219,7 @@ def an_assigned_put_becomes_shares_at_its_strike(rig: Rig) -> None:
 
 
 @scenario(Ability.OUTSIDE)
-def an_exercised_put_delivers_shares_at_its_strike(rig: Rig) -> None:
+def _an_exercised_put_delivers_shares_at_its_strike(rig: Rig) -> None:
     opened(rig)
     rig.world.exercise(LONG)
     assert rig.broker.holdings() == {SHORT: -2} and rig.broker.account().shares == {"SPY": -200}
@@ -228,7 +228,7 @@ def an_exercised_put_delivers_shares_at_its_strike(rig: Rig) -> None:
 
 
 @scenario(Ability.OUTSIDE)
-def a_part_of_what_is_sold_is_assigned(rig: Rig) -> None:
+def _a_part_of_what_is_sold_is_assigned(rig: Rig) -> None:
     opened(rig, 3)
     rig.world.assign(SHORT, 1)
     assert rig.broker.holdings() == {SHORT: -2, LONG: 3} and rig.broker.account().shares == {"SPY": 100}
@@ -236,7 +236,7 @@ def a_part_of_what_is_sold_is_assigned(rig: Rig) -> None:
 
 
 @scenario(Ability.OUTSIDE)
-def an_assigned_call_sells_shares(rig: Rig) -> None:
+def _an_assigned_call_sells_shares(rig: Rig) -> None:
     call = b.contract("SPY 2026-01-16 C 580")
     rig.done(b.order("-1 SPY 2026-01-16 C 580", "+1 SPY 2026-01-16 C 590", limit="3.00"))
     rig.world.assign(call)
@@ -246,7 +246,7 @@ def an_assigned_call_sells_shares(rig: Rig) -> None:
 
 
 @scenario(Ability.OUTSIDE)
-def assignment_and_exercise_of_both_legs_leave_the_width(rig: Rig) -> None:
+def _assignment_and_exercise_of_both_legs_leave_the_width(rig: Rig) -> None:
     opened(rig, 1)
     before = rig.broker.account().cash
     rig.world.assign(SHORT)
@@ -258,7 +258,7 @@ def assignment_and_exercise_of_both_legs_leave_the_width(rig: Rig) -> None:
 
 
 @scenario(Ability.OUTSIDE)
-def no_more_is_assigned_than_is_sold(rig: Rig) -> None:
+def _no_more_is_assigned_than_is_sold(rig: Rig) -> None:
     opened(rig, 1)
     before = rig.broker.transactions(0)
     assert is_refused(partial(rig.world.assign, SHORT, 2))
@@ -268,7 +268,7 @@ def no_more_is_assigned_than_is_sold(rig: Rig) -> None:
 
 
 @scenario(Ability.OUTSIDE)
-def a_leg_liquidated_by_the_broker_is_told_without_an_order(rig: Rig) -> None:
+def _a_leg_liquidated_by_the_broker_is_told_without_an_order(rig: Rig) -> None:
     opened(rig)
     rig.world.liquidate(LONG, 1, Price("0.80"))
     last = rig.broker.transactions(0)[-1]
@@ -279,7 +279,7 @@ def a_leg_liquidated_by_the_broker_is_told_without_an_order(rig: Rig) -> None:
 
 
 @scenario(Ability.OUTSIDE)
-def a_trade_elsewhere_is_told_without_an_order(rig: Rig) -> None:
+def _a_trade_elsewhere_is_told_without_an_order(rig: Rig) -> None:
     opened(rig)
     before = len(rig.broker.reports_since(0))
     rig.world.trade_elsewhere([replace(leg, ratio=-leg.ratio) for leg in b.legs()], 1, Price("-1.00"))
@@ -290,7 +290,7 @@ def a_trade_elsewhere_is_told_without_an_order(rig: Rig) -> None:
 
 
 @scenario(Ability.OUTSIDE)
-def shares_traded_elsewhere_are_told(rig: Rig) -> None:
+def _shares_traded_elsewhere_are_told(rig: Rig) -> None:
     rig.world.trade_shares_elsewhere("SPY", 100, Price("575.25"))
     rig.world.trade_shares_elsewhere("SPY", -40, Price(576))
     assert rig.broker.account().shares == {"SPY": 60}
@@ -299,7 +299,7 @@ def shares_traded_elsewhere_are_told(rig: Rig) -> None:
 
 
 @scenario(Ability.OUTSIDE)
-def what_happens_outside_wakes_whoever_listens(rig: Rig) -> None:
+def _what_happens_outside_wakes_whoever_listens(rig: Rig) -> None:
     opened(rig)
     wakes: list[int] = []
     rig.broker.on_report(lambda: wakes.append(len(rig.broker.transactions(0))))

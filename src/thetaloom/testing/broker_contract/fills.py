@@ -64,7 +64,7 @@ for _name in STRUCTURES:
 
 
 @scenario()
-def a_fill_tells_price_cash_legs_and_fees(rig: Rig) -> None:
+def _a_fill_tells_price_cash_legs_and_fees(rig: Rig) -> None:
     order = rig.done(b.order(limit="0.90", quantity=2))
     fill = rig.reports(order.client_order_id)[-1].fill
     assert fill is not None
@@ -74,7 +74,7 @@ def a_fill_tells_price_cash_legs_and_fees(rig: Rig) -> None:
 
 
 @scenario()
-def parts_add_up_to_the_order(rig: Rig) -> None:
+def _parts_add_up_to_the_order(rig: Rig) -> None:
     order = b.order(limit="0.90", quantity=5)
     rig.plan_parts(order, (2, 1))
     rig.broker.submit(order)
@@ -87,7 +87,7 @@ def parts_add_up_to_the_order(rig: Rig) -> None:
 
 
 @scenario()
-def parts_have_ids_of_their_own(rig: Rig) -> None:
+def _parts_have_ids_of_their_own(rig: Rig) -> None:
     order = b.order(limit="0.90", quantity=3)
     rig.plan_parts(order, (1, 1))
     rig.broker.submit(order)
@@ -98,7 +98,7 @@ def parts_have_ids_of_their_own(rig: Rig) -> None:
 
 
 @scenario()
-def a_part_leaves_the_rest_working(rig: Rig) -> None:
+def _a_part_leaves_the_rest_working(rig: Rig) -> None:
     order = b.order(limit="0.90", quantity=3)
     rig.plan_parts(order, (1,))
     rig.done(order)
@@ -108,7 +108,7 @@ def a_part_leaves_the_rest_working(rig: Rig) -> None:
 
 
 @scenario()
-def ratio_legs_trade_as_one_order_at_one_net_price(rig: Rig) -> None:
+def _ratio_legs_trade_as_one_order_at_one_net_price(rig: Rig) -> None:
     texts, limit = STRUCTURES["two_puts_spreads_and_one_call_spread"]
     order = rig.done(b.order(*texts, limit=limit, quantity=3))
     fill = rig.reports(order.client_order_id)[-1].fill
@@ -118,7 +118,7 @@ def ratio_legs_trade_as_one_order_at_one_net_price(rig: Rig) -> None:
 
 
 @scenario()
-def a_spread_is_bought_back_for_no_more_than_its_width(rig: Rig) -> None:
+def _a_spread_is_bought_back_for_no_more_than_its_width(rig: Rig) -> None:
     opening = rig.done(b.order(limit="0.90"))
     closing = rig.done(b.closing(opening, limit="-5.00"))
     fill = rig.reports(closing.client_order_id)[-1].fill
@@ -126,7 +126,7 @@ def a_spread_is_bought_back_for_no_more_than_its_width(rig: Rig) -> None:
 
 
 @scenario()
-def a_position_is_closed_in_two_orders(rig: Rig) -> None:
+def _a_position_is_closed_in_two_orders(rig: Rig) -> None:
     opening = rig.done(b.order(limit="0.90", quantity=3))
     first = rig.done(b.closing(opening, limit="-0.50", quantity=1))
     assert set(map(abs, rig.broker.holdings().values())) == {2}
@@ -135,7 +135,7 @@ def a_position_is_closed_in_two_orders(rig: Rig) -> None:
 
 
 @scenario()
-def a_fill_is_reported_once_and_kept(rig: Rig) -> None:
+def _a_fill_is_reported_once_and_kept(rig: Rig) -> None:
     order = rig.done(b.order(limit="0.90"))
     again = rig.reopen()
     fills = [one.fill for one in again.reports_since(0) if one.fill]

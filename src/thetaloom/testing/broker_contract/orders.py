@@ -23,7 +23,7 @@ def resting(**changes: Any) -> Order:
 
 
 @scenario()
-def an_order_is_accepted_and_works(rig: Rig) -> None:
+def _an_order_is_accepted_and_works(rig: Rig) -> None:
     order = resting()
     rig.broker.submit(order)
     found = rig.broker.find(order.client_order_id)
@@ -34,12 +34,12 @@ def an_order_is_accepted_and_works(rig: Rig) -> None:
 
 
 @scenario()
-def what_never_arrived_is_not_found(rig: Rig) -> None:
+def _what_never_arrived_is_not_found(rig: Rig) -> None:
     assert rig.broker.find(UNKNOWN_ID) is None
 
 
 @scenario()
-def an_id_seen_before_is_not_a_second_order(rig: Rig) -> None:
+def _an_id_seen_before_is_not_a_second_order(rig: Rig) -> None:
     order = resting()
     rig.broker.submit(order)
     rig.broker.submit(order)
@@ -48,7 +48,7 @@ def an_id_seen_before_is_not_a_second_order(rig: Rig) -> None:
 
 
 @scenario()
-def an_id_seen_before_with_another_quantity_changes_nothing(rig: Rig) -> None:
+def _an_id_seen_before_with_another_quantity_changes_nothing(rig: Rig) -> None:
     order = resting()
     rig.broker.submit(order)
     rig.broker.submit(replace(order, quantity=5))
@@ -57,14 +57,14 @@ def an_id_seen_before_with_another_quantity_changes_nothing(rig: Rig) -> None:
 
 
 @scenario()
-def an_id_that_has_filled_does_not_trade_again(rig: Rig) -> None:
+def _an_id_that_has_filled_does_not_trade_again(rig: Rig) -> None:
     order = rig.done(b.order(limit="0.90"))
     rig.done(order)
     assert rig.kinds(order.client_order_id) == [K.ACCEPTED, K.FILLED]
 
 
 @scenario()
-def an_id_that_was_canceled_does_not_work_again(rig: Rig) -> None:
+def _an_id_that_was_canceled_does_not_work_again(rig: Rig) -> None:
     order = resting()
     rig.broker.submit(order)
     rig.broker.cancel(order.client_order_id)
@@ -73,7 +73,7 @@ def an_id_that_was_canceled_does_not_work_again(rig: Rig) -> None:
 
 
 @scenario()
-def an_id_is_known_after_a_restart(rig: Rig) -> None:
+def _an_id_is_known_after_a_restart(rig: Rig) -> None:
     order = resting()
     rig.broker.submit(order)
     again = rig.reopen()
@@ -83,7 +83,7 @@ def an_id_is_known_after_a_restart(rig: Rig) -> None:
 
 
 @scenario()
-def a_cancel_ends_a_working_order(rig: Rig) -> None:
+def _a_cancel_ends_a_working_order(rig: Rig) -> None:
     order = resting()
     rig.broker.submit(order)
     rig.broker.cancel(order.client_order_id)
@@ -93,7 +93,7 @@ def a_cancel_ends_a_working_order(rig: Rig) -> None:
 
 
 @scenario()
-def a_cancel_that_lost_the_race_is_refused(rig: Rig) -> None:
+def _a_cancel_that_lost_the_race_is_refused(rig: Rig) -> None:
     order = rig.done(b.order(limit="0.90"))
     rig.broker.cancel(order.client_order_id)
     assert rig.kinds(order.client_order_id) == [K.ACCEPTED, K.FILLED, K.CANCEL_REFUSED]
@@ -101,7 +101,7 @@ def a_cancel_that_lost_the_race_is_refused(rig: Rig) -> None:
 
 
 @scenario()
-def a_second_cancel_is_refused(rig: Rig) -> None:
+def _a_second_cancel_is_refused(rig: Rig) -> None:
     order = resting()
     rig.broker.submit(order)
     rig.broker.cancel(order.client_order_id)
@@ -111,19 +111,19 @@ def a_second_cancel_is_refused(rig: Rig) -> None:
 
 
 @scenario()
-def a_cancel_of_an_unknown_order_is_refused(rig: Rig) -> None:
+def _a_cancel_of_an_unknown_order_is_refused(rig: Rig) -> None:
     rig.broker.cancel(UNKNOWN_ID)
     assert rig.kinds(UNKNOWN_ID) == [K.CANCEL_REFUSED] and rig.broker.find(UNKNOWN_ID) is None
 
 
 @scenario()
-def a_replace_of_an_unknown_order_is_refused(rig: Rig) -> None:
+def _a_replace_of_an_unknown_order_is_refused(rig: Rig) -> None:
     rig.broker.replace(UNKNOWN_ID, Price(1), 1)
     assert rig.kinds(UNKNOWN_ID) == [K.REPLACE_REFUSED] and rig.broker.find(UNKNOWN_ID) is None
 
 
 @scenario()
-def a_replace_moves_the_limit_of_the_same_order(rig: Rig) -> None:
+def _a_replace_moves_the_limit_of_the_same_order(rig: Rig) -> None:
     order = resting()
     rig.broker.submit(order)
     before = rig.broker.find(order.client_order_id)
@@ -135,7 +135,7 @@ def a_replace_moves_the_limit_of_the_same_order(rig: Rig) -> None:
 
 
 @scenario()
-def a_replaced_order_fills_at_its_new_limit(rig: Rig) -> None:
+def _a_replaced_order_fills_at_its_new_limit(rig: Rig) -> None:
     order = resting()
     rig.broker.submit(order)
     rig.broker.replace(order.client_order_id, Price("0.85"), 1)
@@ -146,7 +146,7 @@ def a_replaced_order_fills_at_its_new_limit(rig: Rig) -> None:
 
 
 @scenario()
-def an_older_revision_changes_nothing(rig: Rig) -> None:
+def _an_older_revision_changes_nothing(rig: Rig) -> None:
     order = resting()
     rig.broker.submit(order)
     rig.broker.replace(order.client_order_id, Price("1.40"), 2)
@@ -156,7 +156,7 @@ def an_older_revision_changes_nothing(rig: Rig) -> None:
 
 
 @scenario()
-def the_same_revision_twice_is_one_replacement(rig: Rig) -> None:
+def _the_same_revision_twice_is_one_replacement(rig: Rig) -> None:
     order = resting()
     rig.broker.submit(order)
     rig.broker.replace(order.client_order_id, Price("1.40"), 1)
@@ -167,7 +167,7 @@ def the_same_revision_twice_is_one_replacement(rig: Rig) -> None:
 
 
 @scenario()
-def a_replace_of_what_was_canceled_is_refused(rig: Rig) -> None:
+def _a_replace_of_what_was_canceled_is_refused(rig: Rig) -> None:
     order = resting()
     rig.broker.submit(order)
     rig.broker.cancel(order.client_order_id)
@@ -176,7 +176,7 @@ def a_replace_of_what_was_canceled_is_refused(rig: Rig) -> None:
 
 
 @scenario()
-def a_replace_of_what_has_filled_is_refused(rig: Rig) -> None:
+def _a_replace_of_what_has_filled_is_refused(rig: Rig) -> None:
     order = rig.done(b.order(limit="0.90"))
     rig.broker.replace(order.client_order_id, Price("1.40"), 1)
     assert rig.kinds(order.client_order_id)[-1] is K.REPLACE_REFUSED
@@ -184,7 +184,7 @@ def a_replace_of_what_has_filled_is_refused(rig: Rig) -> None:
 
 
 @scenario()
-def a_replace_after_a_restart_moves_the_order_that_works(rig: Rig) -> None:
+def _a_replace_after_a_restart_moves_the_order_that_works(rig: Rig) -> None:
     order = resting()
     rig.broker.submit(order)
     again = rig.reopen()
@@ -193,7 +193,7 @@ def a_replace_after_a_restart_moves_the_order_that_works(rig: Rig) -> None:
 
 
 @scenario()
-def a_replaced_order_is_canceled_by_the_same_id(rig: Rig) -> None:
+def _a_replaced_order_is_canceled_by_the_same_id(rig: Rig) -> None:
     order = resting()
     rig.broker.submit(order)
     rig.broker.replace(order.client_order_id, Price("1.40"), 1)
@@ -202,7 +202,7 @@ def a_replaced_order_is_canceled_by_the_same_id(rig: Rig) -> None:
 
 
 @scenario()
-def a_replaced_order_keeps_what_it_filled(rig: Rig) -> None:
+def _a_replaced_order_keeps_what_it_filled(rig: Rig) -> None:
     order = b.order(limit="0.90", quantity=3)
     rig.plan_parts(order, (1,))
     rig.done(order)
@@ -212,7 +212,7 @@ def a_replaced_order_keeps_what_it_filled(rig: Rig) -> None:
 
 
 @scenario()
-def an_order_canceled_after_a_part_keeps_the_part(rig: Rig) -> None:
+def _an_order_canceled_after_a_part_keeps_the_part(rig: Rig) -> None:
     order = b.order(limit="0.90", quantity=3)
     rig.plan_parts(order, (2,))
     rig.done(order)
@@ -223,7 +223,7 @@ def an_order_canceled_after_a_part_keeps_the_part(rig: Rig) -> None:
 
 
 @scenario()
-def a_day_order_ends_with_the_day(rig: Rig) -> None:
+def _a_day_order_ends_with_the_day(rig: Rig) -> None:
     order = resting()
     rig.broker.submit(order)
     rig.expire(order)
@@ -231,7 +231,7 @@ def a_day_order_ends_with_the_day(rig: Rig) -> None:
 
 
 @scenario()
-def what_has_expired_can_neither_be_canceled_nor_replaced(rig: Rig) -> None:
+def _what_has_expired_can_neither_be_canceled_nor_replaced(rig: Rig) -> None:
     order = resting()
     rig.broker.submit(order)
     rig.expire(order)
@@ -241,7 +241,7 @@ def what_has_expired_can_neither_be_canceled_nor_replaced(rig: Rig) -> None:
 
 
 @scenario(Ability.SESSIONS)
-def an_order_until_canceled_works_on_in_the_next_session(rig: Rig) -> None:
+def _an_order_until_canceled_works_on_in_the_next_session(rig: Rig) -> None:
     order = resting(time_in_force=TimeInForce.GTC)
     rig.broker.submit(order)
     rig.pass_session()
@@ -249,7 +249,7 @@ def an_order_until_canceled_works_on_in_the_next_session(rig: Rig) -> None:
 
 
 @scenario(Ability.SESSIONS)
-def an_order_until_canceled_fills_in_a_later_session(rig: Rig) -> None:
+def _an_order_until_canceled_fills_in_a_later_session(rig: Rig) -> None:
     order = b.order(limit="0.90", time_in_force=TimeInForce.GTC)
     rig.broker.submit(order)
     rig.pass_session()
@@ -258,7 +258,7 @@ def an_order_until_canceled_fills_in_a_later_session(rig: Rig) -> None:
 
 
 @scenario(Ability.SESSIONS)
-def an_order_until_canceled_stays_so_when_replaced(rig: Rig) -> None:
+def _an_order_until_canceled_stays_so_when_replaced(rig: Rig) -> None:
     order = resting(time_in_force=TimeInForce.GTC)
     rig.broker.submit(order)
     rig.broker.replace(order.client_order_id, Price("1.40"), 1)
@@ -267,7 +267,7 @@ def an_order_until_canceled_stays_so_when_replaced(rig: Rig) -> None:
 
 
 @scenario(Ability.SESSIONS)
-def an_order_until_canceled_survives_restart_and_night(rig: Rig) -> None:
+def _an_order_until_canceled_survives_restart_and_night(rig: Rig) -> None:
     order = resting(time_in_force=TimeInForce.GTC)
     rig.broker.submit(order)
     rig.pass_session()
@@ -278,7 +278,7 @@ def an_order_until_canceled_survives_restart_and_night(rig: Rig) -> None:
 
 
 @scenario(Ability.SESSIONS)
-def an_order_of_the_evening_works_in_the_next_session(rig: Rig) -> None:
+def _an_order_of_the_evening_works_in_the_next_session(rig: Rig) -> None:
     rig.wait_for_evening()
     order = b.order(limit="0.90")
     rig.broker.submit(order)
@@ -289,7 +289,7 @@ def an_order_of_the_evening_works_in_the_next_session(rig: Rig) -> None:
 
 
 @scenario()
-def what_works_is_told_oldest_first(rig: Rig) -> None:
+def _what_works_is_told_oldest_first(rig: Rig) -> None:
     first, second = resting(), resting(client_order_id=SECOND)
     rig.broker.submit(first)
     rig.broker.submit(second)
@@ -299,7 +299,7 @@ def what_works_is_told_oldest_first(rig: Rig) -> None:
 
 
 @scenario()
-def what_works_is_told_whole(rig: Rig) -> None:
+def _what_works_is_told_whole(rig: Rig) -> None:
     order = resting(quantity=3)
     rig.broker.submit(order)
     (told,) = rig.broker.open_orders()
@@ -309,7 +309,7 @@ def what_works_is_told_whole(rig: Rig) -> None:
 
 
 @scenario(Ability.OUTSIDE)
-def an_order_from_elsewhere_works_without_an_id_of_ours(rig: Rig) -> None:
+def _an_order_from_elsewhere_works_without_an_id_of_ours(rig: Rig) -> None:
     before = len(rig.broker.reports_since(0))
     theirs = rig.world.place_elsewhere(b.legs(), 2, Price("1.50"))
     (told,) = rig.broker.open_orders()
@@ -318,7 +318,7 @@ def an_order_from_elsewhere_works_without_an_id_of_ours(rig: Rig) -> None:
 
 
 @scenario(Ability.OUTSIDE)
-def an_order_of_ours_canceled_elsewhere_is_reported(rig: Rig) -> None:
+def _an_order_of_ours_canceled_elsewhere_is_reported(rig: Rig) -> None:
     order = resting()
     rig.broker.submit(order)
     found = rig.broker.find(order.client_order_id)
@@ -328,7 +328,7 @@ def an_order_of_ours_canceled_elsewhere_is_reported(rig: Rig) -> None:
 
 
 @scenario(Ability.JUDGES)
-def more_legs_than_the_broker_takes_are_refused(rig: Rig) -> None:
+def _more_legs_than_the_broker_takes_are_refused(rig: Rig) -> None:
     count = rig.broker.capabilities.legs_max + 1
     order = b.order(*(f"+1 SPY 2026-01-16 P {500 + strike}" for strike in range(count)), limit="-5.00")
     rig.broker.submit(order)
@@ -338,7 +338,7 @@ def more_legs_than_the_broker_takes_are_refused(rig: Rig) -> None:
 
 
 @scenario(Ability.JUDGES)
-def an_order_beyond_the_buying_power_is_refused_with_its_reason(rig: Rig) -> None:
+def _an_order_beyond_the_buying_power_is_refused_with_its_reason(rig: Rig) -> None:
     order = b.order(limit="0.90", quantity=1000)
     rig.broker.submit(order)
     (report,) = rig.reports(order.client_order_id)
@@ -346,7 +346,7 @@ def an_order_beyond_the_buying_power_is_refused_with_its_reason(rig: Rig) -> Non
 
 
 @scenario(Ability.JUDGES)
-def a_close_of_what_is_not_held_is_refused(rig: Rig) -> None:
+def _a_close_of_what_is_not_held_is_refused(rig: Rig) -> None:
     order = b.closing(b.order(), limit="-1.10")
     rig.broker.submit(order)
     (report,) = rig.reports(order.client_order_id)

@@ -129,7 +129,7 @@ class Scenario:
 
 
 class Register:
-    """Collects the scenarios of one module under the names of their functions."""
+    """Collects the scenarios of one module under the names of their functions, which are sentences."""
 
     def __init__(self) -> None:
         self._found: list[Scenario] = []
@@ -138,7 +138,7 @@ class Register:
         """Enter the function that follows."""
 
         def enter(run_on: Callable[[Rig], None]) -> Callable[[Rig], None]:
-            self._found.append(Scenario(name=run_on.__name__, run_on=run_on, needs=frozenset(needs)))
+            self._found.append(Scenario(name=run_on.__name__.removeprefix("_"), run_on=run_on, needs=frozenset(needs)))
             return run_on
 
         return enter

@@ -18,8 +18,10 @@ def upgrade() -> None:
         orders.add_column(sa.Column("unresolved_since", sa.BigInteger(), nullable=True))
         orders.add_column(sa.Column("absent_since", sa.BigInteger(), nullable=True))
         orders.add_column(sa.Column("confirmed_revision", sa.Integer(), nullable=False, server_default="0"))
+        orders.add_column(sa.Column("legs_loose_since", sa.BigInteger(), nullable=True))
         orders.add_column(sa.Column("sequence", sa.BigInteger(), nullable=False, server_default="0"))
         orders.create_index("ix_orders_sequence", ["sequence"])
+        orders.create_index("ix_orders_legs_loose_since", ["legs_loose_since"])
     op.execute(
         "UPDATE orders SET confirmed_revision = revision, sequence = ("
         "SELECT COUNT(*) FROM orders AS older WHERE older.staged_at < orders.staged_at"
