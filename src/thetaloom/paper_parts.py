@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from thetaloom.brokers.paper.settings import PaperSettings, read_shares
+from thetaloom.brokers.paper.settings import PaperSettings
 from thetaloom.config import Settings
 from thetaloom.domain.values.ids import AccountId
-from thetaloom.domain.values.money import Money
 
 PAPER_ACCOUNT = AccountId("PAPER")
 
@@ -27,12 +26,4 @@ def paper_url(settings: Settings) -> str:
 
 def paper_settings(settings: Settings) -> PaperSettings:
     """Return the paper broker's own settings."""
-    return PaperSettings(
-        account_id=PAPER_ACCOUNT,
-        seed=settings.seed,
-        fill_at=settings.paper_fill_at,
-        fee_per_contract=Money(settings.fee_per_contract),
-        starting_cash=Money(settings.paper_cash),
-        is_cash_account=settings.paper_cash_account,
-        shares=read_shares(settings.paper_shares),
-    )
+    return settings.paper

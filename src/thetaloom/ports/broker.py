@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from thetaloom.domain.book.orders import Order
+from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import AccountSnapshot, BrokerOrder, BrokerReport
 from thetaloom.domain.book.transactions import Transaction
 from thetaloom.domain.values.ids import AccountId, ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
-from thetaloom.domain.values.money import Price
+from thetaloom.domain.values.money import Money, Price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,17 @@ class BrokerCapabilities:
     native_oco: bool
     absence_seconds: int  # how long an order that ``find`` does not know may still turn up
     orders_per_second: int  # requests that it takes without refusing more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a broker says that an order would do; nothing was placed."""
+
+    buying_power_effect: Money | None  # what it would tie up, fees included; negative where it frees something
+    buying_power_after: Money | None
+    fees: Money | None  # negative: we would pay them
+    refusal: Refusal | None = None  # None: it would be taken
+    message: str = ""
 
 
 class Broker(Protocol):
@@ -38,6 +50,10 @@ class Broker(Protocol):
     @property
     def capabilities(self) -> BrokerCapabilities:
         """What this broker can do."""
+        ...
+
+    def preview(self, order: Order) -> Preview:
+        """Say what an order would do, without placing it; what the broker does not tell is ``None``."""
         ...
 
     def submit(self, order: Order) -> None:

@@ -2,65 +2,37 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-from thetaloom.domain.book.fills import Fill, LegFill
+from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.leg_fills import LegExecution
-from thetaloom.domain.book.orders import Order, OrderStatus
+from thetaloom.domain.book.orders import Effect, Order, OrderStatus
 from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import REFUSALS, AccountSnapshot, BrokerOrder, BrokerReport, ReportKind
-from thetaloom.domain.book.transactions import Transaction, trade_transactions
+from thetaloom.domain.book.transactions import (
+    Transaction,
+    TransactionKind,
+    expiration_transactions,
+    trade_transactions,
+)
+from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import AccountId, BrokerOrderId, ClientOrderId, FillId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.errors import BrokerUnavailable, NotFound, OutcomeUnknown
-from thetaloom.ports.broker import BrokerCapabilities
+from thetaloom.ports.broker import BrokerCapabilities, Preview
 from thetaloom.ports.clock import Clock
 from thetaloom.testing import builders
+from thetaloom.testing import scripted_account as own
 from thetaloom.testing.builders import Number
-
-
-class Trouble(StrEnum):
-    """What goes wrong with one request."""
-
-    UNAVAILABLE = "unavailable"  # BrokerUnavailable; nothing arrived
-    LOST = "lost"  # OutcomeUnknown; nothing arrived
-    ACCEPTED_IN_SILENCE = "accepted_in_silence"  # OutcomeUnknown; it arrived, and its report is held back
-    UNREPORTED = "unreported"  # no error; it arrived, and its report is held back: a late acknowledgement
-    REFUSED = "refused"  # rejected, or refused to cancel or replace; ``refusal`` says why
-    LATE = "late"  # OutcomeUnknown; a new order that arrives with ``arrive``
-    IN_WORD_ONLY = "in_word_only"  # a replace reported as done that changed nothing
-
+from thetaloom.testing.troubles import Known as Known
+from thetaloom.testing.troubles import Trouble as Trouble
 
 CAPABILITIES = BrokerCapabilities(
     legs_max=4, gtc=True, replace=True, native_oco=False, absence_seconds=0, orders_per_second=1_000
 )
 HELD_BACK = frozenset({Trouble.ACCEPTED_IN_SILENCE, Trouble.UNREPORTED})
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    order: Order
-    broker_order_id: BrokerOrderId
-    status: OrderStatus
-    placed_at: datetime
-    is_ours: bool = True
-
-    @property
-    def told(self) -> BrokerOrder:
-        return BrokerOrder(
-            client_order_id=self.order.client_order_id if self.is_ours else None,
-            broker_order_id=self.broker_order_id,
-            is_open=self.status is OrderStatus.WORKING,
-            filled=self.order.filled,
-            limit_price=self.order.limit_price,
-            legs=self.order.legs,
-            quantity=self.order.quantity,
-            status=self.status,
-            placed_at=self.placed_at,
-        )
 
 
 class ScriptedBroker:
@@ -88,13 +60,14 @@ class ScriptedBroker:
         self.capabilities = CAPABILITIES  # a test may set others
         self.arrivals: Counter[ClientOrderId] = Counter()  # how often a new order reached the broker
         self.refusal: Refusal | None = None  # told with what is refused
+        self.previews: deque[Preview] = deque()  # what the next questions are answered with
         self.is_down = False  # while set, every call raises BrokerUnavailable
         self._clock = clock
         self._fills_at_once = fills_at_once
         self._troubles: deque[Trouble | None] = deque()
         self._on_the_way: list[tuple[datetime, Order]] = []
         self._executions = 0
-        self._orders: dict[ClientOrderId, _Known] = {}
+        self._orders: dict[ClientOrderId, Known] = {}
         self._reports: list[BrokerReport] = []
         self._transactions: list[Transaction] = []
         self._held_back: list[BrokerReport] = []
@@ -113,6 +86,11 @@ class ScriptedBroker:
     def plan(self, *troubles: Trouble | None) -> None:
         """Name what goes wrong with the next requests, one each; ``None`` lets one pass."""
         self._troubles.extend(troubles)
+
+    def preview(self, order: Order) -> Preview:
+        """Answer the next of ``previews``, or else by the order alone."""
+        self._check_up()
+        return self.previews.popleft() if self.previews else own.preview_of(order, self.balances.buying_power)
 
     def submit(self, order: Order) -> None:
         """Send a new order."""
@@ -138,7 +116,7 @@ class ScriptedBroker:
         refused = trouble is Trouble.REFUSED
         number = BrokerOrderId(f"S-{len(self._orders) + 1:06d}")
         status = OrderStatus.REJECTED if refused else OrderStatus.WORKING
-        self._orders[order.client_order_id] = _Known(order, number, status, self._clock.now())
+        self._orders[order.client_order_id] = Known(order, number, status, self._clock.now())
         kind = ReportKind.REJECTED if refused else ReportKind.ACCEPTED
         message = "refused as planned" if refused else ""
         self._report(kind, order.client_order_id, silent=trouble in HELD_BACK, message=message)
@@ -197,9 +175,8 @@ class ScriptedBroker:
     def overfill(self, client_order_id: ClientOrderId, quantity: int) -> Fill:
         """Fill more than was ordered, as brokers should never do."""
         known = self._known(client_order_id)
-        self._orders[client_order_id] = replace(
-            known, order=replace(known.order, quantity=known.order.filled + quantity)
-        )
+        more = replace(known.order, quantity=known.order.filled + quantity)
+        self._orders[client_order_id] = replace(known, order=more)
         done = self.fill(client_order_id, quantity)
         filled = self._known(client_order_id)
         self._orders[client_order_id] = replace(filled, order=replace(filled.order, quantity=known.order.quantity))
@@ -225,24 +202,13 @@ class ScriptedBroker:
             fees=builders.FEE_PER_CONTRACT * abs(quantity),
             executed_at=self._clock.now(),
         )
-        if all(report.execution is None or report.execution.execution_id != done.execution_id for report in self._told):
-            leg = LegFill(contract=contract, quantity=quantity, price=done.price)
-            fill = Fill(
-                fill_id=done.execution_id,
-                client_order_id=client_order_id,
-                quantity=abs(quantity),
-                price=done.price * (-1 if quantity > 0 else 1),
-                fees=done.fees,
-                filled_at=done.executed_at,
-                legs=(leg,),
-            )
-            self._record(trade_transactions(fill, known.broker_order_id))
+        if all(
+            report.execution is None or report.execution.execution_id != done.execution_id
+            for report in (*self._reports, *self._held_back)
+        ):
+            self._record(own.executed(done, known.broker_order_id))
         self._report(ReportKind.LEG_FILLED, client_order_id, execution=done)
         return done
-
-    @property
-    def _told(self) -> list[BrokerReport]:
-        return [*self._reports, *self._held_back]
 
     def expire(self, client_order_id: ClientOrderId) -> None:
         """Let an order expire."""
@@ -312,15 +278,64 @@ class ScriptedBroker:
         for one in happened:
             kept = replace(one, sequence=len(self._transactions) + 1)
             self._transactions.append(kept)
-            if kept.contract is not None:
-                self.held[kept.contract] = self.held.get(kept.contract, 0) + kept.quantity
-            elif kept.quantity:
-                shares = dict(self.balances.shares or {})
-                shares[kept.symbol] = shares.get(kept.symbol, 0) + kept.quantity
-                self.balances = replace(self.balances, shares={name: held for name, held in shares.items() if held})
-            if self.balances.cash is not None:
-                self.balances = replace(self.balances, cash=self.balances.cash + kept.cash + kept.fees)
-        self.held = {contract: held for contract, held in self.held.items() if held}
+            self.held, self.balances = own.after(self.held, self.balances, kept)
+
+    def assign(self, contract: OptionContract, quantity: int | None = None, *, spot: Price | None = None) -> None:
+        """Let sold contracts be exercised against the account, by default all; those of an index need a spot."""
+        count = max(0, -self.held.get(contract, 0)) if quantity is None else quantity
+        self._happen(lambda name, at: own.ended(self.held, contract, -count, spot, at, name))
+
+    def exercise(self, contract: OptionContract, quantity: int | None = None, *, spot: Price | None = None) -> None:
+        """Exercise bought contracts, by default all; those of an index need a spot."""
+        count = max(0, self.held.get(contract, 0)) if quantity is None else quantity
+        self._happen(lambda name, at: own.ended(self.held, contract, count, spot, at, name))
+
+    def settle(self, contract: OptionContract, spot: Price) -> None:
+        """Let what is held of a contract end at a price of its underlying."""
+        held = self.held[contract]
+        self._happen(lambda name, at: expiration_transactions(contract, held, spot, at, name))
+
+    def liquidate(self, contract: OptionContract, quantity: int | None = None, price: Price | None = None) -> None:
+        """Let the broker close contracts by itself, by default all of them and for nothing."""
+        held = self.held.get(contract, 0)
+        leg, paid = Leg(contract=contract, ratio=-1 if held > 0 else 1), price or Price(0)
+        self._happen(lambda name, at: own.traded([leg], quantity or abs(held), paid * -leg.ratio, at, name))
+
+    def trade_elsewhere(self, legs: Sequence[Leg], quantity: int = 1, price: Price | None = None) -> None:
+        """Trade structures as another program would."""
+        self._happen(lambda name, at: own.traded(legs, quantity, price or Price(0), at, name))
+
+    def trade_shares_elsewhere(self, symbol: str, quantity: int, price: Price) -> None:
+        """Buy shares as another program would, or sell them when negative."""
+        self.post(TransactionKind.TRADE, price.times(-quantity), symbol=symbol, shares=quantity)
+
+    def post(self, kind: TransactionKind, cash: Money, *, symbol: str = "", shares: int = 0) -> None:
+        """Move cash, and shares where told: dividends, interest, fees, transfers."""
+        self._happen(lambda name, at: (own.moved(kind, cash, at, name, symbol=symbol, shares=shares),))
+
+    def place_elsewhere(
+        self, legs: Sequence[Leg], quantity: int, limit_price: Price, effect: Effect = Effect.OPEN
+    ) -> BrokerOrderId:
+        """Let another program place an order: it works, and is ours neither by id nor by report."""
+        number = BrokerOrderId(f"S-{len(self._orders) + 1:06d}")
+        key = ClientOrderId(f"elsewhere-{number}")
+        theirs = replace(builders.order(limit=limit_price, quantity=quantity), client_order_id=key, legs=tuple(legs))
+        theirs = replace(theirs, effect=effect, account_id=self.account_id)
+        self._orders[key] = Known(theirs, number, OrderStatus.WORKING, self._clock.now(), is_ours=False)
+        return number
+
+    def cancel_elsewhere(self, broker_order_id: BrokerOrderId) -> None:
+        """Let another program cancel a working order, whoever placed it."""
+        key = next((key for key, one in self._orders.items() if one.broker_order_id == broker_order_id), None)
+        if key is None or self._orders[key].status is not OrderStatus.WORKING:
+            raise NotFound(f"no order {broker_order_id} works")
+        self._end(key, OrderStatus.CANCELED, ReportKind.CANCELED, message="canceled elsewhere")
+
+    def _happen(self, make: Callable[[str, datetime], Iterable[Transaction]]) -> None:
+        happened = make(f"T-{len(self._transactions) + 1:06d}", self._clock.now())
+        self._record(replace(one, client_order_id=None, broker_order_id=None) for one in happened)
+        for wake in self._wakes:
+            wake()
 
     def _receive(self, verb: str, client_order_id: ClientOrderId) -> Trouble | None:
         self.requests.append((verb, client_order_id))
@@ -340,7 +355,7 @@ class ScriptedBroker:
         if self.is_down:
             raise BrokerUnavailable("the scripted broker is down")
 
-    def _known(self, client_order_id: ClientOrderId) -> _Known:
+    def _known(self, client_order_id: ClientOrderId) -> Known:
         if client_order_id not in self._orders:
             raise NotFound(f"order {client_order_id} never arrived")
         return self._orders[client_order_id]
@@ -370,6 +385,8 @@ class ScriptedBroker:
         execution: LegExecution | None = None,
     ) -> None:
         known = self._orders.get(client_order_id)
+        if known is not None and not known.is_ours:
+            return
         report = BrokerReport(
             sequence=0,
             kind=kind,

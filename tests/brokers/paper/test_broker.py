@@ -7,6 +7,7 @@ import pytest
 
 from thetaloom.brokers.paper.settings import Instruction, PaperSettings
 from thetaloom.domain.book.orders import Order, OrderStatus, TimeInForce
+from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import ReportKind
 from thetaloom.domain.values.ids import AccountId, ClientOrderId
 from thetaloom.domain.values.money import Money, Price
@@ -155,7 +156,7 @@ def test_random_partial_fills_repeat_with_the_seed(tmp_path_factory: pytest.Temp
         (b.order(limit="0.90005"), "limit 0.90005 is finer than a cent per contract"),
         (b.order("-1 SPY 2026-01-16 P 560", limit="-0.01"), "pays for an order that only sells"),
         (b.order(limit="0.90", quantity=244), "the order needs 100357.20, 100000.00 is left"),
-        (b.order("-1 SPY 2026-01-16 C 600"), "what the order could cost is unknown"),
+        (b.order("-1 QQQ 2026-01-16 C 600"), "what the order could cost is unknown"),
         (b.closing(b.order(), limit="-1.10"), "cannot close 1 SPY 2026-01-16 P 560: 0 held"),
     ],
 )
@@ -220,17 +221,21 @@ def test_overnight_the_last_marks_of_the_day_stand(bench: PaperBench) -> None:
     assert worths == [Money("99998.70"), Money("99998.70"), None]
 
 
-def test_buying_power_is_unknown_when_what_is_held_cannot_be_valued(bench: PaperBench) -> None:
+def test_what_has_no_mark_is_held_back_for_at_its_most_and_without_a_spot_is_unknown(bench: PaperBench) -> None:
     call = "SPY 2026-01-16 C 600"
     bench.market.set_quote(call, 1, "1.10")
     bench.broker.submit(b.order(f"-1 {call}", limit="1.02"))
     assert bench.tick() == [K.FILLED]
 
     bench.market.drop_quote(call)
+    unmarked = bench.broker.account().buying_power
+    bench.market.set_spot("SPY", None)
     bench.broker.submit(b.order(limit="0.90", client_order_id=ID_2))
 
+    assert unmarked == Money("100101.35") - Money(100 * (575 + 90))
     assert bench.broker.account().buying_power is None
     assert "the buying power is unknown" in bench.last().message
+    assert bench.last().refusal is Refusal.INSUFFICIENT_BUYING_POWER
 
 
 def test_a_cash_account_secures_puts_and_sells_no_calls(sqlite_books: str) -> None:

@@ -18,9 +18,14 @@ from thetaloom.brokers.paper.ledger import SettlesAt, as_text
 from thetaloom.brokers.paper.tables import BOOKS_VERSION as BOOKS_VERSION
 from thetaloom.brokers.paper.tables import BookedOrder as BookedOrder
 from thetaloom.brokers.paper.tables import Settlement as Settlement
-from thetaloom.brokers.paper.tables import accounts
+from thetaloom.brokers.paper.tables import accounts as accounts
+from thetaloom.brokers.paper.tables import holdings as holdings
 from thetaloom.brokers.paper.tables import meta as meta
 from thetaloom.brokers.paper.tables import metadata as metadata
+from thetaloom.brokers.paper.tables import orders as orders
+from thetaloom.brokers.paper.tables import reports as reports
+from thetaloom.brokers.paper.tables import settlements as settlements
+from thetaloom.brokers.paper.tables import transactions as transactions
 from thetaloom.brokers.paper.upgrading import upgrade_books
 from thetaloom.domain.values.ids import AccountId
 from thetaloom.domain.values.money import Money

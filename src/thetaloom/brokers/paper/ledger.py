@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +20,7 @@ from thetaloom.brokers.paper.tables import (
     transactions,
 )
 from thetaloom.domain.book.fills import Fill
+from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import BrokerReport, ReportKind
 from thetaloom.domain.book.transactions import Transaction
 from thetaloom.domain.values.canonical import canonical_json, from_json
@@ -95,7 +97,7 @@ class Ledger:
         if settling_by is not None:
             mine = mine.where(holdings.c.settles_at <= as_text(settling_by))
         rows = self._connection.execute(mine.order_by(holdings.c.contract, holdings.c.multiplier))
-        return {replace(parse_option_symbol(row.contract), multiplier=row.multiplier): row.quantity for row in rows}
+        return {_contract(row.contract, row.multiplier): row.quantity for row in rows}
 
     def shares(self) -> dict[str, int]:
         """Return the shares that came and went through transactions, by symbol."""
@@ -162,6 +164,7 @@ class Ledger:
         fill: Fill | None = None,
         limit_price: Price | None = None,
         message: str = "",
+        refusal: Refusal | None = None,
     ) -> None:
         """Write the next report."""
         self._account["sequence"] += 1
@@ -174,6 +177,7 @@ class Ledger:
             fill=fill,
             limit_price=limit_price,
             message=message,
+            refusal=refusal,
         )
         row = {"account_id": self._account_id, "sequence": report.sequence, "body": canonical_json(report).decode()}
         self._connection.execute(reports.insert().values(row))
@@ -194,8 +198,8 @@ class Ledger:
             self._connection.execute(transactions.insert().values(row))
             cash = cash + kept.cash + kept.fees
             self._move(kept)
+            self.changed = True
         self._account["cash"] = str(cash.to_cents() if cash == cash.to_cents() else cash)
-        self.changed = True
 
     def settle(self, settlement: Settlement, happened: Iterable[Transaction]) -> None:
         """Record what a holding turned into."""
@@ -226,6 +230,11 @@ class Ledger:
     def _column(self, column: sa.Column[Any]) -> str:
         mine = sa.select(column).where(accounts.c.account_id == self._account_id)
         return str(self._connection.execute(mine).scalar_one())
+
+
+@lru_cache(maxsize=4_096)
+def _contract(compact: str, multiplier: int) -> OptionContract:
+    return replace(parse_option_symbol(compact), multiplier=multiplier)
 
 
 def as_text(at: datetime) -> str:
