@@ -1,0 +1,271 @@
+"""A position's mark that one bad quote does not move: quotes weighed by quality, with volatility's memory as prior.
+
+Each leg remembers the volatility at which it was last quoted well. That volatility at today's spot is the prior; a
+quote of high quality replaces it altogether, one of low quality counts for little, and the estimate never lies
+outside the leg's own bid and ask. Net prices are those of closing what is held, credit positive, per share.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from thetaloom.domain.market.quote_neighbors import SILENCE, Corroboration, hear_neighbors
+from thetaloom.domain.market.quote_quality import (
+    FLOOR_SCORE,
+    HIGH_SCORE,
+    QuoteScore,
+    Sighting,
+    Surroundings,
+    WidthHistory,
+    score_quote,
+    tick_of,
+)
+
+SPOTS_KEPT = 24
+SPOT_SETTLES_SECONDS = 10.0  # a spot that stood still for longer contradicts nobody
+VOLATILITY_MEMORY_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardLeg:
+    """One leg as held with its quote, and its neighbors' quotes where they were asked for."""
+
+    ratio: int  # signed; bought is positive
+    is_american: bool
+    years: float
+    sighting: Sighting
+    neighbors: tuple[Sighting, ...] | None = None  # None = not asked for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """All that is seen of a position's prices at one moment."""
+
+    now: datetime
+    spot: float | None
+    rate: float
+    dividend_yield: float
+    age_seconds_max: float
+    legs: tuple[GuardLeg, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegMemory:
+    """What is remembered of one leg: its usual width, and the price and volatility of its last good quotes."""
+
+    width: WidthHistory = field(default_factory=WidthHistory)
+    newest_at: datetime | None = None  # of all quotes seen
+    volatility: float | None = None
+    mid: float | None = None  # with the spot of that moment, where no volatility can be had
+    spot: float | None = None
+    known_since: datetime | None = None  # since when the prior follows the quotes without a jump
+    read_at: datetime | None = None
+    apart_since: datetime | None = None  # since when good quotes have been away from the prior
+    apart_quote_at: datetime | None = None  # the first of those quotes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpotSeen:
+    """A spot and when it was first seen."""
+
+    at: datetime
+    spot: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegView:
+    """One leg judged: score, prior, estimate within its bid and ask, and what its neighbors imply."""
+
+    score: QuoteScore
+    estimate: float | None
+    half_band: float
+    prior: float | None
+    is_explained: bool  # its mid is where the prior says, within half its usual width
+    is_new: bool  # a quote not seen before
+    heard: Corroboration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RobustMark:
+    """The net price of closing one structure: estimate, band, prior and neighbors' price; ``None`` is unknown."""
+
+    estimate: float | None
+    low: float | None
+    high: float | None
+    prior: float | None
+    implied: float | None  # by the neighbors
+    quality: float  # of the worst leg
+    legs: tuple[LegView, ...]
+
+
+def read_mark(memories: Sequence[LegMemory], spots: Sequence[SpotSeen], seen: Observation) -> RobustMark:
+    """Judge every leg and add up the marks."""
+    views = tuple(_view(leg, memory, spots, seen) for leg, memory in zip(seen.legs, memories, strict=True))
+    estimate = _net(seen, [view.estimate for view in views])
+    half = sum(abs(leg.ratio) * view.half_band for leg, view in zip(seen.legs, views, strict=True))
+    return RobustMark(
+        estimate=estimate,
+        low=None if estimate is None else round(estimate - half, 6),
+        high=None if estimate is None else round(estimate + half, 6),
+        prior=_net(seen, [view.prior for view in views]),
+        implied=_net(seen, [view.heard.implied for view in views]),
+        quality=min((view.score.score for view in views), default=0.0),
+        legs=views,
+    )
+
+
+def remember(
+    memories: Sequence[LegMemory], seen: Observation, mark: RobustMark, settle_seconds: float
+) -> tuple[LegMemory, ...]:
+    """Return the memories after this look; a jump is taken up only after it stood for ``settle_seconds``."""
+    return tuple(
+        _remembered(memory, leg, view, seen, settle_seconds)
+        for memory, leg, view in zip(memories, seen.legs, mark.legs, strict=True)
+    )
+
+
+def spots_seen(spots: tuple[SpotSeen, ...], seen: Observation) -> tuple[SpotSeen, ...]:
+    """Return the latest spots with this one, if it is another."""
+    if seen.spot is None or (spots and spots[-1].spot == seen.spot):
+        return spots
+    return (*spots[1 - SPOTS_KEPT :], SpotSeen(at=seen.now, spot=seen.spot))
+
+
+def _view(leg: GuardLeg, memory: LegMemory, spots: Sequence[SpotSeen], seen: Observation) -> LegView:
+    around = _around(leg, memory, seen)
+    score = score_quote(leg.sighting, memory.width, around)
+    prior = _prior(leg, memory, seen)
+    heard = SILENCE
+    if leg.neighbors is not None and score.score > 0:
+        spot_is_live = _is_live(spots, seen.now)
+        heard = hear_neighbors(
+            leg.sighting, leg.neighbors, around, _SpotAt(spots, seen.spot), spot_is_live=spot_is_live
+        )
+        score = score.less(heard.deductions)
+    mid, estimate, half_band = leg.sighting.mid, None, 0.0
+    if mid is not None:
+        estimate, half_band = _weigh(leg.sighting, mid, prior, score.score)
+    return LegView(
+        score=score,
+        estimate=estimate,
+        half_band=half_band,
+        prior=prior,
+        is_explained=mid is not None and prior is not None and abs(mid - prior) <= _tolerance(leg, memory, mid),
+        is_new=_is_new(leg.sighting, memory),
+        heard=heard,
+    )
+
+
+def _around(leg: GuardLeg, memory: LegMemory, seen: Observation) -> Surroundings:
+    return Surroundings(
+        now=seen.now,
+        age_seconds_max=seen.age_seconds_max,
+        spot=seen.spot,
+        years=leg.years,
+        rate=seen.rate,
+        dividend_yield=seen.dividend_yield,
+        is_american=leg.is_american,
+        to_sell=leg.ratio > 0,  # what was bought is sold to close
+        newest_at=memory.newest_at,
+    )
+
+
+def _is_live(spots: Sequence[SpotSeen], now: datetime) -> bool:
+    # A feed whose spot died must not make parity contradict every option for good.
+    return bool(spots) and (now - spots[-1].at).total_seconds() <= SPOT_SETTLES_SECONDS
+
+
+class _SpotAt:
+    """The spot as it was seen at an instant; before the first that is kept, that one."""
+
+    def __init__(self, spots: Sequence[SpotSeen], latest: float | None) -> None:
+        self._spots, self._latest = spots, latest
+
+    def __call__(self, at: datetime) -> float | None:
+        for known in reversed(self._spots):
+            if known.at <= at:
+                return known.spot
+        return self._spots[0].spot if self._spots else self._latest
+
+
+def _weigh(sighting: Sighting, mid: float, prior: float | None, score: float) -> tuple[float, float]:
+    # The weight of the quote is 1 from the high score on, and 0 at the floor.
+    weight = min(1.0, max(0.0, (score - FLOOR_SCORE) / (HIGH_SCORE - FLOOR_SCORE)))
+    bid, ask = sighting.bid or 0.0, sighting.ask or 0.0
+    low, high = min(bid, ask), max(bid, ask)
+    guess = mid if prior is None else prior + weight * (mid - prior)
+    return min(max(guess, low), high), (1.0 - weight) * (high - low) / 2
+
+
+def _prior(leg: GuardLeg, memory: LegMemory, seen: Observation) -> float | None:
+    from thetaloom.maths.black_scholes import bsm_price  # compiles on first use
+
+    one, spot = leg.sighting, seen.spot
+    if spot is None:
+        return None
+    if memory.volatility is not None:
+        price = bsm_price(one.is_call, spot, one.strike, leg.years, seen.rate, seen.dividend_yield, memory.volatility)
+        return price if math.isfinite(price) else None
+    if memory.mid is None or memory.spot is None:
+        return None
+    # No volatility means that it trades at what exercise brings, and that moves with the spot one to one.
+    return max(0.0, memory.mid + (spot - memory.spot if one.is_call else memory.spot - spot))
+
+
+def _tolerance(leg: GuardLeg, memory: LegMemory, mid: float) -> float:
+    usual = memory.width.usual_half_width(mid)
+    half = leg.sighting.half_width
+    return (half if usual is None else min(half, usual)) + tick_of(mid)
+
+
+def _is_new(sighting: Sighting, memory: LegMemory) -> bool:
+    at = sighting.quoted_at
+    return at is not None and (memory.newest_at is None or at > memory.newest_at)
+
+
+def _remembered(memory: LegMemory, leg: GuardLeg, view: LegView, seen: Observation, settle_seconds: float) -> LegMemory:
+    if not view.is_new:
+        return memory
+    width = memory.width.seen(leg.sighting)
+    memory = replace(memory, width=width, newest_at=leg.sighting.quoted_at)
+    if view.score.score < HIGH_SCORE:
+        return memory
+    if memory.known_since is not None and view.is_explained:
+        return _followed(memory, leg, seen)
+    if memory.known_since is not None and not _has_stood(memory, seen, settle_seconds):
+        if memory.apart_since is not None:
+            return memory
+        return replace(memory, apart_since=seen.now, apart_quote_at=leg.sighting.quoted_at)
+    return replace(_followed(replace(memory, volatility=None), leg, seen), known_since=seen.now)
+
+
+def _has_stood(memory: LegMemory, seen: Observation, settle_seconds: float) -> bool:
+    since = memory.apart_since
+    return since is not None and (seen.now - since).total_seconds() >= settle_seconds
+
+
+def _followed(memory: LegMemory, leg: GuardLeg, seen: Observation) -> LegMemory:
+    from thetaloom.maths.implied_volatility import OK, bsm_implied_volatility  # compiles on first use
+
+    mid, spot, one = leg.sighting.mid, seen.spot, leg.sighting
+    kept = replace(memory, mid=mid, spot=spot, read_at=seen.now, apart_since=None, apart_quote_at=None)
+    if mid is None or spot is None:
+        return kept
+    iv, status = bsm_implied_volatility(one.is_call, mid, spot, one.strike, leg.years, seen.rate, seen.dividend_yield)
+    if status != OK:
+        return replace(kept, volatility=None)
+    if memory.volatility is None or memory.read_at is None:
+        return replace(kept, volatility=iv)
+    elapsed = (seen.now - memory.read_at).total_seconds()
+    share = 1.0 - math.exp(-max(elapsed, 0.0) / VOLATILITY_MEMORY_SECONDS)
+    return replace(kept, volatility=memory.volatility + share * (iv - memory.volatility))
+
+
+def _net(seen: Observation, prices: Sequence[float | None]) -> float | None:
+    total = 0.0
+    for leg, price in zip(seen.legs, prices, strict=True):
+        if price is None:
+            return None
+        total += leg.ratio * price
+    return round(total, 6)
