@@ -116,10 +116,12 @@ def make_world(numbers: Generator, weather_of: "WeatherOf", structure: str | Non
     legs = STRUCTURES[name]
     contracts, neighbors = _listed(legs, round(spot / step) * step, step)
     weather = weather_of(numbers, iv)
-    fair = _fair(numbers, contracts, spot, iv, years, weather)
+    fair = _fair(contracts, spot, iv, years, weather)
     tightness = float(np.exp(numbers.uniform(math.log(0.006), math.log(0.05))))
     half = _half_widths(fair, tightness, weather)
-    intensity = np.exp(numbers.uniform(math.log(1.0), math.log(6.0), len(contracts)))
+    # Each contract has a leaning of its own, which real smiles show to be less than half of its half width.
+    fair = np.maximum(0.001, fair + numbers.uniform(-0.4, 0.4, len(contracts)) * half[0])
+    intensity = np.exp(numbers.uniform(math.log(2.0), math.log(10.0), len(contracts)))
     world = World(
         structure=name,
         ratios=tuple(ratio for _, ratio, _ in legs),
@@ -180,15 +182,13 @@ def _listed(
     return tuple(places), tuple(around)
 
 
-def _fair(
-    numbers: Generator, contracts: tuple[Listed, ...], spot: float, iv: float, years: float, weather: Weather
-) -> Floats:
+def _fair(contracts: tuple[Listed, ...], spot: float, iv: float, years: float, weather: Weather) -> Floats:
     from thetaloom.maths.black_scholes import chain_greeks
 
     strikes = np.array([one.strike for one in contracts])
     calls = np.array([one.is_call for one in contracts])
     away = np.log(strikes / spot) / (iv * math.sqrt(years))
-    smile = iv * (1.0 - 0.08 * away + 0.03 * away**2) * np.exp(numbers.normal(0.0, 0.002, len(contracts)))
+    smile = iv * (1.0 - 0.08 * away + 0.03 * away**2)
     paths = np.maximum(0.03, smile[None, :] * weather.volatility[:, None])
     spots = np.repeat(np.round(spot * weather.spot, 2), len(contracts))
     wide = (STEPS, len(contracts))

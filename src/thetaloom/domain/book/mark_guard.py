@@ -138,7 +138,9 @@ def observe(state: GuardState, seen: Observation, met_at: MetAt, rule: GuardRule
     Where the decision ``wants_neighbors`` and the observation has none, call again, from the same state, with them.
     """
     spots = spots_seen(state.spots, seen)
-    mark = read_mark(state.legs, spots, seen)
+    news_at = min((one.since for one in state.beyond), default=seen.now)
+    is_late = (seen.now - news_at).total_seconds() >= rule.deadline_seconds
+    mark = read_mark(state.legs, spots, seen, news_at=news_at, is_late=is_late)
     met = met_at(mark.estimate) if mark.estimate is not None else frozenset()
     is_bad = mark.quality < FLOOR_SCORE
     beyond = _tracked(state, seen, mark, met, rule)
@@ -167,7 +169,9 @@ def _tracked(
     grace = timedelta(seconds=rule.deadline_seconds / 2)
     before = {one.rule: one for one in state.beyond if seen.now - one.last_met_at <= grace}
     if mark.quality < FLOOR_SCORE:
-        return tuple(before.values())
+        # Bad quotes neither start a clock nor, where only the neighbors say that they are bad, stop it.
+        contradicted = any(view.heard.deductions for view in mark.legs)
+        return tuple(replace(one, last_met_at=seen.now) if contradicted else one for one in before.values())
     is_new = any(view.is_new for view in mark.legs)
     quotes_at = tuple(leg.sighting.quoted_at for leg in seen.legs)
     for index in met:
@@ -204,7 +208,7 @@ def _witness(
     if by_spot and half_way:
         return Witness.SPOT_REPEATED
     by_neighbors = mark.implied is not None and one.rule in met_at(mark.implied)
-    if by_neighbors and half_way and is_high:
+    if by_neighbors and half_way:
         return Witness.NEIGHBORS
     if elapsed >= rule.deadline_seconds and _stands_alone(one, seen, mark, met_at):
         return Witness.DEADLINE
@@ -227,7 +231,7 @@ def _stands_alone(one: Beyond, seen: Observation, mark: RobustMark, met_at: MetA
         return False
     for view, leg, began in zip(mark.legs, seen.legs, one.quotes_at, strict=True):
         has_moved = began is None or (leg.sighting.quoted_at is not None and leg.sighting.quoted_at > began)
-        if not (view.is_explained or view.heard.supports or has_moved):
+        if not (view.is_explained or has_moved):
             return False
     return True
 

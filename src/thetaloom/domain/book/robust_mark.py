@@ -8,12 +8,13 @@ outside the leg's own bid and ask. Net prices are those of closing what is held,
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from thetaloom.domain.market.quote_neighbors import SILENCE, Corroboration, hear_neighbors
 from thetaloom.domain.market.quote_quality import (
     FLOOR_SCORE,
     HIGH_SCORE,
+    Flaw,
     QuoteScore,
     Sighting,
     Surroundings,
@@ -25,6 +26,8 @@ from thetaloom.domain.market.quote_quality import (
 SPOTS_KEPT = 24
 SPOT_SETTLES_SECONDS = 10.0  # a spot that stood still for longer contradicts nobody
 VOLATILITY_MEMORY_SECONDS = 10.0
+NEWS_SPREADS = timedelta(seconds=0.75)  # over the strikes of one expiration
+COLD_READINGS = 15  # so many quotes say what is usual; until then the band is the whole bid-ask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,6 @@ class LegMemory:
     known_since: datetime | None = None  # since when the prior follows the quotes without a jump
     read_at: datetime | None = None
     apart_since: datetime | None = None  # since when good quotes have been away from the prior
-    apart_quote_at: datetime | None = None  # the first of those quotes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +101,22 @@ class RobustMark:
     legs: tuple[LegView, ...]
 
 
-def read_mark(memories: Sequence[LegMemory], spots: Sequence[SpotSeen], seen: Observation) -> RobustMark:
-    """Judge every leg and add up the marks."""
-    views = tuple(_view(leg, memory, spots, seen) for leg, memory in zip(seen.legs, memories, strict=True))
+def read_mark(
+    memories: Sequence[LegMemory],
+    spots: Sequence[SpotSeen],
+    seen: Observation,
+    *,
+    news_at: datetime | None = None,
+    is_late: bool = False,
+) -> RobustMark:
+    """Judge every leg and add up the marks.
+
+    Of a leg whose quote nothing explains, neighbors are heard that were quoted since the news, ``news_at``; when it
+    ``is_late`` and none of them was, all are.
+    """
+    views = tuple(
+        _view(leg, memory, spots, seen, news_at, is_late) for leg, memory in zip(seen.legs, memories, strict=True)
+    )
     estimate = _net(seen, [view.estimate for view in views])
     half = sum(abs(leg.ratio) * view.half_band for leg, view in zip(seen.legs, views, strict=True))
     return RobustMark(
@@ -132,29 +147,49 @@ def spots_seen(spots: tuple[SpotSeen, ...], seen: Observation) -> tuple[SpotSeen
     return (*spots[1 - SPOTS_KEPT :], SpotSeen(at=seen.now, spot=seen.spot))
 
 
-def _view(leg: GuardLeg, memory: LegMemory, spots: Sequence[SpotSeen], seen: Observation) -> LegView:
+def _view(
+    leg: GuardLeg,
+    memory: LegMemory,
+    spots: Sequence[SpotSeen],
+    seen: Observation,
+    news_at: datetime | None,
+    is_late: bool,
+) -> LegView:
     around = _around(leg, memory, seen)
     score = score_quote(leg.sighting, memory.width, around)
-    prior = _prior(leg, memory, seen)
+    prior, mid = _prior(leg, memory, seen), leg.sighting.mid
+    is_explained = mid is not None and prior is not None and abs(mid - prior) <= _tolerance(leg, memory, mid)
     heard = SILENCE
     if leg.neighbors is not None and score.score > 0:
-        spot_is_live = _is_live(spots, seen.now)
-        heard = hear_neighbors(
-            leg.sighting, leg.neighbors, around, _SpotAt(spots, seen.spot), spot_is_live=spot_is_live
-        )
+        heard = _hear(leg, around, spots, None if is_explained else news_at, is_late)
         score = score.less(heard.deductions)
-    mid, estimate, half_band = leg.sighting.mid, None, 0.0
+    estimate, half_band = None, 0.0
     if mid is not None:
-        estimate, half_band = _weigh(leg.sighting, mid, prior, score.score)
+        estimate, half_band = _weigh(leg.sighting, mid, prior, score)
+        if memory.width.readings < COLD_READINGS:
+            half_band = leg.sighting.half_width
     return LegView(
         score=score,
         estimate=estimate,
         half_band=half_band,
         prior=prior,
-        is_explained=mid is not None and prior is not None and abs(mid - prior) <= _tolerance(leg, memory, mid),
+        is_explained=is_explained,
         is_new=_is_new(leg.sighting, memory),
         heard=heard,
     )
+
+
+def _hear(
+    leg: GuardLeg, around: Surroundings, spots: Sequence[SpotSeen], news_at: datetime | None, is_late: bool
+) -> Corroboration:
+    near, live, spot_at = leg.neighbors or (), _is_live(spots, around.now), _SpotAt(spots, around.spot)
+    quoted_at, heard_from = leg.sighting.quoted_at, None
+    if news_at is not None and quoted_at is not None:
+        heard_from = max(news_at, quoted_at - NEWS_SPREADS)
+    heard = hear_neighbors(leg.sighting, near, around, spot_at, spot_is_live=live, heard_from=heard_from)
+    if heard_from is not None and heard.implied is None and is_late:
+        return hear_neighbors(leg.sighting, near, around, spot_at, spot_is_live=live)
+    return heard
 
 
 def _around(leg: GuardLeg, memory: LegMemory, seen: Observation) -> Surroundings:
@@ -189,13 +224,14 @@ class _SpotAt:
         return self._spots[0].spot if self._spots else self._latest
 
 
-def _weigh(sighting: Sighting, mid: float, prior: float | None, score: float) -> tuple[float, float]:
+def _weigh(sighting: Sighting, mid: float, prior: float | None, score: QuoteScore) -> tuple[float, float]:
     # The weight of the quote is 1 from the high score on, and 0 at the floor.
-    weight = min(1.0, max(0.0, (score - FLOOR_SCORE) / (HIGH_SCORE - FLOOR_SCORE)))
+    weight = min(1.0, max(0.0, (score.score - FLOOR_SCORE) / (HIGH_SCORE - FLOOR_SCORE)))
     bid, ask = sighting.bid or 0.0, sighting.ask or 0.0
     low, high = min(bid, ask), max(bid, ask)
     guess = mid if prior is None else prior + weight * (mid - prior)
-    return min(max(guess, low), high), (1.0 - weight) * (high - low) / 2
+    band = 1.0 if score.has(Flaw.WIDE) else 1.0 - weight
+    return min(max(guess, low), high), band * (high - low) / 2
 
 
 def _prior(leg: GuardLeg, memory: LegMemory, seen: Observation) -> float | None:
@@ -236,7 +272,7 @@ def _remembered(memory: LegMemory, leg: GuardLeg, view: LegView, seen: Observati
     if memory.known_since is not None and not _has_stood(memory, seen, settle_seconds):
         if memory.apart_since is not None:
             return memory
-        return replace(memory, apart_since=seen.now, apart_quote_at=leg.sighting.quoted_at)
+        return replace(memory, apart_since=seen.now)
     return replace(_followed(replace(memory, volatility=None), leg, seen), known_since=seen.now)
 
 
@@ -249,7 +285,7 @@ def _followed(memory: LegMemory, leg: GuardLeg, seen: Observation) -> LegMemory:
     from thetaloom.maths.implied_volatility import OK, bsm_implied_volatility  # compiles on first use
 
     mid, spot, one = leg.sighting.mid, seen.spot, leg.sighting
-    kept = replace(memory, mid=mid, spot=spot, read_at=seen.now, apart_since=None, apart_quote_at=None)
+    kept = replace(memory, mid=mid, spot=spot, read_at=seen.now, apart_since=None)
     if mid is None or spot is None:
         return kept
     iv, status = bsm_implied_volatility(one.is_call, mid, spot, one.strike, leg.years, seen.rate, seen.dividend_yield)

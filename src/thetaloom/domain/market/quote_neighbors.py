@@ -22,6 +22,7 @@ from thetaloom.domain.market.quote_quality import (
 )
 
 NEIGHBOR_AGE_SECONDS_MAX = 15.0  # older ones are no witnesses
+QUOTE_LIVES_SECONDS = 1.0
 NEIGHBOR_HALF_SHARE = 0.5  # how much of the neighbors' half widths a quote may lie off the smile by
 YIELD_SLACK = 0.01  # a year; dividends and borrowing that parity does not know
 NEIGHBORS_A_SIDE = 2
@@ -53,14 +54,16 @@ def hear_neighbors(
     spot_at: SpotAt,
     *,
     spot_is_live: bool = True,
+    heard_from: datetime | None = None,
 ) -> Corroboration:
     """Hold a quote against its neighbors of the same expiration; what can't be judged is unknown.
 
-    Parity needs a spot that is known to be live; the smile only needs the same spot on all sides.
+    Parity needs a spot that is known to be live; the smile only needs the same spot on all sides. Who was quoted
+    before ``heard_from`` has not heard the news yet, and says nothing.
     """
     if sighting.mid is None or around.spot is None:
         return SILENCE
-    sound = [one for one in neighbors if one.is_sound and _is_fresh(one, around)]
+    sound = [one for one in neighbors if one.is_sound and _is_fresh(one, around, heard_from)]
     alike = [one for one in sound if one.is_call == sighting.is_call and one.strike != sighting.strike]
     implied, is_off = _smile(sighting, alike, around, spot_at)
     parity_holds = _parity(sighting, sound, around, spot_at) if spot_is_live else None
@@ -82,8 +85,11 @@ def pick_neighbors(strikes: Sequence[float], strike: float) -> tuple[float, ...]
     return (*below, *above)
 
 
-def _is_fresh(one: Sighting, around: Surroundings) -> bool:
-    return one.quoted_at is not None and (around.now - one.quoted_at).total_seconds() <= NEIGHBOR_AGE_SECONDS_MAX
+def _is_fresh(one: Sighting, around: Surroundings, heard_from: datetime | None) -> bool:
+    at = one.quoted_at
+    if at is None or (around.now - at).total_seconds() > NEIGHBOR_AGE_SECONDS_MAX:
+        return False
+    return heard_from is None or at >= heard_from
 
 
 def _smile(
@@ -96,14 +102,15 @@ def _smile(
     above = _with_volatility([one for one in alike if one.strike > sighting.strike], around, spot_at)
     if not below or not above or mid is None or spot is None:
         return None, False
-    then = _spot_of(sighting, around, spot_at)
-    at_quote, now, off = [], [], []
+    # A living quote follows the spot within a second; an older one answers for the spot of today.
+    is_old = sighting.quoted_at is None or (around.now - sighting.quoted_at).total_seconds() > QUOTE_LIVES_SECONDS
+    then = spot if is_old else _spot_of(sighting, around, spot_at)
+    now, off = [], []
     for (low, low_iv), (high, high_iv) in product(below, above):
         share = math.log(sighting.strike / low.strike) / math.log(high.strike / low.strike)
         iv = low_iv + share * (high_iv - low_iv)
         terms = (sighting.strike, around.years, around.rate, around.dividend_yield, iv)
         price = bsm_price(sighting.is_call, then, *terms)
-        at_quote.append(price)
         now.append(price if then == spot else bsm_price(sighting.is_call, spot, *terms))
         half = (1 - share) * low.half_width + share * high.half_width
         allowed = sighting.half_width + NEIGHBOR_HALF_SHARE * half + tick_of(mid)
