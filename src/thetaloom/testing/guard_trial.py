@@ -6,18 +6,20 @@ Omega). They look at the net mid, as those do, and as often as their interval sa
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
 from thetaloom.domain.book.mark_guard import GuardDecision, GuardRule, GuardState, new_guard, observe
-from thetaloom.domain.book.robust_mark import GuardLeg, Observation
+from thetaloom.domain.book.robust_mark import SPOTS_KEPT, GuardLeg, Observation, SpotSeen
 from thetaloom.domain.market.quote_quality import Sighting
 from thetaloom.testing.anomalies import Minute
 from thetaloom.testing.anomaly_world import DIVIDEND_YIELD, RATE, STEP_SECONDS, STEPS
+from thetaloom.testing.spoilers import Anomaly
 
 MINUTE_AT = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
+WARM_SECONDS = 40
 CALM_LOOK_STEPS = 4  # nothing met: once a second
 AGE_SECONDS_MAX = 30.0
 
@@ -49,9 +51,14 @@ def contenders() -> tuple[Contender, ...]:
 
 
 def guarded(minute: Minute, with_neighbors: bool = True, rule: GuardRule | None = None) -> float | None:
-    """Return the second at which our guard fires: it looks once a second, and at every step while the mid is beyond."""
+    """Return the second at which our guard fires: it looks once a second, and at every step while the mid is beyond.
+
+    It has watched for half a minute before, save at an opening rotation, which meets it right after a restart.
+    """
     met = met_steps(minute)
     state = new_guard(len(minute.world.ratios))
+    if minute.kind is not Anomaly.OPEN_ROTATION:
+        state = _warmed(state, minute)
     again: datetime | None = None
     for step in range(STEPS):
         now = MINUTE_AT + timedelta(seconds=step * STEP_SECONDS)
@@ -62,6 +69,15 @@ def guarded(minute: Minute, with_neighbors: bool = True, rule: GuardRule | None 
         if decision.fires:
             return step * STEP_SECONDS
     return None
+
+
+def _warmed(state: GuardState, minute: Minute) -> GuardState:
+    first = observation(minute, 0)
+    for ago in range(WARM_SECONDS, 0, -1):
+        now = MINUTE_AT - timedelta(seconds=ago)
+        legs = tuple(replace(leg, sighting=replace(leg.sighting, quoted_at=now)) for leg in first.legs)
+        state, _ = observe(state, replace(first, now=now, legs=legs), lambda _: frozenset(), GuardRule())
+    return state
 
 
 def look(
@@ -98,6 +114,16 @@ def observation(minute: Minute, step: int, *, with_neighbors: bool = False) -> O
         dividend_yield=DIVIDEND_YIELD,
         age_seconds_max=AGE_SECONDS_MAX,
         legs=legs,
+        spots=_spots(minute, step),
+    )
+
+
+def _spots(minute: Minute, step: int) -> tuple[SpotSeen, ...]:
+    path = minute.tape.spot
+    return tuple(
+        SpotSeen(at=MINUTE_AT + timedelta(seconds=one * STEP_SECONDS), spot=float(path[one]))
+        for one in range(max(0, step - SPOTS_KEPT + 1), step + 1)
+        if one == 0 or path[one] != path[one - 1]
     )
 
 

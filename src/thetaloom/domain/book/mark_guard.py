@@ -17,10 +17,8 @@ from thetaloom.domain.book.robust_mark import (
     LegMemory,
     Observation,
     RobustMark,
-    SpotSeen,
     read_mark,
     remember,
-    spots_seen,
 )
 from thetaloom.domain.market.quote_quality import FLOOR_SCORE, HIGH_SCORE
 from thetaloom.errors import InvalidInput
@@ -87,7 +85,6 @@ class GuardState:
     """What the guard remembers of one position."""
 
     legs: tuple[LegMemory, ...]
-    spots: tuple[SpotSeen, ...] = ()
     beyond: tuple[Beyond, ...] = ()
     bad_since: datetime | None = None  # since when a leg is below the floor
     observed_at: datetime | None = None
@@ -137,10 +134,9 @@ def observe(state: GuardState, seen: Observation, met_at: MetAt, rule: GuardRule
 
     Where the decision ``wants_neighbors`` and the observation has none, call again, from the same state, with them.
     """
-    spots = spots_seen(state.spots, seen)
     news_at = min((one.since for one in state.beyond), default=seen.now)
     is_late = (seen.now - news_at).total_seconds() >= rule.deadline_seconds
-    mark = read_mark(state.legs, spots, seen, news_at=news_at, is_late=is_late)
+    mark = read_mark(state.legs, seen, news_at=news_at, is_late=is_late)
     met = met_at(mark.estimate) if mark.estimate is not None else frozenset()
     is_bad = mark.quality < FLOOR_SCORE
     beyond = _tracked(state, seen, mark, met, rule)
@@ -154,7 +150,6 @@ def observe(state: GuardState, seen: Observation, met_at: MetAt, rule: GuardRule
     )
     after = GuardState(
         legs=remember(state.legs, seen, mark, rule.deadline_seconds),
-        spots=spots,
         beyond=beyond,
         bad_since=bad_since,
         observed_at=seen.now,
@@ -197,9 +192,11 @@ def _judge(
 def _witness(
     one: Beyond, state: GuardState, seen: Observation, mark: RobustMark, met_at: MetAt, rule: GuardRule
 ) -> Witness | None:
-    by_spot = _is_settled(state.legs, seen, rule) and mark.prior is not None and one.rule in met_at(mark.prior)
-    is_high = mark.quality >= HIGH_SCORE
-    if by_spot and is_high and all(view.is_explained for view in mark.legs):
+    by_band = _is_met(one, met_at, mark.low) and _is_met(one, met_at, mark.high)
+    if not by_band and any(view.is_cold for view in mark.legs):
+        return None
+    by_spot = _is_settled(state.legs, seen, rule) and _is_met(one, met_at, mark.prior)
+    if by_spot and mark.quality >= HIGH_SCORE and all(view.is_explained for view in mark.legs):
         return Witness.SPOT
     if one.updates < rule.updates_min:
         return None
@@ -207,12 +204,14 @@ def _witness(
     half_way = elapsed >= rule.deadline_seconds / 2
     if by_spot and half_way:
         return Witness.SPOT_REPEATED
-    by_neighbors = mark.implied is not None and one.rule in met_at(mark.implied)
-    if by_neighbors and half_way:
+    if half_way and _is_met(one, met_at, mark.implied):
         return Witness.NEIGHBORS
-    if elapsed >= rule.deadline_seconds and _stands_alone(one, seen, mark, met_at):
-        return Witness.DEADLINE
-    return None
+    stands = by_band and _stands_alone(one, seen, mark, met_at)
+    return Witness.DEADLINE if stands and elapsed >= rule.deadline_seconds else None
+
+
+def _is_met(one: Beyond, met_at: MetAt, net: float | None) -> bool:
+    return net is not None and one.rule in met_at(net)
 
 
 def _is_settled(legs: Sequence[LegMemory], seen: Observation, rule: GuardRule) -> bool:
@@ -224,11 +223,11 @@ def _is_settled(legs: Sequence[LegMemory], seen: Observation, rule: GuardRule) -
 
 
 def _stands_alone(one: Beyond, seen: Observation, mark: RobustMark, met_at: MetAt) -> bool:
-    # The whole band is beyond, and no leg that nothing explains is still the same old quote.
-    if mark.low is None or mark.high is None:
-        return False
-    if one.rule not in met_at(mark.low) or one.rule not in met_at(mark.high):
-        return False
+    # No leg that nothing explains is still the same old quote, and the neighbors' price is not clearly on this side.
+    if mark.implied is not None and mark.estimate is not None:
+        between = (mark.estimate + mark.implied) / 2
+        if not _is_met(one, met_at, between):
+            return False
     for view, leg, began in zip(mark.legs, seen.legs, one.quotes_at, strict=True):
         has_moved = began is None or (leg.sighting.quoted_at is not None and leg.sighting.quoted_at > began)
         if not (view.is_explained or has_moved):

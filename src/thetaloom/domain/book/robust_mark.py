@@ -27,7 +27,16 @@ SPOTS_KEPT = 24
 SPOT_SETTLES_SECONDS = 10.0  # a spot that stood still for longer contradicts nobody
 VOLATILITY_MEMORY_SECONDS = 10.0
 NEWS_SPREADS = timedelta(seconds=0.75)  # over the strikes of one expiration
-COLD_READINGS = 15  # so many quotes say what is usual; until then the band is the whole bid-ask
+WIDTH_EVERY_SECONDS = 1.0  # a burst of quotes is one reading
+COLD_READINGS = 30  # so many say what is usual; until then the whole bid-ask has to be beyond
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpotSeen:
+    """A spot and when it was first seen."""
+
+    at: datetime
+    spot: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +60,7 @@ class Observation:
     dividend_yield: float
     age_seconds_max: float
     legs: tuple[GuardLeg, ...]
+    spots: tuple[SpotSeen, ...] = ()  # the latest, in order, so that a quote can be read at the spot of its moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +68,7 @@ class LegMemory:
     """What is remembered of one leg: its usual width, and the price and volatility of its last good quotes."""
 
     width: WidthHistory = field(default_factory=WidthHistory)
+    width_at: datetime | None = None
     newest_at: datetime | None = None  # of all quotes seen
     volatility: float | None = None
     mid: float | None = None  # with the spot of that moment, where no volatility can be had
@@ -68,14 +79,6 @@ class LegMemory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpotSeen:
-    """A spot and when it was first seen."""
-
-    at: datetime
-    spot: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LegView:
     """One leg judged: score, prior, estimate within its bid and ask, and what its neighbors imply."""
 
@@ -83,6 +86,7 @@ class LegView:
     estimate: float | None
     half_band: float
     prior: float | None
+    is_cold: bool  # too little was seen of it to say what is usual
     is_explained: bool  # its mid is where the prior says, within half its usual width
     is_new: bool  # a quote not seen before
     heard: Corroboration
@@ -103,7 +107,6 @@ class RobustMark:
 
 def read_mark(
     memories: Sequence[LegMemory],
-    spots: Sequence[SpotSeen],
     seen: Observation,
     *,
     news_at: datetime | None = None,
@@ -114,9 +117,7 @@ def read_mark(
     Of a leg whose quote nothing explains, neighbors are heard that were quoted since the news, ``news_at``; when it
     ``is_late`` and none of them was, all are.
     """
-    views = tuple(
-        _view(leg, memory, spots, seen, news_at, is_late) for leg, memory in zip(seen.legs, memories, strict=True)
-    )
+    views = tuple(_view(leg, memory, seen, news_at, is_late) for leg, memory in zip(seen.legs, memories, strict=True))
     estimate = _net(seen, [view.estimate for view in views])
     half = sum(abs(leg.ratio) * view.half_band for leg, view in zip(seen.legs, views, strict=True))
     return RobustMark(
@@ -140,17 +141,16 @@ def remember(
     )
 
 
-def spots_seen(spots: tuple[SpotSeen, ...], seen: Observation) -> tuple[SpotSeen, ...]:
-    """Return the latest spots with this one, if it is another."""
-    if seen.spot is None or (spots and spots[-1].spot == seen.spot):
+def with_spot(spots: tuple[SpotSeen, ...], at: datetime, spot: float | None) -> tuple[SpotSeen, ...]:
+    """Return the latest spots with this one, if it is another than the last."""
+    if spot is None or (spots and spots[-1].spot == spot):
         return spots
-    return (*spots[1 - SPOTS_KEPT :], SpotSeen(at=seen.now, spot=seen.spot))
+    return (*spots[1 - SPOTS_KEPT :], SpotSeen(at=at, spot=spot))
 
 
 def _view(
     leg: GuardLeg,
     memory: LegMemory,
-    spots: Sequence[SpotSeen],
     seen: Observation,
     news_at: datetime | None,
     is_late: bool,
@@ -159,20 +159,21 @@ def _view(
     score = score_quote(leg.sighting, memory.width, around)
     prior, mid = _prior(leg, memory, seen), leg.sighting.mid
     is_explained = mid is not None and prior is not None and abs(mid - prior) <= _tolerance(leg, memory, mid)
-    heard = SILENCE
+    is_cold, heard = memory.width.readings < COLD_READINGS, SILENCE
     if leg.neighbors is not None and score.score > 0:
-        heard = _hear(leg, around, spots, None if is_explained else news_at, is_late)
+        heard = _hear(leg, around, seen.spots, None if is_explained else news_at, is_late)
         score = score.less(heard.deductions)
     estimate, half_band = None, 0.0
     if mid is not None:
         estimate, half_band = _weigh(leg.sighting, mid, prior, score)
-        if memory.width.readings < COLD_READINGS:
+        if is_cold:
             half_band = leg.sighting.half_width
     return LegView(
         score=score,
         estimate=estimate,
         half_band=half_band,
         prior=prior,
+        is_cold=is_cold,
         is_explained=is_explained,
         is_new=_is_new(leg.sighting, memory),
         heard=heard,
@@ -263,8 +264,9 @@ def _is_new(sighting: Sighting, memory: LegMemory) -> bool:
 def _remembered(memory: LegMemory, leg: GuardLeg, view: LegView, seen: Observation, settle_seconds: float) -> LegMemory:
     if not view.is_new:
         return memory
-    width = memory.width.seen(leg.sighting)
-    memory = replace(memory, width=width, newest_at=leg.sighting.quoted_at)
+    memory = replace(memory, newest_at=leg.sighting.quoted_at)
+    if memory.width_at is None or (seen.now - memory.width_at).total_seconds() >= WIDTH_EVERY_SECONDS:
+        memory = replace(memory, width=memory.width.seen(leg.sighting), width_at=seen.now)
     if view.score.score < HIGH_SCORE:
         return memory
     if memory.known_since is not None and view.is_explained:

@@ -105,17 +105,21 @@ def _smile(
     # A living quote follows the spot within a second; an older one answers for the spot of today.
     is_old = sighting.quoted_at is None or (around.now - sighting.quoted_at).total_seconds() > QUOTE_LIVES_SECONDS
     then = spot if is_old else _spot_of(sighting, around, spot_at)
-    now, off = [], []
+    prices, halves = [], []
     for (low, low_iv), (high, high_iv) in product(below, above):
         share = math.log(sighting.strike / low.strike) / math.log(high.strike / low.strike)
         iv = low_iv + share * (high_iv - low_iv)
         terms = (sighting.strike, around.years, around.rate, around.dividend_yield, iv)
-        price = bsm_price(sighting.is_call, then, *terms)
-        now.append(price if then == spot else bsm_price(sighting.is_call, spot, *terms))
-        half = (1 - share) * low.half_width + share * high.half_width
-        allowed = sighting.half_width + NEIGHBOR_HALF_SHARE * half + tick_of(mid)
-        off.append(abs(mid - price) > allowed)
-    return median(now), all(off)
+        prices.append((bsm_price(sighting.is_call, then, *terms), bsm_price(sighting.is_call, spot, *terms)))
+        halves.append((1 - share) * low.half_width + share * high.half_width)
+    # A straight line lies above a smile, by four times as much over twice the distance.
+    most = sighting.half_width + tick_of(mid)
+    bend = min(max((prices[-1][0] - prices[0][0]) / 3, -most), most) if len(below) > 1 and len(above) > 1 else 0.0
+    off = [
+        abs(mid - price + bend) > most + NEIGHBOR_HALF_SHARE * half
+        for (price, _), half in zip(prices, halves, strict=True)
+    ]
+    return max(0.0, median(now for _, now in prices) - bend), all(off)
 
 
 def _with_volatility(side: list[Sighting], around: Surroundings, spot_at: SpotAt) -> list[tuple[Sighting, float]]:

@@ -28,6 +28,7 @@ NEIGHBOR_POINTS = 0.8
 # A running median moves one step toward each reading, however far that lies: a burst of bad ones hardly moves it.
 DEVIATION_START, DEVIATION_MIN = 0.25, 0.05  # of the logarithm of the relative width
 STEP_SHARE_MIN = 0.08
+CHEAP = 0.10  # dollars
 HISTORY_MIN = 5  # readings before a contract's own history is used
 WIDER_MIN = math.log(2.0)  # up to twice as wide as usual is usual
 DEVIATIONS_MAX = 4.0
@@ -124,7 +125,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WidthHistory:
-    """Running median and deviation of the logarithm of (ask - bid) / mid of one contract."""
+    """Running median and deviation of the logarithm of one contract's relative width."""
 
     median: float = 0.0
     deviation: float = DEVIATION_START
@@ -146,7 +147,7 @@ class WidthHistory:
 
     def usual_half_width(self, mid: float) -> float | None:
         """Return half the bid-ask width that is usual at this mid; ``None`` while too little was seen."""
-        return None if self.readings < HISTORY_MIN else math.exp(self.median) * mid / 2
+        return None if self.readings < HISTORY_MIN else math.exp(self.median) * (mid + CHEAP) / 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,9 +182,12 @@ def tick_of(price: float) -> float:
 
 
 def log_width(sighting: Sighting) -> float | None:
-    """Return the logarithm of the width relative to the mid; unknown unless the quote has a width."""
+    """Return the logarithm of the width relative to the mid and a dime; unknown unless the quote has a width.
+
+    The dime lets the width of an option that is worth next to nothing be told from that of a stub.
+    """
     mid, half = sighting.mid, sighting.half_width
-    return math.log(2 * half / mid) if mid is not None and mid > 0 and half > 0 else None
+    return math.log(2 * half / (mid + CHEAP)) if mid is not None and half > 0 else None
 
 
 def score_quote(sighting: Sighting, history: WidthHistory, around: Surroundings) -> QuoteScore:
