@@ -116,7 +116,7 @@ class GuardDecision:
     @property
     def wants_neighbors(self) -> bool:
         """Whether a rule is about to fire, so that the neighbors' quotes are worth their cost."""
-        return any(one.answer is not GuardAnswer.BLOCKED for one in self.rules)
+        return any(one.witness is not Witness.QUALITY for one in self.rules)
 
     @property
     def look_again_at(self) -> datetime | None:
@@ -137,15 +137,18 @@ def observe(state: GuardState, seen: Observation, met_at: MetAt, rule: GuardRule
     news_at = min((one.since for one in state.beyond), default=seen.now)
     is_late = (seen.now - news_at).total_seconds() >= rule.deadline_seconds
     mark = read_mark(state.legs, seen, news_at=news_at, is_late=is_late)
-    met = met_at(mark.estimate) if mark.estimate is not None else frozenset()
-    is_bad = mark.quality < FLOOR_SCORE
+    met = met_at(mark.quoted) if mark.quoted is not None else frozenset()
+    is_bad = mark.own_quality < FLOOR_SCORE
     beyond = _tracked(state, seen, mark, met, rule)
+    if is_bad:
+        judged = [_blocked(index, Witness.QUALITY, seen, rule) for index in sorted(met | _met_by(mark.prior, met_at))]
+    else:
+        judged = [_judge(one, state, seen, mark, met_at, rule) for one in beyond if one.rule in met]
+    is_bad = is_bad or any(one.answer is GuardAnswer.BLOCKED for one in judged)
     bad_since = (state.bad_since or seen.now) if is_bad else None
     decision = GuardDecision(
         mark=mark,
-        rules=tuple(_judge(one, state, seen, mark, met_at, rule) for one in beyond if one.rule in met)
-        if not is_bad
-        else tuple(_blocked(index, mark, seen, rule) for index in sorted(_met_anyhow(mark, met, met_at))),
+        rules=tuple(judged),
         is_blind=bad_since is not None and (seen.now - bad_since).total_seconds() >= rule.blind_after_seconds,
     )
     after = GuardState(
@@ -163,10 +166,8 @@ def _tracked(
     # A mark that flickers about the threshold keeps its clock; one that stays away for half the deadline loses it.
     grace = timedelta(seconds=rule.deadline_seconds / 2)
     before = {one.rule: one for one in state.beyond if seen.now - one.last_met_at <= grace}
-    if mark.quality < FLOOR_SCORE:
-        # Bad quotes neither start a clock nor, where only the neighbors say that they are bad, stop it.
-        contradicted = any(view.heard.deductions for view in mark.legs)
-        return tuple(replace(one, last_met_at=seen.now) if contradicted else one for one in before.values())
+    if mark.own_quality < FLOOR_SCORE:  # neither starts a clock nor stops it
+        return tuple(before.values())
     is_new = any(view.is_new for view in mark.legs)
     quotes_at = tuple(leg.sighting.quoted_at for leg in seen.legs)
     for index in met:
@@ -181,6 +182,9 @@ def _tracked(
 def _judge(
     one: Beyond, state: GuardState, seen: Observation, mark: RobustMark, met_at: MetAt, rule: GuardRule
 ) -> RuleGuard:
+    by_neighbors = _is_met(one, met_at, mark.implied) and not mark.is_off_parity
+    if mark.is_contradicted and not by_neighbors:
+        return _blocked(one.rule, Witness.CONTRADICTED, seen, rule)
     witness = _witness(one, state, seen, mark, met_at, rule)
     if witness is not None:
         return RuleGuard(rule=one.rule, answer=GuardAnswer.FIRE, witness=witness)
@@ -196,16 +200,16 @@ def _witness(
     if not by_band and any(view.is_cold for view in mark.legs):
         return None
     by_spot = _is_settled(state.legs, seen, rule) and _is_met(one, met_at, mark.prior)
-    if by_spot and mark.quality >= HIGH_SCORE and all(view.is_explained for view in mark.legs):
+    by_neighbors = _is_met(one, met_at, mark.implied)
+    is_explained = mark.own_quality >= HIGH_SCORE and all(view.is_explained for view in mark.legs)
+    if is_explained and (by_spot or by_neighbors):
         return Witness.SPOT
     if one.updates < rule.updates_min:
         return None
     elapsed = (seen.now - one.since).total_seconds()
     half_way = elapsed >= rule.deadline_seconds / 2
-    if by_spot and half_way:
-        return Witness.SPOT_REPEATED
-    if half_way and _is_met(one, met_at, mark.implied):
-        return Witness.NEIGHBORS
+    if half_way and (by_spot or by_neighbors):
+        return Witness.SPOT_REPEATED if by_spot else Witness.NEIGHBORS
     stands = by_band and _stands_alone(one, seen, mark, met_at)
     return Witness.DEADLINE if stands and elapsed >= rule.deadline_seconds else None
 
@@ -224,8 +228,8 @@ def _is_settled(legs: Sequence[LegMemory], seen: Observation, rule: GuardRule) -
 
 def _stands_alone(one: Beyond, seen: Observation, mark: RobustMark, met_at: MetAt) -> bool:
     # No leg that nothing explains is still the same old quote, and the neighbors' price is not clearly on this side.
-    if mark.implied is not None and mark.estimate is not None:
-        between = (mark.estimate + mark.implied) / 2
+    if mark.implied is not None and mark.quoted is not None:
+        between = (mark.quoted + mark.implied) / 2
         if not _is_met(one, met_at, between):
             return False
     for view, leg, began in zip(mark.legs, seen.legs, one.quotes_at, strict=True):
@@ -235,12 +239,10 @@ def _stands_alone(one: Beyond, seen: Observation, mark: RobustMark, met_at: MetA
     return True
 
 
-def _met_anyhow(mark: RobustMark, met: frozenset[int], met_at: MetAt) -> frozenset[int]:
-    return met | (met_at(mark.prior) if mark.prior is not None else frozenset())
+def _met_by(net: float | None, met_at: MetAt) -> frozenset[int]:
+    return frozenset() if net is None else met_at(net)
 
 
-def _blocked(index: int, mark: RobustMark, seen: Observation, rule: GuardRule) -> RuleGuard:
-    contradicted = any(view.heard.deductions for view in mark.legs)
-    witness = Witness.CONTRADICTED if contradicted else Witness.QUALITY
+def _blocked(index: int, witness: Witness, seen: Observation, rule: GuardRule) -> RuleGuard:
     again = seen.now + timedelta(seconds=rule.deadline_seconds / 2)
     return RuleGuard(rule=index, answer=GuardAnswer.BLOCKED, witness=witness, look_again_at=again)

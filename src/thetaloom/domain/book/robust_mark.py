@@ -28,6 +28,7 @@ SPOT_SETTLES_SECONDS = 10.0  # a spot that stood still for longer contradicts no
 VOLATILITY_MEMORY_SECONDS = 10.0
 NEWS_SPREADS = timedelta(seconds=0.75)  # over the strikes of one expiration
 WIDTH_EVERY_SECONDS = 1.0  # a burst of quotes is one reading
+LITTLE, LITTLE_SHARE = 0.05, 0.01  # dollars, and of all legs
 COLD_READINGS = 30  # so many say what is usual; until then the whole bid-ask has to be beyond
 
 
@@ -82,7 +83,9 @@ class LegMemory:
 class LegView:
     """One leg judged: score, prior, estimate within its bid and ask, and what its neighbors imply."""
 
-    score: QuoteScore
+    score: QuoteScore  # with what the neighbors say
+    own_score: float  # without it
+    quoted: float | None  # the estimate by the own score
     estimate: float | None
     half_band: float
     prior: float | None
@@ -97,12 +100,25 @@ class RobustMark:
     """The net price of closing one structure: estimate, band, prior and neighbors' price; ``None`` is unknown."""
 
     estimate: float | None
+    quoted: float | None  # what rules are held against; neighbors confirm it or contradict it, but don't change it
     low: float | None
     high: float | None
     prior: float | None
     implied: float | None  # by the neighbors
-    quality: float  # of the worst leg
+    quality: float  # of the worst leg, with what the neighbors say
+    own_quality: float  # without it
     legs: tuple[LegView, ...]
+
+    @property
+    def is_contradicted(self) -> bool:
+        """Whether a neighbor contradicts a leg."""
+        return any(view.heard.deductions for view in self.legs)
+
+    @property
+    def is_off_parity(self) -> bool:
+        """Whether no leg that has parity to answer for keeps it: the options and the spot tell of different times."""
+        known = [view.heard.parity_holds for view in self.legs if view.heard.parity_holds is not None]
+        return bool(known) and not any(known)
 
 
 def read_mark(
@@ -119,14 +135,17 @@ def read_mark(
     """
     views = tuple(_view(leg, memory, seen, news_at, is_late) for leg, memory in zip(seen.legs, memories, strict=True))
     estimate = _net(seen, [view.estimate for view in views])
+    quoted = _net(seen, [view.quoted for view in views])
     half = sum(abs(leg.ratio) * view.half_band for leg, view in zip(seen.legs, views, strict=True))
     return RobustMark(
         estimate=estimate,
-        low=None if estimate is None else round(estimate - half, 6),
-        high=None if estimate is None else round(estimate + half, 6),
+        quoted=quoted,
+        low=None if quoted is None else round(quoted - half, 6),
+        high=None if quoted is None else round(quoted + half, 6),
         prior=_net(seen, [view.prior for view in views]),
-        implied=_net(seen, [view.heard.implied for view in views]),
+        implied=_net(seen, _implied(seen, views)),
         quality=min((view.score.score for view in views), default=0.0),
+        own_quality=min((view.own_score for view in views), default=0.0),
         legs=views,
     )
 
@@ -156,22 +175,21 @@ def _view(
     is_late: bool,
 ) -> LegView:
     around = _around(leg, memory, seen)
-    score = score_quote(leg.sighting, memory.width, around)
-    prior, mid = _prior(leg, memory, seen), leg.sighting.mid
+    own = score_quote(leg.sighting, memory.width, around)
+    score, prior, mid = own, _prior(leg, memory, seen), leg.sighting.mid
     is_explained = mid is not None and prior is not None and abs(mid - prior) <= _tolerance(leg, memory, mid)
     is_cold, heard = memory.width.readings < COLD_READINGS, SILENCE
-    if leg.neighbors is not None and score.score > 0:
+    if leg.neighbors is not None and own.score > 0:
         heard = _hear(leg, around, seen.spots, None if is_explained else news_at, is_late)
-        score = score.less(heard.deductions)
-    estimate, half_band = None, 0.0
-    if mid is not None:
-        estimate, half_band = _weigh(leg.sighting, mid, prior, score)
-        if is_cold:
-            half_band = leg.sighting.half_width
+        score = own.less(heard.deductions)
+    quoted, half_band = _weigh(leg.sighting, mid, prior, own)
+    guess = heard.implied if heard.deductions and heard.implied is not None else prior
     return LegView(
         score=score,
-        estimate=estimate,
-        half_band=half_band,
+        own_score=own.score,
+        quoted=quoted,
+        estimate=_weigh(leg.sighting, mid, guess, score)[0],
+        half_band=leg.sighting.half_width if is_cold else half_band,
         prior=prior,
         is_cold=is_cold,
         is_explained=is_explained,
@@ -225,14 +243,26 @@ class _SpotAt:
         return self._spots[0].spot if self._spots else self._latest
 
 
-def _weigh(sighting: Sighting, mid: float, prior: float | None, score: QuoteScore) -> tuple[float, float]:
+def _weigh(sighting: Sighting, mid: float | None, prior: float | None, score: QuoteScore) -> tuple[float | None, float]:
     # The weight of the quote is 1 from the high score on, and 0 at the floor.
+    if mid is None:
+        return None, 0.0
     weight = min(1.0, max(0.0, (score.score - FLOOR_SCORE) / (HIGH_SCORE - FLOOR_SCORE)))
     bid, ask = sighting.bid or 0.0, sighting.ask or 0.0
     low, high = min(bid, ask), max(bid, ask)
     guess = mid if prior is None else prior + weight * (mid - prior)
     band = 1.0 if score.has(Flaw.WIDE) else 1.0 - weight
     return min(max(guess, low), high), band * (high - low) / 2
+
+
+def _implied(seen: Observation, views: Sequence[LegView]) -> list[float | None]:
+    # Where next to nothing is paid, the neighbors have no bids, and nothing depends on them.
+    gross = sum(abs(leg.ratio) * (leg.sighting.mid or 0.0) for leg in seen.legs)
+    little = max(LITTLE, LITTLE_SHARE * gross)
+    return [
+        view.quoted if view.heard.implied is None and 0 < (leg.sighting.ask or 0.0) <= little else view.heard.implied
+        for leg, view in zip(seen.legs, views, strict=True)
+    ]
 
 
 def _prior(leg: GuardLeg, memory: LegMemory, seen: Observation) -> float | None:

@@ -29,6 +29,7 @@ NEIGHBOR_POINTS = 0.8
 DEVIATION_START, DEVIATION_MIN = 0.25, 0.05  # of the logarithm of the relative width
 STEP_SHARE_MIN = 0.08
 CHEAP = 0.10  # dollars
+NARROW = 0.05 + 1e-9  # dollars; never wide
 HISTORY_MIN = 5  # readings before a contract's own history is used
 WIDER_MIN = math.log(2.0)  # up to twice as wide as usual is usual
 DEVIATIONS_MAX = 4.0
@@ -258,7 +259,7 @@ def _age_points(sighting: Sighting, around: Surroundings) -> float:
 
 def _wide_points(sighting: Sighting, history: WidthHistory) -> float:
     reading = log_width(sighting)
-    if reading is None or sighting.half_width * 2 <= 2.5 * tick_of(sighting.ask or 0.0):
+    if reading is None or sighting.half_width * 2 <= max(NARROW, 2.5 * tick_of(sighting.ask or 0.0)):
         return 0.0
     if history.readings < HISTORY_MIN:
         ratio = math.exp(reading)
