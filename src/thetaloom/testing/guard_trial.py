@@ -5,9 +5,10 @@ Alpha), fire when the condition held in two of three checks (WhisperTrades), fir
 Omega). They look at the net mid, as those do, and as often as their interval says.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from thetaloom.testing.spoilers import Anomaly
 
 MINUTE_AT = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
 WARM_SECONDS = 40
+MISSED_SECONDS, LATE_SECONDS = 60.0, 2.0
 CALM_LOOK_STEPS = 4  # nothing met: once a second
 AGE_SECONDS_MAX = 30.0
 
@@ -181,3 +183,59 @@ def _width_guard(share: float) -> FiredAt:
         return float(fires[0] * STEP_SECONDS) if len(fires) else None
 
     return fired_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """When each guard fired in one minute, in the order of the contenders."""
+
+    kind: str
+    crossed_at: float | None
+    fired: tuple[float | None, ...]
+
+    def delay(self, place: int) -> float:
+        """Return how long after the crossing a guard fired; a minute when it never did, zero when it was early."""
+        at = self.fired[place]
+        return MISSED_SECONDS if at is None else max(0.0, at - (self.crossed_at or 0.0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """One guard's point on the curve."""
+
+    family: str
+    setting: str
+    false_per_1000: float
+    delay_p50: float
+    delay_p99: float
+    missed_share: float
+    late_share: float  # more than two seconds
+
+
+def tally(minute: Minute, guards: Sequence[Contender]) -> Tally:
+    """Run all guards over one minute."""
+    fired = tuple(guard.fired_at(minute) for guard in guards)
+    return Tally(kind=minute.kind.value, crossed_at=minute.crossed_at, fired=fired)
+
+
+def scores(tallies: Iterable[Sequence[Tally]]) -> list[Score]:
+    """Return each contender's false exits and delays over all minutes."""
+    flat = list(chain.from_iterable(tallies))
+    lies = [one for one in flat if one.crossed_at is None]
+    moves = [one for one in flat if one.crossed_at is not None]
+    found = []
+    for place, guard in enumerate(contenders()):
+        false = sum(one.fired[place] is not None for one in lies)
+        delays = np.array([one.delay(place) for one in moves])
+        found.append(
+            Score(
+                family=guard.family,
+                setting=guard.setting,
+                false_per_1000=1000 * false / len(lies),
+                delay_p50=float(np.percentile(delays, 50)),
+                delay_p99=float(np.percentile(delays, 99)),
+                missed_share=float(np.mean(delays >= MISSED_SECONDS)),
+                late_share=float(np.mean(delays > LATE_SECONDS)),
+            )
+        )
+    return found

@@ -163,8 +163,8 @@ def observe(state: GuardState, seen: Observation, met_at: MetAt, rule: GuardRule
 def _tracked(
     state: GuardState, seen: Observation, mark: RobustMark, met: frozenset[int], rule: GuardRule
 ) -> tuple[Beyond, ...]:
-    # A mark that flickers about the threshold keeps its clock; one that stays away for half the deadline loses it.
-    grace = timedelta(seconds=rule.deadline_seconds / 2)
+    # A mark that flickers about the threshold keeps its clock; one that is away for a whole deadline loses it.
+    grace = timedelta(seconds=rule.deadline_seconds)
     before = {one.rule: one for one in state.beyond if seen.now - one.last_met_at <= grace}
     if mark.own_quality < FLOOR_SCORE:  # neither starts a clock nor stops it
         return tuple(before.values())

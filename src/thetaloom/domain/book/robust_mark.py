@@ -260,7 +260,9 @@ def _implied(seen: Observation, views: Sequence[LegView]) -> list[float | None]:
     gross = sum(abs(leg.ratio) * (leg.sighting.mid or 0.0) for leg in seen.legs)
     little = max(LITTLE, LITTLE_SHARE * gross)
     return [
-        view.quoted if view.heard.implied is None and 0 < (leg.sighting.ask or 0.0) <= little else view.heard.implied
+        view.quoted
+        if view.heard.implied is None and max(leg.sighting.ask or little, view.prior or 0.0) <= little
+        else view.heard.implied
         for leg, view in zip(seen.legs, views, strict=True)
     ]
 

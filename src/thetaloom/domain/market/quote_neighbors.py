@@ -6,7 +6,7 @@ lower and a higher strike says so, and out of order only when more than half of 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
@@ -65,8 +65,10 @@ def hear_neighbors(
         return SILENCE
     sound = [one for one in neighbors if one.is_sound and _is_fresh(one, around, heard_from)]
     alike = [one for one in sound if one.is_call == sighting.is_call and one.strike != sighting.strike]
-    implied, is_off = _smile(sighting, alike, around, spot_at)
+    implied, is_off, is_split = _smile(sighting, alike, around, spot_at)
     parity_holds = _parity(sighting, sound, around, spot_at) if spot_is_live else None
+    if is_split and parity_holds is False:
+        implied = None  # a smile that contradicts itself is no witness for a quote that parity speaks against
     found = [Flaw.OFF_SMILE] if is_off else []
     if parity_holds is False:
         found.append(Flaw.PARITY)
@@ -78,7 +80,7 @@ def hear_neighbors(
     return Corroboration(implied=implied, parity_holds=parity_holds, deductions=deductions)
 
 
-def pick_neighbors(strikes: Sequence[float], strike: float) -> tuple[float, ...]:
+def pick_neighbors(strikes: Iterable[float], strike: float) -> tuple[float, ...]:
     """Return the strikes next to ``strike`` on both sides, nearest first, for whoever fetches their quotes."""
     below = sorted((one for one in strikes if one < strike), reverse=True)[:NEIGHBORS_A_SIDE]
     above = sorted(one for one in strikes if one > strike)[:NEIGHBORS_A_SIDE]
@@ -94,14 +96,14 @@ def _is_fresh(one: Sighting, around: Surroundings, heard_from: datetime | None) 
 
 def _smile(
     sighting: Sighting, alike: list[Sighting], around: Surroundings, spot_at: SpotAt
-) -> tuple[float | None, bool]:
+) -> tuple[float | None, bool, bool]:
     from thetaloom.maths.black_scholes import bsm_price  # compiles on first use
 
     mid, spot = sighting.mid, around.spot
     below = _with_volatility([one for one in alike if one.strike < sighting.strike], around, spot_at)
     above = _with_volatility([one for one in alike if one.strike > sighting.strike], around, spot_at)
     if not below or not above or mid is None or spot is None:
-        return None, False
+        return None, False, False
     # A living quote follows the spot within a second; an older one answers for the spot of today.
     is_old = sighting.quoted_at is None or (around.now - sighting.quoted_at).total_seconds() > QUOTE_LIVES_SECONDS
     then = spot if is_old else _spot_of(sighting, around, spot_at)
@@ -119,7 +121,11 @@ def _smile(
         abs(mid - price + bend) > most + NEIGHBOR_HALF_SHARE * half
         for (price, _), half in zip(prices, halves, strict=True)
     ]
-    return max(0.0, median(now for _, now in prices) - bend), all(off)
+    said = [now - bend for _, now in prices]
+    # Where the pairs disagree, some of them are wrong, and the one that disagrees most with the quote may be right.
+    agree = max(said) - min(said) <= 2 * most
+    implied = median(said) if agree else max(said, key=lambda price: abs(price - mid))
+    return max(0.0, implied), all(off), not agree
 
 
 def _with_volatility(side: list[Sighting], around: Surroundings, spot_at: SpotAt) -> list[tuple[Sighting, float]]:
