@@ -1,7 +1,8 @@
 """Minutes in which quotes lie, and minutes in which the market really moves: seeded, with the truth beside them.
 
 In a minute of an anomaly the clean mark never comes nearer to the rule's threshold than half of the structure's own
-bid-ask width and a tick, so that an exit is false. In a minute of a true move it crosses and ends beyond.
+bid-ask width and a tick, so that an exit is false. In a minute of a true move it ends beyond; it has crossed when
+fair value and clean mid are beyond and stay there for two seconds.
 """
 
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from thetaloom.testing.anomaly_world import (
 from thetaloom.testing.spoilers import MOVING, QUIET_STEPS, SPOILERS, Anomaly, tear
 
 CROSSING_WIDTHS_MIN = 3.0  # a true move carries the mark by at least so many widths of the structure
+STAYS_STEPS = 8  # beyond for so long is no touch
 TRIES_MAX = 200
 
 
@@ -49,7 +51,7 @@ class Minute:
     tape: Tape
     threshold: float  # net price of closing
     falls_to: bool  # met at or below the threshold, as a stop is; else at or above, as a target is
-    crossed_at: float | None  # second at which fair value and clean mid are beyond; None in an anomaly
+    crossed_at: float | None  # second from which fair value and clean mid are beyond; None in an anomaly
 
     def is_met(self, net: float) -> bool:
         """Say whether the rule is met at this net price."""
@@ -85,7 +87,8 @@ def _true_move(kind: TrueMove, numbers: Generator) -> Minute:
         falls_to = after < before
         threshold = before + float(numbers.uniform(0.3, 0.7)) * (after - before)
         sign = 1.0 if falls_to else -1.0
-        beyond = np.flatnonzero((sign * (clean - threshold) <= 0) & (sign * (fair - threshold) <= 0))
+        is_beyond = (sign * (clean - threshold) <= 0) & (sign * (fair - threshold) <= 0)
+        beyond = np.flatnonzero([is_beyond[step : step + STAYS_STEPS].all() for step in range(STEPS)])
         stays = bool(np.all(sign * (clean[-20:] - threshold) <= 0))
         if not len(beyond) or beyond[0] < QUIET_STEPS // 2 or beyond[0] > STEPS - 40 or not stays:
             continue

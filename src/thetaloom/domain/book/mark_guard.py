@@ -23,6 +23,7 @@ from thetaloom.domain.book.robust_mark import (
 from thetaloom.domain.market.quote_quality import FLOOR_SCORE, HIGH_SCORE
 from thetaloom.errors import InvalidInput
 
+IMPLIED_WEIGHT = 0.75  # of the neighbors' price against the quotes, where nothing but time speaks for them
 MetAt = Callable[[float], frozenset[int]]  # the rules that are met at a net price of closing
 
 
@@ -229,7 +230,7 @@ def _is_settled(legs: Sequence[LegMemory], seen: Observation, rule: GuardRule) -
 def _stands_alone(one: Beyond, seen: Observation, mark: RobustMark, met_at: MetAt) -> bool:
     # No leg that nothing explains is still the same old quote, and the neighbors' price is not clearly on this side.
     if mark.implied is not None and mark.quoted is not None:
-        between = (mark.quoted + mark.implied) / 2
+        between = mark.quoted + IMPLIED_WEIGHT * (mark.implied - mark.quoted)
         if not _is_met(one, met_at, between):
             return False
     for view, leg, began in zip(mark.legs, seen.legs, one.quotes_at, strict=True):

@@ -318,7 +318,9 @@ def _has_stood(memory: LegMemory, seen: Observation, settle_seconds: float) -> b
 def _followed(memory: LegMemory, leg: GuardLeg, seen: Observation) -> LegMemory:
     from thetaloom.maths.implied_volatility import OK, bsm_implied_volatility  # compiles on first use
 
-    mid, spot, one = leg.sighting.mid, seen.spot, leg.sighting
+    mid, one, spot = leg.sighting.mid, leg.sighting, seen.spot
+    if one.quoted_at is not None:  # what was quoted a moment ago was quoted at the spot of that moment
+        spot = _SpotAt(seen.spots, spot)(one.quoted_at)
     kept = replace(memory, mid=mid, spot=spot, read_at=seen.now, apart_since=None)
     if mid is None or spot is None:
         return kept

@@ -67,8 +67,8 @@ def hear_neighbors(
     alike = [one for one in sound if one.is_call == sighting.is_call and one.strike != sighting.strike]
     implied, is_off, is_split = _smile(sighting, alike, around, spot_at)
     parity_holds = _parity(sighting, sound, around, spot_at) if spot_is_live else None
-    if is_split and parity_holds is False:
-        implied = None  # a smile that contradicts itself is no witness for a quote that parity speaks against
+    if (is_off or is_split) and (parity_holds is False or (is_off and is_split and parity_holds is None)):
+        implied = None  # who contradicts a quote, or each other, is no witness for it unless parity is
     found = [Flaw.OFF_SMILE] if is_off else []
     if parity_holds is False:
         found.append(Flaw.PARITY)
