@@ -22,7 +22,15 @@ from rich.table import Table
 
 from thetaloom import __version__
 from thetaloom.bootstrap import Platform, engine_loop, open_demo
-from thetaloom.cli import bench_judgement, bench_margin, bench_market, bench_peers, bench_pricing, bench_scenarios
+from thetaloom.cli import (
+    bench_guard,
+    bench_judgement,
+    bench_margin,
+    bench_market,
+    bench_peers,
+    bench_pricing,
+    bench_scenarios,
+)
 from thetaloom.cli.bench_figures import Figure, timed
 from thetaloom.cli.output import JsonOption, console, emit
 from thetaloom.config import MarketSource, load_settings
@@ -160,6 +168,7 @@ def server() -> list[Figure]:
 MEASURES: tuple[Callable[[], list[Figure]], ...] = (
     chain_greeks,
     bench_market.market_view,
+    bench_guard.mark_guard,
     bench_pricing.american_chains,
     bench_pricing.probabilities,
     transitions,

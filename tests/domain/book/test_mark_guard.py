@@ -1,5 +1,6 @@
 """The guard: never outside bid and ask, nothing on bad quotes, a true move by the deadline, the same on replay."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -36,7 +37,7 @@ def quoted(
     spot: float = 100.0,
     iv: float = IV,
     *,
-    changed: dict[int, tuple[float | None, float | None]] | None = None,
+    changed: Mapping[int, tuple[float | None, float | None]] | None = None,
 ) -> Observation:
     legs = []
     for place, (ratio, strike) in enumerate(LEGS):
