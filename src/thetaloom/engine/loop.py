@@ -75,21 +75,8 @@ class EngineLoop:
             self._refuse_posted()
         return answer
 
-    def _run(self) -> None:
-        try:
-            while not self._stop.is_set():
-                self._wake.clear()
-                self._wake.wait(self._turn())
-        except BaseException as error:  # whatever it was, who asks for the engine must hear of it
-            self._failure = error
-            log.exception("engine_stopped")
-        finally:
-            self._ended.set()
-            self._refuse_posted()
-            if self._failure is not None:
-                self._on_failure()
-
-    def _turn(self) -> float:
+    def turn(self) -> float:
+        """Take one turn: start if need be, answer what was posted, settle; return for how many seconds to sleep."""
         try:
             if not self._is_settled:
                 self.engine.start()
@@ -102,6 +89,20 @@ class EngineLoop:
             log.warning("engine_waits", error=error.message)
             self._answer_posted()  # whoever asks hears of the outage instead of waiting for its end
             return SWEEP_SECONDS
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._wake.clear()
+                self._wake.wait(self.turn())
+        except BaseException as error:  # whatever it was, who asks for the engine must hear of it
+            self._failure = error
+            log.exception("engine_stopped")
+        finally:
+            self._ended.set()
+            self._refuse_posted()
+            if self._failure is not None:
+                self._on_failure()
 
     def _answer_posted(self) -> None:
         while True:
