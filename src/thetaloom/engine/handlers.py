@@ -4,10 +4,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.risk.limits import RiskLimits
-from thetaloom.domain.run.events import Event, EventKind
+from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.run.runs import FINAL, Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
@@ -15,10 +14,11 @@ from thetaloom.domain.values.ids import RunId, UserId, make_run_id
 from thetaloom.domain.values.reasons import Reason, denied
 from thetaloom.engine import commands
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.halting import halt, lift_halt
 from thetaloom.engine.order_manager import ask_cancel, deliver, rests_at_target
 from thetaloom.engine.reconcile import Reconciled, reconcile
 from thetaloom.engine.reviews import ExitReview, review_position
-from thetaloom.engine.step import ended, tell
+from thetaloom.engine.step import ended, tell, tell_user
 from thetaloom.errors import InvalidInput, InvariantError, NotAllowed, NotFound
 from thetaloom.ports.store import StoredStrategy, UnitOfWork
 
@@ -184,33 +184,6 @@ def close_position(desk: Desk, command: commands.ClosePosition) -> Position:
     return position
 
 
-def halt(desk: Desk, command: commands.Halt) -> None:
-    """Block new risk in a scope and cancel its working entries; exits go on."""
-    _check_scope(command.scope)
-    now = desk.clock.now()
-    with desk.store.unit_of_work() as uow:
-        uow.accounts.halt(command.scope, command.note or "halted by a person", now)
-        _tell_all(uow, command.user_id, EventKind.TRADING_HALTED, now, scope=command.scope, note=command.note)
-        entries = [order for order in uow.orders.open_orders() if _covers(uow, command.scope, order)]
-        for order in entries:
-            ask_cancel(desk, uow, order, Reason.HALTED)
-        uow.commit()
-    for order in entries:
-        deliver(desk, order.client_order_id)
-
-
-def lift_halt(desk: Desk, command: commands.LiftHalt) -> None:
-    """Allow new risk in a scope again."""
-    _check_scope(command.scope)
-    now = desk.clock.now()
-    with desk.store.unit_of_work() as uow:
-        if command.scope not in uow.accounts.halts():
-            raise NotFound(f"{command.scope!r} is not halted")
-        uow.accounts.resume(command.scope)
-        _tell_all(uow, command.user_id, EventKind.TRADING_RESUMED, now, scope=command.scope)
-        uow.commit()
-
-
 def save_strategy(desk: Desk, command: commands.SaveStrategy) -> StoredStrategy:
     """Store a strategy; a changed one becomes the next revision."""
     now = desk.clock.now()
@@ -219,7 +192,7 @@ def save_strategy(desk: Desk, command: commands.SaveStrategy) -> StoredStrategy:
         stored = uow.strategies.save(command.user_id, command.strategy, now)
         if before is None or before.revision != stored.revision:
             facts = {"strategy": command.strategy.id, "revision": stored.revision}
-            _tell_all(uow, command.user_id, EventKind.STRATEGY_SAVED, now, **facts)
+            tell_user(uow, command.user_id, EventKind.STRATEGY_SAVED, now, **facts)
         uow.commit()
     return stored
 
@@ -353,20 +326,3 @@ def _woken(run: WorkflowRun, now: datetime) -> WorkflowRun:
 def _enqueue(desk: Desk, run: WorkflowRun) -> None:
     if run.due_at is not None:
         desk.dispatch.enqueue(run.id, run.due_at)
-
-
-def _covers(uow: UnitOfWork, scope: str, order: Order) -> bool:
-    run = uow.runs.get(order.run_id)
-    names = {"all", f"account:{order.account_id}", f"strategy:{run.strategy_id if run else ''}"}
-    return order.effect is Effect.OPEN and scope in names
-
-
-def _check_scope(scope: str) -> None:
-    kind, _, name = scope.partition(":")
-    if scope != "all" and not (kind in {"account", "strategy"} and name):
-        raise InvalidInput(f"{scope!r} is no scope; good ones: all, account:<id>, strategy:<id>")
-
-
-def _tell_all(uow: UnitOfWork, user: UserId, kind: EventKind, now: datetime, **facts: object) -> None:
-    text = {name: str(fact) for name, fact in facts.items()}
-    uow.events.add(Event(kind=kind, user_id=user, happened_at=now, facts=text))

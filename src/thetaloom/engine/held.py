@@ -21,8 +21,8 @@ def held_legs(desk: Desk, uow: UnitOfWork, symbol: str, now: datetime) -> tuple[
     held = [one for one in uow.positions.open_positions(desk.broker.account_id) if one.symbol == symbol]
     contracts: Counter[OptionContract] = Counter()
     for position in held:
-        for leg in position.legs:
-            contracts[leg.contract] += leg.ratio * position.quantity
+        for contract, quantity in position.held.items():
+            contracts[contract] += quantity
     mids = _mids(desk, contracts, now)
     if any(quantity < 0 and contract not in mids for contract, quantity in contracts.items()):
         return None

@@ -45,7 +45,7 @@ def view_position(
 ) -> PositionView:
     """Gather what the exit rules look at."""
     today = desk.calendar.exchange_date(now)
-    contracts = [leg.contract for leg in position.legs]
+    contracts = [entry.leg.contract for entry in quotes] or [leg.contract for leg in position.legs]
     years = tuple(desk.calendar.year_fraction(now, contract) for contract in contracts)
     return PositionView(
         position=position,
@@ -84,8 +84,8 @@ def mark(view: PositionView) -> Marks:
 
 
 def closing_legs(position: Position) -> tuple[Leg, ...]:
-    """Return the legs of the order that closes the position."""
-    return tuple(_reversed(leg) for leg in position.legs)
+    """Return the legs of the order that closes what the spreads hold."""
+    return tuple(_reversed(leg) for leg in position.held_legs)
 
 
 def _reversed(leg: Leg) -> Leg:

@@ -106,7 +106,7 @@ class Monitor:
 
     def _wants_out(self, entry: _Watched, now: datetime) -> bool:
         strategy, position = entry.strategy, entry.position
-        quotes = leg_quotes(self._desk, position.legs, now)
+        quotes = leg_quotes(self._desk, position.held_legs, now)
         age_max = strategy.liquidity.quote_age_seconds_max
         view = view_position(self._desk, position, strategy.exits, quotes, age_max, now)
         fired = frozenset(position.exits_fired)

@@ -7,38 +7,34 @@ it comes back as reports, each applied once in a transaction of its own. Nothing
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
+from thetaloom.domain.book.doubt import Look, judge_look, may_resend
 from thetaloom.domain.book.orders import Effect, Order, OrderStatus
 from thetaloom.domain.book.positions import Position
-from thetaloom.domain.book.reports import BrokerReport, ReportKind
+from thetaloom.domain.book.reports import BrokerOrder, BrokerReport, ReportKind
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import ClientOrderId, make_position_id
-from thetaloom.domain.values.reasons import Answer, Reason, Verdict
+from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import ExitFinding
+from thetaloom.engine.last_gate import barred_by
 from thetaloom.engine.lineage import Executed, output_of, record, record_failure
-from thetaloom.engine.order_reports import REPORT_DECIDER, ReportInputs, ReportOutput, decide_report
+from thetaloom.engine.order_doubt import absence_of, mark_found, mark_missed, mark_unresolved, send_new
+from thetaloom.engine.order_reports import REPORT_DECIDER, ReportInputs, decide_report
 from thetaloom.engine.order_work import LegQuote, OrderAction, OrderMove
-from thetaloom.engine.step import ended, halted_scope, next_step, tell
+from thetaloom.engine.report_effects import keep, moved_by
+from thetaloom.engine.step import tell
 from thetaloom.errors import BrokerUnavailable, DomainError, InvariantError, OutcomeUnknown, StaleVersionError
 from thetaloom.ports.store import UnitOfWork
 
 log = structlog.get_logger()
 
 STEP_OF = {Effect.OPEN: StepName.SUBMIT_ORDER, Effect.CLOSE: StepName.CLOSE_POSITION}
-EVENT_OF = {
-    ReportKind.ACCEPTED: EventKind.ORDER_ACCEPTED,
-    ReportKind.REJECTED: EventKind.ORDER_REJECTED,
-    ReportKind.REPLACED: EventKind.ORDER_REPLACED,
-    ReportKind.FILLED: EventKind.ORDER_FILLED,
-    ReportKind.CANCELED: EventKind.ORDER_CANCELED,
-    ReportKind.EXPIRED: EventKind.ORDER_EXPIRED,
-}
 
 
 def leg_quotes(desk: Desk, legs: Iterable[Leg], now: datetime) -> tuple[LegQuote, ...]:
@@ -79,7 +75,7 @@ def deliver(desk: Desk, client_order_id: ClientOrderId, *, again: bool = False) 
             return
         is_new = order.status is OrderStatus.STAGED
         if is_new:
-            barred = _barred(desk, uow, order)
+            barred = barred_by(desk, uow, order)
             if barred is not None:
                 withdraw(desk, uow, order, barred)
                 uow.commit()
@@ -88,12 +84,16 @@ def deliver(desk: Desk, client_order_id: ClientOrderId, *, again: bool = False) 
             uow.orders.save(order)
             _tell_order(uow, order, EventKind.ORDER_SUBMITTED, desk.clock.now())
             uow.commit()
+            committed_at = desk.clock.now()
     try:
-        _send(desk, order, look_first=not is_new and (again or order.broker_order_id is None))
+        if is_new:
+            send_new(desk, order, committed_at)
+        elif again or order.broker_order_id is None:
+            _look_first(desk, order)
+        else:
+            _ask_again(desk, order)
     except (BrokerUnavailable, OutcomeUnknown) as error:
-        with desk.store.unit_of_work() as uow:
-            _tell_order(uow, order, EventKind.ORDER_UNRESOLVED, desk.clock.now(), message=error.message)
-            uow.commit()
+        mark_unresolved(desk, client_order_id, error.message)
 
 
 def apply_reports(desk: Desk) -> list[WorkflowRun]:
@@ -133,44 +133,72 @@ def withdraw(desk: Desk, uow: UnitOfWork, order: Order, reason: Reason) -> None:
     _apply(desk, uow, report, withdrawn=reason)
 
 
-def _barred(desk: Desk, uow: UnitOfWork, order: Order) -> Reason | None:
-    # Only after a crash between staging and sending can the two gates see different things.
+def _ask_again(desk: Desk, order: Order) -> None:
+    # Cancels and new limits may be asked for twice; a new order never is.
+    if order.status is OrderStatus.PENDING_CANCEL:
+        desk.broker.cancel(order.client_order_id)
+    elif order.status is OrderStatus.WORKING and order.revision:
+        desk.broker.replace(order.client_order_id, order.limit_price, order.revision)
+
+
+def _look_first(desk: Desk, order: Order) -> None:
+    known = desk.broker.find(order.client_order_id)
     now = desk.clock.now()
-    if now >= order.expires_at:
-        return Reason.ORDER_TIMED_OUT
-    run = uow.runs.get(order.run_id)
-    if order.effect is Effect.CLOSE or run is None:
-        return None
-    if halted_scope(dict(uow.accounts.halts()), order.account_id, run.strategy_id) is not None:
-        return Reason.HALTED
-    age_max = timedelta(seconds=desk.settings.approved_age_seconds_max)
-    return Reason.ORDER_TIMED_OUT if now - order.staged_at > age_max else None
+    look = judge_look(order, is_known=known is not None, now=now, absence=absence_of(desk))
+    if known is not None:
+        _found(desk, order, known)
+    elif look is Look.NOT_YET:
+        mark_missed(desk, order)
+    elif order.status is OrderStatus.PENDING_CANCEL or may_resend(order):
+        _settle_absent(desk, order)
 
 
-def _send(desk: Desk, order: Order, *, look_first: bool) -> None:
-    broker, known = desk.broker, desk.broker.find(order.client_order_id) if look_first else None
-    match order.status:
-        case OrderStatus.SUBMITTED | OrderStatus.PENDING_CANCEL if look_first and known is None:
-            _settle_absent(desk, order)
-        case OrderStatus.SUBMITTED if not look_first:
-            broker.submit(order)
-        case OrderStatus.PENDING_CANCEL if known is None or known.is_open:
-            broker.cancel(order.client_order_id)
-        case OrderStatus.WORKING if order.revision and (known is None or known.limit_price != order.limit_price):
-            broker.replace(order.client_order_id, order.limit_price, order.revision)
+def _found(desk: Desk, order: Order, known: BrokerOrder) -> None:
+    if order.status is OrderStatus.SUBMITTED and known.is_open:
+        _book_answer(desk, order, known, ReportKind.ACCEPTED)
+    elif order.status is OrderStatus.PENDING_CANCEL and known.is_open:
+        mark_found(desk, order, known)
+        desk.broker.cancel(order.client_order_id)
+    elif order.status is OrderStatus.WORKING and known.is_open and known.limit_price != order.limit_price:
+        desk.broker.replace(order.client_order_id, order.limit_price, order.revision)
+    elif order.status is OrderStatus.WORKING and known.is_open and order.awaits_answer:
+        _book_answer(desk, order, known, ReportKind.REPLACED)
+    elif not known.is_open:
+        mark_found(desk, order, known)  # the report of its end is on its way
+
+
+def _book_answer(desk: Desk, order: Order, known: BrokerOrder, kind: ReportKind) -> None:
+    """Take from the broker's books the answer that its report did not bring."""
+    report = BrokerReport(
+        sequence=0,
+        kind=kind,
+        client_order_id=order.client_order_id,
+        broker_order_id=known.broker_order_id,
+        reported_at=desk.clock.now(),
+        limit_price=known.limit_price if kind is ReportKind.REPLACED else None,
+        message="found in the broker's books",
+    )
+    with desk.store.unit_of_work() as uow:
+        _apply(desk, uow, report)
+        uow.commit()
 
 
 def _settle_absent(desk: Desk, order: Order) -> None:
     with desk.store.unit_of_work() as uow:
-        if order.status is OrderStatus.PENDING_CANCEL:
-            barred: Reason | None = Reason.of(order.reason)
-        else:
-            barred = _barred(desk, uow, order)
+        stored = uow.orders.get(order.client_order_id)
+        if stored != order:
+            return  # it went on meanwhile, and the proof was about how it was before
+        barred = Reason.of(order.reason) if order.status is OrderStatus.PENDING_CANCEL else barred_by(desk, uow, order)
         if barred is not None:
             withdraw(desk, uow, order, barred)
             uow.commit()
             return
-    desk.broker.submit(order)
+        # From here on it may arrive again: what was proven so far proves nothing any more.
+        uow.orders.save(order.unresolved(desk.clock.now()))
+        _tell_order(uow, order, EventKind.ORDER_SUBMITTED, desk.clock.now(), again="proven absent")
+        uow.commit()
+        committed_at = desk.clock.now()
+    send_new(desk, order, committed_at)
 
 
 def _apply_once(desk: Desk, report: BrokerReport, *, tries: int = 2) -> WorkflowRun | None:
@@ -245,6 +273,7 @@ def _apply(desk: Desk, uow: UnitOfWork, report: BrokerReport, *, withdrawn: Reas
         exit_reason=run.reason,
         exit_index=_exit_index(desk, uow, run) if order.effect is Effect.CLOSE else None,
         withdrawn=withdrawn,
+        refused_before=_refused_before(uow, order, report),
     )
     said = decide_report(given)
     executed = Executed(
@@ -256,13 +285,24 @@ def _apply(desk: Desk, uow: UnitOfWork, report: BrokerReport, *, withdrawn: Reas
         duration_us=(time.perf_counter_ns() - started) // 1000,
     )
     run = record(desk, uow, run, executed)
-    _keep(uow, run, given, said, is_new=held is None, now=now)
-    return uow.runs.save(_moved(uow, run, said, now))
+    keep(uow, run, given, said, is_new=held is None, now=now)
+    return uow.runs.save(moved_by(uow, run, said, now, desk.calendar.next_open(now)))
+
+
+def _refused_before(uow: UnitOfWork, order: Order, report: BrokerReport) -> int:
+    if report.refusal is None:
+        return 0
+    return sum(
+        other.refusal is report.refusal and other.effect is order.effect
+        for other in uow.orders.of_run(order.run_id)
+        if other.client_order_id != order.client_order_id
+    )
 
 
 def _with_standing_limit(desk: Desk, report: BrokerReport) -> BrokerReport:
-    # A refused replace leaves the old limit standing; where the broker does not say which, its books do.
-    if report.kind is not ReportKind.REPLACE_REFUSED or report.limit_price is not None:
+    # A refused replace leaves the old limit standing, one told late speaks of an older limit, and some brokers
+    # report a success that changed nothing: which limit stands is what the broker's books say.
+    if report.kind not in {ReportKind.REPLACE_REFUSED, ReportKind.REPLACED}:
         return report
     try:
         known = desk.broker.find(report.client_order_id)
@@ -274,42 +314,6 @@ def _with_standing_limit(desk: Desk, report: BrokerReport) -> BrokerReport:
 def _exit_index(desk: Desk, uow: UnitOfWork, run: WorkflowRun) -> int | None:
     finding = output_of(desk, uow, run.id, StepName.MANAGE_POSITION, ExitFinding)
     return None if finding.exit is None else finding.exit.index
-
-
-def _keep(
-    uow: UnitOfWork, run: WorkflowRun, given: ReportInputs, said: ReportOutput, *, is_new: bool, now: datetime
-) -> None:
-    uow.orders.save(said.order)
-    kind = EVENT_OF.get(given.report.kind)
-    fill = given.report.fill
-    if kind is not None:
-        price = fill.price if fill is not None else said.order.limit_price
-        tell(uow, run, kind, now, order=said.order.client_order_id, price=price, message=given.report.message)
-    if fill is None or given.fill_is_known:
-        return
-    uow.orders.add_fill(fill)
-    if is_new:
-        uow.positions.add(said.position)
-    else:
-        uow.positions.save(said.position)
-    if not given.position.is_open:
-        tell(uow, run, EventKind.POSITION_OPENED, now, position=said.position.id, price=fill.price)
-    elif said.order.effect is Effect.CLOSE:
-        ends = EventKind.POSITION_REDUCED if said.position.is_open else EventKind.POSITION_CLOSED
-        tell(uow, run, ends, now, position=said.position.id, realized_pnl=said.position.realized_pnl)
-
-
-def _moved(uow: UnitOfWork, run: WorkflowRun, said: ReportOutput, now: datetime) -> WorkflowRun:
-    if said.outcome is not None:
-        reason = Reason.of(said.reason) if said.reason else None
-        return ended(uow, run, said.outcome, Verdict(answer=Answer.ALLOW, reason=reason), now)
-    if said.status is RunStatus.MONITORING and run.returns_to is not None:
-        return replace(run, returns_to=said.status, next_step=StepName.MANAGE_POSITION, updated_at=now)
-    if said.status is RunStatus.MONITORING:
-        if run.is_final:  # how a run ended says nothing of one that was reopened
-            run = replace(run, reason="")
-        return next_step(run, StepName.MANAGE_POSITION, RunStatus.MONITORING, now)
-    return replace(run, updated_at=now)
 
 
 def _empty_position(run: WorkflowRun, order: Order, now: datetime) -> Position:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.orders import Effect, Order, OrderStatus
 from thetaloom.domain.book.positions import Position
-from thetaloom.domain.book.reports import BrokerReport, apply_report
-from thetaloom.domain.run.runs import Outcome, RunStatus
+from thetaloom.domain.book.refusals import NextAction, Refusal
+from thetaloom.domain.book.reports import BrokerReport, Contradiction, apply_report, contradiction_of
+from thetaloom.domain.run.runs import Outcome, RunStatus, StepName
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict
 from thetaloom.engine.lineage import Decider
 
@@ -23,6 +24,7 @@ class ReportInputs:
     exit_reason: str  # why a closing order was staged
     exit_index: int | None  # the exit rule that staged it, if a rule did
     withdrawn: Reason | None = None  # why we took it back ourselves: the broker never had it
+    refused_before: int = 0  # earlier orders of the run that the broker refused for the same cause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,27 +37,93 @@ class ReportOutput:
     status: RunStatus | None  # None: stays where it is
     outcome: Outcome | None
     reason: str
+    contradiction: Contradiction | None = None  # booked all the same; the account takes no new risk until a look
+    next_step: StepName | None = None  # where a refused entry goes on; None: what its status asks for
+    waits_for_open: bool = False
+
+
+# What the engine can do about a refused entry without asking anybody.
+_GOES_ON = {
+    NextAction.REGENERATE: (RunStatus.EVALUATING, StepName.FETCH_MARKET),
+    NextAction.QUEUE: (RunStatus.EXECUTING, StepName.SUBMIT_ORDER),
+    NextAction.REPRICE: (RunStatus.EXECUTING, StepName.SUBMIT_ORDER),
+}
+REPRICES_MAX = 1
 
 
 def decide_report(given: ReportInputs) -> ReportOutput:
     """Apply a report to the order and the position, and say where the run goes."""
     if given.fill_is_known:
         return _unchanged(given)
-    order = apply_report(given.order, given.report)
+    order = _denied_or_applied(given)
     position, fill = given.position, given.report.fill
-    if fill is not None:
-        opens = order.effect is Effect.OPEN
-        position = position.with_open_fill(fill) if opens else _reduced(given, order, fill)
+    contradiction = contradiction_of(given.order, given.report)
+    if fill is not None and order.effect is Effect.OPEN:
+        position = position.with_open_fill(fill)
+    elif fill is not None:
+        if fill.quantity > position.quantity:
+            contradiction = contradiction or Contradiction.OVERCLOSE
+        position = _reduced(given, order, fill)
+    goes_on = _goes_on(given, order, position)
+    if goes_on is not None:
+        return goes_on
     status, outcome, reason = _after(given, order, position)
-    return ReportOutput(verdict=ALLOWED, order=order, position=position, status=status, outcome=outcome, reason=reason)
+    return ReportOutput(
+        verdict=ALLOWED,
+        order=order,
+        position=position,
+        status=status,
+        outcome=outcome,
+        reason=reason,
+        contradiction=contradiction,
+    )
+
+
+def _denied_or_applied(given: ReportInputs) -> Order:
+    # What was never sent and may not be sent is denied by us; a person's wish, or what was sent, is canceled.
+    ours = given.withdrawn is not None and given.withdrawn is not Reason.ORDER_CANCELED
+    if ours and given.order.status is OrderStatus.STAGED:
+        return given.order.moved_to(OrderStatus.DENIED, given.report.message)
+    return apply_report(given.order, given.report)
 
 
 def _reduced(given: ReportInputs, order: Order, fill: Fill) -> Position:
+    # What is closed beyond what is held is no part of this position; the contradiction tells of it.
+    closed = part_of(fill, min(fill.quantity, given.position.quantity))
+    position = given.position if closed is None else given.position.with_close_fill(closed)
     # A partial exit rule has had its turn once its order is filled, not when it was staged.
-    position = given.position.with_close_fill(fill)
     if order.is_open or not position.is_open or given.exit_index is None:
         return position
     return replace(position, exits_fired=(*position.exits_fired, given.exit_index))
+
+
+def part_of(fill: Fill, quantity: int) -> Fill | None:
+    """Return the part of a fill that is ``quantity`` structures, with all its fees; ``None`` for none of it."""
+    if quantity >= fill.quantity or quantity == 0:
+        return fill if quantity else None
+    legs = tuple(replace(leg, quantity=leg.quantity * quantity // fill.quantity) for leg in fill.legs)
+    return replace(fill, quantity=quantity, legs=legs)
+
+
+def _goes_on(given: ReportInputs, order: Order, position: Position) -> ReportOutput | None:
+    """Return where the run goes after an entry that was refused for a cause the engine can act on itself."""
+    refused = order.status is OrderStatus.REJECTED and given.order.is_open and order.effect is Effect.OPEN
+    action = order.refusal.action if order.refusal is not None else NextAction.TELL
+    if not refused or position.is_open or given.run_status is not RunStatus.EXECUTING or action not in _GOES_ON:
+        return None
+    if action is NextAction.REPRICE and given.refused_before >= REPRICES_MAX:
+        return None
+    status, step = _GOES_ON[action]
+    return ReportOutput(
+        verdict=Verdict(answer=ALLOWED.answer, reason=order.refusal.reason if order.refusal else None),
+        order=order,
+        position=position,
+        status=status,
+        outcome=None,
+        reason="",
+        next_step=step,
+        waits_for_open=action is NextAction.QUEUE,
+    )
 
 
 def _after(given: ReportInputs, order: Order, position: Position) -> tuple[RunStatus | None, Outcome | None, str]:
@@ -77,7 +145,7 @@ def _after(given: ReportInputs, order: Order, position: Position) -> tuple[RunSt
 
 def _end_of_entry(order: Order, asked_because: str) -> tuple[Outcome, str]:
     if order.status is OrderStatus.REJECTED:
-        return Outcome.DENIED, Reason.ORDER_REJECTED.value
+        return Outcome.DENIED, (order.refusal or Refusal.UNKNOWN).reason.value
     if asked_because == Reason.HALTED.value:
         return Outcome.DENIED, Reason.HALTED.value
     if asked_because == Reason.ORDER_CANCELED.value:

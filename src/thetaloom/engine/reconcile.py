@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from thetaloom.domain.book.orders import IN_FLIGHT, OrderStatus
+from thetaloom.domain.book.orders import OrderStatus
 from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.engine.desk import Desk
@@ -56,7 +56,8 @@ def settle_in_flight(desk: Desk, seen_before: frozenset[ClientOrderId]) -> froze
         waiting = [
             order.client_order_id
             for order in uow.orders.open_orders()
-            if order.account_id == desk.broker.account_id and order.status in IN_FLIGHT
+            if order.account_id == desk.broker.account_id
+            and (order.awaits_answer or order.unresolved_since is not None)
         ]
     for order in waiting:
         if order in seen_before:
@@ -69,8 +70,8 @@ def find_drifts(desk: Desk) -> tuple[Drift, ...]:
     ours: dict[OptionContract, int] = {}
     with desk.store.reading() as uow:
         for position in uow.positions.open_positions(desk.broker.account_id):
-            for leg in position.legs:
-                ours[leg.contract] = ours.get(leg.contract, 0) + leg.ratio * position.quantity
+            for contract, quantity in position.held.items():
+                ours[contract] = ours.get(contract, 0) + quantity
     theirs = desk.broker.holdings()
     contracts = sorted(set(ours) | set(theirs), key=lambda contract: contract.occ_symbol)
     return tuple(

@@ -34,7 +34,7 @@ class ExitReview:
 
 def review_position(desk: Desk, position: Position, strategy: Strategy, now: datetime) -> ExitReview:
     """Return what the exit rules say of the position at the market's prices of ``now``."""
-    quotes = leg_quotes(desk, position.legs, now)
+    quotes = leg_quotes(desk, position.held_legs, now)
     age_max = strategy.liquidity.quote_age_seconds_max
     view = view_position(desk, position, strategy.exits, quotes, age_max, now)
     marks = mark(view)

@@ -87,8 +87,7 @@ def _commit(desk: Desk, step: Step, run: WorkflowRun, inputs: Any, said: Any, st
             moved = record(desk, uow, moved, executed)
         saved = uow.runs.save(moved)
         uow.commit()
-    order = step.delivers(inputs, said)
-    if order is not None:
+    for order in step.delivers(inputs, said):
         deliver(desk, order)
     return saved
 

@@ -1,13 +1,27 @@
 """The broker: takes orders and answers only through its reports and its books."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.reports import AccountSnapshot, BrokerOrder, BrokerReport
+from thetaloom.domain.book.transactions import Transaction
 from thetaloom.domain.values.ids import AccountId, ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Price
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerCapabilities:
+    """What a broker can do, so that nobody has to find out with an order."""
+
+    legs_max: int  # of one order
+    gtc: bool  # orders of several legs may rest over many sessions
+    replace: bool  # a working order's limit can be moved without a gap in which none works
+    native_oco: bool
+    absence_seconds: int  # how long an order that ``find`` does not know may still turn up
+    orders_per_second: int  # requests that it takes without refusing more
 
 
 class Broker(Protocol):
@@ -20,6 +34,11 @@ class Broker(Protocol):
     name: str
     account_id: AccountId
     simulated: bool
+
+    @property
+    def capabilities(self) -> BrokerCapabilities:
+        """What this broker can do."""
+        ...
 
     def submit(self, order: Order) -> None:
         """Send a new order. A client order id that the broker has seen before is not a second order."""
@@ -37,6 +56,10 @@ class Broker(Protocol):
         """Look the order up in the broker's books; ``None`` proves that it never arrived."""
         ...
 
+    def open_orders(self) -> Sequence[BrokerOrder]:
+        """Return all orders that work, oldest first, also those that were placed elsewhere."""
+        ...
+
     def reports_since(self, sequence: int) -> Sequence[BrokerReport]:
         """Return the reports after ``sequence``, oldest first."""
         ...
@@ -47,6 +70,10 @@ class Broker(Protocol):
 
     def holdings(self) -> Mapping[OptionContract, int]:
         """Return the contracts held, bought positive and sold negative, by the broker's books."""
+        ...
+
+    def transactions(self, after: int) -> Sequence[Transaction]:
+        """Return the transactions after the sequence ``after``, oldest first; they are kept until the end of time."""
         ...
 
     def on_report(self, wake: Callable[[], None]) -> None:

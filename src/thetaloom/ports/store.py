@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from thetaloom.domain.book.fills import Fill
+from thetaloom.domain.book.leg_fills import LegExecution
 from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.risk.violations import Violation
@@ -112,6 +113,11 @@ class Orders(Protocol):
         ...
 
     def fills_of(self, order: ClientOrderId) -> Sequence[Fill]: ...
+    def add_execution(self, execution: LegExecution, sequence: int) -> bool:
+        """Add one leg's execution, told by the report ``sequence``; False when it is known already."""
+        ...
+
+    def executions_of(self, order: ClientOrderId) -> Sequence[LegExecution]: ...
 
 
 class Positions(Protocol):

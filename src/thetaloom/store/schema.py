@@ -26,14 +26,16 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from thetaloom.domain.book.fills import LegFill
-from thetaloom.domain.book.orders import Effect, OrderStatus, TimeInForce
-from thetaloom.domain.book.positions import Lot
+from thetaloom.domain.book.orders import Effect, OrderPurpose, OrderStatus, TimeInForce
+from thetaloom.domain.book.refusals import Refusal
+from thetaloom.domain.book.spreads import Loose, ShareLot, Spread
 from thetaloom.domain.risk.violations import Action, Severity
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, StepStatus, TriggerKind
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.strategy.structures import Leg
+from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.ports.dispatch import Lane
 from thetaloom.store.columns import Exact, Instant, Structured, Word
@@ -214,6 +216,8 @@ orders = Table(
     _owner(),
     _needed("account_id", Text),
     _needed("effect", Word(Effect)),
+    _needed("purpose", Word(OrderPurpose)),
+    _needed("part", Text),
     _needed("legs", _LEGS),
     _needed("quantity", Integer),
     _needed("limit_price", Exact(Price)),
@@ -227,9 +231,30 @@ orders = Table(
     _needed("expires_at", Instant),
     _needed("reason", Text),
     _needed("is_open", Boolean),
+    Column("refusal", Word(Refusal)),
+    Column("unresolved_since", Instant),
+    Column("absent_since", Instant),
+    Column("confirmed_revision", Integer, nullable=False, server_default="0"),
+    Column("sequence", BigInteger, nullable=False, server_default="0"),  # in the order of staging
     Index(None, "run_id"),
     Index(None, "user_id", "staged_at"),
     Index(None, "is_open", "staged_at"),
+    Index(None, "sequence"),
+)
+
+leg_executions = Table(
+    "leg_executions",
+    metadata,
+    Column("client_order_id", Text, ForeignKey("orders.client_order_id"), nullable=False),
+    _needed("execution_id", Text),
+    _owner(),
+    _needed("contract", Structured(OptionContract)),
+    _needed("quantity", Integer),
+    _needed("price", Exact(Price)),
+    _needed("fees", Exact(Money)),
+    _needed("executed_at", Instant),
+    _needed("sequence", BigInteger),  # of the report that told of it
+    PrimaryKeyConstraint("client_order_id", "execution_id"),
 )
 
 fills = Table(
@@ -257,13 +282,19 @@ positions = Table(
     _needed("strategy_id", Text),
     _needed("symbol", Text),
     _needed("legs", _LEGS),
-    _needed("lots", Structured(tuple[Lot, ...])),
+    _needed("spreads", Structured(tuple[Spread, ...])),
+    _needed("loose", Structured(tuple[Loose, ...])),
+    _needed("shares", Structured(tuple[ShareLot, ...])),
     _needed("opened_quantity", Integer),
     _needed("realized", Exact(Money)),
     _needed("fees", Exact(Money)),
     _needed("opened_at", Instant),
     Column("closed_at", Instant),
     _needed("exits_fired", Structured(tuple[int, ...])),
+    Column("keep_asked", Structured(Mapping[str, int])),
+    _needed("ended_as", Text),
+    Column("rolled_from", Text),
+    _needed("chain_id", Text),
     _needed("version", Integer),
     _needed("is_open", Boolean),
     Index(None, "user_id", "opened_at"),

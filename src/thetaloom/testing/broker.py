@@ -1,17 +1,20 @@
 """A broker that does what a test tells it, above all what brokers should not do."""
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.orders import Order, OrderStatus
 from thetaloom.domain.book.reports import AccountSnapshot, BrokerOrder, BrokerReport, ReportKind
+from thetaloom.domain.book.transactions import Transaction, trade_transactions
 from thetaloom.domain.values.ids import AccountId, BrokerOrderId, ClientOrderId, FillId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.errors import BrokerUnavailable, NotFound, OutcomeUnknown
+from thetaloom.ports.broker import BrokerCapabilities
 from thetaloom.ports.clock import Clock
 from thetaloom.testing import builders
 from thetaloom.testing.builders import Number
@@ -27,6 +30,9 @@ class Trouble(StrEnum):
     REFUSED = "refused"  # rejected, or refused to cancel or replace
 
 
+CAPABILITIES = BrokerCapabilities(
+    legs_max=4, gtc=True, replace=True, native_oco=False, absence_seconds=0, orders_per_second=1_000
+)
 HELD_BACK = frozenset({Trouble.ACCEPTED_IN_SILENCE, Trouble.UNREPORTED})
 
 
@@ -35,6 +41,22 @@ class _Known:
     order: Order
     broker_order_id: BrokerOrderId
     status: OrderStatus
+    placed_at: datetime
+    is_ours: bool = True
+
+    @property
+    def told(self) -> BrokerOrder:
+        return BrokerOrder(
+            client_order_id=self.order.client_order_id if self.is_ours else None,
+            broker_order_id=self.broker_order_id,
+            is_open=self.status is OrderStatus.WORKING,
+            filled=self.order.filled,
+            limit_price=self.order.limit_price,
+            legs=self.order.legs,
+            quantity=self.order.quantity,
+            status=self.status,
+            placed_at=self.placed_at,
+        )
 
 
 class ScriptedBroker:
@@ -59,12 +81,14 @@ class ScriptedBroker:
         self.simulated = simulated
         self.is_live = not simulated
         self.requests: list[tuple[str, ClientOrderId]] = []  # all that were sent, arrived or not
+        self.capabilities = CAPABILITIES  # a test may set others
         self.is_down = False  # while set, every call raises BrokerUnavailable
         self._clock = clock
         self._fills_at_once = fills_at_once
         self._troubles: deque[Trouble | None] = deque()
         self._orders: dict[ClientOrderId, _Known] = {}
         self._reports: list[BrokerReport] = []
+        self._transactions: list[Transaction] = []
         self._held_back: list[BrokerReport] = []
         self._withholding = False
         self._wakes: list[Callable[[], None]] = []
@@ -89,7 +113,7 @@ class ScriptedBroker:
             refused = trouble is Trouble.REFUSED
             number = BrokerOrderId(f"S-{len(self._orders) + 1:06d}")
             status = OrderStatus.REJECTED if refused else OrderStatus.WORKING
-            self._orders[order.client_order_id] = _Known(order, number, status)
+            self._orders[order.client_order_id] = _Known(order, number, status, self._clock.now())
             kind = ReportKind.REJECTED if refused else ReportKind.ACCEPTED
             message = "refused as planned" if refused else ""
             self._report(kind, order.client_order_id, silent=trouble in HELD_BACK, message=message)
@@ -129,11 +153,7 @@ class ScriptedBroker:
         filled = replace(known.order, status=OrderStatus.WORKING).with_fill(done.quantity)
         status = OrderStatus.FILLED if filled.status is OrderStatus.FILLED else known.status
         self._orders[client_order_id] = replace(known, order=filled, status=status)
-        for leg in done.legs:
-            self.held[leg.contract] = self.held.get(leg.contract, 0) + leg.quantity
-        self.held = {contract: held for contract, held in self.held.items() if held}
-        if self.balances.cash is not None:
-            self.balances = replace(self.balances, cash=self.balances.cash + done.cash + done.fees)
+        self._record(trade_transactions(done, known.broker_order_id))
         self._report(ReportKind.FILLED, client_order_id, fill=done)
         return done
 
@@ -166,15 +186,17 @@ class ScriptedBroker:
         """Look the order up in the books, which know more than the reports let out."""
         self._check_up()
         known = self._orders.get(client_order_id)
-        if known is None:
-            return None
-        return BrokerOrder(
-            client_order_id=client_order_id,
-            broker_order_id=known.broker_order_id,
-            is_open=known.status is OrderStatus.WORKING,
-            filled=known.order.filled,
-            limit_price=known.order.limit_price,
-        )
+        return None if known is None else known.told
+
+    def open_orders(self) -> Sequence[BrokerOrder]:
+        """Return the orders that work, in the order of their arrival."""
+        self._check_up()
+        return [known.told for known in self._orders.values() if known.status is OrderStatus.WORKING]
+
+    def transactions(self, after: int) -> Sequence[Transaction]:
+        """Return the transactions after a sequence, oldest first."""
+        self._check_up()
+        return [one for one in self._transactions if one.sequence > after]
 
     def reports_since(self, sequence: int) -> Sequence[BrokerReport]:
         """Return the reports let out after ``sequence``, oldest first."""
@@ -194,6 +216,20 @@ class ScriptedBroker:
     def on_report(self, wake: Callable[[], None]) -> None:
         """Have ``wake`` called when a report is let out."""
         self._wakes.append(wake)
+
+    def _record(self, happened: Iterable[Transaction]) -> None:
+        for one in happened:
+            kept = replace(one, sequence=len(self._transactions) + 1)
+            self._transactions.append(kept)
+            if kept.contract is not None:
+                self.held[kept.contract] = self.held.get(kept.contract, 0) + kept.quantity
+            elif kept.quantity:
+                shares = dict(self.balances.shares or {})
+                shares[kept.symbol] = shares.get(kept.symbol, 0) + kept.quantity
+                self.balances = replace(self.balances, shares={name: held for name, held in shares.items() if held})
+            if self.balances.cash is not None:
+                self.balances = replace(self.balances, cash=self.balances.cash + kept.cash + kept.fees)
+        self.held = {contract: held for contract, held in self.held.items() if held}
 
     def _receive(self, verb: str, client_order_id: ClientOrderId) -> Trouble | None:
         self.requests.append((verb, client_order_id))

@@ -13,6 +13,7 @@ import numpy as np
 from thetaloom.domain.book.fills import Fill, LegFill
 from thetaloom.domain.book.orders import Effect, Order, OrderStatus
 from thetaloom.domain.book.positions import Lot, Position
+from thetaloom.domain.book.spreads import whole_spread
 from thetaloom.domain.market.chain import ARRAY_TYPES, OptionChain, from_date, from_strike
 from thetaloom.domain.market.quotes import Quote
 from thetaloom.domain.market.view import MarketView, Measured, Named
@@ -197,11 +198,16 @@ def position(*texts: str, entry: Number = "1.00", quantity: int = 1, **changes: 
         "strategy_id": StrategyId("strategy-1"),
         "symbol": held[0].contract.underlying,
         "legs": held,
-        "lots": (lot,),
+        "spreads": (replace(whole_spread(held), lots=(lot,), opened_quantity=quantity),),
         "opened_quantity": quantity,
         "opened_at": NOW,
     }
     return Position(**(fields | changes))
+
+
+def with_lots(of: Position, *lots: Lot) -> Position:
+    """Return a position whose one spread holds these lots."""
+    return replace(of, spreads=(replace(of.spreads[0], lots=lots), *of.spreads[1:]))
 
 
 def strategy(**changes: Any) -> Strategy:

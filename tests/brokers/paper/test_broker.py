@@ -304,22 +304,26 @@ def test_a_replace_beyond_the_buying_power_is_refused(sqlite_books: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("legs", "spot", "outcomes", "cash"),
+    ("legs", "spot", "outcomes", "cash", "shares"),
     [
-        (("-1 SPY 2026-01-16 P 560", "+1 SPY 2026-01-16 P 555"), "558.25", ["expired", "assigned"], "-175.00"),
-        (("-1 SPY 2026-01-16 P 560", "+1 SPY 2026-01-16 P 555"), "550", ["exercised", "assigned"], "-500.00"),
-        (("-1 SPY 2026-01-16 P 560", "+1 SPY 2026-01-16 P 555"), "560", ["expired", "expired"], "0"),
-        (("-1 SPY 2026-01-16 P 560", "+1 SPY 2026-01-16 P 555"), "559.99", ["expired", "assigned"], "-1.00"),
-        (("-1 SPY 2026-01-16 P 560", "+1 SPY 2026-01-16 P 555"), "559.995", ["expired", "expired"], "0"),
-        (("+1 SPXW 2026-01-16 C 5600", "-1 SPXW 2026-01-16 C 5605"), "5602.15", ["cash_settled", "expired"], "215.00"),
+        (("-1 SPY 2026-01-16 P 560", "+1 SPY 2026-01-16 P 555"), "558.25", ["expired", "assigned"], -56_000, 100),
+        (("-1 SPY 2026-01-16 P 560", "+1 SPY 2026-01-16 P 555"), "550", ["exercised", "assigned"], -500, 0),
+        (("-1 SPY 2026-01-16 P 560", "+1 SPY 2026-01-16 P 555"), "560", ["expired", "expired"], 0, 0),
+        (("-1 SPY 2026-01-16 P 560", "+1 SPY 2026-01-16 P 555"), "559.99", ["expired", "assigned"], -56_000, 100),
+        (("-1 SPY 2026-01-16 P 560", "+1 SPY 2026-01-16 P 555"), "559.995", ["expired", "expired"], 0, 0),
+        (("+1 SPY 2026-01-16 P 560",), "550", ["exercised"], 56_000, -100),
+        (("+1 SPY 2026-01-16 C 560",), "570", ["exercised"], -56_000, 100),
+        (("-1 SPY 2026-01-16 C 560", "+1 SPY 2026-01-16 C 600"), "570", ["assigned", "expired"], 56_000, -100),
+        (("+1 SPXW 2026-01-16 C 5600", "-1 SPXW 2026-01-16 C 5605"), "5602.15", ["cash_settled", "expired"], 215, 0),
     ],
 )
-def test_what_expires_turns_into_cash(
-    bench: PaperBench, legs: tuple[str, ...], spot: str, outcomes: list[str], cash: str
+def test_what_expires_turns_into_cash_or_shares(
+    bench: PaperBench, legs: tuple[str, ...], spot: str, outcomes: list[str], cash: int, shares: int
 ) -> None:
     contracts = [leg.contract for leg in b.legs(*legs)]
     bench.market.set_quotes({contract.notation: (1, 1) for contract in contracts})
-    bench.broker.submit(b.order(*legs, limit=0))
+    limit = 0 if len(contracts) > 1 else -1
+    bench.broker.submit(b.order(*legs, limit=limit))
     assert bench.tick() == [K.FILLED]
     before = bench.broker.account().cash
     close = b.new_york("2026-01-16 16:00")
@@ -334,9 +338,10 @@ def test_what_expires_turns_into_cash(
     bench.tick(close + timedelta(hours=2))
 
     after = bench.broker.account().cash
-    assert len(unknown) == 2 and bench.broker.holdings() == {}
+    assert len(unknown) == len(legs) and bench.broker.holdings() == {}
     assert before is not None and after is not None and after - before == Money(cash)
     assert [settled.outcome for settled in bench.broker.settlements()] == outcomes
+    assert bench.broker.account().shares == ({contracts[0].underlying: shares} if shares else {})
     assert wakes == [True]
 
 

@@ -15,15 +15,18 @@ from thetaloom.domain.book.exits import (
     decide_exit,
 )
 from thetaloom.domain.book.positions import Lot, Position
+from thetaloom.domain.book.spreads import whole_spread
 from thetaloom.domain.strategy.strategies import EXIT_UNITS, ExitKind, ExitRule, ExitUnit
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import AccountId, FillId, PositionId, RunId, StrategyId, UserId
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.domain.values.reasons import ALLOWED, Reason, denied
+from thetaloom.testing.builders import with_lots
 
 NOW = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
 PERCENT, DOLLARS = ExitUnit.PERCENT_OF_PREMIUM, ExitUnit.DOLLARS
 LOT = Lot(fill_id=FillId("1"), quantity=4, price=Price("1.20"), opened_at=NOW)
+LEGS = (Leg.parse("-1 SPY 2026-02-20 P 560"), Leg.parse("+1 SPY 2026-02-20 P 555"))
 CREDIT = Position(
     id=PositionId("pos-1"),
     run_id=RunId("run-1"),
@@ -31,12 +34,12 @@ CREDIT = Position(
     account_id=AccountId("paper"),
     strategy_id=StrategyId("put-credit-spread"),
     symbol="SPY",
-    legs=(Leg.parse("-1 SPY 2026-02-20 P 560"), Leg.parse("+1 SPY 2026-02-20 P 555")),
-    lots=(LOT,),
+    legs=LEGS,
+    spreads=(replace(whole_spread(LEGS), lots=(LOT,), opened_quantity=4),),
     opened_quantity=4,
     opened_at=NOW,
 )
-DEBIT = replace(CREDIT, lots=(replace(LOT, price=Price("-2.00")),))
+DEBIT = with_lots(CREDIT, replace(LOT, price=Price("-2.00")))
 MARKS = Marks(
     now=NOW,
     close_price=Price("-1.20"),
@@ -177,7 +180,7 @@ def test_a_stop_of_half_the_debit_closes_a_debit() -> None:
 
 
 def test_the_premium_of_several_lots_is_their_average() -> None:
-    position = replace(CREDIT, lots=(replace(LOT, quantity=1), replace(LOT, quantity=2, price=Price("1.00"))))
+    position = with_lots(CREDIT, replace(LOT, quantity=1), replace(LOT, quantity=2, price=Price("1.00")))
 
     # Premium 320, so a profit of 160 is half: closing at 160 / 300.
     at_target = decide_exit((TARGET,), position, replace(MARKS, close_price=Price("-0.53")))
@@ -199,7 +202,7 @@ def test_dollars_count_what_a_partial_close_has_realized() -> None:
 
 
 def test_a_position_opened_for_nothing_has_no_percent_of_premium() -> None:
-    position = replace(CREDIT, lots=(replace(LOT, price=Price(0)),))
+    position = with_lots(CREDIT, replace(LOT, price=Price(0)))
 
     assert decide_exit((TARGET,), position, replace(MARKS, close_price=Price(1))).checks[0].met is None
 
@@ -215,7 +218,7 @@ def test_the_lowest_priority_number_wins_and_then_the_first_listed() -> None:
 
 @pytest.mark.parametrize(("held", "percent", "closed"), [(4, 50, 2), (3, 50, 1), (1, 50, 1), (10, 25, 2), (4, 100, 4)])
 def test_a_part_is_of_what_is_still_held_and_at_least_one(held: int, percent: int, closed: int) -> None:
-    position = replace(CREDIT, lots=(replace(LOT, quantity=held),))
+    position = with_lots(CREDIT, replace(LOT, quantity=held))
     rule = replace(TIME, quantity_percent=percent)
 
     assert decide_exit((rule,), position, replace(MARKS, dte=5)).quantity == closed
@@ -256,7 +259,7 @@ def test_one_unknown_short_delta_leaves_the_largest_unknown_unless_another_has_b
 
 
 def test_nothing_held_is_nothing_to_close() -> None:
-    decision = decide_exit(DEFAULTS, replace(CREDIT, lots=()), replace(MARKS, dte=1))
+    decision = decide_exit(DEFAULTS, with_lots(CREDIT), replace(MARKS, dte=1))
 
     assert decision.answer is ExitAnswer.HOLD
     assert decision.facts["quantity_held"] == "0"
@@ -280,7 +283,7 @@ def test_facts_name_what_is_unknown() -> None:
     st.lists(st.integers(-900, 0).map(lambda cents: Price("0.01") * cents), min_size=2, max_size=2),
 )
 def test_a_stop_that_fires_also_fires_when_more_is_lost(premium: Price, closes: list[Price]) -> None:
-    position = replace(CREDIT, lots=(replace(LOT, price=premium),))
+    position = with_lots(CREDIT, replace(LOT, price=premium))
     worse, better = sorted(closes)
 
     fires = [

@@ -5,15 +5,17 @@ from dataclasses import replace
 from datetime import datetime
 
 from thetaloom.brokers.paper.admission import Standing, beyond_buying_power, refusal, wrong_limit
-from thetaloom.brokers.paper.books import BookedOrder, Books, Ledger, Phase, Settlement
+from thetaloom.brokers.paper.books import Books, Ledger, Phase
 from thetaloom.brokers.paper.buying_power import Marks, requirement, reserve
 from thetaloom.brokers.paper.fill_model import Priced, draw_quantity, judge_fill
 from thetaloom.brokers.paper.hours import last_trading_at, marks_judged_at, order_ends_at, trades_at
 from thetaloom.brokers.paper.settings import Instruction, PaperSettings
 from thetaloom.brokers.paper.settlement import settle
+from thetaloom.brokers.paper.tables import BookedOrder, Settlement
 from thetaloom.domain.book.fills import Fill, LegFill
 from thetaloom.domain.book.orders import Effect, Order, OrderStatus
 from thetaloom.domain.book.reports import AccountSnapshot, BrokerOrder, BrokerReport, ReportKind
+from thetaloom.domain.book.transactions import Transaction, trade_transactions
 from thetaloom.domain.market.quotes import Quote, judge_quote
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.calendar import TradingCalendar
@@ -21,9 +23,13 @@ from thetaloom.domain.values.ids import ClientOrderId, FillId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import NOTHING, Money, Price
 from thetaloom.errors import InvalidInput, MarketDataUnavailable
+from thetaloom.ports.broker import BrokerCapabilities
 from thetaloom.ports.clock import Clock
 from thetaloom.ports.market_data import MarketData
 
+CAPABILITIES = BrokerCapabilities(
+    legs_max=8, gtc=True, replace=True, native_oco=False, absence_seconds=0, orders_per_second=1_000
+)
 Which = ClientOrderId | Callable[[Order], bool]
 
 
@@ -52,9 +58,21 @@ class PaperBroker:
         self._market = market
         self._clock = clock
         self._calendar = calendar
-        self._books = Books(database_url, settings.account_id, settings.starting_cash, on_commit)
+        self._books = Books(
+            database_url,
+            settings.account_id,
+            settings.starting_cash,
+            opened_at=clock.now(),
+            settles_at=calendar.settles_at,
+            on_commit=on_commit,
+        )
         self._scripts: list[tuple[Which, Instruction]] = []
         self._wakes: list[Callable[[], None]] = []
+
+    @property
+    def capabilities(self) -> BrokerCapabilities:
+        """What this broker can do: all its answers are final at once."""
+        return CAPABILITIES
 
     def close(self) -> None:
         """Let go of the database."""
@@ -109,15 +127,12 @@ class PaperBroker:
         """Look the order up; ``None`` proves that it never arrived."""
         with self._books.read() as ledger:
             booked = ledger.order(client_order_id)
-        if booked is None:
-            return None
-        return BrokerOrder(
-            client_order_id=client_order_id,
-            broker_order_id=booked.broker_order_id,
-            is_open=booked.is_open,
-            filled=booked.filled,
-            limit_price=booked.limit_price,
-        )
+        return None if booked is None else booked.told
+
+    def open_orders(self) -> Sequence[BrokerOrder]:
+        """Return all orders that work, oldest first."""
+        with self._books.read() as ledger:
+            return [booked.told for booked in ledger.open_orders()]
 
     def reports_since(self, sequence: int) -> Sequence[BrokerReport]:
         """Return the reports after ``sequence``, oldest first."""
@@ -135,11 +150,12 @@ class PaperBroker:
         now = self._clock.now()
         with self._books.read() as ledger:
             cash, held, working = ledger.cash(), ledger.holdings(), ledger.open_orders()
+            shares = self._shares(ledger)
         marks = self._marks(held, now)
         worth: Money | None = None
         if all(contract in marks.mids for contract in held):
             marked = (marks.mids[one].times(one.multiplier, quantity) for one, quantity in held.items())
-            worth = self._with_shares(sum(marked, cash), now)
+            worth = self._with_shares(sum(marked, cash), shares, now)
         return AccountSnapshot(
             account_id=self.account_id,
             as_of=now,
@@ -148,15 +164,21 @@ class PaperBroker:
             buying_power=self._buying_power(cash, held, working, marks),
             is_live=False,
             is_cash_account=self._settings.is_cash_account,
-            shares=dict(self._settings.shares),
+            shares=shares,
         )
 
-    def _with_shares(self, worth: Money, now: datetime) -> Money | None:
-        for symbol, shares in self._settings.shares.items():
-            spot = self._market.spot(symbol, now)
+    def _shares(self, ledger: Ledger) -> dict[str, int]:
+        held = dict(self._settings.shares)
+        for symbol, quantity in ledger.shares().items():
+            held[symbol] = held.get(symbol, 0) + quantity
+        return {symbol: quantity for symbol, quantity in held.items() if quantity}
+
+    def _with_shares(self, worth: Money, shares: Mapping[str, int], now: datetime) -> Money | None:
+        for symbol, quantity in shares.items():
+            spot = self._spot(symbol, now)
             if spot is None:
                 return None
-            worth += spot.times(shares)
+            worth += spot.times(quantity)
         return worth.to_cents()
 
     def holdings(self) -> Mapping[OptionContract, int]:
@@ -168,6 +190,11 @@ class PaperBroker:
         """Return what became of holdings at expiration, by contract."""
         with self._books.read() as ledger:
             return ledger.settlements()
+
+    def transactions(self, after: int) -> Sequence[Transaction]:
+        """Return the transactions after a sequence, oldest first."""
+        with self._books.read() as ledger:
+            return ledger.transactions(after)
 
     def on_report(self, wake: Callable[[], None]) -> None:
         """Have ``wake`` called after there is a new report or a holding has settled."""
@@ -217,6 +244,7 @@ class PaperBroker:
             quantity=order.quantity,
             limit_price=order.limit_price,
             status=OrderStatus.REJECTED if message else OrderStatus.WORKING,
+            placed_at=now,
             ends_at=ends_at,
             reserve=each,
             revision=order.revision,
@@ -284,9 +312,7 @@ class PaperBroker:
             filled = booked.filled + fill.quantity
             status = OrderStatus.FILLED if filled == booked.quantity else booked.status
             ledger.update_order(replace(booked, filled=filled, fills=booked.fills + 1, filled_at=now, status=status))
-            ledger.add_cash(fill.cash + fill.fees)
-            for leg in fill.legs:
-                ledger.add_holding(leg.contract, leg.quantity, self._calendar.settles_at(leg.contract))
+            ledger.record(trade_transactions(fill, booked.broker_order_id))
             ledger.report(ReportKind.FILLED, booked.client_order_id, booked.broker_order_id, now, fill=fill)
         return True
 
@@ -320,7 +346,7 @@ class PaperBroker:
         with self._books.write() as ledger:
             quantity = ledger.holdings(settling_by=at).get(contract, 0)
             if quantity:
-                ledger.settle(settle(contract, quantity, spot, at))
+                ledger.settle(*settle(contract, quantity, spot, at))
             return bool(quantity)
 
     def _reserve(self, legs: Iterable[Leg], limit: Price, marks: Marks) -> Money | None:

@@ -100,7 +100,7 @@ def decide_exit(
         for index, check in enumerate(checks)
         if check.met and not check.spent and not (beside_target and rules[index].kind is ExitKind.PROFIT_TARGET)
     ]
-    if not due or not position.is_open:
+    if not due or not position.quantity:
         return ExitDecision(answer=ExitAnswer.HOLD, facts=facts, checks=checks)
     index = min(due, key=lambda index: (rules[index].priority, index))
     rule, value = rules[index], checks[index].value

@@ -30,9 +30,10 @@ def make_position_id(run: RunId) -> PositionId:
     return PositionId(f"pos-{_short('position', run)}")
 
 
-def make_client_order_id(run: RunId, purpose: str, attempt: int) -> ClientOrderId:
+def make_client_order_id(run: RunId, purpose: str, attempt: int, part: str = "") -> ClientOrderId:
     """Name an order by what it is for, so that the same intent can never become two orders."""
-    return ClientOrderId(f"tl-{_short('order', run, purpose, str(attempt))}")
+    wanted = f"{purpose}:{part}" if part else purpose
+    return ClientOrderId(f"tl-{_short('order', run, wanted, str(attempt))}")
 
 
 def _short(*parts: str) -> str:

@@ -211,6 +211,24 @@ class Reason(StrEnum):
     ORDER_REJECTED = "order_rejected", "The broker refused the order; its message is kept with the order."
     ORDER_CANCELED = "order_canceled", "The order was canceled by a person."
     ORDER_EXPIRED = "order_expired", "The order expired at the end of the trading session."
+    # what the broker refused, and what is in doubt
+    INSUFFICIENT_BUYING_POWER = (
+        "insufficient_buying_power",
+        "The broker says that the account lacks the buying power. Deposit money, close something, or trade smaller.",
+    )
+    STRIKE_GONE = "strike_gone", "A contract of the order is not listed any more; the run selects and evaluates anew."
+    BAD_PRICE = "bad_price", "The broker took neither the limit nor the next valid price."
+    TOO_MANY_LEGS = "too_many_legs", "The broker takes fewer legs in one order. Use a structure with fewer legs."
+    QUANTITY_CONFLICT = (
+        "quantity_conflict",
+        "The broker says that less is held than the order would trade. `thetaloom reconcile` compares the books.",
+    )
+    BROKER_ERROR = "broker_error", "The broker failed while it took the order; nothing is sent again by itself."
+    NEVER_ARRIVED = (
+        "never_arrived",
+        "The broker's books proved that the order never arrived, and it may not be sent any more.",
+    )
+    WAITING_FOR_OPEN = "waiting_for_open", "Everything was approved; the order waits for the open and is checked anew."
     # exits and ends
     PROFIT_TARGET = "profit_target", "The profit reached the target."
     STOP_LOSS = "stop_loss", "The loss reached the stop."

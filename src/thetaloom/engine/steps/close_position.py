@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from thetaloom.domain.book.exits import decide_exit
-from thetaloom.domain.book.orders import OPEN, Effect, Order, OrderStatus
+from thetaloom.domain.book.orders import OPEN, Effect, Order, OrderPurpose, OrderStatus
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
@@ -110,7 +110,7 @@ def _overtaken(desk: Desk, run: WorkflowRun, position: Position, strategy: Strat
     # While a profit target's order rests, a person or any other rule takes its place.
     if run.reason == Reason.MANUAL_CLOSE.value:
         return Reason.MANUAL_CLOSE
-    quotes = leg_quotes(desk, position.legs, now)
+    quotes = leg_quotes(desk, position.held_legs, now)
     view = view_position(desk, position, strategy.exits, quotes, strategy.liquidity.quote_age_seconds_max, now)
     fired = frozenset(position.exits_fired)
     return decide_exit(strategy.exits, position, mark(view), fired, beside_target=True).reason
@@ -142,6 +142,7 @@ def _stage(uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> Or
         run_id=run.id,
         account_id=run.account_id,
         effect=Effect.CLOSE,
+        purpose=OrderPurpose.EXIT,
         legs=closing_legs(given.position),
         quantity=given.quantity,
         limit_price=said.move.limit_price,
@@ -159,5 +160,5 @@ STEP = Step(
     gather=gather,
     act=act,
     is_quiet=lambda said: said.move.action is OrderAction.WAIT,
-    delivers=lambda given, said: given.client_order_id if said.move.action in DELIVERED else None,
+    delivers=lambda given, said: (given.client_order_id,) if said.move.action in DELIVERED else (),
 )

@@ -42,7 +42,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         position = uow.positions.of_run(run.id)
     if position is None:
         raise InvariantError(f"{run.id} manages a position that does not exist")
-    quotes = leg_quotes(desk, position.legs, now)
+    quotes = leg_quotes(desk, position.held_legs, now)
     view = view_position(desk, position, strategy.exits, quotes, strategy.liquidity.quote_age_seconds_max, now)
     settles_at = max(desk.calendar.settles_at(leg.contract) for leg in position.legs)
     settled = now >= settles_at

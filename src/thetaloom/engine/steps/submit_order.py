@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from thetaloom.domain.book.orders import Effect, Order
+from thetaloom.domain.book.orders import Effect, Order, OrderPurpose
 from thetaloom.domain.risk.limits import LimitCheck, Portfolio, RiskLimits, Trade, check_limits
 from thetaloom.domain.risk.violations import Action, violations_of
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
@@ -195,6 +195,7 @@ def _stage(uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> Or
         run_id=run.id,
         account_id=run.account_id,
         effect=Effect.OPEN,
+        purpose=OrderPurpose.ENTRY,
         legs=given.proposal.legs,
         quantity=given.proposal.quantity,
         limit_price=said.move.limit_price,
@@ -212,5 +213,5 @@ STEP = Step(
     gather=gather,
     act=act,
     is_quiet=lambda said: said.move.action is OrderAction.WAIT,
-    delivers=lambda given, said: given.client_order_id if said.move.action in DELIVERED else None,
+    delivers=lambda given, said: (given.client_order_id,) if said.move.action in DELIVERED else (),
 )

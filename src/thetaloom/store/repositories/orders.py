@@ -2,26 +2,35 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Boolean, Connection, bindparam, insert, or_, select, update
+from sqlalchemy import Boolean, Connection, bindparam, func, insert, or_, select, update
 
 from thetaloom.domain.book.fills import Fill
+from thetaloom.domain.book.leg_fills import LegExecution
 from thetaloom.domain.book.orders import Order
 from thetaloom.domain.values.ids import ClientOrderId, RunId
 from thetaloom.errors import NotFound, StaleVersionError
 from thetaloom.store.database import Database
-from thetaloom.store.schema import fills, runs
+from thetaloom.store.schema import fills, leg_executions, runs
 from thetaloom.store.schema import orders as table
 from thetaloom.store.statements import columns_of, insert_or_skip, row_of, value_of, values_of
 
+# Orders of one instant are told apart by when they were written, never by their ids.
+_OLDEST_FIRST = (table.c.staged_at, table.c.sequence, table.c.client_order_id)
 _SELECT = select(*columns_of(table, Order))
 _GET = _SELECT.where(table.c.client_order_id == bindparam("of_order"))
-_OF_RUN = _SELECT.where(table.c.run_id == bindparam("of_run")).order_by(table.c.staged_at, table.c.client_order_id)
-_OPEN = _SELECT.where(table.c.is_open).order_by(table.c.staged_at, table.c.client_order_id)
+_OF_RUN = _SELECT.where(table.c.run_id == bindparam("of_run")).order_by(*_OLDEST_FIRST)
+_OPEN = _SELECT.where(table.c.is_open).order_by(*_OLDEST_FIRST)
 _FILLS = (
     select(*columns_of(fills, Fill))
     .where(fills.c.client_order_id == bindparam("of_order"))
     .order_by(fills.c.filled_at, fills.c.fill_id)
 )
+_EXECUTIONS = (
+    select(*columns_of(leg_executions, LegExecution))
+    .where(leg_executions.c.client_order_id == bindparam("of_order"))
+    .order_by(leg_executions.c.sequence, leg_executions.c.execution_id)
+)
+_NEXT_SEQUENCE = select(func.coalesce(func.max(table.c.sequence), 0) + 1).scalar_subquery()
 _OWNER_OF_RUN = select(runs.c.user_id).where(runs.c.id == bindparam("of_run")).scalar_subquery()
 _OWNER_OF_ORDER = select(table.c.user_id).where(table.c.client_order_id == bindparam("of_order")).scalar_subquery()
 # An order has no version: what may only grow says whether a copy is stale, and a closed order never opens again.
@@ -38,11 +47,16 @@ class SqlOrders:
 
     def __init__(self, connection: Connection, database: Database) -> None:
         self._connection = connection
+        self._insert_execution = (
+            insert_or_skip(database, leg_executions)
+            .values(user_id=_OWNER_OF_ORDER)
+            .returning(leg_executions.c.execution_id)
+        )
         self._insert_fill = insert_or_skip(database, fills).values(user_id=_OWNER_OF_ORDER).returning(fills.c.fill_id)
 
     def add(self, order: Order) -> None:
         """Write a new order of a stored run."""
-        owned = insert(table).values(user_id=_OWNER_OF_RUN)
+        owned = insert(table).values(user_id=_OWNER_OF_RUN, sequence=_NEXT_SEQUENCE)
         self._connection.execute(owned, row_of(order, is_open=order.is_open, of_run=order.run_id))
 
     def get(self, order: ClientOrderId) -> Order | None:
@@ -83,3 +97,12 @@ class SqlOrders:
     def fills_of(self, order: ClientOrderId) -> Sequence[Fill]:
         """Return the fills of the order, oldest first."""
         return values_of(Fill, self._connection.execute(_FILLS, {"of_order": order}))
+
+    def add_execution(self, execution: LegExecution, sequence: int) -> bool:
+        """Add one leg's execution, told by the report ``sequence``; False when it is known already."""
+        row = row_of(execution, of_order=execution.client_order_id, sequence=sequence)
+        return self._connection.execute(self._insert_execution, row).first() is not None
+
+    def executions_of(self, order: ClientOrderId) -> Sequence[LegExecution]:
+        """Return the executions of the order's legs, in the order they were told."""
+        return values_of(LegExecution, self._connection.execute(_EXECUTIONS, {"of_order": order}))

@@ -1,0 +1,101 @@
+"""What a decided report changes in our books: rows, events, and where the run goes on."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from thetaloom.domain.book.orders import Effect, OrderStatus
+from thetaloom.domain.book.refusals import Refusal
+from thetaloom.domain.book.reports import REFUSALS, ReportKind
+from thetaloom.domain.run.events import EventKind
+from thetaloom.domain.run.proposals import ProposalStatus
+from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
+from thetaloom.domain.values.reasons import Answer, Reason, Verdict
+from thetaloom.engine.order_reports import ReportInputs, ReportOutput
+from thetaloom.engine.step import ended, next_step, tell
+from thetaloom.errors import InvariantError
+from thetaloom.ports.store import UnitOfWork
+
+EVENT_OF = {
+    ReportKind.ACCEPTED: EventKind.ORDER_ACCEPTED,
+    ReportKind.REJECTED: EventKind.ORDER_REJECTED,
+    ReportKind.REPLACED: EventKind.ORDER_REPLACED,
+    ReportKind.FILLED: EventKind.ORDER_FILLED,
+    ReportKind.CANCELED: EventKind.ORDER_CANCELED,
+    ReportKind.EXPIRED: EventKind.ORDER_EXPIRED,
+}
+
+
+def keep(
+    uow: UnitOfWork, run: WorkflowRun, given: ReportInputs, said: ReportOutput, *, is_new: bool, now: datetime
+) -> None:
+    """Write the order, its fill and its position, and tell of them."""
+    uow.orders.save(said.order)
+    fill = given.report.fill
+    _tell_report(uow, run, given, said, now)
+    if fill is None or given.fill_is_known:
+        return
+    uow.orders.add_fill(fill)
+    if is_new:
+        uow.positions.add(said.position)
+    else:
+        uow.positions.save(said.position)
+    if not given.position.is_open:
+        tell(uow, run, EventKind.POSITION_OPENED, now, position=said.position.id, price=fill.price)
+    elif said.order.effect is Effect.CLOSE:
+        ends = EventKind.POSITION_REDUCED if said.position.is_open else EventKind.POSITION_CLOSED
+        tell(uow, run, ends, now, position=said.position.id, realized_pnl=said.position.realized_pnl)
+
+
+def moved_by(
+    uow: UnitOfWork, run: WorkflowRun, said: ReportOutput, now: datetime, next_open_at: datetime
+) -> WorkflowRun:
+    """Return the run as the report leaves it."""
+    if said.next_step is not None and said.status is not None:
+        return _gone_on(uow, run, said, now, next_open_at)
+    if said.outcome is not None:
+        reason = Reason.of(said.reason) if said.reason else None
+        return ended(uow, run, said.outcome, Verdict(answer=Answer.ALLOW, reason=reason), now)
+    if said.status is RunStatus.MONITORING and run.returns_to is not None:
+        return replace(run, returns_to=said.status, next_step=StepName.MANAGE_POSITION, updated_at=now)
+    if said.status is RunStatus.MONITORING:
+        if run.is_final:  # how a run ended says nothing of one that was reopened
+            run = replace(run, reason="")
+        return next_step(run, StepName.MANAGE_POSITION, RunStatus.MONITORING, now)
+    return replace(run, updated_at=now)
+
+
+def _tell_report(uow: UnitOfWork, run: WorkflowRun, given: ReportInputs, said: ReportOutput, now: datetime) -> None:
+    order, report = said.order, given.report
+    facts = {"order": order.client_order_id, "message": report.message}
+    kind = EVENT_OF.get(report.kind)
+    if order.status is OrderStatus.DENIED and given.order.is_open:
+        kind = EventKind.ORDER_DENIED
+    if kind is not None:
+        price = report.fill.price if report.fill is not None else order.limit_price
+        tell(uow, run, kind, now, price=price, **facts)
+    if given.order.unresolved_since is not None and order.unresolved_since is None:
+        tell(uow, run, EventKind.ORDER_RESOLVED, now, status=order.status.value, **facts)
+    if report.kind in REFUSALS:
+        refusal = report.refusal or Refusal.UNKNOWN
+        tell(uow, run, EventKind.ORDER_REFUSED, now, refusal=refusal.value, advice=refusal.text, **facts)
+    if said.contradiction is not None:
+        note = f"order {order.client_order_id}: {said.contradiction.value}; {order.filled} of {order.quantity} filled"
+        uow.accounts.halt(f"account:{order.account_id}", note, now)
+        tell(uow, run, EventKind.ORDER_CONTRADICTED, now, contradiction=said.contradiction.value, **facts)
+
+
+def _gone_on(
+    uow: UnitOfWork, run: WorkflowRun, said: ReportOutput, now: datetime, next_open_at: datetime
+) -> WorkflowRun:
+    if said.next_step is None or said.status is None:
+        raise InvariantError(f"{run.id}: a refused entry goes on nowhere")
+    if said.status is RunStatus.EVALUATING:
+        for proposal in uow.proposals.of_run(run.id):
+            if proposal.status is ProposalStatus.APPROVED:
+                uow.proposals.save(proposal.spent())
+    due_at = next_open_at if said.waits_for_open else now
+    if said.waits_for_open:
+        tell(uow, run, EventKind.ORDER_QUEUED, now, order=said.order.client_order_id, until=due_at.isoformat())
+    if run.returns_to is not None:  # set aside meanwhile: it goes on there once it is resumed
+        return replace(run, returns_to=said.status, next_step=said.next_step, updated_at=now)
+    return next_step(run, said.next_step, said.status, now, due_at=due_at)
