@@ -30,7 +30,6 @@ class EngineSettings:
     proposals_max: int = 3  # how often a run may ask again after the price left the approved band
     attempts_max: int = 5  # how often a step is tried while an outside system is unavailable
     retry_seconds: int = 2  # doubled with every attempt
-    absence_seconds: int = 15  # how long a broker's books must not know an order before that proves anything
     imbalance_seconds: int = 1  # how long the legs of an order may be out of balance before somebody is told
 
 

@@ -20,7 +20,7 @@ PROMISE_SECONDS_MAX = 5
 
 def absence_of(desk: Desk) -> timedelta:
     """Return for how long the broker's books must not know an order before that proves anything."""
-    return timedelta(seconds=desk.settings.absence_seconds)
+    return timedelta(seconds=desk.broker.capabilities.absence_seconds)
 
 
 def send_new(desk: Desk, order: Order, committed_at: datetime) -> None:

@@ -1,14 +1,16 @@
 """A broker that does what a test tells it, above all what brokers should not do."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from thetaloom.domain.book.fills import Fill
+from thetaloom.domain.book.fills import Fill, LegFill
+from thetaloom.domain.book.leg_fills import LegExecution
 from thetaloom.domain.book.orders import Order, OrderStatus
-from thetaloom.domain.book.reports import AccountSnapshot, BrokerOrder, BrokerReport, ReportKind
+from thetaloom.domain.book.refusals import Refusal
+from thetaloom.domain.book.reports import REFUSALS, AccountSnapshot, BrokerOrder, BrokerReport, ReportKind
 from thetaloom.domain.book.transactions import Transaction, trade_transactions
 from thetaloom.domain.values.ids import AccountId, BrokerOrderId, ClientOrderId, FillId
 from thetaloom.domain.values.instruments import OptionContract
@@ -27,7 +29,9 @@ class Trouble(StrEnum):
     LOST = "lost"  # OutcomeUnknown; nothing arrived
     ACCEPTED_IN_SILENCE = "accepted_in_silence"  # OutcomeUnknown; it arrived, and its report is held back
     UNREPORTED = "unreported"  # no error; it arrived, and its report is held back: a late acknowledgement
-    REFUSED = "refused"  # rejected, or refused to cancel or replace
+    REFUSED = "refused"  # rejected, or refused to cancel or replace; ``refusal`` says why
+    LATE = "late"  # OutcomeUnknown; a new order that arrives with ``arrive``
+    IN_WORD_ONLY = "in_word_only"  # a replace reported as done that changed nothing
 
 
 CAPABILITIES = BrokerCapabilities(
@@ -82,10 +86,14 @@ class ScriptedBroker:
         self.is_live = not simulated
         self.requests: list[tuple[str, ClientOrderId]] = []  # all that were sent, arrived or not
         self.capabilities = CAPABILITIES  # a test may set others
+        self.arrivals: Counter[ClientOrderId] = Counter()  # how often a new order reached the broker
+        self.refusal: Refusal | None = None  # told with what is refused
         self.is_down = False  # while set, every call raises BrokerUnavailable
         self._clock = clock
         self._fills_at_once = fills_at_once
         self._troubles: deque[Trouble | None] = deque()
+        self._on_the_way: list[Order] = []
+        self._executions = 0
         self._orders: dict[ClientOrderId, _Known] = {}
         self._reports: list[BrokerReport] = []
         self._transactions: list[Transaction] = []
@@ -109,17 +117,31 @@ class ScriptedBroker:
     def submit(self, order: Order) -> None:
         """Send a new order."""
         trouble = self._receive("submit", order.client_order_id)
-        if order.client_order_id not in self._orders:
-            refused = trouble is Trouble.REFUSED
-            number = BrokerOrderId(f"S-{len(self._orders) + 1:06d}")
-            status = OrderStatus.REJECTED if refused else OrderStatus.WORKING
-            self._orders[order.client_order_id] = _Known(order, number, status, self._clock.now())
-            kind = ReportKind.REJECTED if refused else ReportKind.ACCEPTED
-            message = "refused as planned" if refused else ""
-            self._report(kind, order.client_order_id, silent=trouble in HELD_BACK, message=message)
-            if self._fills_at_once and not refused:
-                self.fill(order.client_order_id)
+        if trouble is Trouble.LATE:
+            self._on_the_way.append(order)
+            raise OutcomeUnknown(f"submit {order.client_order_id}: still on its way, as planned")
+        self._take(order, trouble)
         self._answer(trouble)
+
+    def arrive(self) -> None:
+        """Let the new orders that were late arrive."""
+        late, self._on_the_way = self._on_the_way, []
+        for order in late:
+            self._take(order, None)
+
+    def _take(self, order: Order, trouble: Trouble | None) -> None:
+        self.arrivals[order.client_order_id] += 1
+        if order.client_order_id in self._orders:
+            return
+        refused = trouble is Trouble.REFUSED
+        number = BrokerOrderId(f"S-{len(self._orders) + 1:06d}")
+        status = OrderStatus.REJECTED if refused else OrderStatus.WORKING
+        self._orders[order.client_order_id] = _Known(order, number, status, self._clock.now())
+        kind = ReportKind.REJECTED if refused else ReportKind.ACCEPTED
+        message = "refused as planned" if refused else ""
+        self._report(kind, order.client_order_id, silent=trouble in HELD_BACK, message=message)
+        if self._fills_at_once and not refused:
+            self.fill(order.client_order_id)
 
     def replace(self, client_order_id: ClientOrderId, limit_price: Price, revision: int) -> None:
         """Ask to move the limit of a working order."""
@@ -127,6 +149,8 @@ class ScriptedBroker:
         known = self._orders.get(client_order_id)
         if known is None or known.status is not OrderStatus.WORKING or trouble is Trouble.REFUSED:
             self._report(ReportKind.REPLACE_REFUSED, client_order_id, message="not working, or refused as planned")
+        elif trouble is Trouble.IN_WORD_ONLY:
+            self._report(ReportKind.REPLACED, client_order_id, limit_price=limit_price)
         elif revision > known.order.revision:
             moved = replace(known.order, limit_price=limit_price, revision=revision)
             self._orders[client_order_id] = replace(known, order=moved)
@@ -156,6 +180,56 @@ class ScriptedBroker:
         self._record(trade_transactions(done, known.broker_order_id))
         self._report(ReportKind.FILLED, client_order_id, fill=done)
         return done
+
+    def overfill(self, client_order_id: ClientOrderId, quantity: int) -> Fill:
+        """Fill more than was ordered, as brokers should never do."""
+        known = self._known(client_order_id)
+        self._orders[client_order_id] = replace(
+            known, order=replace(known.order, quantity=known.order.filled + quantity)
+        )
+        done = self.fill(client_order_id, quantity)
+        filled = self._known(client_order_id)
+        self._orders[client_order_id] = replace(filled, order=replace(filled.order, quantity=known.order.quantity))
+        return done
+
+    def execute(
+        self,
+        client_order_id: ClientOrderId,
+        contract: OptionContract,
+        quantity: int,
+        price: Number,
+        execution_id: str | None = None,
+    ) -> LegExecution:
+        """Do contracts of one leg, bought positive, and report that leg alone; an id given twice is a duplicate."""
+        known = self._known(client_order_id)
+        self._executions += 1
+        done = LegExecution(
+            execution_id=FillId(execution_id or f"X-{self._executions}"),
+            client_order_id=client_order_id,
+            contract=contract,
+            quantity=quantity,
+            price=builders.price(price),
+            fees=builders.FEE_PER_CONTRACT * abs(quantity),
+            executed_at=self._clock.now(),
+        )
+        if all(report.execution is None or report.execution.execution_id != done.execution_id for report in self._told):
+            leg = LegFill(contract=contract, quantity=quantity, price=done.price)
+            fill = Fill(
+                fill_id=done.execution_id,
+                client_order_id=client_order_id,
+                quantity=abs(quantity),
+                price=done.price * (-1 if quantity > 0 else 1),
+                fees=done.fees,
+                filled_at=done.executed_at,
+                legs=(leg,),
+            )
+            self._record(trade_transactions(fill, known.broker_order_id))
+        self._report(ReportKind.LEG_FILLED, client_order_id, execution=done)
+        return done
+
+    @property
+    def _told(self) -> list[BrokerReport]:
+        return [*self._reports, *self._held_back]
 
     def expire(self, client_order_id: ClientOrderId) -> None:
         """Let an order expire."""
@@ -276,6 +350,7 @@ class ScriptedBroker:
         fill: Fill | None = None,
         limit_price: Price | None = None,
         message: str = "",
+        execution: LegExecution | None = None,
     ) -> None:
         known = self._orders.get(client_order_id)
         report = BrokerReport(
@@ -287,6 +362,8 @@ class ScriptedBroker:
             fill=fill,
             limit_price=limit_price,
             message=message,
+            refusal=self.refusal if kind in REFUSALS else None,
+            execution=execution,
         )
         if silent or self._withholding:
             self._held_back.append(report)
