@@ -293,6 +293,7 @@ class PaperBroker:
             now=now,
             fill_at=self._settings.fill_at,
             age_max=self._settings.quote_age_max,
+            closes=booked.effect is Effect.CLOSE,
         )
         return priced is not None and self._fill(booked, priced, now)
 

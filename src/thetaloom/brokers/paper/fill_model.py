@@ -54,12 +54,13 @@ def judge_fill(
     now: datetime,
     fill_at: Decimal,
     age_max: timedelta,
+    closes: bool = False,
 ) -> Priced | None:
     """Price the fill of one structure at ``limit``; ``None`` where the quotes of all legs do not allow it now."""
     quoted = []
     for leg in legs:
         quote = quotes.get(leg.contract)
-        if quote is None or not judge_quote(quote, now, age_max, to_sell=leg.ratio < 0).is_allowed:
+        if quote is None or not judge_quote(quote, now, age_max, to_sell=leg.ratio < 0, closes=closes).is_allowed:
             return None
         assert quote.bid is not None and quote.ask is not None  # judged above
         quoted.append(_QuotedLeg(leg.ratio, Decimal(quote.bid), Decimal(quote.ask)))

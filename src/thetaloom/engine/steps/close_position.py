@@ -69,6 +69,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         next_open_at=desk.calendar.next_open(now),
         cancel_at=min(now + timedelta(minutes=minutes), desk.calendar.next_close(now)),
         now=now,
+        closes=True,
     )
     return Inputs(
         client_order_id=_exit_order_id(run, earlier, standing),

@@ -10,6 +10,7 @@ from typing import Literal
 
 from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.reports import AccountSnapshot, BrokerOrder, BrokerReport, ReportKind
+from thetaloom.domain.book.transactions import Transaction
 from thetaloom.domain.values.ids import AccountId, BrokerOrderId, ClientOrderId, RunId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Price
@@ -89,6 +90,7 @@ class LyingBroker:
         self.is_away: Callable[[], bool] = lambda: False
         self.is_barred: Callable[[Order], bool] = lambda order: False  # halted for new risk, as the platform answered
         self.on_wire: Wire = lambda phase: None
+        self.capabilities = replace(self.truth.capabilities, absence_seconds=ABSENCE_SECONDS)
         self._clock, self._chances, self._history = clock, chances, history
         self._line = Line()
         self._awaited: dict[ClientOrderId, datetime] = {}
@@ -135,6 +137,17 @@ class LyingBroker:
         self._check_line()
         return self.truth.holdings()
 
+    def open_orders(self) -> Sequence[BrokerOrder]:
+        """Return the orders that work, as the books show them by now."""
+        self._check_line()
+        found = [self.find(order.client_order_id) for order in self.truth.open_orders() if order.client_order_id]
+        return [order for order in found if order is not None]
+
+    def transactions(self, after: int) -> Sequence[Transaction]:
+        """Return the transactions after a sequence."""
+        self._check_line()
+        return self.truth.transactions(after)
+
     def on_report(self, wake: Callable[[], None]) -> None:
         """Have ``wake`` called when a report is let out."""
         self._wakes.append(wake)
@@ -178,7 +191,7 @@ class LyingBroker:
         waiting = [one.arrives_at for one in self._line.requests] + [one.at for one in self._line.reports]
         self._awaited = {order: until for order, until in self._awaited.items() if until > now}
         if self._awaited:
-            waiting.append(now + timedelta(seconds=5))
+            waiting.append(now + timedelta(seconds=15))
         return min(waiting, default=None)
 
     def _send(self, verb: str, client_order_id: ClientOrderId, carry_out: Callable[[], None]) -> None:
@@ -193,7 +206,7 @@ class LyingBroker:
             raise OutcomeUnknown(f"{verb}: no answer")
         if self._happens(Fault.REQUEST_ARRIVES_LATE):
             self._line.count += 1
-            arrives_at = now + self._chances.seconds(0.5, ABSENCE_SECONDS - 1)
+            arrives_at = now + self._chances.seconds(0.5, ABSENCE_SECONDS / 2)
             self._line.requests.append(_Sent(arrives_at, self._line.count, carry_out))
             raise OutcomeUnknown(f"{verb}: no answer")
         self._refuses = self._happens(Fault.REQUEST_IS_REFUSED)
@@ -208,7 +221,7 @@ class LyingBroker:
         known.arrivals += 1
         if known.arrivals > 1:
             self._breach("no duplicate order", f"{order.client_order_id} arrived {known.arrivals} times")
-        lag = self._chances.seconds(0.1, 5) if self._happens(Fault.BOOKS_LAG) else timedelta(0)
+        lag = self._chances.seconds(0.1, ABSENCE_SECONDS / 2 - 1) if self._happens(Fault.BOOKS_LAG) else timedelta(0)
         known.visible_at = known.visible_at or now + lag
         self._check_arrival(known, order)
         if order.effect is Effect.CLOSE and order.quantity > self.exchange.held(order.run_id) and known.arrivals == 1:

@@ -96,4 +96,4 @@ class Faults:
 
 
 def _drawn(chances: Chances, low: float, high: float) -> float:
-    return low * (high / low) ** chances.between(0.0, 1.0)
+    return float(low * (high / low) ** chances.between(0.0, 1.0))

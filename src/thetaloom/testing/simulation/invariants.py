@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from thetaloom.domain.book.orders import IN_FLIGHT, Effect, OrderStatus
 from thetaloom.domain.run.proposals import ProposalStatus
-from thetaloom.domain.run.runs import Outcome, RunStatus
+from thetaloom.domain.run.runs import HOLDS_RISK, Outcome, RunStatus
+from thetaloom.domain.values.ids import RunId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money
 from thetaloom.engine.desk import Desk
@@ -14,7 +16,9 @@ from thetaloom.engine.lineage import replay_run, verify_run
 from thetaloom.testing.simulation.books import Books, RunBooks
 from thetaloom.testing.simulation.broker import LyingBroker
 
+EXIT_REST = timedelta(minutes=10)
 SETTLED = frozenset({Outcome.EXPIRED, Outcome.ASSIGNED})
+GAVE_UP = "attempts:"  # a run without risk is set aside when the market stays away for too long
 UNSETTLED = IN_FLIGHT | {OrderStatus.STAGED}
 
 
@@ -27,6 +31,7 @@ class View:
     broker: LyingBroker
     cash_at_first: Money
     watched: frozenset[OptionContract]
+    failed: Mapping[RunId, str]  # what was told of the runs that were set aside
 
     @property
     def is_settled(self) -> bool:
@@ -39,13 +44,18 @@ Check = Callable[[View], Iterator[str]]
 
 def check_always(view: View) -> list[tuple[str, str]]:
     """Return what is broken at a quiet moment, as (invariant, message)."""
-    checks = ALWAYS | WHEN_SETTLED if view.is_settled else ALWAYS
+    checks = {**ALWAYS, **WHEN_SETTLED} if view.is_settled else ALWAYS
     return [(name, message) for name, check in checks.items() for message in check(view)]
+
+
+def check_before_close(view: View) -> list[tuple[str, str]]:
+    """Return what is broken shortly before the last close, when all has been calm for a while."""
+    return [(name, message) for name, check in BEFORE_CLOSE.items() for message in check(view)]
 
 
 def check_at_end(view: View) -> list[tuple[str, str]]:
     """Return what is broken when all has calmed down and time has passed."""
-    checks = ALWAYS | WHEN_SETTLED | AT_END
+    checks = {**ALWAYS, **WHEN_SETTLED, **AT_END}
     return [(name, message) for name, check in checks.items() for message in check(view)]
 
 
@@ -123,7 +133,9 @@ def _positions_watched(view: View) -> Iterator[str]:
 def _no_run_sleeps(view: View) -> Iterator[str]:
     for one in view.books.runs:
         if one.run.status is RunStatus.ERROR:
-            yield f"{one.run.id} ended in ERROR: {one.run.reason}"
+            said = view.failed.get(one.run.id, "")
+            if one.run.returns_to in HOLDS_RISK or GAVE_UP not in said:
+                yield f"{one.run.id} ended in ERROR: {said}"
         elif not one.run.is_final and one.run.returns_to is None and one.run.due_at is None:
             yield f"{one.run.id} sleeps for ever in {one.run.status.value}"
 
@@ -176,6 +188,16 @@ def _all_settled(view: View) -> Iterator[str]:
                 yield f"{order.client_order_id} ({order.effect.value}) is still {order.status.value}"
 
 
+def _exits_worked(view: View) -> Iterator[str]:
+    now = view.desk.clock.now()
+    for one in view.books.runs:
+        if one.run.status is not RunStatus.CLOSING or not one.held:
+            continue
+        orders = one.orders_to(Effect.CLOSE)
+        if not any(order.is_open or order.staged_at > now - EXIT_REST for order in orders):
+            yield f"{one.run.id} holds {one.held}, is to be closed ({one.run.reason}), and no order works"
+
+
 def _limits_agree(view: View) -> Iterator[str]:
     for one in view.books.runs:
         for order in one.orders:
@@ -206,6 +228,7 @@ WHEN_SETTLED: Mapping[str, Check] = {
     "books equal the broker's": _books_equal,
     "profit and loss equal the transactions": _profit_is_cash,
 }
+BEFORE_CLOSE: Mapping[str, Check] = {"exits that are due are worked": _exits_worked}
 AT_END: Mapping[str, Check] = {
     "every order is settled": _all_settled,
     "no run sleeps for ever": _no_run_sleeps,
@@ -220,4 +243,4 @@ AT_THE_BROKER = (
     "no new risk while halted",
 )
 SURVIVES = "the engine survives"
-INVARIANTS: tuple[str, ...] = (*ALWAYS, *WHEN_SETTLED, *AT_END, *AT_THE_BROKER, SURVIVES)
+INVARIANTS: tuple[str, ...] = (*ALWAYS, *WHEN_SETTLED, *BEFORE_CLOSE, *AT_END, *AT_THE_BROKER, SURVIVES)

@@ -255,9 +255,7 @@ def _contracts(listed: Listed, expirations: Sequence[date]) -> list[OptionContra
     middle = round(listed.spot / listed.step) * listed.step
     reach = range(-listed.strikes_each_side, listed.strikes_each_side + 1)
     return [
-        OptionContract(
-            root=listed.symbol, expires_on=on, right=right, strike=Decimal(middle + number * listed.step)
-        )
+        OptionContract(root=listed.symbol, expires_on=on, right=right, strike=Decimal(middle + number * listed.step))
         for on in sorted(expirations)
         for number in reach
         for right in (Right.CALL, Right.PUT)

@@ -12,7 +12,7 @@ from thetaloom.testing.simulation.books import Books
 from thetaloom.testing.simulation.chances import Chances
 
 Asked = Iterator[Command]
-DECIDES_EVERY = timedelta(minutes=7)
+DECIDES_EVERY = timedelta(minutes=11)
 
 
 class People:

@@ -10,8 +10,9 @@ from multiprocessing import get_context
 
 import structlog
 
+from thetaloom.testing.simulation.scene import Scene
 from thetaloom.testing.simulation.storage import folder
-from thetaloom.testing.simulation.world import Failure, Scene, World
+from thetaloom.testing.simulation.world import Failure, World
 
 SEEDS_AT_ONCE = 10  # that a process is given; what is under way when somebody interrupts is lost
 

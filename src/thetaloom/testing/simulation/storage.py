@@ -1,4 +1,4 @@
-"""The database file of a simulated world: made from a template, opened anew after each death, full or locked at times."""
+"""The database file of a simulated world: copied, opened anew after each death, full or locked at times."""
 
 import shutil
 import sqlite3

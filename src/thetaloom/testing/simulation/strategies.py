@@ -69,7 +69,5 @@ def _strategy(name: str, legs: tuple[Any, ...], **changes: Any) -> Strategy:
 def _vertical(right: Right, delta: str) -> tuple[Any, ...]:
     word = right.name.lower()
     sold = builders.leg_rule(f"short_{word}", Side.SELL, right, SelectBy.DELTA, delta, Unit.DELTA)
-    bought = builders.leg_rule(
-        f"long_{word}", Side.BUY, right, SelectBy.WIDTH, 5, Unit.DOLLARS, of=f"short_{word}"
-    )
+    bought = builders.leg_rule(f"long_{word}", Side.BUY, right, SelectBy.WIDTH, 5, Unit.DOLLARS, of=f"short_{word}")
     return sold, bought

@@ -1,17 +1,16 @@
 """One simulated world: the real platform between a made market and a lying broker, killed and opened again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 from thetaloom.dispatch.embedded import EmbeddedDispatch
 from thetaloom.domain.book.orders import Order
+from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import RunStatus
-from thetaloom.domain.strategy.strategies import Strategy
-from thetaloom.domain.values.calendar import TradingCalendar, TradingSession
+from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.ids import AccountId, RunId, StrategyId, UserId
 from thetaloom.domain.values.money import Money
 from thetaloom.engine import commands
@@ -30,56 +29,25 @@ from thetaloom.testing.simulation.books import Books, read_books
 from thetaloom.testing.simulation.broker import LyingBroker
 from thetaloom.testing.simulation.chances import Chances
 from thetaloom.testing.simulation.exchange import Exchange
-from thetaloom.testing.simulation.faults import SPELLS, Fault, Faults
+from thetaloom.testing.simulation.faults import Fault
 from thetaloom.testing.simulation.history import History
-from thetaloom.testing.simulation.invariants import SURVIVES, View, check_always, check_at_end
-from thetaloom.testing.simulation.market import Listed, SimulatedMarket, Spell
+from thetaloom.testing.simulation.invariants import SURVIVES, View, check_always, check_at_end, check_before_close
+from thetaloom.testing.simulation.market import SimulatedMarket
 from thetaloom.testing.simulation.people import People
+from thetaloom.testing.simulation.scene import Phase, Scene, drawn_spells, fridays_from, sessions_from
 from thetaloom.testing.simulation.storage import Storage
-from thetaloom.testing.simulation.strategies import all_strategies
 
 USER = UserId("anna")
 ACCOUNT: AccountId = builders.ACCOUNT
-LISTED = (
-    Listed(symbol="SPY", spot=600.0, step=5, strikes_each_side=8, iv=0.25, half_width=0.02),
-    Listed(symbol="QQQ", spot=500.0, step=5, strikes_each_side=8, iv=0.3, half_width=0.03),
-)
 CALM_BEFORE_CLOSE = timedelta(minutes=45)
+BEFORE_CLOSE = timedelta(minutes=5)
 AFTER_CLOSE = timedelta(minutes=75)  # by then all has settled
+PAUSE = timedelta(seconds=1)
 TROUBLED = timedelta(seconds=20)  # how often a broken platform is looked at
-Phase = Literal["before", "after"]
 
 
 class Killed(BaseException):
     """The process dies here: nothing in memory outlives it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """What a world is made of, apart from chance."""
-
-    seed: int
-    first_on: date
-    sessions: int
-    minutes: int  # between two moves of the market
-    faults: Faults
-    strategies: tuple[Strategy, ...] = field(default_factory=all_strategies)
-    listed: Sequence[Listed] = LISTED
-    limits: tuple[tuple[str, str], ...] = (("max_trades_per_day", "50"), ("max_positions_per_symbol", "9"))
-    kill_at: tuple[int, Phase] | None = None  # at this commit boundary, and at no other
-    crowd: bool = True  # whether people act
-
-    @classmethod
-    def of_seed(cls, seed: int) -> "Scene":
-        """Draw the scene of a seed."""
-        chances = Chances(seed, "scene")
-        return cls(
-            seed=seed,
-            first_on=date(2026, 1, 5) + timedelta(days=chances.count(0, 11)),
-            sessions=chances.one_of((1, 1, 1, 2)),
-            minutes=chances.one_of((1, 5, 5, 15, 15)),
-            faults=Faults.of_seed(seed),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,12 +60,12 @@ class Failure:
 
 
 class World:
-    """A world that is played to its end by ``play``; every instant it does all there is to do, then looks for the next."""
+    """A world that ``play`` plays to its end: at each instant all there is to do, then on to the next."""
 
     def __init__(self, scene: Scene, where: Path) -> None:
         self.scene = scene
         self.calendar: TradingCalendar = builders.trading_calendar()
-        self.sessions = _sessions(self.calendar, scene.first_on, scene.sessions)
+        self.sessions = sessions_from(self.calendar, scene.first_on, scene.sessions)
         self.clock = FakeClock(self.sessions[0].open_at)
         self.history = History(self.clock.now)
         self.market = SimulatedMarket(
@@ -108,10 +76,11 @@ class World:
             first_on=scene.first_on,
             sessions=scene.sessions,
             minutes=scene.minutes,
-            expirations=_fridays(self.calendar, self.sessions[0].session_on),
+            expirations=fridays_from(self.calendar, self.sessions[0].session_on),
         )
         exchange = Exchange(self.clock, self.calendar, self.market, self._chances("exchange"))
         self.broker = LyingBroker(self.clock, exchange, self._chances("broker"), scene.faults, self.history)
+        self.broker.capabilities = replace(self.broker.capabilities, absence_seconds=scene.warranted_seconds)
         self.people = People(
             self._chances("people"), USER, ACCOUNT, self.sessions, scene.faults.rate(Fault.PEOPLE_ARE_HASTY)
         )
@@ -119,7 +88,9 @@ class World:
             self.people.leave()
         self.calm_at = self.sessions[-1].close_at - CALM_BEFORE_CLOSE
         self.ends_at = self.sessions[-1].close_at + AFTER_CLOSE
-        self.spells = self.market.spells = self._drawn_spells()
+        self.spells = self.market.spells = drawn_spells(
+            self._chances("spells"), scene.faults, self.sessions, self.calm_at
+        )
         self.broker.is_away = lambda: self.is_on(Fault.BROKER_IS_AWAY)
         self.broker.is_barred = self._is_barred
         self.broker.on_wire = self._on_wire
@@ -133,10 +104,13 @@ class World:
         self._back_at = self.clock.now()
         self._halted: dict[str, None] = {}
         self._strategy_of: dict[RunId, StrategyId] = {}
+        self._failed: dict[RunId, str] = {}
+        self._wanted: list[Command] = []
         self._told = 0
         self._checked = -1
         self._heard = -1
         self._books: tuple[int, Books] | None = None
+        self._due: tuple[int, datetime | None] | None = None
         self._disk: Fault | None = None
         cash = self.broker.truth.account().cash
         self._cash_at_first = cash if cash is not None else Money(0)
@@ -146,13 +120,33 @@ class World:
     def play(self) -> list[Failure]:
         """Play to the end; return which invariants did not hold."""
         try:
-            while not self.failures and self.clock.now() < self.ends_at:
-                self.step()
+            self.play_until(self.sessions[-1].close_at - BEFORE_CLOSE)
             if not self.failures:
-                self._check(check_at_end)
+                self._check(check_before_close)
+            self.play_until(self.ends_at)
+            return self.judge()
         finally:
             self.storage.remove()
+
+    def play_until(self, until: datetime) -> None:
+        """Play on to an instant, or to the first failure."""
+        while not self.failures and self.clock.now() < until:
+            self.step()
+
+    def judge(self) -> list[Failure]:
+        """Check every invariant as at the end of all days."""
+        if not self.failures:
+            self._check(check_at_end)
         return self.failures
+
+    def ask(self, command: Command) -> None:
+        """Have somebody ask for this at the next turn."""
+        self._wanted.append(command)
+
+    def kill(self) -> None:
+        """Let the process die between two turns."""
+        self.history.note("process", f"is killed after commit {self.commits}")
+        self._die()
 
     def step(self) -> None:
         """Do all there is to do now, and move the clock to the next instant."""
@@ -245,8 +239,9 @@ class World:
         self._tell_events()
 
     def _asked(self, now: datetime) -> list[Command]:
+        wanted, self._wanted = self._wanted, []
         due = self.people.next_at()
-        return self.people.ask(now, self.read()) if due is not None and due <= now else []
+        return wanted + (self.people.ask(now, self.read()) if due is not None and due <= now else [])
 
     def _hear(self, command: Command, answer: "Future[object]") -> None:
         name = type(command).__name__
@@ -290,7 +285,7 @@ class World:
     def _die(self) -> None:
         self.engine = None
         self.storage.close()
-        self._back_at = self.clock.now() + self._deaths.seconds(0.5, 1200)
+        self._back_at = self.clock.now() + self._deaths.seconds(0.2, 5 if self._deaths.happens(0.6) else 1200)
 
     def _set_disk(self) -> None:
         wanted = next((fault for fault in (Fault.DISK_IS_FULL, Fault.DATABASE_IS_LOCKED) if self.is_on(fault)), None)
@@ -325,7 +320,7 @@ class World:
 
     def _move_on(self) -> None:
         now = self.clock.now()
-        ahead = [self.market.next_change(now), self.people.next_at(), self.broker.next_at(now), self.ends_at]
+        ahead = [self.market.next_change(now), self.broker.next_at(now), self.ends_at]
         ahead += [edge for spell in self.spells for edge in (spell.starts_at, spell.ends_at)]
         if now < self.calm_at:
             ahead.append(self.calm_at)
@@ -333,16 +328,16 @@ class World:
             ahead.append(now + TROUBLED)
         if self.engine is None:
             ahead.append(self._back_at)
-        else:
-            ahead.append(self.desk.dispatch.next_due_at())
-        later = [at for at in ahead if at is not None and at > now]
-        soonest = min(later) if later else self.ends_at
-        if any(at is not None and at <= now for at in ahead[:3]) or self._is_overdue(ahead[-1], now):
-            soonest = min(soonest, now + timedelta(seconds=1))
-        self.clock.move_to(soonest)
+        elif not self.is_on(Fault.CLOCK_LEAPS):
+            due = (self.people.next_at(), self._due_at())
+            # What was due and is not done waits for something that is broken: it is tried again, as a loop would.
+            ahead += [at if at is None or at > now else now + PAUSE for at in due]
+        self.clock.move_to(min(at for at in ahead if at is not None and at > now))
 
-    def _is_overdue(self, due: datetime | None, now: datetime) -> bool:
-        return due is not None and due <= now
+    def _due_at(self) -> datetime | None:
+        if self._due is None or self._due[0] != self.commits:
+            self._due = self.commits, self.desk.dispatch.next_due_at()
+        return self._due[1]
 
     def _check(self, check: Callable[[View], list[tuple[str, str]]]) -> None:
         if check is check_always and self._checked == self.commits:
@@ -354,6 +349,7 @@ class World:
             broker=self.broker,
             cash_at_first=self._cash_at_first,
             watched=self.market.watched,
+            failed=self._failed,
         )
         for invariant, message in check(view):
             self._fail(invariant, message)
@@ -374,35 +370,11 @@ class World:
         with SqlStore(self.storage.database).reading() as uow:
             for stored in uow.events.since(self._told):
                 self._told = stored.sequence
+                if stored.event.kind is EventKind.RUN_FAILED and stored.event.run_id is not None:
+                    self._failed[stored.event.run_id] = stored.event.facts.get("message", "")
                 facts = " ".join(f"{name}={fact}" for name, fact in stored.event.facts.items() if fact)
                 self.history.note("event", f"{stored.event.kind.value} {stored.event.run_id or ''} {facts}")
-
-    def _drawn_spells(self) -> tuple[Spell, ...]:
-        chances = self._chances("spells")
-        found = []
-        for session in self.sessions:
-            first, last = session.open_at + timedelta(minutes=3), session.close_at - timedelta(minutes=60)
-            for fault in Fault:
-                if fault not in SPELLS or not self.scene.faults.rate(fault):
-                    continue
-                for _ in range(round(self.scene.faults.rate(fault))):
-                    starts_at = first + (last - first) * chances.between(0, 1)
-                    ends_at = min(last, starts_at + chances.seconds(5, 2400))
-                    found.append(Spell(fault=fault, starts_at=starts_at, ends_at=ends_at))
-        return tuple(spell for spell in found if spell.starts_at < self.calm_at)
 
 
 def _dispatch(database: Database, owner: str) -> EmbeddedDispatch:
     return EmbeddedDispatch(database, runs, owner=owner, is_gone=lambda other: other != owner)
-
-
-def _sessions(calendar: TradingCalendar, first_on: date, count: int) -> list[TradingSession]:
-    found = [calendar.session_on(first_on) or calendar.next_session(first_on)]
-    while len(found) < count:
-        found.append(calendar.next_session(found[-1].session_on))
-    return found
-
-
-def _fridays(calendar: TradingCalendar, first_on: date) -> list[date]:
-    days = (first_on + timedelta(days=ahead) for ahead in range(15))
-    return [on for on in days if on.weekday() == 4 and calendar.session_on(on) is not None]
