@@ -85,6 +85,7 @@ class LyingBroker:
         self.truth = ScriptedBroker(clock)
         self.account_id: AccountId = self.truth.account_id
         self.exchange, self.faults = exchange, faults
+        self.lateness_seconds: float = ABSENCE_SECONDS  # within this a request arrives and is to be found, or never
         self.sent: dict[ClientOrderId, Wireside] = {}
         self.breaches: list[Breach] = []
         self.is_away: Callable[[], bool] = lambda: False
@@ -206,7 +207,7 @@ class LyingBroker:
             raise OutcomeUnknown(f"{verb}: no answer")
         if self._happens(Fault.REQUEST_ARRIVES_LATE):
             self._line.count += 1
-            arrives_at = now + self._chances.seconds(0.5, ABSENCE_SECONDS / 2)
+            arrives_at = now + self._chances.seconds(0.5, self.lateness_seconds / 2)
             self._line.requests.append(_Sent(arrives_at, self._line.count, carry_out))
             raise OutcomeUnknown(f"{verb}: no answer")
         self._refuses = self._happens(Fault.REQUEST_IS_REFUSED)

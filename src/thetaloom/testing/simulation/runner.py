@@ -32,7 +32,7 @@ class Played:
 
 def play_scene(scene: Scene) -> Played:
     """Play one world from its first open to its end."""
-    with folder() as where, _silence():
+    with folder() as where, silence():
         world = World(scene, where)
         failures = world.play()
     return Played(
@@ -96,8 +96,8 @@ def _without_history(played: Played) -> Played:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
-    # What the platform warns of is what the simulation does to it.
+def silence() -> Iterator[None]:
+    """Keep the platform's log quiet: what it warns of is what the simulation does to it."""
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     try:

@@ -8,7 +8,7 @@ from typing import Literal
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.calendar import TradingCalendar, TradingSession
 from thetaloom.testing.simulation.chances import Chances
-from thetaloom.testing.simulation.faults import ABSENCE_SECONDS, SPELLS, Fault, Faults
+from thetaloom.testing.simulation.faults import SPELLS, Fault, Faults
 from thetaloom.testing.simulation.market import Listed, Spell
 from thetaloom.testing.simulation.strategies import all_strategies
 
@@ -31,7 +31,6 @@ class Scene:
     strategies: tuple[Strategy, ...] = field(default_factory=all_strategies)
     listed: Sequence[Listed] = LISTED
     limits: tuple[tuple[str, str], ...] = (("max_trades_per_day", "50"), ("max_positions_per_symbol", "9"))
-    warranted_seconds: int = ABSENCE_SECONDS  # of absence, by the broker; less than that is a lie it should not tell
     kill_at: tuple[int, Phase] | None = None  # at this commit boundary, and at no other
     crowd: bool = True  # whether people act
 

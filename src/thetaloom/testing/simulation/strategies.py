@@ -1,5 +1,6 @@
 """The strategies that a simulated account trades: short-lived, in parts, by rule or by a person."""
 
+from dataclasses import replace
 from typing import Any
 
 from thetaloom.domain.strategy.strategies import (
@@ -23,6 +24,7 @@ from thetaloom.testing.desk import exit_rule
 BY_RULE = ApprovalRule(mode=ApprovalMode.AUTOMATIC)
 TARGET = exit_rule(ExitKind.PROFIT_TARGET, 15, ExitUnit.PERCENT_OF_PREMIUM)
 PART = exit_rule(ExitKind.PROFIT_TARGET, 8, ExitUnit.PERCENT_OF_PREMIUM, quantity_percent=50, priority=2)
+TARGET_FAR = exit_rule(ExitKind.PROFIT_TARGET, 95, ExitUnit.PERCENT_OF_PREMIUM)
 STOP = exit_rule(ExitKind.STOP_LOSS, 25, ExitUnit.PERCENT_OF_PREMIUM)
 BEFORE_CLOSE = exit_rule(ExitKind.MINUTES_TO_CLOSE, 30, ExitUnit.MINUTES)
 QUICK = OrderRule(interval_seconds=30)
@@ -44,6 +46,13 @@ def condors(**changes: Any) -> Strategy:
     """Return an iron condor sold, approved by rule, that may be held to expiration."""
     legs = (*_vertical(Right.PUT, "-0.20"), *_vertical(Right.CALL, "0.20"))
     return _strategy("condors", legs, **({"exits": (STOP,)} | changes))
+
+
+def held_condors(number: int) -> Strategy:
+    """Return one of many iron condors that are watched and held."""
+    far = exit_rule(ExitKind.STOP_LOSS, 900, ExitUnit.PERCENT_OF_PREMIUM)
+    held = condors(exits=(TARGET_FAR, far), size=SizeRule(quantity=1))
+    return replace(held, id=StrategyId(f"held-condors-{number}"))
 
 
 def all_strategies() -> tuple[Strategy, ...]:

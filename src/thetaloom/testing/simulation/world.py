@@ -80,7 +80,6 @@ class World:
         )
         exchange = Exchange(self.clock, self.calendar, self.market, self._chances("exchange"))
         self.broker = LyingBroker(self.clock, exchange, self._chances("broker"), scene.faults, self.history)
-        self.broker.capabilities = replace(self.broker.capabilities, absence_seconds=scene.warranted_seconds)
         self.people = People(
             self._chances("people"), USER, ACCOUNT, self.sessions, scene.faults.rate(Fault.PEOPLE_ARE_HASTY)
         )
