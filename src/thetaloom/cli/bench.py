@@ -22,7 +22,15 @@ from rich.table import Table
 
 from thetaloom import __version__
 from thetaloom.bootstrap import Platform, engine_loop, open_demo
-from thetaloom.cli import bench_judgement, bench_margin, bench_market, bench_peers, bench_pricing, bench_scenarios
+from thetaloom.cli import (
+    bench_judgement,
+    bench_margin,
+    bench_market,
+    bench_peers,
+    bench_pricing,
+    bench_scenarios,
+    bench_simulation,
+)
 from thetaloom.cli.bench_figures import Figure, timed
 from thetaloom.cli.output import JsonOption, console, emit
 from thetaloom.config import MarketSource, load_settings
@@ -169,6 +177,7 @@ MEASURES: tuple[Callable[[], list[Figure]], ...] = (
     bench_scenarios.payoffs,
     bench_judgement.rankings,
     bench_judgement.many_rankings,
+    bench_simulation.simulation,
     waiting_runs,
     demo_run,
     server,
