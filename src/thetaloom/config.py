@@ -81,6 +81,13 @@ class Settings(BaseSettings):
         max_length=1000,
         description="Shares that the paper account holds beside its options, like AAPL=100,SPY=200.",
     )
+    penny_classes: str = Field(
+        "",
+        max_length=10_000,
+        pattern=r"^([A-Z0-9]{1,6}(,[A-Z0-9]{1,6})*)?$",
+        description="Option roots known to be in the penny program, like AAPL,MSFT; "
+        "any other class counts as nickel until its quotes prove that it moves in pennies.",
+    )
     evaluations_max: int = Field(5, ge=1, le=100, description="Runs evaluated at once.")
     executions_max: int = Field(3, ge=1, le=100, description="Runs executed at once.")
     data_age_seconds_max: int = Field(300, ge=1, description="Oldest chain that a decision may rest on.")

@@ -1,6 +1,5 @@
 """The life of an order: walked, filled, refused, canceled, in doubt, and never sent twice."""
 
-
 import pytest
 
 from thetaloom.domain.book.orders import Effect, OrderStatus

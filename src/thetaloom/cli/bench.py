@@ -30,6 +30,7 @@ from thetaloom.cli import (
     bench_pricing,
     bench_scenarios,
     bench_simulation,
+    bench_walk,
 )
 from thetaloom.cli.bench_figures import Figure, timed
 from thetaloom.cli.output import JsonOption, console, emit
@@ -178,6 +179,7 @@ MEASURES: tuple[Callable[[], list[Figure]], ...] = (
     bench_judgement.rankings,
     bench_judgement.many_rankings,
     bench_simulation.simulation,
+    bench_walk.walks,
     waiting_runs,
     demo_run,
     server,

@@ -1,5 +1,6 @@
 """``position``: what is held and what was, and closing it."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,11 +11,13 @@ from thetaloom.cli.output import JsonOption, emit, pairs, say, table, to_plain
 from thetaloom.cli.paging import LimitOption, OffsetOption, shown_of, window
 from thetaloom.cli.why import what_comes_next
 from thetaloom.cli.words import legs_text, money_text, price_text
+from thetaloom.domain.book.orders import Order
+from thetaloom.domain.book.position_status import position_status, spreads_shown
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.values.ids import PositionId
-from thetaloom.engine.commands import ClosePosition
+from thetaloom.engine.commands import ClosePosition, ReplaceTargets
 from thetaloom.errors import Unavailable
-from thetaloom.store.queries.positions import list_positions, position_detail
+from thetaloom.store.queries.positions import list_positions, orders_of_positions, position_detail
 from thetaloom.store.queries.runs import run_detail
 
 if TYPE_CHECKING:
@@ -41,17 +44,19 @@ def list_command(
             symbol=symbol.upper() if symbol else None,
             window=window(limit, offset),
         )
+        orders = orders_of_positions(read.database, read.user, page.rows)
     if as_json:
-        emit({**to_plain(page), "rows": [_record(position) for position in page.rows]})
+        emit({**to_plain(page), "rows": [_record(position, orders[position.id]) for position in page.rows]})
         return
-    names = ("position", "symbol", "legs", "quantity", "entry", "realized", "fees", "opened", "closed")
+    names = ("position", "symbol", "status", "legs", "quantity", "entry", "realized", "fees", "opened", "closed")
     rows = (
         (
             one.id,
             one.symbol,
+            position_status(one, orders[one.id]).value,
             legs_text(one.legs),
             one.quantity,
-            price_text(one.entry_price) if one.lots else None,
+            price_text(one.entry_price) if one.quantity else None,
             money_text(one.realized_pnl),
             money_text(one.fees),
             one.opened_at,
@@ -67,18 +72,20 @@ def show(position: PositionArgument, as_json: JsonOption = False) -> None:
     """Show a position with its lots, and at what an open one is marked: mids, or a model where none can be believed."""
     with reading() as read:
         found = position_detail(read.database, read.user, PositionId(position))
+        orders = orders_of_positions(read.database, read.user, [found])[found.id]
     marks = _marks(found) if found.is_open else None
     if as_json:
-        emit({**_record(found), "mark": None if marks is None else _mark_record(marks)})
+        emit({**_record(found, orders), "mark": None if marks is None else _mark_record(marks)})
         return
     pairs(
         found.id,
         {
             "run": found.run_id,
             "strategy": found.strategy_id,
+            "status": position_status(found, orders).value,
             "legs": legs_text(found.legs),
             "quantity": found.quantity,
-            "entry": price_text(found.entry_price) if found.lots else None,
+            "entry": price_text(found.entry_price) if found.quantity else None,
             **({} if marks is None else _mark_lines(marks)),
             "realized, after fees": money_text(found.realized_pnl),
             "fees": money_text(found.fees),
@@ -88,20 +95,70 @@ def show(position: PositionArgument, as_json: JsonOption = False) -> None:
     )
     rows = ((lot.fill_id, lot.quantity, price_text(lot.price), lot.opened_at) for lot in found.lots)
     table("lots", ("fill", "quantity", "price", "opened"), rows)
+    _spreads_table(found, orders)
 
 
 @app.command()
-def close(position: PositionArgument, as_json: JsonOption = False) -> None:
-    """Close an open position now."""
+def close(
+    position: PositionArgument,
+    quantity: Annotated[int | None, typer.Option("--quantity", min=1, help="Close so many; without it, all.")] = None,
+    part: Annotated[str | None, typer.Option("--part", help="Close this spread; without it, in proportion.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Close an open position now, or a part of it; its resting targets are canceled first."""
     with opened() as platform:
-        carry_out(platform, ClosePosition(user_id=platform.user_id, position_id=PositionId(position)))
+        wish = ClosePosition(user_id=platform.user_id, position_id=PositionId(position), quantity=quantity, part=part)
+        carry_out(platform, wish)
         found = position_detail(platform.database, platform.user_id, PositionId(position))
+        orders = orders_of_positions(platform.database, platform.user_id, [found])[found.id]
         coming = what_comes_next(run_detail(platform.database, platform.user_id, found.run_id))
     if as_json:
-        emit({**_record(found), "next": coming})
+        emit({**_record(found, orders), "next": coming})
         return
-    say(f"[bold]{found.id}[/] {'is being closed' if found.is_open else 'is closed'}")
+    partly = "is being closed in part" if found.keep_asked else "is being closed"
+    say(f"[bold]{found.id}[/] {partly if found.is_open else 'is closed'}")
     say(f"[bold]next:[/] {escape(coming)}")
+
+
+@app.command()
+def targets(
+    position: PositionArgument,
+    anew: Annotated[
+        bool, typer.Option("--replace", help="Cancel them and place them as the strategy asks for them now.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the spreads of a position and the orders that rest at their profit targets."""
+    if anew:
+        with opened() as platform:
+            carry_out(platform, ReplaceTargets(user_id=platform.user_id, position_id=PositionId(position)))
+    with reading() as read:
+        found = position_detail(read.database, read.user, PositionId(position))
+        orders = orders_of_positions(read.database, read.user, [found])[found.id]
+    if as_json:
+        emit({"position": found.id, "targets": to_plain(spreads_shown(found, orders))})
+        return
+    _spreads_table(found, orders)
+
+
+def _spreads_table(position: Position, orders: Sequence[Order]) -> None:
+    names = ("part", "legs", "left", "opened", "entry", "realized", "target", "at", "order", "status")
+    rows = (
+        (
+            one.name,
+            legs_text(one.legs),
+            one.remaining,
+            one.opened_quantity,
+            None if one.entry_price is None else price_text(one.entry_price),
+            money_text(one.realized),
+            None if one.target_percent is None else f"{one.target_percent:f} %",
+            None if one.target_price is None else price_text(one.target_price),
+            one.target_order,
+            one.target_status,
+        )
+        for one in spreads_shown(position, orders)
+    )
+    table("spreads", names, rows)
 
 
 def _marks(position: Position) -> "ShownMarks | None":
@@ -130,11 +187,16 @@ def _mark_record(marks: "ShownMarks") -> dict[str, object]:
     return {**to_plain(marks), "worth": to_plain(marks.worth), "source": marks.source}
 
 
-def _record(position: Position) -> dict[str, object]:
+def _record(position: Position, orders: Sequence[Order]) -> dict[str, object]:
+    shown = [to_plain(one) for one in spreads_shown(position, orders)]
+    lots = {spread.name: to_plain(spread.lots) for spread in position.spreads}
     return {
         **to_plain(position),
+        "status": position_status(position, orders).value,
+        "spreads": [{**one, "lots": lots[one["name"]]} for one in shown],
+        "lots": to_plain(position.lots),
         "quantity": position.quantity,
         "is_open": position.is_open,
-        "entry_price": to_plain(position.entry_price) if position.lots else None,
+        "entry_price": to_plain(position.entry_price) if position.quantity else None,
         "realized_pnl": to_plain(position.realized_pnl),
     }

@@ -72,7 +72,17 @@ class CancelOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosePosition:
-    """Close an open position now."""
+    """Close an open position now, or ``quantity`` of it, or of its spread ``part``; the rest stays."""
+
+    user_id: UserId
+    position_id: PositionId
+    quantity: int | None = None
+    part: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceTargets:
+    """Cancel a position's resting targets and place them as its strategy asks for them now."""
 
     user_id: UserId
     position_id: PositionId
@@ -89,10 +99,11 @@ class Halt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiftHalt:
-    """Allow new risk in a scope again."""
+    """Allow new risk in a scope again; ``token``, when given, must be that of the halt that was shown."""
 
     user_id: UserId
     scope: str = "all"
+    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +155,7 @@ Command = (
     | ResumeRun
     | CancelOrder
     | ClosePosition
+    | ReplaceTargets
     | Halt
     | LiftHalt
     | SaveStrategy

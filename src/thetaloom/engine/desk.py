@@ -9,6 +9,7 @@ from thetaloom.ports.broker import Broker
 from thetaloom.ports.clock import Clock
 from thetaloom.ports.dispatch import Dispatch
 from thetaloom.ports.evidence import ChainCodec
+from thetaloom.ports.halt_flags import HaltFlags
 from thetaloom.ports.market_data import MarketData
 from thetaloom.ports.store import Store
 
@@ -30,6 +31,7 @@ class EngineSettings:
     proposals_max: int = 3  # how often a run may ask again after the price left the approved band
     attempts_max: int = 5  # how often a step is tried while an outside system is unavailable
     retry_seconds: int = 2  # doubled with every attempt
+    penny_classes: tuple[str, ...] = ()  # roots known to be in the penny program; see ``domain.values.ticks``
     imbalance_seconds: int = 1  # how long the legs of an order may be out of balance before somebody is told
 
 
@@ -40,6 +42,7 @@ class Desk:
     store: Store
     market: MarketData
     broker: Broker
+    halts: HaltFlags
     clock: Clock
     calendar: TradingCalendar
     dispatch: Dispatch

@@ -8,6 +8,7 @@ import structlog
 from thetaloom.domain.values.ids import ClientOrderId, RunId
 from thetaloom.engine.commands import Command
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.halting import HaltKeeper
 from thetaloom.engine.handlers import handle
 from thetaloom.engine.limit_faults import refuse_unread_limits
 from thetaloom.engine.lineage import Decider
@@ -39,6 +40,7 @@ class Engine:
         self._in_flight: frozenset[ClientOrderId] = frozenset()
         self._last: dict[timedelta, datetime] = {}
         self._has_news = True  # set by the broker from any thread, and by every turn that did something
+        self.halts = HaltKeeper(desk)
         desk.broker.on_report(self._announce)
 
     def start(self) -> Reconciled:
@@ -57,15 +59,17 @@ class Engine:
         """Do everything that is due now, once around; return whether anything was done."""
         self.turns += 1
         moved: set[RunId] = set()
+        self.halts.heed()
         self._hear_broker(moved)
         self._watch_market(moved)
-        work(self.desk, moved)
+        work(self.desk, moved, self._monitor.write_down)
         if self._is_time(POSITIONS_LOOK):
             self._monitor.reload()
         elif moved:
             self._monitor.refresh(moved)
-        self._has_news |= bool(moved)
-        return bool(moved)
+        has_canceled = self.halts.cancel_some()  # last: whatever closes goes first
+        self._has_news |= bool(moved) or has_canceled
+        return bool(moved) or has_canceled
 
     def settle(self, turns_max: int = 1000) -> int:
         """Turn until nothing is left to do now; return how many turns did something."""
@@ -94,6 +98,7 @@ class Engine:
             batch = self.desk.market.poll()
             if batch is not None:
                 moved.update(self._monitor.on_quotes(batch))
+            moved.update(self._monitor.on_time())
         except MarketDataUnavailable as error:
             log.warning("market_data_unavailable", error=error.message)
 

@@ -1,11 +1,14 @@
 """What one step finds and later steps build on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
 from thetaloom.domain.book.exits import ExitDecision, Marks
 from thetaloom.domain.book.fills import Fill
+from thetaloom.domain.book.resting import Resting
+from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.market.view import MarketView
@@ -74,6 +77,7 @@ class Judgement:
     as_of: datetime | None
     structures_max: int | None = None  # for which the account's shares last; ``None`` = none are needed
     score: Score | None = None  # of the market for the strategy
+    decision_floor: Price | None = None  # at any worse net price a check would fail; None = none within reach
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,4 +116,9 @@ class ExitFinding:
     exit: ExitDecision | None
     marks: Marks | None
     floor: Price | None = None  # the worst net price to close at; a profit target is not given away by its order
+    watch: PositionWatch | None = None  # what is remembered of it from now on
+    keep: Mapping[str, int] | None = None  # spreads that stay, by name
+    place: tuple[Resting, ...] = ()  # target orders to be placed
+    look_at: datetime | None = None  # when a target may be placed that may not be yet
+    wish_met: bool = False  # a person's partial close has had its fill
     settlement: Fill | None = None  # what expiration brought, as a fill at intrinsic value

@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from thetaloom.domain.book.positions import Position
 from thetaloom.domain.risk.limits import RiskLimits
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
@@ -15,7 +14,8 @@ from thetaloom.domain.values.reasons import Reason, denied
 from thetaloom.engine import commands
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.halting import halt, lift_halt
-from thetaloom.engine.order_manager import ask_cancel, deliver, rests_at_target
+from thetaloom.engine.order_manager import ask_cancel, deliver
+from thetaloom.engine.position_handlers import close_position, replace_targets
 from thetaloom.engine.reconcile import Reconciled, reconcile
 from thetaloom.engine.reviews import ExitReview, review_position
 from thetaloom.engine.step import ended, tell, tell_user
@@ -162,28 +162,6 @@ def cancel_order(desk: Desk, command: commands.CancelOrder) -> None:
     deliver(desk, command.client_order_id)
 
 
-def close_position(desk: Desk, command: commands.ClosePosition) -> Position:
-    """Make the run close its position at once."""
-    now = desk.clock.now()
-    with desk.store.unit_of_work() as uow:
-        position = uow.positions.get(command.position_id)
-        if position is None or position.user_id != command.user_id:
-            raise NotFound(f"no position has the id {command.position_id!r}")
-        run = _own_run(uow, command.user_id, position.run_id)
-        if not position.is_open:
-            raise NotAllowed("position_not_open", f"{position.id} holds nothing any more")
-        if run.status not in CLOSE_ASKED_BY:
-            raise NotAllowed("run_not_monitoring", f"{run.id} is {run.status.value}; resume or wait first")
-        if run.status is RunStatus.CLOSING and not rests_at_target(uow, run):
-            return position  # its order goes down to natural already
-        step = CLOSE_ASKED_BY[run.status]
-        asked = replace(run, next_step=step, due_at=now, reason=Reason.MANUAL_CLOSE.value, updated_at=now)
-        uow.runs.save(asked)
-        uow.commit()
-    desk.dispatch.enqueue(run.id, now)
-    return position
-
-
 def save_strategy(desk: Desk, command: commands.SaveStrategy) -> StoredStrategy:
     """Store a strategy; a changed one becomes the next revision."""
     now = desk.clock.now()
@@ -252,6 +230,7 @@ HANDLERS: dict[type, Any] = {
     commands.ResumeRun: resume_run,
     commands.CancelOrder: cancel_order,
     commands.ClosePosition: close_position,
+    commands.ReplaceTargets: replace_targets,
     commands.Halt: halt,
     commands.LiftHalt: lift_halt,
     commands.SaveStrategy: save_strategy,
@@ -260,10 +239,6 @@ HANDLERS: dict[type, Any] = {
     commands.Reconcile: reconcile_books,
     commands.ApplyExitRules: apply_exit_rules,
 }
-
-
-# A person who wants out takes the place of a profit target's resting order, too.
-CLOSE_ASKED_BY = {RunStatus.MONITORING: StepName.MANAGE_POSITION, RunStatus.CLOSING: StepName.CLOSE_POSITION}
 
 
 def _own_proposal(uow: UnitOfWork, user: UserId, proposal_id: Any) -> Proposal:

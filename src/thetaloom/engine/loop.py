@@ -14,6 +14,7 @@ from thetaloom.errors import Unavailable
 
 log = structlog.get_logger()
 
+FLAG_LOOK_SECONDS = 0.05  # how soon a halt flag of another process is seen at the latest
 SWEEP_SECONDS = 1.0  # what another process wrote is found at the latest after this long
 
 
@@ -94,7 +95,7 @@ class EngineLoop:
         try:
             while not self._stop.is_set():
                 self._wake.clear()
-                self._wake.wait(self.turn())
+                self._rest(self.turn())
         except BaseException as error:  # whatever it was, who asks for the engine must hear of it
             self._failure = error
             log.exception("engine_stopped")
@@ -103,6 +104,10 @@ class EngineLoop:
             self._refuse_posted()
             if self._failure is not None:
                 self._on_failure()
+
+    def _rest(self, seconds: float) -> None:
+        while seconds > 0 and not self._wake.wait(min(seconds, FLAG_LOOK_SECONDS)) and not self.engine.halts.has_news:
+            seconds -= FLAG_LOOK_SECONDS
 
     def _answer_posted(self) -> None:
         while True:
@@ -127,7 +132,6 @@ class EngineLoop:
                 answer.set_exception(self._failure or RuntimeError("the engine has stopped"))
 
     def _patience(self) -> float:
-        due_at = self.engine.desk.dispatch.next_due_at()
-        if due_at is None:
-            return SWEEP_SECONDS
-        return min(SWEEP_SECONDS, max(0.0, self._seconds_until(due_at)))
+        due_ats = (self.engine.desk.dispatch.next_due_at(), self.engine.halts.next_at)
+        waits = [max(0.0, self._seconds_until(due_at)) for due_at in due_ats if due_at is not None]
+        return min([SWEEP_SECONDS, *waits])

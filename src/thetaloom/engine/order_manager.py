@@ -12,17 +12,21 @@ from datetime import datetime
 import structlog
 
 from thetaloom.domain.book.doubt import Look, judge_look, may_resend
-from thetaloom.domain.book.orders import Effect, Order, OrderStatus
+from thetaloom.domain.book.halts import GUARD, StandingHalt
+from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, OrderStatus
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.reports import BrokerOrder, BrokerReport, ReportKind
+from thetaloom.domain.book.resting import REPLACEMENTS_MAX, beyond_held, ended_at_broker, replacements, target_orders_of
+from thetaloom.domain.book.spreads import spreads_of
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import ClientOrderId, make_position_id
+from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.findings import ExitFinding
-from thetaloom.engine.last_gate import barred_by
+from thetaloom.engine.findings import Candidate, ExitFinding
+from thetaloom.engine.last_gate import barred_by, is_stopped, put_halt
 from thetaloom.engine.lineage import Executed, output_of, record, record_failure
 from thetaloom.engine.order_doubt import absence_of, mark_found, mark_missed, mark_unresolved, send_new
 from thetaloom.engine.order_reports import REPORT_DECIDER, ReportInputs, decide_report
@@ -46,7 +50,8 @@ def leg_quotes(desk: Desk, legs: Iterable[Leg], now: datetime) -> tuple[LegQuote
 def rests_at_target(uow: UnitOfWork, run: WorkflowRun) -> bool:
     """Say whether a closing order of the run rests at a profit target, where another wish may take its place."""
     orders = uow.orders.of_run(run.id)
-    return any(order.effect is Effect.CLOSE and order.is_open and order.floor is not None for order in orders)
+    exits = [order for order in orders if order.purpose is OrderPurpose.EXIT and order.is_open]
+    return any(order.floor is not None for order in exits)
 
 
 def perform(uow: UnitOfWork, run: WorkflowRun, order: Order | None, move: OrderMove, now: datetime) -> None:
@@ -87,7 +92,7 @@ def deliver(desk: Desk, client_order_id: ClientOrderId, *, again: bool = False) 
             committed_at = desk.clock.now()
     try:
         if is_new:
-            send_new(desk, order, committed_at)
+            _submit(desk, order, committed_at)
         elif again or order.broker_order_id is None:
             _look_first(desk, order)
         else:
@@ -138,7 +143,7 @@ def _ask_again(desk: Desk, order: Order) -> None:
     if order.status is OrderStatus.PENDING_CANCEL:
         desk.broker.cancel(order.client_order_id)
     elif order.status is OrderStatus.WORKING and order.revision:
-        desk.broker.replace(order.client_order_id, order.limit_price, order.revision)
+        _replace(desk, order)
 
 
 def _look_first(desk: Desk, order: Order) -> None:
@@ -160,7 +165,7 @@ def _found(desk: Desk, order: Order, known: BrokerOrder) -> None:
         mark_found(desk, order, known)
         desk.broker.cancel(order.client_order_id)
     elif order.status is OrderStatus.WORKING and known.is_open and known.limit_price != order.limit_price:
-        desk.broker.replace(order.client_order_id, order.limit_price, order.revision)
+        _replace(desk, order)
     elif order.status is OrderStatus.WORKING and known.is_open and order.awaits_answer:
         _book_answer(desk, order, known, ReportKind.REPLACED)
     elif not known.is_open:
@@ -183,6 +188,11 @@ def _book_answer(desk: Desk, order: Order, known: BrokerOrder, kind: ReportKind)
         uow.commit()
 
 
+def _replace(desk: Desk, order: Order) -> None:
+    if not is_stopped(desk, order):  # else its cancel is on the way
+        desk.broker.replace(order.client_order_id, order.limit_price, order.revision)
+
+
 def _settle_absent(desk: Desk, order: Order) -> None:
     with desk.store.unit_of_work() as uow:
         stored = uow.orders.get(order.client_order_id)
@@ -198,7 +208,17 @@ def _settle_absent(desk: Desk, order: Order) -> None:
         _tell_order(uow, order, EventKind.ORDER_SUBMITTED, desk.clock.now(), again="proven absent")
         uow.commit()
         committed_at = desk.clock.now()
-    send_new(desk, order, committed_at)
+    _submit(desk, order, committed_at)
+
+
+def _submit(desk: Desk, order: Order, committed_at: datetime) -> None:
+    # Between the commit and the wire a flag may have gone up; what was never sent can still be withdrawn.
+    if not is_stopped(desk, order):
+        send_new(desk, order, committed_at)
+        return
+    with desk.store.unit_of_work() as uow:
+        withdraw(desk, uow, order, Reason.HALTED)
+        uow.commit()
 
 
 def _apply_once(desk: Desk, report: BrokerReport, *, tries: int = 2) -> WorkflowRun | None:
@@ -237,7 +257,9 @@ def _set_aside(desk: Desk, report: BrokerReport, message: str) -> WorkflowRun | 
             run = replace(run.moved_to(RunStatus.ERROR, now=now), reason=Reason.STEP_FAILED.value, due_at=None)
         run = record_failure(desk, uow, run, STEP_OF[order.effect], report, message, now)
         tell(uow, run, EventKind.RUN_FAILED, now, order=order.client_order_id, message=message)
-        uow.accounts.halt(f"account:{account}", f"broker report {report.sequence} contradicts our books", now)
+        why = f"broker report {report.sequence} contradicts our books"
+        halt = StandingHalt(scope=f"account:{account}", reason=why, by=GUARD, at=now.isoformat())
+        put_halt(desk, uow, halt, run.user_id, now)
         saved = uow.runs.save(run)
         uow.accounts.set_report_cursor(account, report.sequence)
         uow.commit()
@@ -246,12 +268,9 @@ def _set_aside(desk: Desk, report: BrokerReport, message: str) -> WorkflowRun | 
 
 def _cancel_overtaken(desk: Desk, uow: UnitOfWork, run: WorkflowRun) -> list[ClientOrderId]:
     # A late fill may leave a closing order that would sell more than is held: that would open the reverse.
-    position = uow.positions.of_run(run.id)
-    held = 0 if position is None else position.quantity
-    orders = [order for order in uow.orders.of_run(run.id) if order.effect is Effect.CLOSE and order.is_open]
-    overtaken = [order for order in orders if order.remaining > held]
+    overtaken = beyond_held(uow.positions.of_run(run.id), uow.orders.of_run(run.id))
     for order in overtaken:
-        ask_cancel(desk, uow, order, Reason.ORDER_CANCELED)
+        ask_cancel(desk, uow, order, Reason.MORE_THAN_HELD)
     return [order.client_order_id for order in overtaken]
 
 
@@ -263,15 +282,17 @@ def _apply(desk: Desk, uow: UnitOfWork, report: BrokerReport, *, withdrawn: Reas
     report = _with_standing_limit(desk, report)
     now, started = desk.clock.now(), time.perf_counter_ns()
     held = uow.positions.of_run(run.id)
+    finding = _exit_finding(desk, uow, run) if order.purpose is OrderPurpose.EXIT else None
     known = {fill.fill_id for fill in uow.orders.fills_of(order.client_order_id)}
     given = ReportInputs(
         report=report,
         order=order,
-        position=held if held is not None else _empty_position(run, order, now),
+        position=held if held is not None else _empty_position(desk, uow, run, order, now),
         fill_is_known=report.fill is not None and report.fill.fill_id in known,
         run_status=run.returns_to or run.status,
         exit_reason=run.reason,
-        exit_index=_exit_index(desk, uow, run) if order.effect is Effect.CLOSE else None,
+        exit_index=None if finding is None or finding.exit is None else finding.exit.index,
+        exit_keeps=None if finding is None else finding.keep,
         withdrawn=withdrawn,
         refused_before=_refused_before(uow, order, report),
     )
@@ -286,7 +307,19 @@ def _apply(desk: Desk, uow: UnitOfWork, report: BrokerReport, *, withdrawn: Reas
     )
     run = record(desk, uow, run, executed)
     keep(uow, run, given, said, is_new=held is None, now=now)
+    _tell_given_up(desk, uow, run, given.order, said.order)
     return uow.runs.save(moved_by(uow, run, said, now, desk.calendar.next_open(now)))
+
+
+def _tell_given_up(desk: Desk, uow: UnitOfWork, run: WorkflowRun, before: Order, order: Order) -> None:
+    if order.purpose is not OrderPurpose.TARGET or not before.is_open or not ended_at_broker(order):
+        return
+    now = desk.clock.now()
+    today = desk.calendar.exchange_date(now)
+    mine = target_orders_of(uow.orders.of_run(run.id), order.part)
+    of_today = frozenset(one.client_order_id for one in mine if desk.calendar.exchange_date(one.staged_at) == today)
+    if replacements(mine, of_today) >= REPLACEMENTS_MAX:
+        tell(uow, run, EventKind.TARGET_GIVEN_UP, now, order=order.client_order_id, part=order.part)
 
 
 def _refused_before(uow: UnitOfWork, order: Order, report: BrokerReport) -> int:
@@ -311,12 +344,17 @@ def _with_standing_limit(desk: Desk, report: BrokerReport) -> BrokerReport:
     return report if known is None else replace(report, limit_price=known.limit_price)
 
 
-def _exit_index(desk: Desk, uow: UnitOfWork, run: WorkflowRun) -> int | None:
-    finding = output_of(desk, uow, run.id, StepName.MANAGE_POSITION, ExitFinding)
-    return None if finding.exit is None else finding.exit.index
+def _exit_finding(desk: Desk, uow: UnitOfWork, run: WorkflowRun) -> ExitFinding:
+    return output_of(desk, uow, run.id, StepName.MANAGE_POSITION, ExitFinding)
 
 
-def _empty_position(run: WorkflowRun, order: Order, now: datetime) -> Position:
+def _empty_position(desk: Desk, uow: UnitOfWork, run: WorkflowRun, order: Order, now: datetime) -> Position:
+    stored = uow.strategies.revision(run.user_id, run.strategy_id, run.strategy_revision)
+    targets = () if stored is None else stored.strategy.targets
+    names: dict[OptionContract, str] = {}
+    if targets:
+        chosen = output_of(desk, uow, run.id, StepName.SELECT_STRUCTURE, Candidate)
+        names = {leg.contract: name for leg, name in zip(chosen.legs, chosen.leg_names, strict=False)}
     return Position(
         id=make_position_id(run.id),
         run_id=run.id,
@@ -325,6 +363,7 @@ def _empty_position(run: WorkflowRun, order: Order, now: datetime) -> Position:
         strategy_id=run.strategy_id,
         symbol=run.symbol,
         legs=order.legs,
+        spreads=spreads_of(order.legs, tuple(names.get(leg.contract, "") for leg in order.legs), targets),
         opened_at=now,
     )
 

@@ -1,12 +1,14 @@
 """What a broker's report does to an order, its position and its run: the decision, without any effect."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from thetaloom.domain.book.fills import Fill
-from thetaloom.domain.book.orders import Effect, Order, OrderStatus
+from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, OrderStatus
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.refusals import NextAction, Refusal
 from thetaloom.domain.book.reports import BrokerReport, Contradiction, apply_report, contradiction_of
+from thetaloom.domain.book.resting import units_held
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict
 from thetaloom.engine.lineage import Decider
@@ -24,6 +26,7 @@ class ReportInputs:
     exit_reason: str  # why a closing order was staged
     exit_index: int | None  # the exit rule that staged it, if a rule did
     withdrawn: Reason | None = None  # why we took it back ourselves: the broker never had it
+    exit_keeps: Mapping[str, int] | None = None  # spreads that the exit leaves, by name
     refused_before: int = 0  # earlier orders of the run that the broker refused for the same cause
 
 
@@ -61,7 +64,7 @@ def decide_report(given: ReportInputs) -> ReportOutput:
     if fill is not None and order.effect is Effect.OPEN:
         position = position.with_open_fill(fill)
     elif fill is not None:
-        if fill.quantity > position.quantity:
+        if fill.quantity > units_held(position, order.legs):
             contradiction = contradiction or Contradiction.OVERCLOSE
         position = _reduced(given, order, fill)
     goes_on = _goes_on(given, order, position)
@@ -84,13 +87,21 @@ def _denied_or_applied(given: ReportInputs) -> Order:
     ours = given.withdrawn is not None and given.withdrawn is not Reason.ORDER_CANCELED
     if ours and given.order.status is OrderStatus.STAGED:
         return given.order.moved_to(OrderStatus.DENIED, given.report.message)
-    return apply_report(given.order, given.report)
+    order = apply_report(given.order, given.report)
+    if given.order.status is OrderStatus.PENDING_CANCEL and order.status is OrderStatus.CANCELED and given.order.reason:
+        return replace(order, reason=given.order.reason)  # why we asked for it outlives the broker's words
+    return order
 
 
 def _reduced(given: ReportInputs, order: Order, fill: Fill) -> Position:
     # What is closed beyond what is held is no part of this position; the contradiction tells of it.
-    closed = part_of(fill, min(fill.quantity, given.position.quantity))
-    position = given.position if closed is None else given.position.with_close_fill(closed)
+    held = units_held(given.position, order.legs)
+    closed = part_of(fill, min(fill.quantity, held))
+    position = (
+        given.position
+        if closed is None
+        else given.position.with_close_fill(closed, order.part, keep=given.exit_keeps or {})
+    )
     # A partial exit rule has had its turn once its order is filled, not when it was staged.
     if order.is_open or not position.is_open or given.exit_index is None:
         return position
@@ -128,12 +139,9 @@ def _goes_on(given: ReportInputs, order: Order, position: Position) -> ReportOut
 
 def _after(given: ReportInputs, order: Order, position: Position) -> tuple[RunStatus | None, Outcome | None, str]:
     if order.effect is Effect.CLOSE:
-        if given.run_status is RunStatus.COMPLETED:
-            return None, None, ""  # late acknowledgements and repeated ends tell nothing new
-        if not position.is_open and order.filled:
-            return None, Outcome.CLOSED, given.exit_reason
-        back = not order.is_open and given.run_status is RunStatus.CLOSING
-        return (RunStatus.MONITORING if back else None), None, given.exit_reason
+        return _after_close(given, order, position)
+    if given.run_status is RunStatus.MONITORING and given.report.fill is not None:
+        return RunStatus.MONITORING, None, ""  # more is held than was looked at: its spreads lack their targets
     if given.run_status not in {RunStatus.EXECUTING, RunStatus.COMPLETED} or order.is_open:
         return None, None, ""
     if position.is_open:
@@ -141,6 +149,33 @@ def _after(given: ReportInputs, order: Order, position: Position) -> tuple[RunSt
     if given.run_status is RunStatus.COMPLETED:
         return None, None, ""
     return None, *_end_of_entry(order, given.withdrawn or given.order.reason)
+
+
+def _after_close(given: ReportInputs, order: Order, position: Position) -> tuple[RunStatus | None, Outcome | None, str]:
+    if given.run_status is RunStatus.COMPLETED:
+        return None, None, ""  # late acknowledgements and repeated ends tell nothing new
+    is_target = order.purpose is OrderPurpose.TARGET
+    if not position.is_open and order.filled:
+        return None, Outcome.CLOSED, Reason.PROFIT_TARGET.value if is_target else given.exit_reason
+    if order.is_open or given.run_status not in {RunStatus.CLOSING, RunStatus.MONITORING}:
+        return None, None, given.exit_reason
+    if is_target:  # what waited for its end goes on at once
+        return given.run_status, None, given.exit_reason
+    if given.run_status is RunStatus.CLOSING:
+        return (
+            (RunStatus.CLOSING if _goes_on_closing(given, order, position) else RunStatus.MONITORING),
+            None,
+            given.exit_reason,
+        )
+    return None, None, given.exit_reason
+
+
+def _goes_on_closing(given: ReportInputs, order: Order, position: Position) -> bool:
+    # One spread of several was closed by an order of its own; those that must go, too, follow at once.
+    keeps = given.exit_keeps
+    if keeps is None or not order.part or order.status is not OrderStatus.FILLED:
+        return False
+    return any(spread.quantity > keeps.get(spread.name, 0) for spread in position.spreads)
 
 
 def _end_of_entry(order: Order, asked_because: str) -> tuple[Outcome, str]:

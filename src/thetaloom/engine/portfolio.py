@@ -123,13 +123,14 @@ def _counts(names: Iterable[str]) -> dict[str, int]:
 
 
 def _of_position(desk: Desk, position: Position, now: datetime) -> Held:
-    risk = _structure_risk(desk, position.legs, position.entry_price, position.symbol, now)
+    legs, quantity, opened_at = position.at_risk()
+    risk = _structure_risk(desk, legs, opened_at, position.symbol, now) if legs else Money(0)
     return Held(
         symbol=position.symbol,
         strategy_id=position.strategy_id,
-        legs=position.legs,
-        quantity=position.quantity,
-        risk=None if risk is None else risk * position.quantity,
+        legs=legs,
+        quantity=quantity,
+        risk=None if risk is None else risk * quantity,
     )
 
 

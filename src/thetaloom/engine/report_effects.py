@@ -24,6 +24,8 @@ EVENT_OF = {
     ReportKind.EXPIRED: EventKind.ORDER_EXPIRED,
 }
 
+STEP_IN = {RunStatus.MONITORING: StepName.MANAGE_POSITION, RunStatus.CLOSING: StepName.CLOSE_POSITION}
+
 
 def keep(
     uow: UnitOfWork, run: WorkflowRun, given: ReportInputs, said: ReportOutput, *, is_new: bool, now: datetime
@@ -39,6 +41,7 @@ def keep(
         uow.positions.add(said.position)
     else:
         uow.positions.save(said.position)
+    _tell_loose(uow, run, given, said, now)
     if not given.position.is_open:
         tell(uow, run, EventKind.POSITION_OPENED, now, position=said.position.id, price=fill.price)
     elif said.order.effect is Effect.CLOSE:
@@ -55,8 +58,11 @@ def moved_by(
     if said.outcome is not None:
         reason = Reason.of(said.reason) if said.reason else None
         return ended(uow, run, said.outcome, Verdict(answer=Answer.ALLOW, reason=reason), now)
-    if said.status is RunStatus.MONITORING and run.returns_to is not None:
-        return replace(run, returns_to=said.status, next_step=StepName.MANAGE_POSITION, updated_at=now)
+    step = STEP_IN.get(said.status) if said.status is not None else None
+    if said.status is not None and step is not None and run.returns_to is not None:
+        return replace(run, returns_to=said.status, next_step=step, updated_at=now)
+    if said.status is RunStatus.CLOSING:
+        return next_step(run, StepName.CLOSE_POSITION, RunStatus.CLOSING, now)
     if said.status is RunStatus.MONITORING:
         if run.is_final:  # how a run ended says nothing of one that was reopened
             run = replace(run, reason="")
@@ -82,6 +88,16 @@ def _tell_report(uow: UnitOfWork, run: WorkflowRun, given: ReportInputs, said: R
         note = f"order {order.client_order_id}: {said.contradiction.value}; {order.filled} of {order.quantity} filled"
         uow.accounts.halt(f"account:{order.account_id}", note, now)
         tell(uow, run, EventKind.ORDER_CONTRADICTED, now, contradiction=said.contradiction.value, **facts)
+
+
+def _tell_loose(uow: UnitOfWork, run: WorkflowRun, given: ReportInputs, said: ReportOutput, now: datetime) -> None:
+    # Legs without the others are another risk than was approved: no new risk until somebody has looked.
+    came = [one for one in said.position.loose if one not in given.position.loose]
+    if not came:
+        return
+    text = ", ".join(f"{one.quantity:+d} {one.contract.notation}" for one in came)
+    uow.accounts.halt(f"account:{run.account_id}", f"{said.position.id} holds legs alone: {text}", now)
+    tell(uow, run, EventKind.LEGS_LOOSE, now, position=said.position.id, legs=text)
 
 
 def _gone_on(

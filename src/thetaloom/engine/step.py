@@ -1,10 +1,11 @@
 """What a step is, and the moves that steps share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from thetaloom.domain.book.halts import scopes_over
 from thetaloom.domain.run.events import Event, EventKind
 from thetaloom.domain.run.proposals import Proposal
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
@@ -77,12 +78,9 @@ def proposals_of(uow: UnitOfWork, run: RunId) -> list[Proposal]:
     return sorted(found, key=lambda proposal: place[proposal.id])
 
 
-def halted_scope(halts: dict[str, str], account_id: str, strategy_id: str) -> str | None:
+def halted_scope(halts: Mapping[str, str], account_id: str, strategy_id: str) -> str | None:
     """Return the halted scope that covers this account and strategy, if any."""
-    for scope in ("all", f"account:{account_id}", f"strategy:{strategy_id}"):
-        if scope in halts:
-            return scope
-    return None
+    return next((scope for scope in scopes_over(account_id, strategy_id) if scope in halts), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The store: one transaction at a time, through repositories that speak in domain values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,8 +8,9 @@ from typing import Protocol
 
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.leg_fills import LegExecution
-from thetaloom.domain.book.orders import Order
+from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.risk.violations import Violation
 from thetaloom.domain.run.events import Event
 from thetaloom.domain.run.lineage import LineageRecord
@@ -113,6 +114,10 @@ class Orders(Protocol):
         ...
 
     def fills_of(self, order: ClientOrderId) -> Sequence[Fill]: ...
+    def recent_fills(self, account: AccountId, effect: Effect, count: int) -> Sequence[tuple[Order, Fill]]:
+        """Return the account's newest fills of this effect with their orders, newest first."""
+        ...
+
     def add_execution(self, execution: LegExecution, sequence: int) -> bool:
         """Add one leg's execution, told by the report ``sequence``; False when it is known already."""
         ...
@@ -196,6 +201,16 @@ class Violations(Protocol):
     def add(self, violation: Violation) -> None: ...
 
 
+class Watches(Protocol):
+    """What is remembered of positions while they are watched."""
+
+    def get(self, position: PositionId) -> PositionWatch | None: ...
+    def of_open(self, account: AccountId) -> Sequence[PositionWatch]: ...
+    def save(self, watches: Iterable[PositionWatch]) -> Sequence[PositionWatch]:
+        """Write memories; a mark that is stored higher stays. Return them as they are stored."""
+        ...
+
+
 class UnitOfWork(Protocol):
     """One transaction. Nothing is kept unless ``commit`` was called; leaving the block otherwise rolls back."""
 
@@ -208,6 +223,7 @@ class UnitOfWork(Protocol):
     events: Events
     accounts: Accounts
     violations: Violations
+    watches: Watches
 
     def commit(self) -> None: ...
 

@@ -26,9 +26,11 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from thetaloom.domain.book.fills import LegFill
+from thetaloom.domain.book.ladder import LadderState
 from thetaloom.domain.book.orders import Effect, OrderPurpose, OrderStatus, TimeInForce
 from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.spreads import Loose, ShareLot, Spread
+from thetaloom.domain.book.watch import EntryFacts
 from thetaloom.domain.risk.violations import Action, Severity
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import ProposalStatus
@@ -301,6 +303,19 @@ positions = Table(
     Index(None, "is_open", "opened_at"),
     Index(None, "account_id", "opened_at"),
     Index(None, "account_id", "closed_at"),
+)
+
+position_watch = Table(
+    "position_watch",
+    metadata,
+    Column("position_id", Text, ForeignKey("positions.id"), primary_key=True),
+    _owner(),
+    Column("entry", Structured(EntryFacts)),
+    _needed("legs", _LEGS),
+    Column("high_close", Exact(Price)),
+    Column("high_water", Exact(Money)),
+    Column("high_at", Instant),
+    _needed("ladders", Structured(Mapping[str, LadderState])),
 )
 
 risk_violations = Table(

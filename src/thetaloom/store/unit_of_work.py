@@ -17,6 +17,7 @@ from thetaloom.store.repositories.proposals import SqlProposals
 from thetaloom.store.repositories.runs import SqlRuns
 from thetaloom.store.repositories.strategies import SqlStrategies
 from thetaloom.store.repositories.violations import SqlViolations
+from thetaloom.store.repositories.watches import SqlWatches
 from thetaloom.store.schema import meta
 from thetaloom.store.upgrading import INSTALLATION_ID
 
@@ -35,6 +36,7 @@ class SqlUnitOfWork:
         self.events: store.Events = SqlEvents(connection, database)
         self.accounts: store.Accounts = SqlAccounts(connection, database)
         self.violations: store.Violations = SqlViolations(connection)
+        self.watches: store.Watches = SqlWatches(connection)
 
 
 class SqlStore:

@@ -169,12 +169,23 @@ class ScriptedBroker:
             self._end(client_order_id, OrderStatus.CANCELED, ReportKind.CANCELED, silent=trouble in HELD_BACK)
         self._answer(trouble)
 
-    def fill(self, client_order_id: ClientOrderId, quantity: int | None = None, at: Number | None = None) -> Fill:
-        """Fill an order, by default all that remains at its limit; also one that was canceled or has expired."""
+    def fill(
+        self,
+        client_order_id: ClientOrderId,
+        quantity: int | None = None,
+        at: Number | None = None,
+        leg_prices: Sequence[Number] = (),
+    ) -> Fill:
+        """Fill an order, by default all that remains at its limit; also one that was canceled or has expired.
+
+        ``leg_prices`` are of the order's legs in their order; without them any that add up will do.
+        """
         known = self._known(client_order_id)
         number = known.order.filled + 1
         fill_id = FillId(f"{known.broker_order_id}-{number}")
         done = builders.fill(known.order, quantity=quantity, at=at, fill_id=fill_id, filled_at=self._clock.now())
+        if leg_prices:
+            done = builders.priced(done, leg_prices)
         filled = replace(known.order, status=OrderStatus.WORKING).with_fill(done.quantity)
         status = OrderStatus.FILLED if filled.status is OrderStatus.FILLED else known.status
         self._orders[client_order_id] = replace(known, order=filled, status=status)

@@ -1,6 +1,6 @@
 """Builders with defaults, so that a test writes only what matters to it; contracts and legs are written as text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -174,6 +174,13 @@ def fill(of: Order, *, quantity: int | None = None, at: Number | None = None, **
         ),
     }
     return Fill(**(fields | changes))
+
+
+def priced(of: Fill, prices: Sequence[Number]) -> Fill:
+    """Return the fill with these prices of its legs, and the net price that they make."""
+    legs = tuple(replace(leg, price=price(paid)) for leg, paid in zip(of.legs, prices, strict=True))
+    net = sum((-leg.price * leg.quantity for leg in legs), Price(0))
+    return replace(of, legs=legs, price=net / of.quantity)
 
 
 def leg_prices(of: tuple[Leg, ...], net: Price) -> tuple[Price, ...]:

@@ -50,6 +50,7 @@ from thetaloom.store.unit_of_work import SqlStore
 from thetaloom.testing import builders
 from thetaloom.testing.broker import ScriptedBroker
 from thetaloom.testing.clock import FakeClock
+from thetaloom.testing.halts import HeldFlags
 from thetaloom.testing.market import FixedMarket
 
 ANNA, BERT = UserId("anna"), UserId("bert")
@@ -89,6 +90,7 @@ class DeskBench:
             store=self.store,
             market=self.market,
             broker=self.made,
+            halts=HeldFlags(),
             clock=self.clock,
             calendar=builders.trading_calendar(),
             dispatch=EmbeddedDispatch(database, runs, owner=owner),

@@ -45,7 +45,7 @@ def test_an_index_order_fills_until_a_quarter_past_four(bench: PaperBench) -> No
     legs = ("-1 SPXW 2026-01-16 P 5600", "+1 SPXW 2026-01-16 P 5595")
     bench.market.set_quotes({text[3:]: (1, 1.1) for text in legs})
     bench.clock.move_to(b.new_york("2026-01-05 16:14"))
-    bench.broker.submit(b.order(*legs, limit="-0.06"))
+    bench.broker.submit(b.order(*legs, limit="-0.05"))
 
     assert bench.tick() == [K.FILLED]
     bench.broker.submit(b.order(*legs, limit="5.00", client_order_id=ID_2))

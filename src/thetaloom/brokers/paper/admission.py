@@ -13,6 +13,7 @@ from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import AccountId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
+from thetaloom.domain.values.ticks import finest_tick_rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,9 @@ def wrong_limit(legs: Iterable[Leg], limit: Price) -> str:
     money = limit.times(legs[0].contract.multiplier)
     if money != money.to_cents():
         return f"limit {limit} is finer than a cent per contract"
+    ticks = finest_tick_rule(legs)
+    if not ticks.holds(limit):
+        return f"limit {limit} is not a multiple of {ticks.tick(limit)}, the tick of {legs[0].contract.root} there"
     if limit < Price(0) and all(leg.ratio < 0 for leg in legs):
         return f"limit {limit} pays for an order that only sells"
     return ""

@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from math import gcd
+from types import MappingProxyType
 
 from thetaloom.domain.book.fills import Fill, LegFill
 from thetaloom.domain.book.spreads import Executions, Loose, ShareLot, Spread, netted, whole_spread
@@ -16,6 +18,7 @@ from thetaloom.domain.values.money import NOTHING, Money, Price
 from thetaloom.errors import InvalidInput, OverfillError
 
 ITSELF = PositionId("")  # of a position that starts a chain
+NONE_KEPT: Mapping[str, int] = MappingProxyType({})
 ALONE = "fill"  # cause of a loose leg: an execution of our order that came without the others
 
 
@@ -111,9 +114,13 @@ class Position:
         """Return the spread of this name."""
         return next((spread for spread in self.spreads if spread.name == name), None)
 
-    def share(self, quantity: int) -> dict[str, int]:
-        """Return how many of each spread make up ``quantity`` units: in proportion, the first spreads first."""
-        by_spread, (legs, held) = self._by_spread(), self._units(self._by_spread())
+    def share(self, quantity: int, keep: Mapping[str, int] = NONE_KEPT) -> dict[str, int]:
+        """Return which spreads go with ``quantity`` units of what closes until ``keep`` is left.
+
+        In proportion, and what does not divide from the first spreads first.
+        """
+        by_spread = self.leaving(keep)
+        legs, held = self._units(by_spread)
         if quantity >= held:
             return by_spread
         part = {name: number * quantity // held for name, number in by_spread.items()}
@@ -128,7 +135,36 @@ class Position:
 
     def closing(self, keep: Mapping[str, int]) -> tuple[tuple[Leg, ...], int]:
         """Return the legs, as held, and the quantity of one order that leaves ``keep`` of the spreads."""
-        return self._units({one.name: max(0, one.quantity - keep.get(one.name, 0)) for one in self.spreads})
+        return self._units(self.leaving(keep))
+
+    def leaving(self, keep: Mapping[str, int]) -> dict[str, int]:
+        """Return how many of each spread must go until only ``keep`` is left."""
+        going = {spread.name: spread.quantity - keep.get(spread.name, 0) for spread in self.spreads}
+        return {name: number for name, number in going.items() if number > 0}
+
+    def keeping(self, quantity: int) -> dict[str, int]:
+        """Return what stays of each spread when ``quantity`` units of ``held_legs`` are closed."""
+        going = self.share(quantity)
+        return {one.name: one.quantity - going.get(one.name, 0) for one in self.spreads}
+
+    def loose_units(self) -> tuple[tuple[Leg, ...], int]:
+        """Return the loose legs in lowest terms, and how many of it; none where nothing is loose."""
+        net: Counter[OptionContract] = Counter()
+        for one in self.loose:
+            net[one.contract] += one.quantity
+        common = gcd(*net.values())
+        return tuple(Leg(contract=one, ratio=number // common) for one, number in net.items() if number), common
+
+    def at_risk(self) -> tuple[tuple[Leg, ...], int, Price]:
+        """Return all that is held, loose legs too, in units, how many, and the net price that one was opened at."""
+        if not self.loose:
+            quantity = self.quantity
+            return self.held_legs, quantity, self.entry_price if quantity else Price(0)
+        held = self.held
+        common = gcd(*held.values())
+        premium = sum((one.premium for one in self.spreads), sum((one.premium for one in self.loose), NOTHING))
+        legs = tuple(Leg(contract=contract, ratio=number // common) for contract, number in held.items())
+        return legs, common, Price(Decimal(premium) / (self.multiplier * common)) if common else Price(0)
 
     def with_open_fill(self, fill: Fill) -> "Position":
         """Return the position after an opening fill; legs that make up no whole spread stay loose."""
@@ -160,14 +196,16 @@ class Position:
             closed_at=None,
         )
 
-    def with_close_fill(self, fill: Fill, part: str = "", cause: str = ALONE) -> "Position":
-        """Return the position after a closing fill of the spread ``part``, or of what is held in proportion.
+    def with_close_fill(
+        self, fill: Fill, part: str = "", *, keep: Mapping[str, int] = NONE_KEPT, cause: str = ALONE
+    ) -> "Position":
+        """Return the position after a closing fill of the spread ``part``, or of all but ``keep`` in proportion.
 
         The oldest lots go first. Contracts that fit no whole spread break one: its other legs stay, loose.
         """
         named = self.spread(part)
         spreads = {spread.name: spread for spread in self.spreads}
-        shares = self._wanted(fill, named)
+        shares = self._wanted(fill, named, keep)
         loose = list(self.loose)
         if not fill.legs:
             held = self.quantity if named is None else named.quantity
@@ -178,12 +216,13 @@ class Position:
                 spreads[spread.name] = spread.closed(shares[spread.name], price)
         else:
             pool = Executions(netted(_pieces(fill, cause))[0])
-            whole = self._as_whole(fill, opens=False)
-            for wanted in (shares, {name: spread.quantity for name, spread in spreads.items()}):
+            whole, before = self._as_whole(fill, opens=False), {one.name: one.quantity for one in self.spreads}
+            for wanted in (shares, self.leaving(keep), self._by_spread()):
                 for name, number in wanted.items():
                     spread = spreads[name]
                     legs = tuple(Leg(contract=leg.contract, ratio=-leg.ratio) for leg in spread.legs)
-                    for each, _, net in pool.take(legs, min(number, spread.quantity, pool.fits(legs))):
+                    still = number - before[name] + spread.quantity
+                    for each, _, net in pool.take(legs, max(0, min(still, spread.quantity, pool.fits(legs)))):
                         spreads[name] = spreads[name].closed(each, fill.price if whole else net)
             loose += _broken(spreads, loose, pool.rest())
         kept, gain = netted(loose)
@@ -230,14 +269,14 @@ class Position:
         order = [*(one for one in whole if one in net), *(one for one in net if one not in whole)]
         return tuple(Leg(contract=one, ratio=net[one] // common) for one in order), common
 
-    def _wanted(self, fill: Fill, named: Spread | None) -> dict[str, int]:
+    def _wanted(self, fill: Fill, named: Spread | None, keep: Mapping[str, int]) -> dict[str, int]:
         if named is not None:
             return {named.name: min(named.quantity, fill.quantity)}
-        legs, _ = self._units(self._by_spread())
+        legs, _ = self.closing(keep)
         done = {leg.contract: leg.quantity for leg in fill.legs}
         if fill.legs and done != {leg.contract: -leg.ratio * fill.quantity for leg in legs}:
             return {}
-        return self.share(fill.quantity)
+        return self.share(fill.quantity, keep)
 
     def _as_whole(self, fill: Fill, *, opens: bool) -> bool:
         # Of a position in one piece the net price is what was agreed; what it is said to be of legs is only told.

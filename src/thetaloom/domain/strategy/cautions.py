@@ -20,6 +20,8 @@ def _about_rules(strategy: Strategy, front: Expiration) -> Iterator[str]:
     if wished is not Preference.NEAREST and wished.value != sort:
         yield f"{front.expires_on} is a {sort} expiration; the strategy prefers a {wished.value} one"
     kinds = {rule.kind for rule in strategy.exits}
+    if strategy.ladder is not None:
+        yield "the ladder is not worked by the engine yet; name a dte exit as well, or close by hand"
     if not kinds:
         yield "the strategy has no exit rule; a position is held to expiration unless a person closes it"
     elif strategy.back is not None and ExitKind.DTE not in kinds:

@@ -229,6 +229,9 @@ class Reason(StrEnum):
         "The broker's books proved that the order never arrived, and it may not be sent any more.",
     )
     WAITING_FOR_OPEN = "waiting_for_open", "Everything was approved; the order waits for the open and is checked anew."
+    TARGET_WITHDRAWN = "target_withdrawn", "The target's order made way for another exit."
+    TARGETS_REPLACED = "targets_replaced", "A person asked for targets by the strategy as it is now."
+    MORE_THAN_HELD = "more_than_held", "The order would have closed more than is held."
     # exits and ends
     PROFIT_TARGET = "profit_target", "The profit reached the target."
     STOP_LOSS = "stop_loss", "The loss reached the stop."
@@ -237,6 +240,16 @@ class Reason(StrEnum):
     SESSION_END_EXIT = "session_end_exit", "The position's plan ends before the close of the trading session."
     DELTA_BREACH = "delta_breach", "A delta moved beyond the rule's number."
     UNDERLYING_LEVEL = "underlying_level", "The underlying crossed the rule's level."
+    TRAILING_STOP = "trailing_stop", "As much of the highest profit was given back as the rule allows."
+    CLOCK_EXIT = "clock_exit", "The exchange's clock reached the exit rule's time."
+    SHORT_STRIKE_BREACH = "short_strike_breach", "The underlying moved beyond a short strike."
+    THETA_EXIT = "theta_exit", "A day costs as large a share of the position's value as the rule allows."
+    IV_CRUSH = "iv_crush", "Implied volatility fell since entry by as much as the rule allows."
+    ATR_STOP = "atr_stop", "The underlying moved against the position by the rule's average true ranges."
+    GAMMA_FLIP = "gamma_flip", "Dealers' gamma turned against the position."
+    EARNINGS_EXIT = "earnings_exit", "Earnings are as near, or behind, as the exit rule says."
+    OPPOSING_MARKET = "opposing_market", "The market's regime or bias stands against the position."
+    EXPIRY_LADDER = "expiry_ladder", "Expiration is near, and the ladder of closing limits takes over."
     MANUAL_CLOSE = "manual_close", "A person asked to close the position."
     EXPIRED_WORTHLESS = "expired_worthless", "All legs expired without value."
     CASH_SETTLED = "cash_settled", "The legs were settled in cash at expiration."

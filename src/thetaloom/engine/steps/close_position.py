@@ -7,21 +7,27 @@ from decimal import Decimal
 from thetaloom.domain.book.exits import decide_exit
 from thetaloom.domain.book.orders import OPEN, Effect, Order, OrderPurpose, OrderStatus
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.watch import observed
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
+from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import ClientOrderId, make_client_order_id
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.entry_facts import remembered
 from thetaloom.engine.findings import ExitFinding
 from thetaloom.engine.lineage import Decider, output_of
-from thetaloom.engine.marks import closing_legs, mark, view_position
+from thetaloom.engine.marks import mark
 from thetaloom.engine.order_manager import leg_quotes, perform
 from thetaloom.engine.order_work import DELIVERED, OrderAction, OrderMove, OrderWork, next_move
+from thetaloom.engine.position_views import read_view
 from thetaloom.engine.step import Step, next_step, strategy_of
+from thetaloom.engine.walks import opened_at, past_places, walk_of
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 
 TARGET_MINUTES_MAX = 24 * 60  # a profit target's order rests until the close of the trading session
+TARGET_LOOK = timedelta(seconds=15)  # how soon a target that was to be canceled is looked at again
 EXIT_REACH = Decimal(1)  # an exit may pay the whole half-spread: to stay in costs more
 
 
@@ -31,7 +37,10 @@ class Inputs:
 
     client_order_id: ClientOrderId
     position: Position
-    quantity: int
+    legs: tuple[Leg, ...]  # of the order to be staged
+    quantity: int  # of it; 0 = nothing is left to close
+    part: str  # the spread it closes, where the broker takes no order of all legs
+    resting: tuple[Order, ...]  # targets at the broker, which must be gone before anything else is sent
     overtaken_by: Reason | None  # another exit rule that is met while a profit target's order rests
     retry_at: datetime | None  # after a closing order died: when the next one may be staged
     settles_at: datetime
@@ -44,7 +53,8 @@ class Output:
 
     verdict: Verdict
     move: OrderMove
-    gives_up: bool = False  # the position is handed back to be settled
+    gives_up: bool = False  # the position is handed back: there is nothing to close, or it is too late to trade
+    withdraw: tuple[ClientOrderId, ...] = ()  # targets to be canceled
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
@@ -53,16 +63,20 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     with desk.store.reading() as uow:
         position = uow.positions.of_run(run.id)
         finding = output_of(desk, uow, run.id, StepName.MANAGE_POSITION, ExitFinding)
-        earlier = [order for order in uow.orders.of_run(run.id) if order.effect is Effect.CLOSE]
+        closing = [order for order in uow.orders.of_run(run.id) if order.effect is Effect.CLOSE]
     if position is None:
         raise InvariantError(f"{run.id} closes a position that does not exist")
+    earlier = [order for order in closing if order.purpose in {OrderPurpose.EXIT, OrderPurpose.UNWIND}]
     standing = [order for order in earlier if order.status in OPEN]
+    rule = replace(walk_of(strategy), reach=EXIT_REACH)
+    legs, quantity, part = _to_close(position, finding, desk.broker.capabilities.legs_max)
+    wanted = standing[0].legs if standing else legs
     minutes = TARGET_MINUTES_MAX if finding.floor is not None else settings.order_minutes_max
     work = OrderWork(
-        legs=leg_quotes(desk, closing_legs(position), now),
+        legs=leg_quotes(desk, wanted, now),
         order=standing[0] if standing else None,
-        rule=replace(strategy.order, reach=EXIT_REACH),
-        interval_seconds=min(strategy.order.interval_seconds, settings.exit_interval_seconds),
+        rule=rule,
+        interval_seconds=min(rule.interval_seconds or settings.exit_interval_seconds, settings.exit_interval_seconds),
         floor=finding.floor,
         quote_age_seconds_max=strategy.liquidity.quote_age_seconds_max,
         is_open=desk.calendar.is_open(now),
@@ -70,11 +84,18 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         cancel_at=min(now + timedelta(minutes=minutes), desk.calendar.next_close(now)),
         now=now,
         closes=True,
+        opened_at=opened_at(desk, now),
+        urgent=finding.floor is None,
+        past_places=past_places(desk, rule, run.account_id, Effect.CLOSE, wanted),
+        penny_classes=settings.penny_classes,
     )
     return Inputs(
         client_order_id=_exit_order_id(run, earlier, standing),
         position=position,
-        quantity=position.quantity - finding.keep_quantity,
+        legs=legs,
+        quantity=quantity,
+        part=part,
+        resting=tuple(order for order in closing if order.purpose is OrderPurpose.TARGET and order.is_open),
         overtaken_by=None if finding.floor is None else _overtaken(desk, run, position, strategy, now),
         retry_at=_retry_at(earlier, settings.exit_interval_seconds),
         settles_at=max(desk.calendar.settles_at(leg.contract) for leg in position.legs),
@@ -84,6 +105,10 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
 
 def decide(given: Inputs) -> Output:
     work = given.work
+    if work.order is None and not given.quantity:
+        return _wait(work.now, gives_up=True)
+    if given.resting:
+        return _withdraw(given)
     if work.order is None and work.now >= given.settles_at:  # too late to trade: what is left settles
         return _wait(work.now, gives_up=True)
     if work.order is None and given.retry_at is not None and work.now < given.retry_at:
@@ -101,20 +126,48 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Outp
     now, order = given.work.now, given.work.order
     if said.gives_up:
         return next_step(run, StepName.MANAGE_POSITION, RunStatus.MONITORING, now)
+    for target in given.resting:
+        if target.client_order_id in said.withdraw:
+            # What was never sent is gone at once; of the rest only the broker knows.
+            sent = target.status is not OrderStatus.STAGED
+            status = OrderStatus.PENDING_CANCEL if sent else OrderStatus.CANCELED
+            uow.orders.save(target.moved_to(status, Reason.TARGET_WITHDRAWN.value))
     if said.move.action is OrderAction.STAGE:
         order = _stage(uow, run, given, said)
     perform(uow, run, order, said.move, now)
     return next_step(run, StepName.CLOSE_POSITION, RunStatus.CLOSING, now, due_at=said.move.look_again_at)
 
 
+def _to_close(position: Position, finding: ExitFinding, legs_max: int) -> tuple[tuple[Leg, ...], int, str]:
+    """Return the legs of the next closing order, its quantity, and the spread that it is for if it is for one."""
+    keep = position.keeping(position.quantity - finding.keep_quantity) if finding.keep is None else finding.keep
+    legs, quantity = position.closing(keep)
+    going, part = position.leaving(keep), ""
+    if len(position.spreads) > 1 and (len(going) == 1 or len(legs) > legs_max):
+        part, quantity = next(iter(going.items()))
+        legs = next(spread.legs for spread in position.spreads if spread.name == part)
+    if not quantity and not keep:
+        legs, quantity = position.loose_units()
+    return tuple(Leg(contract=leg.contract, ratio=-leg.ratio) for leg in legs), quantity, part
+
+
+def _withdraw(given: Inputs) -> Output:
+    # A target may fill while it is being canceled: what is left is known once the broker has spoken of each.
+    asked = tuple(order.client_order_id for order in given.resting if order.status is not OrderStatus.PENDING_CANCEL)
+    waits = _wait(given.work.now + TARGET_LOOK)
+    return replace(waits, withdraw=asked)
+
+
 def _overtaken(desk: Desk, run: WorkflowRun, position: Position, strategy: Strategy, now: datetime) -> Reason | None:
     # While a profit target's order rests, a person or any other rule takes its place.
     if run.reason == Reason.MANUAL_CLOSE.value:
         return Reason.MANUAL_CLOSE
-    quotes = leg_quotes(desk, position.held_legs, now)
-    view = view_position(desk, position, strategy.exits, quotes, strategy.liquidity.quote_age_seconds_max, now)
-    fired = frozenset(position.exits_fired)
-    return decide_exit(strategy.exits, position, mark(view), fired, beside_target=True).reason
+    with desk.store.reading() as uow:
+        watch = remembered(desk, uow, position)
+    view = read_view(desk, position, strategy, now, watch=watch)
+    marks, fired = mark(view), frozenset(position.exits_fired)
+    watch = observed(watch, position, marks)
+    return decide_exit(strategy.exits, position, marks, fired, beside_target=True, watch=watch).reason
 
 
 def _retry_at(earlier: list[Order], seconds: int) -> datetime | None:
@@ -144,7 +197,8 @@ def _stage(uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> Or
         account_id=run.account_id,
         effect=Effect.CLOSE,
         purpose=OrderPurpose.EXIT,
-        legs=closing_legs(given.position),
+        part=given.part,
+        legs=given.legs,
         quantity=given.quantity,
         limit_price=said.move.limit_price,
         floor=given.work.floor,
@@ -160,6 +214,9 @@ STEP = Step(
     decider=Decider(name="close_position", inputs=Inputs, decide=decide),
     gather=gather,
     act=act,
-    is_quiet=lambda said: said.move.action is OrderAction.WAIT,
-    delivers=lambda given, said: (given.client_order_id,) if said.move.action in DELIVERED else (),
+    is_quiet=lambda said: said.move.action is OrderAction.WAIT and not said.withdraw,
+    delivers=lambda given, said: (
+        *said.withdraw,
+        *((given.client_order_id,) if said.move.action in DELIVERED else ()),
+    ),
 )

@@ -2,25 +2,36 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
+from thetaloom.domain.book.exit_numbers import EARLY_CLOSE_MINUTES
 from thetaloom.domain.book.exits import ExitAnswer, decide_exit, target_price
 from thetaloom.domain.book.fills import Fill, LegFill
+from thetaloom.domain.book.marks import Marks
+from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, TimeInForce
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.resting import TargetPlan, plan_targets
+from thetaloom.domain.book.watch import PositionWatch, observed
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import ExitKind, Strategy
-from thetaloom.domain.values.ids import FillId, make_client_order_id
+from thetaloom.domain.values.calendar import TradingCalendar
+from thetaloom.domain.values.ids import ClientOrderId, FillId, make_client_order_id
 from thetaloom.domain.values.instruments import Right
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.domain.values.reasons import ALLOWED, Answer, Reason, Verdict
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.entry_facts import remembered
 from thetaloom.engine.findings import ExitFinding
 from thetaloom.engine.lineage import Decider
-from thetaloom.engine.marks import PositionView, mark, view_position
-from thetaloom.engine.order_manager import leg_quotes
+from thetaloom.engine.marks import PositionView, mark
+from thetaloom.engine.position_views import read_view
+from thetaloom.engine.slow_facts import needs_of
 from thetaloom.engine.step import Step, ended, next_step, strategy_of, tell
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
+
+ROUND = timedelta(minutes=15)  # how often what comes with no quote of the legs is looked at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +44,10 @@ class Inputs:
     settlement_spot: Price | None  # known only after ``settles_at``
     cash_settled: bool
     next_check_at: datetime
+    orders: tuple[Order, ...] = ()  # of the run, oldest first; only where spreads have targets
+    staged_today: tuple[ClientOrderId, ...] = ()
+    market_is_open: bool = True
+    pause_seconds: int = 60  # before a target that ended at the broker is placed again
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
@@ -40,10 +55,11 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     strategy = strategy_of(desk, run)
     with desk.store.reading() as uow:
         position = uow.positions.of_run(run.id)
-    if position is None:
-        raise InvariantError(f"{run.id} manages a position that does not exist")
-    quotes = leg_quotes(desk, position.held_legs, now)
-    view = view_position(desk, position, strategy.exits, quotes, strategy.liquidity.quote_age_seconds_max, now)
+        if position is None:
+            raise InvariantError(f"{run.id} manages a position that does not exist")
+        orders = tuple(uow.orders.of_run(run.id))
+        watch = remembered(desk, uow, position)
+    view = read_view(desk, position, strategy, now, watch=watch)
     settles_at = max(desk.calendar.settles_at(leg.contract) for leg in position.legs)
     settled = now >= settles_at
     return Inputs(
@@ -53,6 +69,9 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         settlement_spot=desk.market.spot(run.symbol, settles_at) if settled else None,
         cash_settled=position.legs[0].contract.is_index,
         next_check_at=_next_check(desk, strategy, now, settles_at),
+        market_is_open=desk.calendar.is_open(now),
+        pause_seconds=desk.settings.exit_interval_seconds,
+        **_targets_of(desk, position, orders, now),
     )
 
 
@@ -60,37 +79,128 @@ def decide(given: Inputs) -> ExitFinding:
     position = given.view.position
     if given.view.now >= given.settles_at:
         return _settle(given)
-    if given.close_asked:
-        asked = Verdict(answer=Answer.ALLOW, reason=Reason.MANUAL_CLOSE)
-        return ExitFinding(verdict=asked, kind="close", keep_quantity=0, exit=None, marks=mark(given.view))
     marks = mark(given.view)
-    fired = frozenset(position.exits_fired)
-    said = decide_exit(given.view.rules, position, marks, fired)
+    watch = None if given.view.watch is None else observed(given.view.watch, position, marks)
+    if given.close_asked:
+        return _asked(position, marks, watch)
+    rules, fired = given.view.rules, frozenset(position.exits_fired)
+    said = decide_exit(rules, position, marks, fired, watch=watch)
     if said.rule is not None and said.rule.kind is ExitKind.PROFIT_TARGET:
         # A target's order would be overtaken at once, and then staged again, for as long as both rules are met.
-        other = decide_exit(given.view.rules, position, marks, fired, beside_target=True)
+        other = decide_exit(rules, position, marks, fired, beside_target=True, watch=watch)
         said = other if other.answer is ExitAnswer.CLOSE else said
     if said.answer is ExitAnswer.HOLD:
-        return ExitFinding(verdict=ALLOWED, kind="hold", keep_quantity=position.quantity, exit=said, marks=marks)
-    verdict = Verdict(answer=Answer.ALLOW, reason=said.reason, facts=said.facts)
-    keep = position.quantity - said.quantity
-    floor = target_price(position, said.rule) if said.rule is not None else None
-    return ExitFinding(verdict=verdict, kind="close", keep_quantity=keep, exit=said, marks=marks, floor=floor)
+        plan = _plan(given)
+        return ExitFinding(
+            verdict=ALLOWED,
+            kind="hold",
+            keep_quantity=position.quantity,
+            exit=said,
+            marks=marks,
+            place=plan.place,
+            look_at=plan.look_at,
+            watch=watch,
+        )
+    return ExitFinding(
+        verdict=Verdict(answer=Answer.ALLOW, reason=said.reason, facts=said.facts),
+        kind="close",
+        keep_quantity=position.quantity - said.quantity,
+        exit=said,
+        marks=marks,
+        floor=None if said.rule is None else target_price(position, said.rule, marks, watch, rules),
+        keep=position.keeping(said.quantity),
+        watch=watch,
+    )
 
 
 def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: ExitFinding) -> WorkflowRun:
     now, position = given.view.now, given.view.position
+    if said.watch is not None:
+        uow.watches.save((said.watch,))
     if said.settlement is not None:
-        settled = position.with_close_fill(said.settlement)
+        settled = replace(position.with_close_fill(said.settlement), ended_as="expired")
         uow.positions.save(settled)
         tell(uow, run, EventKind.POSITION_CLOSED, now, position=position.id, realized_pnl=settled.realized_pnl)
         assigned = said.verdict.reason is Reason.ASSIGNED
         return ended(uow, run, Outcome.ASSIGNED if assigned else Outcome.EXPIRED, said.verdict, now)
+    if said.wish_met:
+        uow.positions.save(replace(position, keep_asked=None))
+        return replace(next_step(run, StepName.MANAGE_POSITION, RunStatus.MONITORING, now), reason="")
     if said.kind == "hold":
-        return next_step(run, StepName.MANAGE_POSITION, RunStatus.MONITORING, now, due_at=given.next_check_at)
+        _place(uow, run, given, said)
+        due_at = given.next_check_at if said.look_at is None else min(given.next_check_at, said.look_at)
+        return next_step(run, StepName.MANAGE_POSITION, RunStatus.MONITORING, now, due_at=due_at)
     reason = said.verdict.reason.value if said.verdict.reason else ""
     tell(uow, run, EventKind.EXIT_TRIGGERED, now, position=position.id, reason=reason, **said.verdict.facts)
     return replace(next_step(run, StepName.CLOSE_POSITION, RunStatus.CLOSING, now), reason=reason)
+
+
+def _asked(position: Position, marks: Marks, watch: PositionWatch | None) -> ExitFinding:
+    if position.keep_asked is not None and not position.leaving(position.keep_asked):
+        return ExitFinding(
+            verdict=ALLOWED,
+            kind="hold",
+            keep_quantity=position.quantity,
+            exit=None,
+            marks=None,
+            wish_met=True,
+            watch=watch,
+        )
+    return ExitFinding(
+        verdict=Verdict(answer=Answer.ALLOW, reason=Reason.MANUAL_CLOSE),
+        kind="close",
+        keep_quantity=0,
+        exit=None,
+        marks=marks,
+        keep=position.keep_asked or {},
+        watch=watch,
+    )
+
+
+def _targets_of(desk: Desk, position: Position, orders: tuple[Order, ...], now: datetime) -> dict[str, Any]:
+    if all(spread.target_percent is None for spread in position.spreads):
+        return {}
+    today = desk.calendar.exchange_date(now)
+    of_today = (one.client_order_id for one in orders if desk.calendar.exchange_date(one.staged_at) == today)
+    return {"orders": orders, "staged_today": tuple(of_today)}
+
+
+def _plan(given: Inputs) -> TargetPlan:
+    if not given.orders or not given.market_is_open:
+        return TargetPlan()
+    return plan_targets(
+        given.view.position,
+        given.orders,
+        frozenset(given.staged_today),
+        now=given.view.now,
+        pause_seconds=given.pause_seconds,
+    )
+
+
+def _place(uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: ExitFinding) -> None:
+    now = given.view.now
+    for target in said.place:
+        order = Order(
+            client_order_id=target.client_order_id,
+            run_id=run.id,
+            account_id=run.account_id,
+            effect=Effect.CLOSE,
+            purpose=OrderPurpose.TARGET,
+            part=target.part,
+            legs=target.legs,
+            quantity=target.quantity,
+            limit_price=target.limit_price,
+            floor=target.limit_price,
+            time_in_force=TimeInForce.GTC,
+            staged_at=now,
+            expires_at=given.settles_at,
+        )
+        uow.orders.add(order)
+        facts = {"order": order.client_order_id, "limit": order.limit_price, "effect": order.effect.value}
+        tell(uow, run, EventKind.ORDER_STAGED, now, **facts, part=target.part, percent=target.percent)
+    if said.place:
+        parts = ", ".join(target.part for target in said.place)
+        tell(uow, run, EventKind.TARGETS_PLACED, now, position=given.view.position.id, parts=parts)
 
 
 def _settle(given: Inputs) -> ExitFinding:
@@ -107,17 +217,17 @@ def _settle(given: Inputs) -> ExitFinding:
 
 
 def _settlement_fill(position: Position, spot: Price, now: datetime) -> Fill:
-    legs, net = [], Price(0)
-    for leg in position.legs:
-        strike = Price(leg.contract.strike)
-        inside = spot - strike if leg.contract.right is Right.CALL else strike - spot
-        worth = max(inside, Price(0))
-        net += worth * leg.ratio
-        legs.append(LegFill(contract=leg.contract, quantity=-leg.ratio * position.quantity, price=worth))
+    legs = []
+    for contract, held in position.held.items():
+        strike = Price(contract.strike)
+        inside = spot - strike if contract.right is Right.CALL else strike - spot
+        legs.append(LegFill(contract=contract, quantity=-held, price=max(inside, Price(0))))
+    worth = {leg.contract: leg.price for leg in legs}
+    net = sum((worth[leg.contract] * leg.ratio for leg in position.held_legs if leg.contract in worth), Price(0))
     return Fill(
         fill_id=FillId(f"settlement-{position.id}"),
         client_order_id=make_client_order_id(position.run_id, "settlement", 1),
-        quantity=position.quantity,
+        quantity=position.quantity or 1,
         price=net,
         fees=Money(0),
         filled_at=now,
@@ -127,12 +237,23 @@ def _settlement_fill(position: Position, spot: Price, now: datetime) -> Fill:
 
 
 def _next_check(desk: Desk, strategy: Strategy, now: datetime, settles_at: datetime) -> datetime:
-    instants = [desk.calendar.next_open(now), settles_at]
+    calendar = desk.calendar
+    instants = [calendar.next_open(now), settles_at]
     for rule in strategy.exits:
         if rule.kind is ExitKind.MINUTES_TO_CLOSE:
-            instants.append(desk.calendar.next_close(now) - timedelta(minutes=int(rule.threshold)))
+            instants.append(calendar.next_close(now) - timedelta(minutes=int(rule.threshold)))
+        if rule.at_minute is not None:
+            instants.append(_clock_instant(calendar, rule.at_minute, now))
+    if calendar.is_open(now) and (strategy.ladder is not None or needs_of(strategy.exits)):
+        instants.append(now + ROUND)
     ahead = [instant for instant in instants if instant > now]
-    return min(ahead, default=now + timedelta(minutes=15))
+    return min(ahead, default=now + ROUND)
+
+
+def _clock_instant(calendar: TradingCalendar, minute: int, now: datetime) -> datetime:
+    close_at = calendar.next_close(now)
+    at = calendar.at_minute(calendar.exchange_date(close_at), minute)
+    return at if at < close_at else close_at - timedelta(minutes=EARLY_CLOSE_MINUTES)
 
 
 STEP = Step(
@@ -140,5 +261,6 @@ STEP = Step(
     decider=Decider(name="manage_position", inputs=Inputs, decide=decide),
     gather=gather,
     act=act,
-    is_quiet=lambda said: said.kind == "hold",
+    is_quiet=lambda said: said.kind == "hold" and not said.place and not said.wish_met,
+    delivers=lambda given, said: tuple(target.client_order_id for target in said.place),
 )

@@ -4,19 +4,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from thetaloom.domain.book.price_walk import approved_floor, walk_tick
+from thetaloom.domain.book.price_walk import approved_floor
 from thetaloom.domain.book.targets import target_orders, target_text
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
+from thetaloom.domain.strategy.evaluation import LegEvaluation
 from thetaloom.domain.strategy.strategies import ApprovalMode, Strategy
 from thetaloom.domain.values.ids import AccountId, RunId, UserId, make_proposal_id
 from thetaloom.domain.values.money import Money
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied
+from thetaloom.domain.values.ticks import TickRule, quoted_in_pennies, tick_rule
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import Candidate, Judgement, RiskFinding
 from thetaloom.engine.lineage import Decider, output_of
 from thetaloom.engine.step import Step, ended, next_step, proposals_of, strategy_of, tell
+from thetaloom.engine.walks import walk_of
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 
@@ -40,6 +43,7 @@ class Inputs:
     fee_per_contract: Money
     closes_at: datetime
     now: datetime
+    penny_classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +81,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         fee_per_contract=desk.settings.fee_per_contract,
         closes_at=desk.calendar.next_close(now),
         now=now,
+        penny_classes=desk.settings.penny_classes,
     )
 
 
@@ -162,7 +167,13 @@ def _proposal(given: Inputs) -> Proposal:
     if mid is None or natural is None or spot is None or risk.buying_power_effect is None:
         raise InvariantError(f"{given.run_id}: a candidate without prices passed its checks")
     legs = tuple(entry.leg for entry in evaluation.legs)
-    tick = walk_tick(given.strategy.order, legs, mid=mid, natural=natural, floor=None)
+    floor = approved_floor(
+        walk_of(given.strategy),
+        mid=mid,
+        natural=natural,
+        ticks=_ticks(evaluation.legs, given.penny_classes),
+        decision_floor=given.judgement.decision_floor,
+    )
     contracts = sum(abs(entry.leg.ratio) for entry in evaluation.legs) * risk.quantity
     expires_at = given.now + timedelta(minutes=given.strategy.approval.expires_minutes)
     return Proposal(
@@ -179,7 +190,7 @@ def _proposal(given: Inputs) -> Proposal:
         quantity=risk.quantity,
         mid_price=mid,
         natural_price=natural,
-        limit_floor=approved_floor(given.strategy.order, mid=mid, natural=natural, tick=tick),
+        limit_floor=floor,
         max_profit=None if evaluation.max_profit is None else evaluation.max_profit * risk.quantity,
         max_loss=risk.max_loss,
         breakevens=evaluation.breakevens,
@@ -197,6 +208,11 @@ def _proposal(given: Inputs) -> Proposal:
         needs_confirmation=risk.needs_confirmation,
         warnings=risk.warnings,
     )
+
+
+def _ticks(legs: tuple[LegEvaluation, ...], penny_classes: tuple[str, ...]) -> TickRule:
+    proved = [one.leg.contract.root for one in legs if quoted_in_pennies((one.bid, one.ask))]
+    return tick_rule([one.leg for one in legs], (*penny_classes, *proved))
 
 
 def _scaled(number: Decimal | None, quantity: int) -> Decimal | None:

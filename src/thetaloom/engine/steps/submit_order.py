@@ -13,11 +13,13 @@ from thetaloom.domain.values.ids import ClientOrderId, make_client_order_id
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import RiskFinding
+from thetaloom.engine.last_gate import halts_now
 from thetaloom.engine.lineage import Decider, output_of
 from thetaloom.engine.order_manager import leg_quotes, perform
 from thetaloom.engine.order_work import DELIVERED, QUOTE_RETRY, LegQuote, OrderAction, OrderMove, OrderWork, next_move
 from thetaloom.engine.portfolio import portfolio_of
 from thetaloom.engine.step import Step, ended, halted_scope, next_step, proposals_of, strategy_of
+from thetaloom.engine.walks import opened_at, past_places, walk_of
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 
@@ -64,17 +66,21 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     legs = leg_quotes(desk, proposal.legs, now)
     gate = None if order is not None else _gate(desk, run, proposal, approved, legs, now)
     session_end = desk.calendar.next_close(now)
+    rule = walk_of(strategy)
     work = OrderWork(
         legs=legs,
         order=order,
-        rule=strategy.order,
-        interval_seconds=strategy.order.interval_seconds,
+        rule=rule,
+        interval_seconds=rule.interval_seconds or settings.exit_interval_seconds,
         floor=proposal.limit_floor,
         quote_age_seconds_max=strategy.liquidity.quote_age_seconds_max,
         is_open=desk.calendar.is_open(now),
         next_open_at=desk.calendar.next_open(now),
         cancel_at=min(now + timedelta(minutes=settings.order_minutes_max), session_end),
         now=now,
+        opened_at=opened_at(desk, now),
+        past_places=past_places(desk, rule, run.account_id, Effect.OPEN, proposal.legs),
+        penny_classes=settings.penny_classes,
     )
     return Inputs(client_order_id=client_order_id, proposal=proposal, gate=gate, work=work)
 
@@ -129,7 +135,7 @@ def _gate(
     with desk.store.reading() as uow:
         limits = RiskLimits.from_settings(uow.accounts.limits(run.user_id))
         portfolio = portfolio_of(desk, uow, snapshot, limits, now, without=run.id)
-        halts = dict(uow.accounts.halts())
+        halts = halts_now(desk, uow)
         stored = uow.proposals.get(proposal.id)
     if stored is None or proposal.decided_at is None or approved.trade is None:
         raise InvariantError(f"{run.id}: executing without a decided proposal")

@@ -6,8 +6,8 @@ from sqlalchemy import Boolean, Connection, bindparam, func, insert, or_, select
 
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.leg_fills import LegExecution
-from thetaloom.domain.book.orders import Order
-from thetaloom.domain.values.ids import ClientOrderId, RunId
+from thetaloom.domain.book.orders import Effect, Order
+from thetaloom.domain.values.ids import AccountId, ClientOrderId, RunId
 from thetaloom.errors import NotFound, StaleVersionError
 from thetaloom.store.database import Database
 from thetaloom.store.schema import fills, leg_executions, runs
@@ -24,6 +24,13 @@ _FILLS = (
     select(*columns_of(fills, Fill))
     .where(fills.c.client_order_id == bindparam("of_order"))
     .order_by(fills.c.filled_at, fills.c.fill_id)
+)
+_RECENT_FILLS = (
+    select(*columns_of(fills, Fill))
+    .join(table, table.c.client_order_id == fills.c.client_order_id)
+    .where(table.c.account_id == bindparam("of_account"), table.c.effect == bindparam("of_effect"))
+    .order_by(fills.c.filled_at.desc(), fills.c.fill_id.desc())
+    .limit(bindparam("how_many"))
 )
 _EXECUTIONS = (
     select(*columns_of(leg_executions, LegExecution))
@@ -97,6 +104,15 @@ class SqlOrders:
     def fills_of(self, order: ClientOrderId) -> Sequence[Fill]:
         """Return the fills of the order, oldest first."""
         return values_of(Fill, self._connection.execute(_FILLS, {"of_order": order}))
+
+    def recent_fills(self, account: AccountId, effect: Effect, count: int) -> Sequence[tuple[Order, Fill]]:
+        """Return the account's newest fills of this effect with their orders, newest first."""
+        wanted = {"of_account": account, "of_effect": effect, "how_many": count}
+        fills_read = values_of(Fill, self._connection.execute(_RECENT_FILLS, wanted))
+        named = {fill.client_order_id for fill in fills_read}
+        chosen = _SELECT.where(table.c.client_order_id.in_(named))
+        orders = {order.client_order_id: order for order in values_of(Order, self._connection.execute(chosen))}
+        return [(orders[fill.client_order_id], fill) for fill in fills_read]
 
     def add_execution(self, execution: LegExecution, sequence: int) -> bool:
         """Add one leg's execution, told by the report ``sequence``; False when it is known already."""

@@ -1,17 +1,19 @@
 """Positions at the market's prices, their exit rules, closing, and the comparison with the broker's books."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query
 from pydantic import Field
 
+from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.values.ids import PositionId
-from thetaloom.engine.commands import ApplyExitRules, ClosePosition, Reconcile
+from thetaloom.engine.commands import ApplyExitRules, ClosePosition, Reconcile, ReplaceTargets
 from thetaloom.engine.reconcile import Reconciled
 from thetaloom.engine.reviews import ExitReview
 from thetaloom.store.queries.paging import Window
-from thetaloom.store.queries.positions import list_positions, position_detail
+from thetaloom.store.queries.positions import list_positions, orders_of_positions, position_detail
 from thetaloom.web.api import records
 from thetaloom.web.api.queries import Id, PageWindow
 from thetaloom.web.api.records import Exact, Page, Record
@@ -23,7 +25,7 @@ from thetaloom.web.problems import COMMANDED, documented
 router = APIRouter(tags=["positions"])
 
 
-class MarkedPosition(records.Position):
+class MarkedPosition(records.HeldPosition):
     """A position with what it is worth now."""
 
     marks: records.Marks | None = Field(description="null for a closed one, and without market data.")
@@ -53,6 +55,13 @@ class Reviews(Record):
 
     items: list[Review]
     total: int
+
+
+class Close(Asked):
+    """How much of a position to close; without a body, all of it."""
+
+    quantity: int | None = Field(default=None, ge=1, description="Units to close; absent: all of the part.")
+    part: str | None = Field(default=None, max_length=40, description="The spread to close; absent: in proportion.")
 
 
 class Sync(Asked):
@@ -98,17 +107,30 @@ async def apply_rules(front: FrontDoor) -> Reviews:
 
 
 @router.post("/positions/{position_id}/close", responses=COMMANDED)
-async def close(front: FrontDoor, position_id: Id) -> records.Position:
-    """Close a position now, by its strategy's way of working an order."""
-    command = ClosePosition(user_id=front.user, position_id=PositionId(position_id))
-    return records.Position.model_validate(await front.ask(command, Position))
+async def close(
+    front: FrontDoor, position_id: Id, asked: Annotated[Close | None, Body()] = None
+) -> records.HeldPosition:
+    """Close a position now, or a part of it, by its strategy's way of working an order; resting targets go first."""
+    wish = asked or Close()
+    command = ClosePosition(
+        user_id=front.user, position_id=PositionId(position_id), quantity=wish.quantity, part=wish.part
+    )
+    return _held(front, await front.ask(command, Position))
+
+
+@router.post("/positions/{position_id}/targets", responses=COMMANDED)
+async def replace_targets(front: FrontDoor, position_id: Id) -> records.HeldPosition:
+    """Cancel the position's resting targets and place them as its strategy asks for them now."""
+    command = ReplaceTargets(user_id=front.user, position_id=PositionId(position_id))
+    return _held(front, await front.ask(command, Position))
 
 
 @router.get("/positions/{position_id}", responses=documented(404))
 def position(front: FrontDoor, position_id: Id) -> MarkedPosition:
     """Return one position."""
     found = position_detail(front.database, front.user, PositionId(position_id))
-    return _with_marks(found, reviews_of(front, [found]).get(found.id))
+    orders = orders_of_positions(front.database, front.user, [found])[found.id]
+    return _with_marks(found, orders, reviews_of(front, [found]).get(found.id))
 
 
 @router.post("/refresh-positions", responses=COMMANDED)
@@ -137,12 +159,17 @@ def _marked(front: Front, window: Window, is_open: bool | None, symbol: str | No
     wanted = symbol.upper() if symbol else None
     found = list_positions(front.database, front.user, is_open=is_open, symbol=wanted, window=window)
     reviews = reviews_of(front, found.rows)
-    items = [_with_marks(row, reviews.get(row.id)) for row in found.rows]
+    orders = orders_of_positions(front.database, front.user, found.rows)
+    items = [_with_marks(row, orders[row.id], reviews.get(row.id)) for row in found.rows]
     return Page(items=items, total=found.total, limit=found.limit, offset=found.offset)
 
 
-def _with_marks(found: Position, review: MarkedReview | None) -> MarkedPosition:
-    plain = {name: getattr(found, name) for name in records.Position.model_fields}
+def _held(front: Front, found: Position) -> records.HeldPosition:
+    return records.HeldPosition.of(found, orders_of_positions(front.database, front.user, [found])[found.id])
+
+
+def _with_marks(found: Position, orders: Sequence[Order], review: MarkedReview | None) -> MarkedPosition:
+    plain = records.held_fields(found, orders)
     marks = None if review is None else records.Marks.model_validate(review.marks)
     shown = None if review is None else review.shown
     return MarkedPosition(

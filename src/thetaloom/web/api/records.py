@@ -4,14 +4,17 @@ Every exact number (money, prices, and what is computed from them) is a string s
 instants are ISO 8601 in UTC; what is unknown is ``null``, never zero.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, computed_field
 
-from thetaloom.domain.book.orders import Effect, OrderStatus, TimeInForce
+from thetaloom.domain.book.orders import Effect, OrderPurpose, OrderStatus, TimeInForce
+from thetaloom.domain.book.orders import Order as OrderBook
+from thetaloom.domain.book.position_status import PositionStatus, position_status, spreads_shown
+from thetaloom.domain.book.positions import Position as HeldBook
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, StepStatus, TriggerKind
 from thetaloom.domain.strategy.structures import Leg as DomainLeg
@@ -217,6 +220,8 @@ class Order(Record):
     run_id: str
     account_id: str
     effect: Effect
+    purpose: OrderPurpose = Field(description="What it is for.")
+    part: str = Field(description="The spread it closes; empty: whatever is held.")
     legs: Legs
     quantity: int
     filled: int
@@ -250,6 +255,46 @@ class OrderWithFills(Record):
     fills: list[Fill]
 
 
+class OrderQuality(Record):
+    """How well one order was filled. Costs are what was given up: positive is worse, null unknown."""
+
+    client_order_id: str
+    quantity: int
+    fill_price: Exact
+    first_limit_at: datetime
+    last_filled_at: datetime
+    arrival_mid: Exact
+    arrival_half_spread: Exact
+    arrival_cost: Exact = Field(description="Dollars given up against mid on arrival.")
+    arrival_half_spreads: Exact | None = Field(description="The same in half-spreads on arrival: 0 at mid, 1 natural.")
+    fill_mid: Exact | None
+    fill_cost: Exact | None = Field(description="Dollars given up against mid at the fill.")
+    fill_place: Exact | None = Field(description="Between mid (0) and natural (1) at the fill.")
+    hindsight_price: Exact | None = Field(description="The best price that a recorded moment would have given.")
+    hindsight_cost: Exact | None
+    limits: int
+    seconds: int
+
+
+class QualitySummary(Record):
+    """Many orders at a glance."""
+
+    orders: int
+    arrival_cost: Exact
+    hindsight_cost: Exact
+    arrival_half_spreads_mean: Exact | None
+    fill_place_mean: Exact | None
+    limits_mean: Exact | None
+    seconds_mean: Exact | None
+
+
+class QualityReport(Record):
+    """Filled orders, newest first, and all of them together."""
+
+    summary: QualitySummary
+    orders: list[OrderQuality]
+
+
 class Position(Record):
     """One structure held, or no longer held."""
 
@@ -266,6 +311,68 @@ class Position(Record):
     fees: Exact
     opened_at: datetime
     closed_at: datetime | None
+
+
+class Spread(Record):
+    """A part of a position that opens and closes as one, and the order that rests at its target."""
+
+    name: str = Field(examples=["put_spread_1"])
+    legs: Legs
+    opened_quantity: int = Field(description="Ever opened.")
+    remaining: int = Field(description="Still held.")
+    entry_price: Exact | None = Field(description="Net, per share; null once nothing is held.")
+    realized: Exact = Field(description="Of what closed as a whole, before fees.")
+    target_percent: Exact | None = Field(description="Of its premium; null: it has no target.")
+    target_order: str | None = Field(description="The newest order at its target.")
+    target_price: Exact | None
+    target_status: str | None
+
+
+class LooseLeg(Record):
+    """Contracts that belong to no whole spread."""
+
+    occ_symbol: str
+    quantity: int = Field(description="Sold negative.")
+    price: Exact
+    since: datetime
+    cause: str
+
+
+class HeldPosition(Position):
+    """A position with where it stands, and its parts."""
+
+    status: PositionStatus
+    spreads: list[Spread]
+    loose: list[LooseLeg]
+    chain_id: str = Field(description="The first position of a chain of rolls; its own id by default.")
+    rolled_from: str | None
+
+    @classmethod
+    def of(cls, position: HeldBook, orders: Sequence[OrderBook]) -> "HeldPosition":
+        """Return a position as it is shown, with the orders of its run, oldest first."""
+        return cls(**held_fields(position, orders))
+
+
+def held_fields(position: HeldBook, orders: Sequence[OrderBook]) -> dict[str, Any]:
+    """Return the fields of ``HeldPosition``."""
+    loose = [
+        LooseLeg(
+            occ_symbol=one.contract.occ_symbol,
+            quantity=one.quantity,
+            price=one.price,
+            since=one.since,
+            cause=one.cause,
+        )
+        for one in position.loose
+    ]
+    return {
+        **{name: getattr(position, name) for name in Position.model_fields},
+        "status": position_status(position, orders),
+        "spreads": [Spread.model_validate(one) for one in spreads_shown(position, orders)],
+        "loose": loose,
+        "chain_id": position.chain_id,
+        "rolled_from": position.rolled_from,
+    }
 
 
 class Marks(Record):

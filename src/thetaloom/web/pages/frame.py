@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.values.calendar import TradingCalendar
+from thetaloom.engine.last_gate import halts_now
 from thetaloom.errors import InvalidInput
 from thetaloom.store.queries.paging import Window
 from thetaloom.store.queries.proposals import list_proposals
@@ -20,6 +21,7 @@ NOTICES: Mapping[str, str] = {
     "canceled": "The cancellation was asked for; the broker's report decides.",
     "run_canceled": "The run was canceled.",
     "closing": "The position is being closed.",
+    "targets": "The targets are canceled and placed anew.",
     "halted": "New risk is halted. Exits go on.",
     "lifted": "The halt was lifted. New risk is allowed again.",
     "paused": "The run was set aside.",
@@ -51,7 +53,7 @@ def frame_of(front: Front, section: str, notice: str = "") -> Frame:
     platform, now = front.platform, front.now
     calendar, market = platform.desk.calendar, platform.market
     with platform.store.reading() as seen:
-        halts = dict(seen.accounts.halts())
+        halts = halts_now(platform.desk, seen)
     waiting = list_proposals(front.database, front.user, status=ProposalStatus.PENDING, window=Window(limit=1))
     there, utc = now.astimezone(ZoneInfo(calendar.zone_name)), now.astimezone(UTC)
     return Frame(

@@ -10,12 +10,12 @@ from starlette.responses import Response
 from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.values.ids import ClientOrderId, PositionId
-from thetaloom.engine.commands import CancelOrder, ClosePosition
+from thetaloom.engine.commands import CancelOrder, ClosePosition, ReplaceTargets
 from thetaloom.store.queries.orders import list_orders
 from thetaloom.store.queries.positions import list_positions
 from thetaloom.web.front import FrontDoor
 from thetaloom.web.marked import MarkedReview, reviews_of
-from thetaloom.web.pages.forms import Notice, PageNumber, see
+from thetaloom.web.pages.forms import Notice, PageNumber, Word, see
 from thetaloom.web.pages.frame import Frame, frame_of
 from thetaloom.web.pages.paging import Pager, pager_of, window_of
 from thetaloom.web.pages.render import page
@@ -58,11 +58,20 @@ def positions(
 
 
 @router.post("/positions/{position_id}/closing")
-async def close(front: FrontDoor, position_id: str) -> Response:
-    """Close a position now."""
-    command = ClosePosition(user_id=front.user, position_id=PositionId(position_id))
+async def close(front: FrontDoor, position_id: str, part: Word = "", quantity: Word = "") -> Response:
+    """Close a position now, or a part of it."""
+    size = int(quantity) if quantity.isdecimal() else None
+    command = ClosePosition(user_id=front.user, position_id=PositionId(position_id), quantity=size, part=part or None)
     closing = await front.ask(command, Position)
     return see(f"/runs/{closing.run_id}", "closing")
+
+
+@router.post("/positions/{position_id}/targets")
+async def replace_targets(front: FrontDoor, position_id: str) -> Response:
+    """Place the targets as the strategy asks for them now."""
+    command = ReplaceTargets(user_id=front.user, position_id=PositionId(position_id))
+    changed = await front.ask(command, Position)
+    return see(f"/runs/{changed.run_id}", "targets")
 
 
 @router.get("/orders")

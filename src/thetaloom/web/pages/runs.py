@@ -7,6 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
+from thetaloom.domain.book.execution_quality import OrderQuality
+from thetaloom.domain.book.position_status import SpreadShown, position_status, spreads_shown
 from thetaloom.domain.run.lineage import LineageRecord
 from thetaloom.domain.run.runs import RunStatus, StepStatus, WorkflowRun
 from thetaloom.domain.run.why import Why
@@ -15,6 +17,7 @@ from thetaloom.engine import commands
 from thetaloom.engine.lineage import ReplayReport
 from thetaloom.store.queries.lineage import step_record
 from thetaloom.store.queries.market_view import recorded_view
+from thetaloom.store.queries.order_quality import orders_quality
 from thetaloom.store.queries.runs import RunDetail, list_runs, run_detail
 from thetaloom.store.queries.story import tell_step
 from thetaloom.store.queries.why import why_of
@@ -55,8 +58,11 @@ class RunView:
     why: Why
     market: MarketRows | None  # as it was read for the decision
     review: MarkedReview | None
+    spreads: Sequence[SpreadShown]  # of the position, with their targets
+    position_status: str
     verified: Verified | None
     replayed: ReplayReport | None
+    quality: Sequence[OrderQuality] = ()  # of the orders that filled
 
 
 @router.get("")
@@ -164,8 +170,11 @@ def _shown(
         why=why_of(front.database, front.user, detail),
         market=None if read is None else market_rows(read),
         review=None if position is None else reviews.get(position.id),
+        spreads=() if position is None else spreads_shown(position, detail.orders),
+        position_status="" if position is None else position_status(position, detail.orders).value,
         verified=verified,
         replayed=replayed,
+        quality=orders_quality(front.database, front.user, run=detail.run.id).orders,
     )
     return page("run.html", view)
 
