@@ -17,10 +17,12 @@ from thetaloom.engine import commands
 from thetaloom.engine.commands import Command
 from thetaloom.engine.desk import Desk, EngineSettings
 from thetaloom.engine.engine import Engine
+from thetaloom.engine.last_gate import standing_halts
 from thetaloom.engine.loop import EngineLoop
 from thetaloom.errors import ThetaloomError
 from thetaloom.store.database import Database
 from thetaloom.store.evidence import ParquetChainCodec
+from thetaloom.store.halt_files import FOLDER, HaltFiles
 from thetaloom.store.schema import runs
 from thetaloom.store.unit_of_work import SqlStore
 from thetaloom.testing import builders
@@ -90,9 +92,7 @@ class World:
         self.spells = self.market.spells = drawn_spells(
             self._chances("spells"), scene.faults, self.sessions, self.calm_at
         )
-        self.broker.is_away = lambda: self.is_on(Fault.BROKER_IS_AWAY)
-        self.broker.is_barred = self._is_barred
-        self.broker.on_wire = self._on_wire
+        self._wire_up()
         self.commits = 0
         self.failures: list[Failure] = []
         self.engine: Engine | None = None
@@ -113,6 +113,8 @@ class World:
         self._disk: Fault | None = None
         cash = self.broker.truth.account().cash
         self._cash_at_first = cash if cash is not None else Money(0)
+        self._flags = HaltFiles(where / FOLDER)
+        self._flags.prepare()
         self.storage = Storage(where, USER, ACCOUNT, self.clock.now())
         self._first_rows()
 
@@ -189,6 +191,11 @@ class World:
     def _chances(self, purpose: str) -> Chances:
         return Chances(self.scene.seed, purpose)
 
+    def _wire_up(self) -> None:
+        self.broker.is_away = lambda: self.is_on(Fault.BROKER_IS_AWAY)
+        self.broker.is_barred = self._is_barred
+        self.broker.on_wire = self._on_wire
+
     def _first_rows(self) -> None:
         database = self.storage.open(lambda phase: None)
         with SqlStore(database).unit_of_work() as uow:
@@ -209,6 +216,7 @@ class World:
             store=SqlStore(database),
             market=self.market,
             broker=self.broker,
+            halts=self._flags,
             clock=self.clock,
             calendar=self.calendar,
             dispatch=_dispatch(database, owner),
@@ -309,13 +317,14 @@ class World:
         if self.engine is None:
             self._open()
         books = self.read()
-        lifts: list[Command] = [commands.LiftHalt(user_id=USER, scope=scope) for scope in self._halts_of_people(books)]
+        with self.desk.store.reading() as uow:
+            standing = standing_halts(self.desk, uow)
+        lifts: list[Command] = [
+            commands.LiftHalt(user_id=USER, scope=scope, token=halt.token) for scope, halt in standing.items()
+        ]
         paused = [one.run.id for one in books.runs if one.run.status is RunStatus.PAUSED]
         resumes: list[Command] = [commands.ResumeRun(user_id=USER, run_id=run) for run in paused]
         self._turn([*lifts, *resumes])
-
-    def _halts_of_people(self, books: Books) -> list[str]:
-        return [scope for scope, note in books.halts.items() if note == "simulated"]
 
     def _move_on(self) -> None:
         now = self.clock.now()
