@@ -11,6 +11,8 @@ from thetaloom.domain.run.runs import StepName
 Imports = Mapping[str, frozenset[str]]
 VENDORS = ("thetaloom.brokers.", "thetaloom.marketdata.")
 # Vendors know themselves, config holds their settings, bootstrap chooses them, and testing offers them to tests.
+# The simulation is a part of the test kit that has a command of its own.
+SIMULATE = {"thetaloom.cli.simulate", "thetaloom.cli.bench_simulation"}
 KNOW_VENDORS = {"brokers", "marketdata", "config", "bootstrap", "testing", "backtest"}
 # What reads no vendor's feed but a file that ships with the package: the table of trading sessions, and clocks.
 VENDOR_FREE = {"thetaloom.marketdata.calendar_table", "thetaloom.marketdata.clocks", "thetaloom.marketdata.instants"}
@@ -63,7 +65,9 @@ def test_shipped_code_never_leans_on_the_test_kit(imports: Imports) -> None:
         f"{module} -> {imported}"
         for module, found in imports.items()
         for imported in found
-        if room_of(imported) == "testing" and room_of(module) != "testing"
+        if room_of(imported) == "testing"
+        and room_of(module) != "testing"
+        and not (module in SIMULATE and imported.startswith("thetaloom.testing.simulation"))
     }
 
     assert not strangers

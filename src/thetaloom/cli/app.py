@@ -48,6 +48,7 @@ COMMANDS: dict[str, Noun] = {  # in the order of the help
     "lineage": Noun("lineage:app", EVIDENCE, "Look at the evidence of each step, verify it and replay it."),
     "reconcile": Noun("reconcile:reconcile", EVIDENCE, "Compare our books with the broker's."),
     "data": Noun("data:app", EVIDENCE, "Check recorded market data."),
+    "simulate": Noun("simulate:simulate", EVIDENCE, "Play days in which everything goes wrong; check the laws."),
     "bench": Noun("bench:bench", EVIDENCE, "Measure what the speed figures promise."),
     "price": Noun("price:price", CALCULATE, "Price an option, with its greeks."),
     "iv": Noun("price:implied", CALCULATE, "Imply an option's volatility from its price."),

@@ -32,6 +32,7 @@ from thetaloom.cli import (
     bench_peers,
     bench_pricing,
     bench_scenarios,
+    bench_simulation,
     bench_walk,
 )
 from thetaloom.cli.bench_figures import Figure, timed
@@ -182,6 +183,7 @@ MEASURES: tuple[Callable[[], list[Figure]], ...] = (
     bench_scenarios.payoffs,
     bench_judgement.rankings,
     bench_judgement.many_rankings,
+    bench_simulation.simulation,
     bench_walk.walks,
     bench_halt.halts,
     waiting_runs,

@@ -76,25 +76,8 @@ class EngineLoop:
             self._refuse_posted()
         return answer
 
-    def _run(self) -> None:
-        try:
-            while not self._stop.is_set():
-                self._wake.clear()
-                self._rest(self._turn())
-        except BaseException as error:  # whatever it was, who asks for the engine must hear of it
-            self._failure = error
-            log.exception("engine_stopped")
-        finally:
-            self._ended.set()
-            self._refuse_posted()
-            if self._failure is not None:
-                self._on_failure()
-
-    def _rest(self, seconds: float) -> None:
-        while seconds > 0 and not self._wake.wait(min(seconds, FLAG_LOOK_SECONDS)) and not self.engine.halts.has_news:
-            seconds -= FLAG_LOOK_SECONDS
-
-    def _turn(self) -> float:
+    def turn(self) -> float:
+        """Take one turn: start if need be, answer what was posted, settle; return for how many seconds to sleep."""
         try:
             if not self._is_settled:
                 self.engine.start()
@@ -107,6 +90,24 @@ class EngineLoop:
             log.warning("engine_waits", error=error.message)
             self._answer_posted()  # whoever asks hears of the outage instead of waiting for its end
             return SWEEP_SECONDS
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._wake.clear()
+                self._rest(self.turn())
+        except BaseException as error:  # whatever it was, who asks for the engine must hear of it
+            self._failure = error
+            log.exception("engine_stopped")
+        finally:
+            self._ended.set()
+            self._refuse_posted()
+            if self._failure is not None:
+                self._on_failure()
+
+    def _rest(self, seconds: float) -> None:
+        while seconds > 0 and not self._wake.wait(min(seconds, FLAG_LOOK_SECONDS)) and not self.engine.halts.has_news:
+            seconds -= FLAG_LOOK_SECONDS
 
     def _answer_posted(self) -> None:
         while True:

@@ -91,7 +91,7 @@ def view_position(
 def mark(view: PositionView) -> Marks:
     """Compute the marks; prices are unknown unless every leg's quote can be believed."""
     closing = tuple(LegQuote(leg=_reversed(entry.leg), quote=entry.quote) for entry in view.quotes)
-    verdict = judge_legs(closing, view.now, view.quote_age_seconds_max)
+    verdict = judge_legs(closing, view.now, view.quote_age_seconds_max, closes=True)
     close_price, natural_close = net_prices(closing) if verdict.is_allowed else (None, None)
     # Greeks cost more than all the rest; they are worked out only for rules that ask for them.
     greeks = _greeks(view) if verdict.is_allowed and _wants_greeks(view.rules) else (NO_GREEKS,) * len(view.quotes)

@@ -67,6 +67,7 @@ class OrderWork:
     next_open_at: datetime
     cancel_at: datetime  # when an order staged now gives up
     now: datetime
+    closes: bool = False  # takes a position down: worthless legs need no bid
     opened_at: datetime | None = None  # of the trading session
     urgent: bool = False  # waiting costs more than the spread
     past_places: tuple[Decimal, ...] = ()  # where such orders filled, for an adaptive walk
@@ -118,10 +119,11 @@ def net_prices(legs: tuple[LegQuote, ...]) -> tuple[Price | None, Price | None]:
     return mid, natural
 
 
-def judge_legs(legs: tuple[LegQuote, ...], now: datetime, age_seconds_max: int) -> Verdict:
+def judge_legs(legs: tuple[LegQuote, ...], now: datetime, age_seconds_max: int, *, closes: bool = False) -> Verdict:
     """Say whether all legs' quotes may be traded on; the first that may not answers."""
     for entry in legs:
-        verdict = judge_quote(entry.quote, now, timedelta(seconds=age_seconds_max), to_sell=entry.leg.ratio < 0)
+        age_max, to_sell = timedelta(seconds=age_seconds_max), entry.leg.ratio < 0
+        verdict = judge_quote(entry.quote, now, age_max, to_sell=to_sell, closes=closes)
         if not verdict.is_allowed:
             return Verdict(
                 answer=verdict.answer,
@@ -135,7 +137,7 @@ def _first_move(work: OrderWork) -> OrderMove:
     if not work.is_open:
         verdict = denied(Reason.MARKET_CLOSED, next_open=work.next_open_at.isoformat())
         return OrderMove(verdict=verdict, action=OrderAction.REFUSE, look_again_at=work.next_open_at)
-    verdict = judge_legs(work.legs, work.now, work.quote_age_seconds_max)
+    verdict = judge_legs(work.legs, work.now, work.quote_age_seconds_max, closes=work.closes)
     mid, natural = net_prices(work.legs)
     if not verdict.is_allowed or mid is None or natural is None:
         return OrderMove(verdict=verdict, action=OrderAction.REFUSE, look_again_at=work.now + QUOTE_RETRY)
@@ -143,7 +145,7 @@ def _first_move(work: OrderWork) -> OrderMove:
 
 
 def _walk(work: OrderWork, order: Order) -> OrderMove:
-    verdict = judge_legs(work.legs, work.now, work.quote_age_seconds_max)
+    verdict = judge_legs(work.legs, work.now, work.quote_age_seconds_max, closes=work.closes)
     mid, natural = net_prices(work.legs)
     believable = verdict.is_allowed and mid is not None and natural is not None
     steps_max = _steps_max(work, mid, natural)

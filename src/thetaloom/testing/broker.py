@@ -67,6 +67,7 @@ class ScriptedBroker:
         self._troubles: deque[Trouble | None] = deque()
         self._on_the_way: list[tuple[datetime, Order]] = []
         self._executions = 0
+        self._numbered_before = 0
         self._orders: dict[ClientOrderId, Known] = {}
         self._reports: list[BrokerReport] = []
         self._transactions: list[Transaction] = []
@@ -114,7 +115,7 @@ class ScriptedBroker:
         if order.client_order_id in self._orders:
             return
         refused = trouble is Trouble.REFUSED
-        number = BrokerOrderId(f"S-{len(self._orders) + 1:06d}")
+        number = BrokerOrderId(f"S-{len(self._orders) - self._numbered_before + 1:06d}")
         status = OrderStatus.REJECTED if refused else OrderStatus.WORKING
         self._orders[order.client_order_id] = Known(order, number, status, self._clock.now())
         kind = ReportKind.REJECTED if refused else ReportKind.ACCEPTED
@@ -228,6 +229,15 @@ class ScriptedBroker:
         if found is None:
             raise NotFound(f"no report has sequence {sequence}")
         self._let_out([found])
+
+    def tell_falsely(self, kind: ReportKind, client_order_id: ClientOrderId) -> None:
+        """Report something of an order that is not so; the books stay as they are."""
+        self._known(client_order_id)
+        self._report(kind, client_order_id, message="told falsely")
+
+    def number_anew(self) -> None:
+        """Count the orders to come from one again, as a broker does that forgot its session."""
+        self._numbered_before = len(self._orders)
 
     def withhold(self) -> None:
         """Hold all reports back from now on."""

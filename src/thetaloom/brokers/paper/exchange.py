@@ -44,7 +44,14 @@ def look_at(booked: BookedOrder, quotes: Mapping[OptionContract, Quote], venue: 
         return Seen(order=booked)
     settings, market = venue.settings, None
     if trades_at(venue.calendar, (leg.contract for leg in booked.legs), now):
-        market = read_market(booked.legs, quotes, now=now, fill_at=settings.fill_at, age_max=settings.quote_age_max)
+        market = read_market(
+            booked.legs,
+            quotes,
+            now=now,
+            fill_at=settings.fill_at,
+            age_max=settings.quote_age_max,
+            closes=booked.effect is Effect.CLOSE,
+        )
     if settings.fill_model is FillModel.QUEUE:
         return _in_queue(booked, market, settings, now)
     priced = None if market is None else _priced(booked, market, settings)

@@ -105,12 +105,13 @@ def read_market(
     now: datetime,
     fill_at: Decimal,
     age_max: timedelta,
+    closes: bool = False,
 ) -> QuotedMarket | None:
     """Return the market of a structure; ``None`` where the quotes of its legs do not allow a trade now."""
     quoted = []
     for leg in legs:
         quote = quotes.get(leg.contract)
-        if quote is None or not judge_quote(quote, now, age_max, to_sell=leg.ratio < 0).is_allowed:
+        if quote is None or not judge_quote(quote, now, age_max, to_sell=leg.ratio < 0, closes=closes).is_allowed:
             return None
         assert quote.bid is not None and quote.ask is not None  # judged above
         quoted.append(_QuotedLeg(leg.ratio, Decimal(quote.bid), Decimal(quote.ask)))
@@ -125,9 +126,10 @@ def judge_fill(
     now: datetime,
     fill_at: Decimal,
     age_max: timedelta,
+    closes: bool = False,
 ) -> Priced | None:
     """Price the fill of one structure at ``limit``; ``None`` where the quotes of all legs do not allow it now."""
-    market = read_market(legs, quotes, now=now, fill_at=fill_at, age_max=age_max)
+    market = read_market(legs, quotes, now=now, fill_at=fill_at, age_max=age_max, closes=closes)
     return None if market is None or limit > Price(market.point) else market.priced(limit)
 
 

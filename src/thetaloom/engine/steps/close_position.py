@@ -86,6 +86,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         next_open_at=desk.calendar.next_open(now),
         cancel_at=min(now + timedelta(minutes=minutes), desk.calendar.next_close(now)),
         now=now,
+        closes=True,
         opened_at=opened_at(desk, now),
         urgent=finding.floor is None,
         past_places=past_places(desk, rule, run.account_id, Effect.CLOSE, wanted),
