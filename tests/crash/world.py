@@ -14,7 +14,7 @@ from typing import Any, Literal
 from sqlalchemy import create_engine, select
 
 from thetaloom.bootstrap import PAPER_ACCOUNT, Platform, build, prepare_home
-from thetaloom.brokers.paper import books
+from thetaloom.brokers.paper import tables
 from thetaloom.config import MarketSource, Settings
 from thetaloom.domain.book.reports import ReportKind
 from thetaloom.domain.run.proposals import ProposalStatus
@@ -216,13 +216,13 @@ def broker_books(platform: Platform) -> dict[str, Any]:
     """Return all that the paper broker's books hold, as plain data."""
     engine = create_engine(broker_url(platform.settings))
     with engine.connect() as connection:
-        orders: list[dict[str, Any]] = [json.loads(body) for body in connection.scalars(select(books.orders.c.body))]
-        reports = connection.scalars(select(books.reports.c.body).order_by(books.reports.c.sequence))
+        orders: list[dict[str, Any]] = [json.loads(body) for body in connection.scalars(select(tables.orders.c.body))]
+        reports = connection.scalars(select(tables.reports.c.body).order_by(tables.reports.c.sequence))
         found = {
             "orders": sorted(orders, key=lambda order: str(order["client_order_id"])),
             "reports": [json.loads(body) for body in reports],
-            "cash": connection.scalar(select(books.accounts.c.cash)),
-            "holdings": [list(row) for row in connection.execute(select(books.holdings))],
+            "cash": connection.scalar(select(tables.accounts.c.cash)),
+            "holdings": [list(row) for row in connection.execute(select(tables.holdings))],
         }
     engine.dispose()
     return found
