@@ -19,7 +19,7 @@ from thetaloom.brokers.paper.settings import FillModel, PaperSettings
 from thetaloom.brokers.paper.tables import BookedOrder
 from thetaloom.brokers.paper.venue import Venue
 from thetaloom.domain.book.fills import Fill, LegFill
-from thetaloom.domain.book.orders import OrderStatus
+from thetaloom.domain.book.orders import Effect, OrderStatus
 from thetaloom.domain.market.quotes import Quote
 from thetaloom.domain.values.ids import FillId
 from thetaloom.domain.values.instruments import OptionContract
