@@ -1,26 +1,19 @@
 """Halting without the database and without the engine: what ``thetaloom halt`` does when all else is down."""
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from typing import TypeVar
 
-from thetaloom.brokers.paper.broker import PaperBroker
 from thetaloom.config import Settings
 from thetaloom.domain.book.halts import ALL, only_closes
 from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.errors import Unavailable
-from thetaloom.marketdata.calendar_table import SHIPPED_TABLE, read_table
-from thetaloom.marketdata.clocks import VirtualClock
-from thetaloom.marketdata.synthetic.market import SyntheticMarket
-from thetaloom.paper_parts import paper_books, paper_settings, paper_url
+from thetaloom.paper_parts import paper_books, paper_broker_alone
 from thetaloom.ports.broker import Broker
 
 T = TypeVar("T")
 LOOK_SECONDS = 0.05
-LONG_AGO = datetime(1990, 1, 2, 15, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +53,7 @@ def cancel_entries(settings: Settings, scope: str, *, patience: float) -> Cancel
     books = paper_books(settings)
     if books is not None and not books.exists():
         return Canceled(note="the broker has no books yet")
-    with _paper_broker(settings) as broker:
+    with paper_broker_alone(settings) as broker:
         if scope not in (ALL, f"account:{broker.account_id}"):
             return Canceled(note=f"{scope} is not the account of this broker")
         _let_the_engine(broker, patience)
@@ -88,23 +81,3 @@ def _let_the_engine(broker: Broker, patience: float) -> None:
     while looks > 0 and any(order.client_order_id is not None for order in broker.open_orders()):
         threading.Event().wait(LOOK_SECONDS)
         looks -= 1
-
-
-@contextmanager
-def _paper_broker(settings: Settings) -> Iterator[PaperBroker]:
-    calendar, clock = read_table(SHIPPED_TABLE), VirtualClock(LONG_AGO)
-    market = SyntheticMarket(seed=settings.seed, start_on=date(2026, 1, 5), calendar=calendar, clock=clock)
-    broker = PaperBroker(
-        database_url=paper_url(settings),
-        settings=paper_settings(settings),
-        market=market,
-        clock=clock,
-        calendar=calendar,
-    )
-    try:
-        last = broker.last_report_at()
-        if last is not None:  # its books' own time; that of the market is in a database that may be down
-            clock.move_to(last)
-        yield broker
-    finally:
-        broker.close()

@@ -14,26 +14,22 @@ import structlog
 from thetaloom.domain.book.doubt import AfterLook, after_look, next_words
 from thetaloom.domain.book.halts import GUARD, StandingHalt
 from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, OrderStatus
-from thetaloom.domain.book.positions import Position
-from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import BrokerOrder, BrokerReport, ReportKind
 from thetaloom.domain.book.resting import REPLACEMENTS_MAX, beyond_held, ended_at_broker, replacements, target_orders_of
-from thetaloom.domain.book.spreads import spreads_of
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.structures import Leg
-from thetaloom.domain.values.ids import ClientOrderId, make_position_id
-from thetaloom.domain.values.instruments import OptionContract
+from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.findings import Candidate, ExitFinding
 from thetaloom.engine.last_gate import barred_by, is_moved_too_often, is_stopped, put_halt
 from thetaloom.engine.leg_balance import book_execution, settle_balance
-from thetaloom.engine.lineage import Executed, output_of, record, record_failure
+from thetaloom.engine.lineage import Executed, record, record_failure
 from thetaloom.engine.order_doubt import Resolution, absence_of, mark_found, mark_missed, mark_unresolved, send_new
-from thetaloom.engine.order_reports import REPORT_DECIDER, ReportInputs, decide_report
+from thetaloom.engine.order_reports import REPORT_DECIDER, decide_report
 from thetaloom.engine.order_work import LegQuote, OrderAction, OrderMove
 from thetaloom.engine.report_effects import keep, moved_by
+from thetaloom.engine.report_inputs import report_inputs
 from thetaloom.engine.step import tell
 from thetaloom.errors import BrokerUnavailable, DomainError, InvariantError, OutcomeUnknown, StaleVersionError
 from thetaloom.ports.store import UnitOfWork
@@ -301,25 +297,9 @@ def _apply(desk: Desk, uow: UnitOfWork, report: BrokerReport, *, withdrawn: Reas
     run = uow.runs.get(order.run_id) if order is not None else None
     if order is None or run is None:
         return None  # an order from elsewhere; reconciliation looks at those
-    report = _with_standing_limit(desk, report)
     now, started = desk.clock.now(), time.perf_counter_ns()
     held = uow.positions.of_run(run.id)
-    finding = _exit_finding(desk, uow, run) if order.purpose is OrderPurpose.EXIT else None
-    known = {fill.fill_id for fill in uow.orders.fills_of(order.client_order_id)}
-    given = ReportInputs(
-        report=report,
-        order=order,
-        position=held if held is not None else _empty_position(desk, uow, run, order, now),
-        fill_is_known=report.fill is not None and report.fill.fill_id in known,
-        run_status=run.returns_to or run.status,
-        exit_reason=run.reason,
-        exit_index=None if finding is None or finding.exit is None else finding.exit.index,
-        exit_keeps=None if finding is None else finding.keep,
-        withdrawn=withdrawn,
-        refused_before=_refused_before(uow, order, report),
-        queues=_may_queue(uow, run),
-        missing=_missing(desk, held, report),
-    )
+    given = report_inputs(desk, uow, run, order, report, held, withdrawn=withdrawn)
     said = decide_report(given)
     executed = Executed(
         step=STEP_OF[order.effect],
@@ -344,70 +324,6 @@ def _tell_given_up(desk: Desk, uow: UnitOfWork, run: WorkflowRun, before: Order,
     of_today = frozenset(one.client_order_id for one in mine if desk.calendar.exchange_date(one.staged_at) == today)
     if replacements(mine, of_today) >= REPLACEMENTS_MAX:
         tell(uow, run, EventKind.TARGET_GIVEN_UP, now, order=order.client_order_id, part=order.part)
-
-
-def _refused_before(uow: UnitOfWork, order: Order, report: BrokerReport) -> int:
-    if report.refusal is None:
-        return 0
-    return sum(
-        other.refusal is report.refusal and other.effect is order.effect
-        for other in uow.orders.of_run(order.run_id)
-        if other.client_order_id != order.client_order_id
-    )
-
-
-def _may_queue(uow: UnitOfWork, run: WorkflowRun) -> bool:
-    stored = uow.strategies.revision(run.user_id, run.strategy_id, run.strategy_revision)
-    return stored is not None and stored.strategy.approval.queue_for_open
-
-
-def _missing(desk: Desk, held: Position | None, report: BrokerReport) -> tuple[str, ...]:
-    # A closing order refused for its quantity: what the broker really holds decides how to go on.
-    if report.refusal is not Refusal.QUANTITY_CONFLICT or held is None:
-        return ()
-    theirs = desk.broker.holdings()
-    short = []
-    for leg in held.legs:
-        ours, there = leg.ratio * held.quantity, theirs.get(leg.contract, 0)
-        if there * ours < ours * ours:
-            short.append(f"{leg.contract.notation}: ours {ours}, the broker's {there}")
-    return tuple(short)
-
-
-def _with_standing_limit(desk: Desk, report: BrokerReport) -> BrokerReport:
-    # A refused replace leaves the old limit standing, one told late speaks of an older limit, and some brokers
-    # report a success that changed nothing: which limit stands is what the broker's books say.
-    if report.kind not in {ReportKind.REPLACE_REFUSED, ReportKind.REPLACED}:
-        return report
-    try:
-        known = desk.broker.find(report.client_order_id)
-    except BrokerUnavailable:
-        return report
-    return report if known is None else replace(report, limit_price=known.limit_price)
-
-
-def _exit_finding(desk: Desk, uow: UnitOfWork, run: WorkflowRun) -> ExitFinding:
-    return output_of(desk, uow, run.id, StepName.MANAGE_POSITION, ExitFinding)
-
-
-def _empty_position(desk: Desk, uow: UnitOfWork, run: WorkflowRun, order: Order, now: datetime) -> Position:
-    stored = uow.strategies.revision(run.user_id, run.strategy_id, run.strategy_revision)
-    targets = () if stored is None else stored.strategy.targets
-    names: dict[OptionContract, str] = {}
-    if targets:
-        chosen = output_of(desk, uow, run.id, StepName.SELECT_STRUCTURE, Candidate)
-        names = {leg.contract: name for leg, name in zip(chosen.legs, chosen.leg_names, strict=False)}
-    return Position(
-        id=make_position_id(run.id),
-        run_id=run.id,
-        user_id=run.user_id,
-        account_id=run.account_id,
-        strategy_id=run.strategy_id,
-        symbol=run.symbol,
-        legs=order.legs,
-        spreads=spreads_of(order.legs, tuple(names.get(leg.contract, "") for leg in order.legs), targets),
-        opened_at=now,
-    )
 
 
 def _tell_order(uow: UnitOfWork, order: Order, kind: EventKind, now: datetime, **facts: object) -> None:

@@ -14,7 +14,7 @@ from thetaloom.engine.reconcile import Reconciled
 from thetaloom.engine.reviews import ExitReview
 from thetaloom.store.queries.paging import Window
 from thetaloom.store.queries.positions import list_positions, orders_of_positions, position_detail
-from thetaloom.web.api import records
+from thetaloom.web.api import position_records, records
 from thetaloom.web.api.queries import Id, PageWindow
 from thetaloom.web.api.records import Exact, Page, Record
 from thetaloom.web.api.workflow import Asked
@@ -25,7 +25,7 @@ from thetaloom.web.problems import COMMANDED, documented
 router = APIRouter(tags=["positions"])
 
 
-class MarkedPosition(records.HeldPosition):
+class MarkedPosition(position_records.HeldPosition):
     """A position with what it is worth now."""
 
     marks: records.Marks | None = Field(description="null for a closed one, and without market data.")
@@ -109,7 +109,7 @@ async def apply_rules(front: FrontDoor) -> Reviews:
 @router.post("/positions/{position_id}/close", responses=COMMANDED)
 async def close(
     front: FrontDoor, position_id: Id, asked: Annotated[Close | None, Body()] = None
-) -> records.HeldPosition:
+) -> position_records.HeldPosition:
     """Close a position now, or a part of it, by its strategy's way of working an order; resting targets go first."""
     wish = asked or Close()
     command = ClosePosition(
@@ -119,7 +119,7 @@ async def close(
 
 
 @router.post("/positions/{position_id}/targets", responses=COMMANDED)
-async def replace_targets(front: FrontDoor, position_id: Id) -> records.HeldPosition:
+async def replace_targets(front: FrontDoor, position_id: Id) -> position_records.HeldPosition:
     """Cancel the position's resting targets and place them as its strategy asks for them now."""
     command = ReplaceTargets(user_id=front.user, position_id=PositionId(position_id))
     return _held(front, await front.ask(command, Position))
@@ -164,12 +164,12 @@ def _marked(front: Front, window: Window, is_open: bool | None, symbol: str | No
     return Page(items=items, total=found.total, limit=found.limit, offset=found.offset)
 
 
-def _held(front: Front, found: Position) -> records.HeldPosition:
-    return records.HeldPosition.of(found, orders_of_positions(front.database, front.user, [found])[found.id])
+def _held(front: Front, found: Position) -> position_records.HeldPosition:
+    return position_records.HeldPosition.of(found, orders_of_positions(front.database, front.user, [found])[found.id])
 
 
 def _with_marks(found: Position, orders: Sequence[Order], review: MarkedReview | None) -> MarkedPosition:
-    plain = records.held_fields(found, orders)
+    plain = position_records.held_fields(found, orders)
     marks = None if review is None else records.Marks.model_validate(review.marks)
     shown = None if review is None else review.shown
     return MarkedPosition(
