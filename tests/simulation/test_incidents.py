@@ -5,6 +5,7 @@ from thetaloom.domain.book.reports import ReportKind
 from thetaloom.domain.run.runs import Outcome, RunStatus
 from thetaloom.domain.strategy.strategies import ExitKind, ExitUnit, OrderRule
 from thetaloom.engine import commands
+from thetaloom.engine.reconcile import Reconciled
 from thetaloom.testing.broker import Trouble
 from thetaloom.testing.desk import ANNA, DeskBench, exit_rule, put_credit_spread
 
@@ -136,7 +137,8 @@ def test_alpaca_py_774_a_leg_that_the_broker_took_is_told_by_name(lite: DeskBenc
 
     found = lite.engine.handle(commands.Reconcile(user_id=ANNA, dry_run=True))
 
-    assert [(drift.contract, drift.ours, drift.theirs) for drift in found.drifts] == [  # type: ignore[attr-defined]
+    assert isinstance(found, Reconciled)
+    assert [(drift.contract, drift.ours, drift.theirs) for drift in found.drifts] == [
         (short.contract, -lite.order(run).quantity, 0)
     ]
     assert lite.broker.requests == before  # nothing was guessed
