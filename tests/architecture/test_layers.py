@@ -10,7 +10,7 @@ from thetaloom.domain.run.runs import StepName
 
 Imports = Mapping[str, frozenset[str]]
 VENDORS = ("thetaloom.brokers.", "thetaloom.marketdata.")
-# Vendors know themselves, config holds their settings, bootstrap (with paper_parts) chooses them, and testing offers them to tests.
+# Vendors know themselves, config holds their settings, bootstrap and its parts choose them, and testing offers them.
 # The simulation is a part of the test kit that has a command of its own, and benches measure on worlds of the kit.
 SIMULATE = "thetaloom.cli.simulate"
 BENCHES = "thetaloom.cli.bench_"

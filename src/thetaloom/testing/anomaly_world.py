@@ -103,7 +103,7 @@ def calm(numbers: Generator, iv: float) -> Weather:
 
 def seconds() -> Floats:
     """Return the seconds of the steps."""
-    return np.arange(STEPS) * STEP_SECONDS
+    return np.arange(STEPS, dtype=np.float64) * STEP_SECONDS
 
 
 def make_world(numbers: Generator, weather_of: "WeatherOf", structure: str | None = None) -> World:

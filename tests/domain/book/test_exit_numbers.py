@@ -243,7 +243,7 @@ def test_a_clock_rule_follows_the_session(at: str, minute: int | None, close: in
 
 
 def test_an_intraday_rule_leaves_alone_what_was_held_overnight() -> None:
-    late = {"clock_minute": 950, "close_minute": 960}
+    late: dict[str, Any] = {"clock_minute": 950, "close_minute": 960}
     one = rule(ExitKind.CLOCK, at="15:30", intraday_only=True)
 
     assert fires(one, held(), marks(**late)) is True
@@ -251,7 +251,7 @@ def test_an_intraday_rule_leaves_alone_what_was_held_overnight() -> None:
 
 
 def test_expiry_friday_is_no_other_day() -> None:
-    late = {"clock_minute": 950, "close_minute": 960}
+    late: dict[str, Any] = {"clock_minute": 950, "close_minute": 960}
 
     assert fires(rule(ExitKind.EXPIRY_FRIDAY, at="12:00"), held(), marks(is_expiry_friday=True, **late)) is True
     assert fires(rule(ExitKind.EXPIRY_FRIDAY, at="12:00"), held(), marks(**late)) is False

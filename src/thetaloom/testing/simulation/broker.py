@@ -15,6 +15,7 @@ from thetaloom.domain.values.ids import AccountId, BrokerOrderId, ClientOrderId,
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Price
 from thetaloom.errors import BrokerUnavailable, OutcomeUnknown
+from thetaloom.ports.broker import Preview
 from thetaloom.ports.clock import Clock
 from thetaloom.testing.broker import ScriptedBroker, Trouble
 from thetaloom.testing.simulation.chances import Chances
@@ -148,6 +149,11 @@ class LyingBroker:
         """Return the transactions after a sequence."""
         self._check_line()
         return self.truth.transactions(after)
+
+    def preview(self, order: Order) -> Preview:
+        """Return what the truth would say of the order."""
+        self._check_line()
+        return self.truth.preview(order)
 
     def on_report(self, wake: Callable[[], None]) -> None:
         """Have ``wake`` called when a report is let out."""

@@ -221,7 +221,7 @@ def status(front: FrontDoor, run_id: Id) -> RunStatusRecord:
         proposals=proposals,
         orders=[records.Order.model_validate(each) for each in detail.orders],
         fills=[records.Fill.model_validate(each) for each in detail.fills],
-        position=None if detail.position is None else records.Position.model_validate(detail.position),
+        position=None if detail.position is None else position_records.Position.model_validate(detail.position),
         why=_why(why_of(front.database, front.user, detail)),
     )
 
