@@ -20,6 +20,7 @@ from thetaloom.errors import InvalidInput, OverfillError
 ITSELF = PositionId("")  # of a position that starts a chain
 NONE_KEPT: Mapping[str, int] = MappingProxyType({})
 ALONE = "fill"  # cause of a loose leg: an execution of our order that came without the others
+BEYOND_HELD = "beyond_held"  # closed at the broker beyond what was held: the reverse of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
