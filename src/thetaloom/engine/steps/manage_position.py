@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from thetaloom.domain.book.exit_numbers import EARLY_CLOSE_MINUTES
-from thetaloom.domain.book.exits import ExitAnswer, decide_exit, target_price
+from thetaloom.domain.book.exits import ExitAnswer, ExitDecision, decide_exit, target_price
 from thetaloom.domain.book.fills import Fill, LegFill
+from thetaloom.domain.book.ladder_plan import NOTHING_TO_DO, LadderFacts, LadderPlan, plan_ladder, under_ladder
 from thetaloom.domain.book.marks import Marks
 from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, TimeInForce
 from thetaloom.domain.book.positions import Position
@@ -23,6 +24,7 @@ from thetaloom.domain.values.reasons import ALLOWED, Answer, Reason, Verdict
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.entry_facts import remembered
 from thetaloom.engine.findings import ExitFinding
+from thetaloom.engine.ladder_work import climb, delivered_by, ladder_facts
 from thetaloom.engine.lineage import Decider
 from thetaloom.engine.marks import PositionView, mark
 from thetaloom.engine.position_views import read_view
@@ -48,6 +50,7 @@ class Inputs:
     staged_today: tuple[ClientOrderId, ...] = ()
     market_is_open: bool = True
     pause_seconds: int = 60  # before a target that ended at the broker is placed again
+    ladder: LadderFacts | None = None  # where the strategy asks for one
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
@@ -71,7 +74,8 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         next_check_at=_next_check(desk, strategy, now, settles_at),
         market_is_open=desk.calendar.is_open(now),
         pause_seconds=desk.settings.exit_interval_seconds,
-        **_targets_of(desk, position, orders, now),
+        ladder=ladder_facts(desk, strategy, position, orders, now),
+        **_targets_of(desk, strategy, position, orders, now),
     )
 
 
@@ -83,14 +87,10 @@ def decide(given: Inputs) -> ExitFinding:
     watch = None if given.view.watch is None else observed(given.view.watch, position, marks)
     if given.close_asked:
         return _asked(position, marks, watch)
-    rules, fired = given.view.rules, frozenset(position.exits_fired)
-    said = decide_exit(rules, position, marks, fired, watch=watch)
-    if said.rule is not None and said.rule.kind is ExitKind.PROFIT_TARGET:
-        # A target's order would be overtaken at once, and then staged again, for as long as both rules are met.
-        other = decide_exit(rules, position, marks, fired, beside_target=True, watch=watch)
-        said = other if other.answer is ExitAnswer.CLOSE else said
+    rules, said = given.view.rules, _exit(given, marks, watch)
     if said.answer is ExitAnswer.HOLD:
-        plan = _plan(given)
+        plan, ladder = _plan(given), _ladder(given)
+        looks = [at for at in (plan.look_at, ladder.look_at) if at is not None]
         return ExitFinding(
             verdict=ALLOWED,
             kind="hold",
@@ -98,7 +98,8 @@ def decide(given: Inputs) -> ExitFinding:
             exit=said,
             marks=marks,
             place=plan.place,
-            look_at=plan.look_at,
+            look_at=min(looks, default=None),
+            ladder=ladder.steps,
             watch=watch,
         )
     return ExitFinding(
@@ -127,6 +128,7 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Exit
         uow.positions.save(replace(position, keep_asked=None))
         return replace(next_step(run, StepName.MANAGE_POSITION, RunStatus.MONITORING, now), reason="")
     if said.kind == "hold":
+        climb(desk, uow, run, position, said.ladder, now)
         _place(uow, run, given, said)
         due_at = given.next_check_at if said.look_at is None else min(given.next_check_at, said.look_at)
         return next_step(run, StepName.MANAGE_POSITION, RunStatus.MONITORING, now, due_at=due_at)
@@ -157,8 +159,23 @@ def _asked(position: Position, marks: Marks, watch: PositionWatch | None) -> Exi
     )
 
 
-def _targets_of(desk: Desk, position: Position, orders: tuple[Order, ...], now: datetime) -> dict[str, Any]:
-    if all(spread.target_percent is None for spread in position.spreads):
+def _exit(given: Inputs, marks: Marks, watch: PositionWatch | None) -> ExitDecision:
+    position, rules = given.view.position, given.view.rules
+    fired = frozenset(position.exits_fired)
+    if under_ladder(position, given.ladder):  # breakeven is asked for now; a target's order would be in its way
+        return decide_exit(rules, position, marks, fired, beside_target=True, watch=watch)
+    said = decide_exit(rules, position, marks, fired, watch=watch)
+    if said.rule is not None and said.rule.kind is ExitKind.PROFIT_TARGET:
+        # A target's order would be overtaken at once, and then staged again, for as long as both rules are met.
+        other = decide_exit(rules, position, marks, fired, beside_target=True, watch=watch)
+        said = other if other.answer is ExitAnswer.CLOSE else said
+    return said
+
+
+def _targets_of(
+    desk: Desk, strategy: Strategy, position: Position, orders: tuple[Order, ...], now: datetime
+) -> dict[str, Any]:
+    if strategy.ladder is None and all(spread.target_percent is None for spread in position.spreads):
         return {}
     today = desk.calendar.exchange_date(now)
     of_today = (one.client_order_id for one in orders if desk.calendar.exchange_date(one.staged_at) == today)
@@ -174,7 +191,15 @@ def _plan(given: Inputs) -> TargetPlan:
         frozenset(given.staged_today),
         now=given.view.now,
         pause_seconds=given.pause_seconds,
+        without=under_ladder(given.view.position, given.ladder),
     )
+
+
+def _ladder(given: Inputs) -> LadderPlan:
+    if given.ladder is None or not given.market_is_open:
+        return NOTHING_TO_DO
+    states = {} if given.view.watch is None else given.view.watch.ladders
+    return plan_ladder(given.view.position, given.orders, states, given.ladder, now=given.view.now)
 
 
 def _place(uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: ExitFinding) -> None:
@@ -261,6 +286,6 @@ STEP = Step(
     decider=Decider(name="manage_position", inputs=Inputs, decide=decide),
     gather=gather,
     act=act,
-    is_quiet=lambda said: said.kind == "hold" and not said.place and not said.wish_met,
-    delivers=lambda given, said: tuple(target.client_order_id for target in said.place),
+    is_quiet=lambda said: said.kind == "hold" and not said.place and not said.wish_met and not said.ladder,
+    delivers=lambda given, said: (*delivered_by(said.ladder), *(target.client_order_id for target in said.place)),
 )
