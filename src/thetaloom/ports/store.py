@@ -8,6 +8,7 @@ from typing import Protocol
 
 from thetaloom.domain.book.alerts import Alert
 from thetaloom.domain.book.fills import Fill
+from thetaloom.domain.book.ladder import LadderState
 from thetaloom.domain.book.leg_fills import LegExecution
 from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.positions import Position
@@ -216,7 +217,11 @@ class Watches(Protocol):
     def get(self, position: PositionId) -> PositionWatch | None: ...
     def of_open(self, account: AccountId) -> Sequence[PositionWatch]: ...
     def save(self, watches: Iterable[PositionWatch]) -> Sequence[PositionWatch]:
-        """Write memories; a mark that is stored higher stays. Return them as they are stored."""
+        """Write memories; a mark that is stored higher stays, and ladders too. Return them as they are stored."""
+        ...
+
+    def set_ladders(self, position: PositionId, ladders: Mapping[str, LadderState]) -> None:
+        """Write what the ladders of a saved position remember; ``save`` leaves them alone."""
         ...
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from thetaloom.domain.book.exits import decide_exit
 from thetaloom.domain.book.imbalance import contracts_of, first_to_unwind, naked
+from thetaloom.domain.book.ladder_plan import in_force
 from thetaloom.domain.book.orders import OPEN, Effect, Order, OrderPurpose, OrderStatus
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.refusals import Refusal, next_valid_price
@@ -32,6 +33,7 @@ from thetaloom.ports.store import UnitOfWork
 
 TARGET_MINUTES_MAX = 24 * 60  # a profit target's order rests until the close of the trading session
 TARGET_LOOK = timedelta(seconds=15)  # how soon a target that was to be canceled is looked at again
+RESTING = frozenset({OrderPurpose.TARGET, OrderPurpose.LADDER})  # of single spreads; all make way for an exit
 EXIT_REACH = Decimal(1)  # an exit may pay the whole half-spread: to stay in costs more
 
 
@@ -44,7 +46,7 @@ class Inputs:
     legs: tuple[Leg, ...]  # of the order to be staged
     quantity: int  # of it; 0 = nothing is left to close
     part: str  # the spread it closes, where the broker takes no order of all legs
-    resting: tuple[Order, ...]  # targets at the broker, which must be gone before anything else is sent
+    resting: tuple[Order, ...]  # targets' and ladders', which must be gone before anything else is sent
     overtaken_by: Reason | None  # another exit rule that is met while a profit target's order rests
     retry_at: datetime | None  # after a closing order died: when the next one may be staged
     settles_at: datetime
@@ -108,7 +110,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         legs=legs,
         quantity=quantity,
         part=part,
-        resting=tuple(order for order in closing if order.purpose is OrderPurpose.TARGET and order.is_open),
+        resting=tuple(order for order in closing if order.purpose in RESTING and order.is_open),
         overtaken_by=None if finding.floor is None else _overtaken(desk, run, position, strategy, now),
         retry_at=_retry_at(desk, earlier, settings.exit_interval_seconds),
         refused_limit=_refused_limit(earlier),
@@ -198,6 +200,8 @@ def _overtaken(desk: Desk, run: WorkflowRun, position: Position, strategy: Strat
         watch = remembered(desk, uow, position)
     view = read_view(desk, position, strategy, now, watch=watch)
     marks, fired = mark(view), frozenset(position.exits_fired)
+    if in_force(strategy, position, marks.dte):
+        return Reason.EXPIRY_LADDER
     watch = observed(watch, position, marks)
     return decide_exit(strategy.exits, position, marks, fired, beside_target=True, watch=watch).reason
 
