@@ -22,7 +22,7 @@ from thetaloom.engine.position_views import read_view
 from thetaloom.engine.slow_facts import SlowFacts
 from thetaloom.errors import StaleVersionError
 from thetaloom.ports.market_data import QuoteBatch
-from thetaloom.ports.store import UnitOfWork
+from thetaloom.ports.store import OpenStamp, UnitOfWork
 
 NEXT_STEP = {RunStatus.MONITORING: StepName.MANAGE_POSITION, RunStatus.CLOSING: StepName.CLOSE_POSITION}
 
@@ -46,33 +46,35 @@ class Monitor:
         self._by_symbol: dict[str, set[RunId]] = {}
         self._strategies: dict[tuple[UserId, StrategyId, int], Strategy] = {}  # a revision never changes
         self._watches: dict[RunId, PositionWatch] = {}
+        self._read: dict[RunId, OpenStamp] = {}  # of every open position, watched or not
         self._unwritten: set[RunId] = set()  # whose marks rose since they were written
         self._written_at: datetime | None = None
         self._facts = SlowFacts(desk)
 
     def reload(self) -> None:
-        """Read all open positions anew; called at start, and now and then for those that another process opened."""
-        self.write_down(tuple(self._unwritten))
-        self._watched, self._by_contract, self._by_symbol, self._watches = {}, {}, {}, {}
-        account = self._desk.broker.account_id
+        """Read the open positions that are new or were changed by another process; at start these are all."""
         with self._desk.store.reading() as uow:
-            stored = {watch.position_id: watch for watch in uow.watches.of_open(account)}
-            for position in uow.positions.open_positions(account):
-                self._look(uow, position, stored.get(position.id))
-        self._facts.keep(self._by_symbol)
+            stamps = {stamp.run_id: stamp for stamp in uow.positions.open_stamps(self._desk.broker.account_id)}
+        changed = {run for run, stamp in stamps.items() if not self._is_as_read(run, stamp)}
+        self.refresh([*changed, *(self._read.keys() - stamps.keys())])
+        self._facts.keep(symbol for symbol, held in self._by_symbol.items() if held)
         self._desk.market.watch(self._by_contract)
 
     def refresh(self, runs: Iterable[RunId]) -> None:
         """Read the positions of these runs anew; called whenever one opened, changed or closed."""
         runs = tuple(runs)
+        if not runs:
+            return
         self.write_down(runs)
         before = set(self._by_contract)
         with self._desk.store.reading() as uow:
+            held = [one for one in uow.positions.of_runs(runs) if self._is_ours(one)]
+            known = {run.id: run for run in uow.runs.many(one.run_id for one in held)}
+            stored = {watch.position_id: watch for watch in uow.watches.many(one.id for one in held)}
             for run in runs:
                 self._forget(run)
-                position = uow.positions.of_run(run)
-                if position is not None and position.account_id == self._desk.broker.account_id:
-                    self._look(uow, position, uow.watches.get(position.id))
+            for position in sorted(held, key=lambda one: (one.opened_at, one.id)):
+                self._look(uow, position, known[position.run_id], stored.get(position.id))
         if set(self._by_contract) != before:
             self._desk.market.watch(self._by_contract)
 
@@ -112,9 +114,29 @@ class Monitor:
         self.write_down([entry.position.run_id for entry in met])  # before any decision is recorded
         return [run for entry in met if (run := self._make_due(entry, now)) is not None]
 
-    def _look(self, uow: UnitOfWork, position: Position, watch: PositionWatch | None) -> None:
-        run = uow.runs.get(position.run_id)
-        if run is None or run.status not in NEXT_STEP or not position.is_open:
+    def _is_ours(self, position: Position) -> bool:
+        return position.is_open and position.account_id == self._desk.broker.account_id
+
+    def _is_as_read(self, run: RunId, stamp: OpenStamp) -> bool:
+        read, entry, watch = self._read.get(run), self._watched.get(run), self._watches.get(run)
+        if read is None or (read.version, read.run_version) != (stamp.version, stamp.run_version):
+            return False
+        if stamp.status is RunStatus.CLOSING:  # what becomes of its order need not touch the run
+            return False
+        if entry is None or watch is None:
+            return True
+        return stamp.high_at is None or (watch.high_at is not None and stamp.high_at <= watch.high_at)
+
+    def _look(self, uow: UnitOfWork, position: Position, run: WorkflowRun, watch: PositionWatch | None) -> None:
+        self._read[run.id] = OpenStamp(
+            position_id=position.id,
+            run_id=run.id,
+            version=position.version,
+            run_version=run.version,
+            status=run.status,
+            high_at=None if watch is None else watch.high_at,
+        )
+        if run.status not in NEXT_STEP:
             return
         strategy = self._strategy(uow, run)
         if strategy is None:
@@ -130,6 +152,7 @@ class Monitor:
             self._by_contract.setdefault(leg.contract, set()).add(run.id)
 
     def _forget(self, run: RunId) -> None:
+        self._read.pop(run, None)
         entry = self._watched.pop(run, None)
         self._watches.pop(run, None)
         if entry is None:
