@@ -4,12 +4,10 @@ It keeps the open positions in memory, indexed by contract, with the highest pro
 nothing for good: when a rule is met, the run's ``manage_position`` step gathers again, decides, and records.
 """
 
-import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
-from thetaloom.domain.book.exit_numbers import EARLY_CLOSE_MINUTES, premium_of
 from thetaloom.domain.book.exits import ExitAnswer, decide_exit
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.watch import PositionWatch, observed, raised, watch_of
@@ -18,12 +16,13 @@ from thetaloom.domain.strategy.strategies import ExitKind, Strategy
 from thetaloom.domain.values.ids import RunId, StrategyId, UserId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.exit_rows import FACT_KINDS, ExitRow, rows_of
-from thetaloom.engine.marks import MINUTE, mark
+from thetaloom.engine.exit_rows import FACT_KINDS
+from thetaloom.engine.marks import mark
 from thetaloom.engine.order_manager import rests_at_target
 from thetaloom.engine.position_views import read_view
+from thetaloom.engine.quick_look import ends_week_on, moment_of, slot_of
 from thetaloom.engine.slow_facts import SlowFacts
-from thetaloom.engine.watch_table import Moment, Slot, WatchTable, instant_of, microseconds
+from thetaloom.engine.watch_table import Moment, Slot, WatchTable, instant_of
 from thetaloom.errors import StaleVersionError
 from thetaloom.ports.market_data import QuoteBatch
 from thetaloom.ports.store import OpenStamp, UnitOfWork
@@ -60,7 +59,7 @@ class Monitor:
         self._unread: list[OptionContract] = []  # whose quotes the table has still to be told
         self._unread_symbols: set[str] = set()
         self._fridays: set[RunId] = set()  # that have a rule for the end of the week
-        self._today: date | None = None
+        self._today = 0  # ordinal
 
     def reload(self) -> None:
         """Read the open positions that are new or were changed by another process; at start these are all."""
@@ -140,30 +139,21 @@ class Monitor:
         return look.met
 
     def _moment(self, now: datetime) -> Moment:
-        calendar = self._desk.calendar
-        today, session = calendar.exchange_date(now), calendar.session_at(now)
-        if today != self._today:
-            self._today = today
+        moment = moment_of(self._desk.calendar, now)
+        if moment.today != self._today:
+            self._today = moment.today
             for run in self._fridays:
-                self._tell_friday(self._watched[run].position)
-        return Moment(
-            at=microseconds(now),
-            today=today.toordinal(),
-            minute=math.nan if session is None else calendar.minute_of_day(now),
-            to_close=math.nan if session is None else (session.close_at - now) // MINUTE,
-            close_minute=math.nan if session is None else calendar.minute_of_day(session.close_at),
-            early_minutes=EARLY_CLOSE_MINUTES,
-        )
+                self._tell_friday(self._watched[run].position, now)
+        return moment
 
-    def _tell_friday(self, position: Position) -> None:
-        nearest = min((leg.contract for leg in position.held_legs), key=lambda contract: contract.expires_on)
-        if self._today is not None and self._desk.calendar.ends_week(nearest, self._today):
-            self._table.set_friday(position.run_id, self._today.toordinal())
+    def _tell_friday(self, position: Position, now: datetime) -> None:
+        if ends_week_on(position, self._desk.calendar, now):
+            self._table.set_friday(position.run_id, self._desk.calendar.exchange_date(now).toordinal())
 
     def _take_facts(self, symbol: str) -> None:
         runs = [run for run in self._by_symbol.get(symbol, ()) if self._watched[run].rests_on_facts]
         for run in runs:
-            self._table.set_rows(run, self._rows(self._watched[run]))
+            self._table.set_rows(run, self._slot(self._watched[run]).rows)
         self._table.ask_for(runs)
 
     def _read_unread(self, now: datetime) -> None:
@@ -220,37 +210,20 @@ class Monitor:
         self._take_in(entry)
 
     def _take_in(self, entry: _Watched) -> None:
-        position, watch = entry.position, self._watches[entry.position.run_id]
-        legs, opened_on = position.held_legs, self._desk.calendar.exchange_date(position.opened_at)
-        new = self._table.put(
-            Slot(
-                run=position.run_id,
-                symbol=position.symbol,
-                legs=legs,
-                premium=float(premium_of(position)),
-                scale=float(position.multiplier * position.quantity),
-                realized=float(position.realized),
-                opened_on=opened_on.toordinal(),
-                age_max=entry.strategy.liquidity.quote_age_seconds_max * 1_000_000,
-                high_close=watch.high_close if watch.legs == legs else None,
-                high_water=None if watch.high_water is None else float(watch.high_water),
-                rows=self._rows(entry),
-            )
-        )
-        self._unread = [*new, *self._unread]
-        self._unread_symbols.add(position.symbol)
-        if legs and any(rule.kind is ExitKind.EXPIRY_FRIDAY for rule in entry.strategy.exits):
-            self._fridays.add(position.run_id)
-            self._tell_friday(position)
+        self._unread = [*self._table.put(self._slot(entry)), *self._unread]
+        self._unread_symbols.add(entry.position.symbol)
+        if any(rule.kind is ExitKind.EXPIRY_FRIDAY for rule in entry.strategy.exits):
+            self._fridays.add(entry.position.run_id)
+            self._tell_friday(entry.position, self._desk.clock.now())
 
-    def _rows(self, entry: _Watched) -> tuple[ExitRow, ...]:
+    def _slot(self, entry: _Watched) -> Slot:
         position = entry.position
-        return rows_of(
+        return slot_of(
             position,
-            entry.strategy.exits,
+            entry.strategy,
             self._watches[position.run_id],
             self._facts.of(position.symbol),
-            self._desk.calendar.exchange_date(position.opened_at),
+            self._desk.calendar,
             beside_target=entry.beside_target,
         )
 
