@@ -28,7 +28,8 @@ from thetaloom.engine.desk import Desk
 from thetaloom.engine.marks import mark
 from thetaloom.engine.position_views import read_view
 from thetaloom.engine.quick_look import ends_week_on, moment_of, slot_of
-from thetaloom.engine.watch_table import Look, WatchTable, instant_of
+from thetaloom.engine.watch_slots import Look, instant_of
+from thetaloom.engine.watch_table import WatchTable
 from thetaloom.maths.black_scholes import bsm_price
 from thetaloom.store.database import open_database
 from thetaloom.testing import builders
@@ -198,7 +199,7 @@ class Case:
         return said, seen
 
     def table(self) -> WatchTable:
-        table = WatchTable()
+        table = WatchTable(self.desk.calendar, self.desk.settings.rates.at, self.desk.settings.dividend_yield)
         slot = slot_of(
             self.position, self.strategy, self.watch, self.facts, self.desk.calendar, beside_target=self.beside
         )
@@ -264,7 +265,7 @@ def test_no_position_that_a_rule_closes_is_missed(desk: Desk) -> None:
     def holds(seed: int, at_the_edge: bool) -> None:
         case = Case(desk, seed)
         if at_the_edge:
-            case.clock.move_to(case.now)
+            case.clock.move_to(OPENED + timedelta(seconds=1))
             case.at_the_edge()
             case = replace_rules(Case(desk, seed), case.rules)
 

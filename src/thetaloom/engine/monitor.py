@@ -22,7 +22,8 @@ from thetaloom.engine.order_manager import rests_at_target
 from thetaloom.engine.position_views import read_view
 from thetaloom.engine.quick_look import ends_week_on, moment_of, slot_of
 from thetaloom.engine.slow_facts import SlowFacts
-from thetaloom.engine.watch_table import Moment, Slot, WatchTable, instant_of
+from thetaloom.engine.watch_slots import Moment, Slot, instant_of
+from thetaloom.engine.watch_table import WatchTable
 from thetaloom.errors import StaleVersionError
 from thetaloom.ports.market_data import QuoteBatch
 from thetaloom.ports.store import OpenStamp, UnitOfWork
@@ -30,7 +31,8 @@ from thetaloom.ports.store import OpenStamp, UnitOfWork
 NEXT_STEP = {RunStatus.MONITORING: StepName.MANAGE_POSITION, RunStatus.CLOSING: StepName.CLOSE_POSITION}
 
 READ_MOST = 500  # contracts read without a batch at a time
-WRITE_EVERY = timedelta(seconds=1)  # at most one transaction for the rising marks of all positions
+WRITE_EVERY = timedelta(seconds=1)  # rising marks are written no more often
+WRITE_MOST = 100  # positions in one transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +55,10 @@ class Monitor:
         self._watches: dict[RunId, PositionWatch] = {}
         self._read: dict[RunId, OpenStamp] = {}  # of every open position, watched or not
         self._unwritten: set[RunId] = set()  # whose marks rose since they were written
+        self._to_write: list[RunId] = []  # what is left of the round under way
         self._written_at: datetime | None = None
         self._facts = SlowFacts(desk)
-        self._table = WatchTable()
+        self._table = WatchTable(desk.calendar, desk.settings.rates.at, desk.settings.dividend_yield)
         self._unread: list[OptionContract] = []  # whose quotes the table has still to be told
         self._unread_symbols: set[str] = set()
         self._fridays: set[RunId] = set()  # that have a rule for the end of the week
@@ -105,8 +108,7 @@ class Monitor:
             self._take_facts(symbol)
         self._read_unread(now)
         met = self._check(now)
-        if self._unwritten and (self._written_at is None or now - self._written_at >= WRITE_EVERY):
-            self.write_down(tuple(self._unwritten))
+        self._write_some(now)
         return met
 
     def write_down(self, runs: Collection[RunId]) -> None:
@@ -120,6 +122,13 @@ class Monitor:
         self._watches.update(zip(rose, saved, strict=True))
         self._unwritten.difference_update(rose)
         self._written_at = self._desk.clock.now()
+
+    def _write_some(self, now: datetime) -> None:
+        # A round a second at most; one of many positions is written in pieces, so that no quote waits long for it.
+        if not self._to_write and (self._written_at is None or now - self._written_at >= WRITE_EVERY):
+            self._to_write = sorted(self._unwritten)
+        some, self._to_write = self._to_write[:WRITE_MOST], self._to_write[WRITE_MOST:]
+        self.write_down(some)
 
     def _check(self, now: datetime) -> list[RunId]:
         met = [self._watched[run] for run in sorted(self._quick_look(now)) if self._wants_out(self._watched[run], now)]

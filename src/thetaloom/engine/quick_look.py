@@ -11,7 +11,7 @@ from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.engine.exit_rows import rows_of
 from thetaloom.engine.marks import MINUTE
-from thetaloom.engine.watch_table import Moment, Slot, microseconds
+from thetaloom.engine.watch_slots import Moment, Slot, microseconds
 
 
 def slot_of(
