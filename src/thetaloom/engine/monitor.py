@@ -40,6 +40,7 @@ WRITE_MOST = 100  # positions in one transaction
 class _Watched:
     position: Position
     strategy: Strategy
+    trades_until: datetime  # the first of its contracts
     beside_target: bool  # a profit target's order rests, and only the other rules are looked at
     rests_on_facts: bool = False  # a rule of it looks at what is read once a minute
 
@@ -197,7 +198,7 @@ class Monitor:
             status=run.status,
             high_at=None if watch is None else watch.high_at,
         )
-        if run.status not in NEXT_STEP:
+        if run.status not in NEXT_STEP or not position.holds_contracts:
             return
         strategy = self._strategy(uow, run)
         if strategy is None:
@@ -208,6 +209,7 @@ class Monitor:
         entry = _Watched(
             position=position,
             strategy=strategy,
+            trades_until=min(self._desk.calendar.last_trading_at(one) for one in position.contracts_held),
             beside_target=closing,
             rests_on_facts=any(rule.kind in FACT_KINDS for rule in strategy.exits),
         )
@@ -272,6 +274,8 @@ class Monitor:
     def _wants_out(self, entry: _Watched, now: datetime) -> bool:
         strategy, position = entry.strategy, entry.position
         run, before = position.run_id, self._watch(position.run_id)
+        if now >= entry.trades_until:
+            return False  # no rule closes what trades no longer
         facts = self._facts.of(position.symbol)
         view = read_view(self._desk, position, strategy, now, watch=before, facts=facts)
         marks, fired = mark(view), frozenset(position.exits_fired)
