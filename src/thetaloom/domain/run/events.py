@@ -50,6 +50,10 @@ class EventKind(StrEnum):
     TRADING_RESUMED = "TradingResumed"
     RUNAWAY_STOPPED = "RunawayStopped"
     STRATEGY_SAVED = "StrategySaved"
+    RECONCILED = "Reconciled"
+    FINDING_RAISED = "FindingRaised"
+    FINDING_SETTLED = "FindingSettled"
+    POSITION_ADOPTED = "PositionAdopted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -277,6 +277,7 @@ class Reason(StrEnum):
     EXPIRED_WORTHLESS = "expired_worthless", "All legs expired without value."
     CASH_SETTLED = "cash_settled", "The legs were settled in cash at expiration."
     ASSIGNED = "assigned", "A short leg was assigned or a long leg exercised at expiration."
+    CLOSED_ELSEWHERE = "closed_elsewhere", "The contracts were closed at the broker by a trade that was not ours."
     CANCELED_BY_USER = "canceled_by_user", "A person canceled the run."
     STEP_FAILED = "step_failed", "A step ended with an error; the record holds its message."
     # steps that had nothing to do
