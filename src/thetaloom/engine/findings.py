@@ -21,6 +21,7 @@ from thetaloom.domain.strategy.scoring import Score
 from thetaloom.domain.strategy.selection import Rejection
 from thetaloom.domain.strategy.strategies import Metric
 from thetaloom.domain.strategy.structures import Leg
+from thetaloom.domain.values.ids import RunId
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.domain.values.reasons import Verdict
 
@@ -94,6 +95,7 @@ class RiskFinding:
     budget: RiskBudget | None = None  # before the trade
     needs_confirmation: bool = False
     warnings: tuple[str, ...] = ()
+    releases: Money | None = None  # of a roll: the buying power that closing frees; None = none, or not known
 
     @property
     def budget_after(self) -> RiskBudget | None:
@@ -121,4 +123,5 @@ class ExitFinding:
     place: tuple[Resting, ...] = ()  # target orders to be placed
     look_at: datetime | None = None  # when a target may be placed that may not be yet
     wish_met: bool = False  # a person's partial close has had its fill
+    roll: RunId | None = None  # the successor that the position makes way for
     settlement: Fill | None = None  # what expiration brought, as a fill at intrinsic value

@@ -10,6 +10,7 @@ from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.leg_fills import LegExecution
 from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.rolls import Roll
 from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.risk.violations import Violation
 from thetaloom.domain.run.events import Event
@@ -150,6 +151,10 @@ class Positions(Protocol):
         """Return the strategy's positions that hold nothing any more, in the order of closing."""
         ...
 
+    def of_chain(self, chain: PositionId) -> Sequence[Position]:
+        """Return the positions of a chain of rolls and adjustments, oldest first."""
+        ...
+
     def symbols_opened_since(self, account: AccountId, since: datetime) -> Sequence[str]:
         """Return the symbol of each position opened from ``since`` on."""
         ...
@@ -219,6 +224,22 @@ class Watches(Protocol):
         ...
 
 
+class Rolls(Protocol):
+    """What was asked of positions that make way for a successor, saved by compare-and-swap on their version."""
+
+    def add(self, roll: Roll) -> None: ...
+    def get(self, run: RunId) -> Roll | None:
+        """Return the roll that this run proposes and opens; ``None`` for any other run."""
+        ...
+
+    def of_position(self, position: PositionId) -> Sequence[Roll]: ...
+    def closing(self, position: PositionId) -> Roll | None:
+        """Return the approved roll for which the position is to be closed, if there is one."""
+        ...
+
+    def save(self, roll: Roll) -> Roll: ...
+
+
 class UnitOfWork(Protocol):
     """One transaction. Nothing is kept unless ``commit`` was called; leaving the block otherwise rolls back."""
 
@@ -232,6 +253,7 @@ class UnitOfWork(Protocol):
     accounts: Accounts
     violations: Violations
     watches: Watches
+    rolls: Rolls
 
     def commit(self) -> None: ...
 

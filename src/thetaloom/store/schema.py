@@ -29,6 +29,7 @@ from thetaloom.domain.book.fills import LegFill
 from thetaloom.domain.book.ladder import LadderState
 from thetaloom.domain.book.orders import Effect, OrderPurpose, OrderStatus, TimeInForce
 from thetaloom.domain.book.refusals import Refusal
+from thetaloom.domain.book.rolls import ClosingTerms
 from thetaloom.domain.book.spreads import Loose, ShareLot, Spread
 from thetaloom.domain.book.watch import EntryFacts
 from thetaloom.domain.risk.violations import Action, Severity
@@ -205,6 +206,7 @@ proposals = Table(
     _needed("version", Integer),
     Column("needs_confirmation", Boolean, nullable=False, server_default=false()),
     Column("warnings", Structured(tuple[str, ...]), nullable=False, server_default="[]"),
+    Column("closing", Structured(ClosingTerms)),
     Index(None, "run_id"),
     Index(None, "user_id", "created_at"),
     Index(None, "user_id", "status", "created_at"),
@@ -305,6 +307,7 @@ positions = Table(
     Index(None, "is_open", "opened_at"),
     Index(None, "account_id", "opened_at"),
     Index(None, "account_id", "closed_at"),
+    Index(None, "chain_id"),
 )
 
 position_watch = Table(

@@ -14,6 +14,7 @@ from thetaloom.store.repositories.lineage import SqlLineage
 from thetaloom.store.repositories.orders import SqlOrders
 from thetaloom.store.repositories.positions import SqlPositions
 from thetaloom.store.repositories.proposals import SqlProposals
+from thetaloom.store.repositories.rolls import SqlRolls
 from thetaloom.store.repositories.runs import SqlRuns
 from thetaloom.store.repositories.strategies import SqlStrategies
 from thetaloom.store.repositories.violations import SqlViolations
@@ -37,6 +38,7 @@ class SqlUnitOfWork:
         self.accounts: store.Accounts = SqlAccounts(connection, database)
         self.violations: store.Violations = SqlViolations(connection)
         self.watches: store.Watches = SqlWatches(connection)
+        self.rolls: store.Rolls = SqlRolls(connection)
 
 
 class SqlStore:

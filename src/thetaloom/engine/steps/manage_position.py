@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from thetaloom.domain.book.exit_numbers import EARLY_CLOSE_MINUTES
-from thetaloom.domain.book.exits import ExitAnswer, decide_exit, target_price
+from thetaloom.domain.book.exits import ExitAnswer, ExitDecision, decide_exit, target_price
 from thetaloom.domain.book.fills import Fill, LegFill
 from thetaloom.domain.book.marks import Marks
 from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, TimeInForce
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.resting import TargetPlan, plan_targets
+from thetaloom.domain.book.rolls import Roll, may_stage
 from thetaloom.domain.book.watch import PositionWatch, observed
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
@@ -48,6 +49,7 @@ class Inputs:
     staged_today: tuple[ClientOrderId, ...] = ()
     market_is_open: bool = True
     pause_seconds: int = 60  # before a target that ended at the broker is placed again
+    roll: Roll | None = None  # approved: the position makes way, unless an exit rule is met first
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
@@ -59,6 +61,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
             raise InvariantError(f"{run.id} manages a position that does not exist")
         orders = tuple(uow.orders.of_run(run.id))
         watch = remembered(desk, uow, position)
+        roll = uow.rolls.closing(position.id)
     view = read_view(desk, position, strategy, now, watch=watch)
     settles_at = max(desk.calendar.settles_at(leg.contract) for leg in position.legs)
     settled = now >= settles_at
@@ -71,6 +74,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         next_check_at=_next_check(desk, strategy, now, settles_at),
         market_is_open=desk.calendar.is_open(now),
         pause_seconds=desk.settings.exit_interval_seconds,
+        roll=roll if roll is not None and may_stage(roll, position, orders) else None,
         **_targets_of(desk, position, orders, now),
     )
 
@@ -89,6 +93,8 @@ def decide(given: Inputs) -> ExitFinding:
         # A target's order would be overtaken at once, and then staged again, for as long as both rules are met.
         other = decide_exit(rules, position, marks, fired, beside_target=True, watch=watch)
         said = other if other.answer is ExitAnswer.CLOSE else said
+    if given.roll is not None and not _overrules(said):
+        return _makes_way(given.roll, position, marks, watch)
     if said.answer is ExitAnswer.HOLD:
         plan = _plan(given)
         return ExitFinding(
@@ -153,6 +159,26 @@ def _asked(position: Position, marks: Marks, watch: PositionWatch | None) -> Exi
         exit=None,
         marks=marks,
         keep=position.keep_asked or {},
+        watch=watch,
+    )
+
+
+def _overrules(said: ExitDecision) -> bool:
+    # An exit that is due closes for good; a profit that is reached is taken by the roll as well.
+    return said.answer is ExitAnswer.CLOSE and (said.rule is None or said.rule.kind is not ExitKind.PROFIT_TARGET)
+
+
+def _makes_way(roll: Roll, position: Position, marks: Marks, watch: PositionWatch | None) -> ExitFinding:
+    facts = {"successor": roll.run_id, "floor": str(roll.close_floor)}
+    return ExitFinding(
+        verdict=Verdict(answer=Answer.ALLOW, reason=Reason.ROLL, facts=facts),
+        kind="close",
+        keep_quantity=0,
+        exit=None,
+        marks=marks,
+        floor=roll.close_floor,
+        keep=roll.keep,
+        roll=roll.run_id,
         watch=watch,
     )
 
