@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from thetaloom.cli.access import carry_out, opened, reading
 from thetaloom.cli.output import JsonOption, emit, pairs, say, table, to_plain
+from thetaloom.cli import rolling
 from thetaloom.cli.paging import LimitOption, OffsetOption, shown_of, window
 from thetaloom.cli.why import what_comes_next
 from thetaloom.cli.words import legs_text, money_text, price_text
@@ -139,6 +140,11 @@ def targets(
         emit({"position": found.id, "targets": to_plain(spreads_shown(found, orders))})
         return
     _spreads_table(found, orders)
+
+
+app.command()(rolling.roll)
+app.command()(rolling.adjust)
+app.command()(rolling.chain)
 
 
 def _spreads_table(position: Position, orders: Sequence[Order]) -> None:
