@@ -1,5 +1,6 @@
 """Rolls: one approval closes and opens; nothing is ever closed twice or opened without its close."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -123,9 +124,7 @@ def test_a_closing_side_that_does_not_fill_changes_nothing(bench: DeskBench) -> 
     child = ask(bench, run)
     approve(bench, child)
     bench.quote_spread(3.0)  # out of reach of what was approved
-    bench.pass_time(minutes=61)
-    bench.broker.confirm_cancels() if hasattr(bench.broker, "confirm_cancels") else None
-    bench.engine.settle()
+    bench.pass_time(minutes=11)
     assert bench.order(run, Effect.CLOSE).status is OrderStatus.CANCELED
     bench.pass_time(minutes=1)
     ended = bench.run(child.id)
@@ -177,7 +176,7 @@ def test_only_as_many_are_opened_as_were_closed(bench: DeskBench) -> None:
     approve(bench, child)
     fill(bench, run, Effect.CLOSE, at=-1.05, quantity=2)
     bench.quote_spread(3.0)
-    bench.pass_time(minutes=62)
+    bench.pass_time(minutes=11)
     opening = bench.order(child.id, Effect.OPEN)
     assert opening.quantity == 2
     fill(bench, child.id, Effect.OPEN, at=1.30)
@@ -294,11 +293,64 @@ def test_an_added_spread_is_a_linked_position(bench: DeskBench) -> None:
 
 
 def test_the_decision_is_bound_to_the_closing_side_too(bench: DeskBench) -> None:
-    from dataclasses import replace
-
     shown = proposed(bench, ask(bench, bench.enter()))
     assert shown.closing is not None
     other = replace(
         shown, closing=replace(shown.closing, limit_floor=shown.closing.limit_floor - Price(Decimal("0.01")))
     )
     assert other.content_hash != shown.content_hash
+
+
+def test_half_of_a_condor_can_be_rolled_alone(bench: DeskBench) -> None:
+    bench.market.set_quotes(CALLS)
+    run = bench.enter(iron_condor(), at=1.80)
+    position = bench.position(run)
+    assert position is not None and [one.name for one in position.spreads] == ["puts", "calls"]
+    child = ask(bench, run, part="puts")
+    shown = proposed(bench, child)
+    assert shown.closing is not None and shown.closing.part == "puts"
+    assert {leg.contract.right.value for leg in (*shown.legs, *shown.closing.legs)} == {"P"}
+    approve(bench, child)
+    for target in bench.orders(run, Effect.CLOSE):  # they make way first
+        bench.broker.arrive() if target.is_open else None
+    bench.pass_time(seconds=20)
+    fill(bench, run, Effect.CLOSE, at=-1.05)
+    fill(bench, child.id, Effect.OPEN, at=1.30)
+    old, new = bench.position(run), bench.position(child.id)
+    assert old is not None and new is not None
+    left = {one.name: one.quantity for one in old.spreads}
+    assert left == {"puts": 0, "calls": 1} and position_status(old) is PositionStatus.ADJUSTED
+    assert new.chain_id == old.id and evidence_holds(bench, run, child.id)
+
+
+@given(st.data())
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_chain_came_to_what_its_fills_have_moved(url_of: Callable[[], str], data: st.DataObject) -> None:
+    with migrated(url_of()) as database:
+        bench = DeskBench(database)
+        bench.market.set_quotes(LATER)
+        quantity = data.draw(st.integers(1, 3), label="quantity")
+        run = bench.enter(put_credit_spread(size=SizeRule(quantity=quantity)), at=1.00)
+        runs, days = [run], [date(2026, 2, 20), date(2026, 1, 16)]
+        for number in range(data.draw(st.integers(1, 3), label="links")):
+            held = bench.position(runs[-1])
+            assert held is not None
+            part = data.draw(st.integers(1, held.quantity), label="rolled")
+            child = ask(bench, runs[-1], quantity=part, expires_on=days[number % 2])
+            approve(bench, child)
+            if data.draw(st.booleans(), label="killed"):
+                bench.restart()
+            fill(bench, runs[-1], Effect.CLOSE)
+            fill(bench, child.id, Effect.OPEN)
+            runs.append(child.id)
+        moved = Money(0)
+        with bench.store.reading() as uow:
+            for order in (order for one in runs for order in bench.orders(one)):
+                moved += sum((one.price.times(100, one.quantity) + one.fees for one in uow.orders.fills_of(order.client_order_id)), Money(0))
+        last = bench.position(runs[-1])
+        assert last is not None
+        chain = chain_of(database, ANNA, last.id)
+        assert [link.run_id for link in chain.links] == runs
+        assert chain.cash == moved == sum((link.cash for link in chain.links), Money(0))
+        assert chain.realized_pnl == chain.realized + chain.fees
+        assert find_drifts(bench.desk) == ()

@@ -8,8 +8,8 @@ from rich.markup import escape
 from thetaloom.cli.access import carry_out, opened, reading
 from thetaloom.cli.output import JsonOption, emit, pairs, say, table, to_plain
 from thetaloom.cli.paging import LimitOption, OffsetOption, shown_of, window
-from thetaloom.cli.why import what_comes_next
 from thetaloom.cli.rolling import closing_lines
+from thetaloom.cli.why import what_comes_next
 from thetaloom.cli.words import legs_text, money_text, percent_text, price_text
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.values.ids import ProposalId

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from thetaloom.cli import rolling
 from thetaloom.cli.access import carry_out, opened, reading
 from thetaloom.cli.output import JsonOption, emit, pairs, say, table, to_plain
-from thetaloom.cli import rolling
 from thetaloom.cli.paging import LimitOption, OffsetOption, shown_of, window
 from thetaloom.cli.why import what_comes_next
 from thetaloom.cli.words import legs_text, money_text, price_text

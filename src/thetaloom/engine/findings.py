@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from thetaloom.domain.book.exits import ExitDecision, Marks
 from thetaloom.domain.book.fills import Fill
+from thetaloom.domain.book.ladder_plan import LadderStep
 from thetaloom.domain.book.resting import Resting
 from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.market.chain import OptionChain
@@ -122,6 +123,7 @@ class ExitFinding:
     keep: Mapping[str, int] | None = None  # spreads that stay, by name
     place: tuple[Resting, ...] = ()  # target orders to be placed
     look_at: datetime | None = None  # when a target may be placed that may not be yet
+    ladder: tuple[LadderStep, ...] = ()  # what the ladder does
     wish_met: bool = False  # a person's partial close has had its fill
     roll: RunId | None = None  # the successor that the position makes way for
     settlement: Fill | None = None  # what expiration brought, as a fill at intrinsic value

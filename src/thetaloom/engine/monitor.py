@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from thetaloom.domain.book.exits import ExitAnswer, decide_exit
+from thetaloom.domain.book.ladder_plan import in_force
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.watch import PositionWatch, observed, watch_of
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
@@ -160,7 +161,8 @@ class Monitor:
         if watch is not before:
             self._watches[run] = watch
             self._unwritten.add(run)
-        rules, beside = strategy.exits, entry.beside_target
+        rules = strategy.exits
+        beside = entry.beside_target or in_force(strategy, position, marks.dte)
         return decide_exit(rules, position, marks, fired, beside_target=beside, watch=watch).answer is ExitAnswer.CLOSE
 
     def _make_due(self, entry: _Watched, now: datetime) -> RunId | None:

@@ -55,6 +55,8 @@ _GOES_ON = {
     NextAction.REPRICE: (RunStatus.EXECUTING, StepName.SUBMIT_ORDER),
 }
 REPRICES_MAX = 1
+# Orders that work beside the run's own way, and how it ended when they took the last of a position.
+_RESTED = {OrderPurpose.TARGET: Reason.PROFIT_TARGET, OrderPurpose.LADDER: Reason.EXPIRY_LADDER}
 
 
 def decide_report(given: ReportInputs) -> ReportOutput:
@@ -163,14 +165,14 @@ def _after(given: ReportInputs, order: Order, position: Position) -> tuple[RunSt
 def _after_close(given: ReportInputs, order: Order, position: Position) -> tuple[RunStatus | None, Outcome | None, str]:
     if given.run_status is RunStatus.COMPLETED:
         return None, None, ""  # late acknowledgements and repeated ends tell nothing new
-    is_target = order.purpose is OrderPurpose.TARGET
+    rested = _RESTED.get(order.purpose)
     if not position.is_open and order.filled:
-        return None, Outcome.CLOSED, Reason.PROFIT_TARGET.value if is_target else given.exit_reason
+        return None, Outcome.CLOSED, given.exit_reason if rested is None else rested.value
     if order.refusal is Refusal.QUANTITY_CONFLICT and given.missing:
         return RunStatus.ERROR, None, Reason.QUANTITY_CONFLICT.value  # only a person can say what became of it
     if order.is_open or given.run_status not in {RunStatus.CLOSING, RunStatus.MONITORING}:
         return None, None, given.exit_reason
-    if is_target:  # what waited for its end goes on at once
+    if rested is not None:  # what waited for its end goes on at once
         return given.run_status, None, given.exit_reason
     if given.run_status is RunStatus.CLOSING:
         return (

@@ -107,6 +107,10 @@ def work_of(desk: Desk, uow: UnitOfWork, run: WorkflowRun, now: datetime) -> Rol
     progress = progress_of(roll, position, orders)
     fills = uow.orders.fills_of(roll.order_id) if progress is Progress.CLOSED else ()
     asked = roll.asked_at
+    mine = next((order for order in orders if order.client_order_id == roll.order_id), None)
+    closed_at = max((fill.filled_at for fill in fills), default=None)
+    if closed_at is not None and mine is not None and mine.remaining:  # it gave up on the rest only at its end
+        closed_at = max(closed_at, min(now, mine.expires_at))
     return RollWork(
         roll=roll,
         progress=progress,
@@ -115,8 +119,8 @@ def work_of(desk: Desk, uow: UnitOfWork, run: WorkflowRun, now: datetime) -> Rol
         legs=closing_quotes(desk, roll, now) if progress is Progress.NOT_ASKED else (),
         closed=sum(fill.quantity for fill in fills),
         brought=sum((cash_of(fill, position.multiplier) for fill in fills), NOTHING),
-        closed_at=max((fill.filled_at for fill in fills), default=None),
-        is_staged=any(order.client_order_id == roll.order_id for order in orders),
+        closed_at=closed_at,
+        is_staged=mine is not None,
         gives_up_at=None if asked is None else asked + timedelta(seconds=desk.settings.approved_age_seconds_max),
     )
 

@@ -9,7 +9,7 @@ from thetaloom.domain.book.rolls import RollKind, RollState, StrikesFrom
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.money import Price
 from thetaloom.store.columns import Exact, Instant, Structured, Word
-from thetaloom.store.schema import metadata
+from thetaloom.store.table_parts import metadata
 
 rolls = Table(
     "rolls",

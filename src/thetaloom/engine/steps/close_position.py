@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from thetaloom.domain.book.exits import decide_exit
+from thetaloom.domain.book.ladder_plan import in_force
 from thetaloom.domain.book.orders import OPEN, Effect, Order, OrderPurpose, OrderStatus
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.refusals import Refusal, next_valid_price
@@ -31,6 +32,7 @@ from thetaloom.ports.store import UnitOfWork
 TARGET_MINUTES_MAX = 24 * 60  # a profit target's order rests until the close of the trading session
 EXITS = frozenset({OrderPurpose.EXIT, OrderPurpose.UNWIND, OrderPurpose.ROLL})
 TARGET_LOOK = timedelta(seconds=15)  # how soon a target that was to be canceled is looked at again
+RESTING = frozenset({OrderPurpose.TARGET, OrderPurpose.LADDER})  # of single spreads; all make way for an exit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ class Inputs:
     legs: tuple[Leg, ...]  # of the order to be staged
     quantity: int  # of it; 0 = nothing is left to close
     part: str  # the spread it closes, where the broker takes no order of all legs
-    resting: tuple[Order, ...]  # targets at the broker, which must be gone before anything else is sent
+    resting: tuple[Order, ...]  # targets' and ladders', which must be gone before anything else is sent
     overtaken_by: Reason | None  # another exit rule that is met while a profit target's order rests
     retry_at: datetime | None  # after a closing order died: when the next one may be staged
     settles_at: datetime
@@ -85,7 +87,9 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     legs, quantity, part = _to_close(position, finding, desk.broker.capabilities.legs_max)
     wanted = standing[0].legs if standing else legs
     rests = finding.floor is not None and finding.roll is None
-    minutes = TARGET_MINUTES_MAX if rests else settings.order_minutes_max
+    works = timedelta(minutes=TARGET_MINUTES_MAX if rests else settings.order_minutes_max)
+    if finding.roll is not None:  # the other half of what was approved waits for it
+        works = min(works, timedelta(seconds=settings.approved_age_seconds_max))
     work = OrderWork(
         legs=leg_quotes(desk, wanted, now),
         order=standing[0] if standing else None,
@@ -95,7 +99,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         quote_age_seconds_max=strategy.liquidity.quote_age_seconds_max,
         is_open=desk.calendar.is_open(now),
         next_open_at=desk.calendar.next_open(now),
-        cancel_at=min(now + timedelta(minutes=minutes), desk.calendar.next_close(now)),
+        cancel_at=min(now + works, desk.calendar.next_close(now)),
         now=now,
         closes=True,
         opened_at=opened_at(desk, now),
@@ -109,7 +113,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         legs=legs,
         quantity=quantity,
         part=part,
-        resting=tuple(order for order in closing if order.purpose is OrderPurpose.TARGET and order.is_open),
+        resting=tuple(order for order in closing if order.purpose in RESTING and order.is_open),
         overtaken_by=None if finding.floor is None else _overtaken(desk, run, position, strategy, now),
         retry_at=None if roll is not None else _retry_at(desk, earlier, settings.exit_interval_seconds),
         roll=roll,
@@ -186,6 +190,8 @@ def _overtaken(desk: Desk, run: WorkflowRun, position: Position, strategy: Strat
         watch = remembered(desk, uow, position)
     view = read_view(desk, position, strategy, now, watch=watch)
     marks, fired = mark(view), frozenset(position.exits_fired)
+    if in_force(strategy, position, marks.dte):
+        return Reason.EXPIRY_LADDER
     watch = observed(watch, position, marks)
     return decide_exit(strategy.exits, position, marks, fired, beside_target=True, watch=watch).reason
 

@@ -7,6 +7,7 @@ from typing import Any
 from thetaloom.domain.book.exit_numbers import EARLY_CLOSE_MINUTES
 from thetaloom.domain.book.exits import ExitAnswer, ExitDecision, decide_exit, target_price
 from thetaloom.domain.book.fills import Fill, LegFill
+from thetaloom.domain.book.ladder_plan import NOTHING_TO_DO, LadderFacts, LadderPlan, plan_ladder, under_ladder
 from thetaloom.domain.book.marks import Marks
 from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, TimeInForce
 from thetaloom.domain.book.positions import Position
@@ -24,6 +25,7 @@ from thetaloom.domain.values.reasons import ALLOWED, Answer, Reason, Verdict
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.entry_facts import remembered
 from thetaloom.engine.findings import ExitFinding
+from thetaloom.engine.ladder_work import climb, delivered_by, ladder_facts
 from thetaloom.engine.lineage import Decider
 from thetaloom.engine.marks import PositionView, mark
 from thetaloom.engine.position_views import read_view
@@ -50,6 +52,7 @@ class Inputs:
     market_is_open: bool = True
     pause_seconds: int = 60  # before a target that ended at the broker is placed again
     roll: Roll | None = None  # approved: the position makes way, unless an exit rule is met first
+    ladder: LadderFacts | None = None  # where the strategy asks for one
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
@@ -75,7 +78,8 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         market_is_open=desk.calendar.is_open(now),
         pause_seconds=desk.settings.exit_interval_seconds,
         roll=roll if roll is not None and may_stage(roll, position, orders) else None,
-        **_targets_of(desk, position, orders, now),
+        ladder=ladder_facts(desk, strategy, position, orders, now),
+        **_targets_of(desk, strategy, position, orders, now),
     )
 
 
@@ -87,16 +91,12 @@ def decide(given: Inputs) -> ExitFinding:
     watch = None if given.view.watch is None else observed(given.view.watch, position, marks)
     if given.close_asked:
         return _asked(position, marks, watch)
-    rules, fired = given.view.rules, frozenset(position.exits_fired)
-    said = decide_exit(rules, position, marks, fired, watch=watch)
-    if said.rule is not None and said.rule.kind is ExitKind.PROFIT_TARGET:
-        # A target's order would be overtaken at once, and then staged again, for as long as both rules are met.
-        other = decide_exit(rules, position, marks, fired, beside_target=True, watch=watch)
-        said = other if other.answer is ExitAnswer.CLOSE else said
+    rules, said = given.view.rules, _exit(given, marks, watch)
     if given.roll is not None and not _overrules(said):
         return _makes_way(given.roll, position, marks, watch)
     if said.answer is ExitAnswer.HOLD:
-        plan = _plan(given)
+        plan, ladder = _plan(given), _ladder(given)
+        looks = [at for at in (plan.look_at, ladder.look_at) if at is not None]
         return ExitFinding(
             verdict=ALLOWED,
             kind="hold",
@@ -104,7 +104,8 @@ def decide(given: Inputs) -> ExitFinding:
             exit=said,
             marks=marks,
             place=plan.place,
-            look_at=plan.look_at,
+            look_at=min(looks, default=None),
+            ladder=ladder.steps,
             watch=watch,
         )
     return ExitFinding(
@@ -133,6 +134,7 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Exit
         uow.positions.save(replace(position, keep_asked=None))
         return replace(next_step(run, StepName.MANAGE_POSITION, RunStatus.MONITORING, now), reason="")
     if said.kind == "hold":
+        climb(desk, uow, run, position, said.ladder, now)
         _place(uow, run, given, said)
         due_at = given.next_check_at if said.look_at is None else min(given.next_check_at, said.look_at)
         return next_step(run, StepName.MANAGE_POSITION, RunStatus.MONITORING, now, due_at=due_at)
@@ -183,8 +185,23 @@ def _makes_way(roll: Roll, position: Position, marks: Marks, watch: PositionWatc
     )
 
 
-def _targets_of(desk: Desk, position: Position, orders: tuple[Order, ...], now: datetime) -> dict[str, Any]:
-    if all(spread.target_percent is None for spread in position.spreads):
+def _exit(given: Inputs, marks: Marks, watch: PositionWatch | None) -> ExitDecision:
+    position, rules = given.view.position, given.view.rules
+    fired = frozenset(position.exits_fired)
+    if under_ladder(position, given.ladder):  # breakeven is asked for now; a target's order would be in its way
+        return decide_exit(rules, position, marks, fired, beside_target=True, watch=watch)
+    said = decide_exit(rules, position, marks, fired, watch=watch)
+    if said.rule is not None and said.rule.kind is ExitKind.PROFIT_TARGET:
+        # A target's order would be overtaken at once, and then staged again, for as long as both rules are met.
+        other = decide_exit(rules, position, marks, fired, beside_target=True, watch=watch)
+        said = other if other.answer is ExitAnswer.CLOSE else said
+    return said
+
+
+def _targets_of(
+    desk: Desk, strategy: Strategy, position: Position, orders: tuple[Order, ...], now: datetime
+) -> dict[str, Any]:
+    if strategy.ladder is None and all(spread.target_percent is None for spread in position.spreads):
         return {}
     today = desk.calendar.exchange_date(now)
     of_today = (one.client_order_id for one in orders if desk.calendar.exchange_date(one.staged_at) == today)
@@ -200,7 +217,15 @@ def _plan(given: Inputs) -> TargetPlan:
         frozenset(given.staged_today),
         now=given.view.now,
         pause_seconds=given.pause_seconds,
+        without=under_ladder(given.view.position, given.ladder),
     )
+
+
+def _ladder(given: Inputs) -> LadderPlan:
+    if given.ladder is None or not given.market_is_open:
+        return NOTHING_TO_DO
+    states = {} if given.view.watch is None else given.view.watch.ladders
+    return plan_ladder(given.view.position, given.orders, states, given.ladder, now=given.view.now)
 
 
 def _place(uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: ExitFinding) -> None:
@@ -287,6 +312,6 @@ STEP = Step(
     decider=Decider(name="manage_position", inputs=Inputs, decide=decide),
     gather=gather,
     act=act,
-    is_quiet=lambda said: said.kind == "hold" and not said.place and not said.wish_met,
-    delivers=lambda given, said: tuple(target.client_order_id for target in said.place),
+    is_quiet=lambda said: said.kind == "hold" and not said.place and not said.wish_met and not said.ladder,
+    delivers=lambda given, said: (*delivered_by(said.ladder), *(target.client_order_id for target in said.place)),
 )

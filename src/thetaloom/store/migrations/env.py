@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from thetaloom.store.schema_rolls import rolls
+from thetaloom.store.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=rolls.metadata,
+    target_metadata=metadata,
     transactional_ddl=True,  # SQLite can, and a half-done upgrade must leave nothing
     render_as_batch=True,
 )
