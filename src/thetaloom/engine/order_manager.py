@@ -30,6 +30,7 @@ from thetaloom.engine.order_reports import REPORT_DECIDER, decide_report
 from thetaloom.engine.order_work import LegQuote, OrderAction, OrderMove
 from thetaloom.engine.report_effects import keep, moved_by
 from thetaloom.engine.report_inputs import report_inputs
+from thetaloom.engine.restarts import restart_after
 from thetaloom.engine.rolls import wake_successor
 from thetaloom.engine.step import tell
 from thetaloom.errors import BrokerUnavailable, DomainError, InvariantError, OutcomeUnknown, StaleVersionError
@@ -315,7 +316,11 @@ def _apply(desk: Desk, uow: UnitOfWork, report: BrokerReport, *, withdrawn: Reas
     _tell_given_up(desk, uow, run, given.order, said.order)
     if given.order.is_open:
         wake_successor(uow, said.order, now)
-    return uow.runs.save(moved_by(uow, run, said, now, desk.calendar.next_open(now)))
+    was_final = run.is_final
+    saved = uow.runs.save(moved_by(uow, run, said, now, desk.calendar.next_open(now)))
+    if saved.is_final and not was_final:
+        restart_after(desk, uow, saved, now)
+    return saved
 
 
 def _tell_given_up(desk: Desk, uow: UnitOfWork, run: WorkflowRun, before: Order, order: Order) -> None:

@@ -83,6 +83,10 @@ class Runs(Protocol):
         """Return the runs that are not completed."""
         ...
 
+    def restarts_since(self, user: UserId, strategy: str, symbol: str, since: datetime) -> int:
+        """Count the runs of the pair that others started by their completion, from ``since`` on."""
+        ...
+
     def created_since(self, user: UserId, since: datetime) -> int: ...
 
 
