@@ -42,6 +42,8 @@ from thetaloom.domain.strategy.rules import (
     OrderFloor,
     OrderPreset,
     OrderRule,
+    RestartAfter,
+    RestartRule,
     TargetRule,
 )
 from thetaloom.domain.strategy.score_rules import HardStops, ScoreRule
@@ -74,6 +76,8 @@ __all__ = [
     "OrderPreset",
     "OrderRule",
     "Preference",
+    "RestartAfter",
+    "RestartRule",
     "SelectBy",
     "Side",
     "SizeBy",
@@ -204,6 +208,9 @@ class Strategy:
     ] = ()
     ladder: Annotated[
         LadderRule | None, About("Closing limits that give way day by day as expiration nears.", sparse=True)
+    ] = None
+    restart: Annotated[
+        RestartRule | None, About("When a completed run starts the next one; absent: never.", sparse=True)
     ] = None
     approval: Annotated[ApprovalRule, About("Who approves a proposal, and for how long it stands.")] = BY_A_PERSON
     allow_undefined_risk: Annotated[bool, About("Whether a structure may have an unlimited loss.")] = False

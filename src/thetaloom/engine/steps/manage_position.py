@@ -12,6 +12,7 @@ from thetaloom.domain.book.marks import Marks
 from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, OrderStatus, TimeInForce
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.resting import TargetPlan, plan_targets
+from thetaloom.domain.book.rolls import Roll, may_stage
 from thetaloom.domain.book.watch import PositionWatch, observed
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
@@ -52,6 +53,7 @@ class Inputs:
     market_is_open: bool = True
     pause_seconds: int = 60  # before a target that ended at the broker is placed again
     legs: LegsMatter | None = None  # where legs stand alone
+    roll: Roll | None = None  # approved: the position makes way, unless an exit rule is met first
     ladder: LadderFacts | None = None  # where the strategy asks for one
 
 
@@ -65,6 +67,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         orders = tuple(uow.orders.of_run(run.id))
         watch = remembered(desk, uow, position)
         legs = legs_matter(desk, uow, run, position, now)
+        roll = uow.rolls.closing(position.id)
     view = read_view(desk, position, strategy, now, watch=watch)
     contracts = list(position.held) or [leg.contract for leg in position.legs]
     settles_at = max(desk.calendar.settles_at(contract) for contract in contracts)
@@ -78,6 +81,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         awaited=awaited,
         market_is_open=desk.calendar.is_open(now),
         pause_seconds=desk.settings.exit_interval_seconds,
+        roll=roll if roll is not None and may_stage(roll, position, orders) else None,
         ladder=ladder_facts(desk, strategy, position, orders, now),
         **_targets_of(desk, strategy, position, orders, now),
     )
@@ -97,6 +101,8 @@ def decide(given: Inputs) -> ExitFinding:
     if legs is not None and legs.action is LegsAction.UNWIND:
         return _unwind(position, legs, marks, watch)
     rules, said = given.view.rules, _exit(given, marks, watch)
+    if given.roll is not None and not _overrules(said) and legs is None:
+        return _makes_way(given.roll, position, marks, watch)
     if said.answer is ExitAnswer.CLOSE and given.legs is not None and _completing(given.legs) is not None:
         # What opens must be gone before all is closed.
         said = replace(said, answer=ExitAnswer.HOLD)
@@ -211,6 +217,26 @@ def _asked(position: Position, marks: Marks, watch: PositionWatch | None) -> Exi
         exit=None,
         marks=marks,
         keep=position.keep_asked or {},
+        watch=watch,
+    )
+
+
+def _overrules(said: ExitDecision) -> bool:
+    # An exit that is due closes for good; a profit that is reached is taken by the roll as well.
+    return said.answer is ExitAnswer.CLOSE and (said.rule is None or said.rule.kind is not ExitKind.PROFIT_TARGET)
+
+
+def _makes_way(roll: Roll, position: Position, marks: Marks, watch: PositionWatch | None) -> ExitFinding:
+    facts = {"successor": roll.run_id, "floor": str(roll.close_floor)}
+    return ExitFinding(
+        verdict=Verdict(answer=Answer.ALLOW, reason=Reason.ROLL, facts=facts),
+        kind="close",
+        keep_quantity=0,
+        exit=None,
+        marks=marks,
+        floor=roll.close_floor,
+        keep=roll.keep,
+        roll=roll.run_id,
         watch=watch,
     )
 
