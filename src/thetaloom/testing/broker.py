@@ -152,9 +152,7 @@ class ScriptedBroker(ScriptedAccount):
         done = builders.fill(known.order, quantity=quantity, at=at, fill_id=fill_id, filled_at=self.clock.now())
         if leg_prices:
             done = builders.priced(done, leg_prices)
-        filled = replace(known.order, status=OrderStatus.WORKING).with_fill(done.quantity)
-        status = OrderStatus.FILLED if filled.status is OrderStatus.FILLED else known.status
-        self._orders[client_order_id] = replace(known, order=filled, status=status)
+        self.count_filled(client_order_id, done.quantity)
         self.record(trade_transactions(done, known.broker_order_id))
         self._report(ReportKind.FILLED, client_order_id, fill=done)
         return done
@@ -196,6 +194,13 @@ class ScriptedBroker(ScriptedAccount):
             self.record(own.executed(done, known.broker_order_id))
         self._report(ReportKind.LEG_FILLED, client_order_id, execution=done)
         return done
+
+    def count_filled(self, client_order_id: ClientOrderId, quantity: int) -> None:
+        """Let the books say that so many structures more are filled, which their legs' executions made."""
+        known = self._known(client_order_id)
+        filled = replace(known.order, status=OrderStatus.WORKING).with_fill(quantity)
+        status = OrderStatus.FILLED if filled.status is OrderStatus.FILLED else known.status
+        self._orders[client_order_id] = replace(known, order=filled, status=status)
 
     def expire(self, client_order_id: ClientOrderId) -> None:
         """Let an order expire."""

@@ -1,15 +1,17 @@
 """The exchange behind the lying broker: it fills at true prices, in parts, and never more than is held."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
-from thetaloom.domain.book.orders import Effect, Order
+from thetaloom.domain.book.orders import Effect, Order, TimeInForce
 from thetaloom.domain.book.reports import BrokerReport
+from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.ids import ClientOrderId, RunId
-from thetaloom.domain.values.instruments import Right
+from thetaloom.domain.values.instruments import OptionContract, Right
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.ports.clock import Clock
 from thetaloom.testing.broker import ScriptedBroker
@@ -33,12 +35,16 @@ class Exchange:
     def __init__(self, clock: Clock, calendar: TradingCalendar, market: SimulatedMarket, chances: Chances) -> None:
         self._clock, self._calendar, self._market, self._chances = clock, calendar, market, chances
         self.settled_cash = Money(0)  # what expirations brought so far
-        self._held: dict[RunId, int] = {}
+        self.tells_legs: Callable[[Order], bool] = lambda order: False  # each leg by itself, instead of whole fills
+        self.elsewhere: Counter[OptionContract] = Counter()  # what no order of the platform brought
+        self.elsewhere_cash = Money(0)
+        self._held: dict[RunId, Counter[OptionContract]] = {}
         self._looked_at: dict[ClientOrderId, datetime] = {}
 
-    def held(self, run: RunId) -> int:
-        """Return how many structures of a run are truly held."""
-        return self._held.get(run, 0)
+    def closable(self, order: Order) -> int:
+        """Return how many structures of a closing order its run truly holds."""
+        held = self._held.get(order.run_id, Counter())
+        return min(max(0, -held[leg.contract] // leg.ratio) for leg in order.legs)
 
     def trade(
         self,
@@ -68,6 +74,21 @@ class Exchange:
         """Fill a part of an order that has ended: it traded just before."""
         self._fill(truth, order)
 
+    def trade_elsewhere(self, truth: ScriptedBroker) -> str:
+        """Let another program trade one contract, some of it what the platform may hold; say what it did."""
+        contract = self._chances.one_of(self._market.contracts(self._chances.one_of(self._market.symbols())))
+        quote = self._market.fair([contract], self._clock.now())[contract]
+        cash = truth.balances.cash
+        if quote.mid is None or cash is None:
+            return "nothing"
+        leg = Leg(contract=contract, ratio=self._chances.one_of((1, -1)))
+        quantity = self._chances.count(1, 3)
+        truth.trade_elsewhere([leg], quantity, quote.mid * -leg.ratio)
+        self.elsewhere[contract] += leg.ratio * quantity
+        if truth.balances.cash is not None:
+            self.elsewhere_cash += truth.balances.cash - cash
+        return f"{leg.ratio * quantity:+d} {contract.notation}"
+
     def _trades(self, truth: ScriptedBroker, order: Order) -> bool:
         standing = truth.find(order.client_order_id)
         if standing is None:
@@ -88,25 +109,45 @@ class Exchange:
         standing = truth.find(order.client_order_id)
         remaining = 0 if standing is None else order.quantity - standing.filled
         if order.effect is Effect.CLOSE:
-            remaining = min(remaining, self.held(order.run_id))
+            remaining = min(remaining, self.closable(order))
         if remaining <= 0:
             return
         part = self._chances.count(1, remaining) if self._chances.happens(IN_PARTS) else remaining
-        truth.fill(order.client_order_id, part)
-        change = part if order.effect is Effect.OPEN else -part
-        self._held[order.run_id] = self.held(order.run_id) + change
+        if self.tells_legs(order):
+            self._execute(truth, order, part)
+        else:
+            truth.fill(order.client_order_id, part)
+        held = self._held.setdefault(order.run_id, Counter())
+        for leg in order.legs:
+            held[leg.contract] += leg.ratio * part
+
+    def _execute(self, truth: ScriptedBroker, order: Order, part: int) -> None:
+        quotes = self._market.fair([leg.contract for leg in order.legs], self._clock.now())
+        for leg in self._chances.shuffled(order.legs):
+            quote, left = quotes[leg.contract], abs(leg.ratio) * part
+            price = (quote.ask if leg.ratio > 0 else quote.bid) or Price(0)
+            while left:  # a leg, too, may come in pieces
+                number = self._chances.count(1, left)
+                truth.execute(order.client_order_id, leg.contract, number if leg.ratio > 0 else -number, price)
+                left -= number
+        truth.count_filled(order.client_order_id, part)
 
     def _end_needless(self, truth: ScriptedBroker, sent: Iterable[HasOrder], run: RunId) -> None:
         for known in sent:
             order = known.order
             closes = order.run_id == run and order.effect is Effect.CLOSE
-            if closes and not self.held(run) and _is_open(truth, order):
+            if closes and not self.closable(order) and _is_open(truth, order):
                 truth.cancel(order.client_order_id)
 
     def _expire_all(self, truth: ScriptedBroker, sent: Mapping[ClientOrderId, HasOrder], now: datetime) -> None:
         for known in sent.values():
-            if _is_open(truth, known.order) and self._calendar.next_close(known.order.staged_at) <= now:
+            if _is_open(truth, known.order) and self._ends_at(known.order) <= now:
                 truth.expire(known.order.client_order_id)
+
+    def _ends_at(self, order: Order) -> datetime:
+        if order.time_in_force is TimeInForce.GTC:
+            return min(self._calendar.settles_at(leg.contract) for leg in order.legs)
+        return self._calendar.next_close(order.staged_at)
 
     def _settle(self, truth: ScriptedBroker, sent: Mapping[ClientOrderId, HasOrder], now: datetime) -> None:
         for contract, held in list(truth.held.items()):
@@ -116,13 +157,15 @@ class Exchange:
             spot = self._market.true_spot(contract.underlying, settles_at)
             strike = Price(contract.strike)
             inside = spot - strike if contract.right is Right.CALL else strike - spot
-            worth = max(inside, Price(0)).times(contract.multiplier, held)
-            truth.balances = replace(truth.balances, cash=truth.balances.cash + worth)
-            self.settled_cash += worth
+            each = max(inside, Price(0))
+            theirs = self.elsewhere.pop(contract, 0)
+            ours = each.times(contract.multiplier, held - theirs)
+            truth.balances = replace(truth.balances, cash=truth.balances.cash + each.times(contract.multiplier, held))
+            self.settled_cash += ours
+            self.elsewhere_cash += each.times(contract.multiplier, theirs)
             del truth.held[contract]
-            for known in sent.values():
-                if any(leg.contract == contract for leg in known.order.legs):
-                    self._held[known.order.run_id] = 0
+            for of_run in self._held.values():
+                del of_run[contract]
 
 
 def _is_open(truth: ScriptedBroker, order: Order) -> bool:

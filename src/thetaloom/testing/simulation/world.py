@@ -35,6 +35,7 @@ from thetaloom.testing.simulation.faults import Fault
 from thetaloom.testing.simulation.history import History
 from thetaloom.testing.simulation.invariants import SURVIVES, View, check_always, check_at_end, check_before_close
 from thetaloom.testing.simulation.market import SimulatedMarket
+from thetaloom.testing.simulation.others import Others
 from thetaloom.testing.simulation.people import People
 from thetaloom.testing.simulation.scene import Phase, Scene, drawn_spells, fridays_from, sessions_from
 from thetaloom.testing.simulation.storage import Storage
@@ -115,6 +116,9 @@ class World:
         self._cash_at_first = cash if cash is not None else Money(0)
         self._flags = HaltFiles(where / FOLDER)
         self._flags.prepare()
+        self.others = Others(
+            self._chances("others"), scene.faults, self.sessions, self.broker, self._flags, self.history
+        )
         self.storage = Storage(where, USER, ACCOUNT, self.clock.now())
         self._first_rows()
 
@@ -155,6 +159,7 @@ class World:
         if now >= self.calm_at and not self._is_calm:
             self._calm_down()
         self._set_disk()
+        self._halted.update(dict.fromkeys(self.others.act(now, self.people.scopes)))
         self.broker.tick()
         self._take_breaches()
         if self.engine is None and now >= self._back_at:
@@ -201,7 +206,10 @@ class World:
         with SqlStore(database).unit_of_work() as uow:
             for strategy in self.scene.strategies:
                 uow.strategies.save(USER, strategy, self.clock.now())
-            for name, limit in self.scene.limits:
+            tight = round(self.scene.faults.rate(Fault.GUARDS_ARE_TIGHT))
+            guard = (("max_orders_per_minute", str(tight)),) if tight else ()
+            self.broker.witness.entries_per_minute_max = tight or 100
+            for name, limit in (*self.scene.limits, *guard):
                 uow.accounts.set_limit(USER, name, limit, self.clock.now())
             uow.commit()
         self.storage.close()
@@ -312,6 +320,7 @@ class World:
         self.spells = self.market.spells = ()
         self.broker.calm_down()
         self.people.leave()
+        self.others.leave()
         self._back_at = min(self._back_at, self.clock.now())
         self._set_disk()
         if self.engine is None:
@@ -328,7 +337,7 @@ class World:
 
     def _move_on(self) -> None:
         now = self.clock.now()
-        ahead = [self.market.next_change(now), self.broker.next_at(now), self.ends_at]
+        ahead = [self.market.next_change(now), self.broker.next_at(now), self.others.next_at(), self.ends_at]
         ahead += [edge for spell in self.spells for edge in (spell.starts_at, spell.ends_at)]
         if now < self.calm_at:
             ahead.append(self.calm_at)
@@ -363,9 +372,9 @@ class World:
             self._fail(invariant, message)
 
     def _take_breaches(self) -> None:
-        for breach in self.broker.breaches:
+        for breach in self.broker.witness.breaches:
             self._fail(breach.invariant, breach.message)
-        self.broker.breaches.clear()
+        self.broker.witness.breaches.clear()
 
     def _fail(self, invariant: str, message: str) -> None:
         self.history.note("FAILED", f"{invariant}: {message}")
