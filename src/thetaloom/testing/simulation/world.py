@@ -8,7 +8,6 @@ from pathlib import Path
 
 from thetaloom.dispatch.embedded import EmbeddedDispatch
 from thetaloom.domain.book.orders import Order
-from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import RunStatus
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.ids import AccountId, RunId, StrategyId, UserId
@@ -34,6 +33,7 @@ from thetaloom.testing.simulation.exchange import Exchange
 from thetaloom.testing.simulation.faults import Fault
 from thetaloom.testing.simulation.history import History
 from thetaloom.testing.simulation.invariants import SURVIVES, View, check_always, check_at_end, check_before_close
+from thetaloom.testing.simulation.listener import Listener
 from thetaloom.testing.simulation.market import SimulatedMarket
 from thetaloom.testing.simulation.others import Others
 from thetaloom.testing.simulation.people import People
@@ -104,11 +104,9 @@ class World:
         self._back_at = self.clock.now()
         self._halted: dict[str, None] = {}
         self._strategy_of: dict[RunId, StrategyId] = {}
-        self._failed: dict[RunId, str] = {}
+        self.listener = Listener(self.history)
         self._wanted: list[Command] = []
-        self._told = 0
         self._checked = -1
-        self._heard = -1
         self._books: tuple[int, Books] | None = None
         self._due: tuple[int, datetime | None] | None = None
         self._disk: Fault | None = None
@@ -189,6 +187,18 @@ class World:
         return self._books[1]
 
     @property
+    def view(self) -> View:
+        """Both books as they are now."""
+        return View(
+            desk=self.desk,
+            books=self.read(),
+            broker=self.broker,
+            cash_at_first=self._cash_at_first,
+            watched=self.market.watched,
+            failed=self.listener.failed,
+        )
+
+    @property
     def deaths(self) -> int:
         """How often the process died."""
         return self._lives - (self.engine is not None)
@@ -251,7 +261,7 @@ class World:
             self._fail(SURVIVES, f"{type(error).__name__}: {error}")
         for command, answer in answers:
             self._hear(command, answer)
-        self._tell_events()
+        self.listener.listen(self.storage.database, self.commits)
 
     def _asked(self, now: datetime) -> list[Command]:
         wanted, self._wanted = self._wanted, []
@@ -360,15 +370,7 @@ class World:
         if check is check_always and self._checked == self.commits:
             return  # nothing was written since
         self._checked = self.commits
-        view = View(
-            desk=self.desk,
-            books=self.read(),
-            broker=self.broker,
-            cash_at_first=self._cash_at_first,
-            watched=self.market.watched,
-            failed=self._failed,
-        )
-        for invariant, message in check(view):
+        for invariant, message in check(self.view):
             self._fail(invariant, message)
 
     def _take_breaches(self) -> None:
@@ -379,18 +381,6 @@ class World:
     def _fail(self, invariant: str, message: str) -> None:
         self.history.note("FAILED", f"{invariant}: {message}")
         self.failures.append(Failure(seed=self.scene.seed, invariant=invariant, message=message))
-
-    def _tell_events(self) -> None:
-        if self._heard == self.commits:
-            return
-        self._heard = self.commits
-        with SqlStore(self.storage.database).reading() as uow:
-            for stored in uow.events.since(self._told):
-                self._told = stored.sequence
-                if stored.event.kind is EventKind.RUN_FAILED and stored.event.run_id is not None:
-                    self._failed[stored.event.run_id] = stored.event.facts.get("message", "")
-                facts = " ".join(f"{name}={fact}" for name, fact in stored.event.facts.items() if fact)
-                self.history.note("event", f"{stored.event.kind.value} {stored.event.run_id or ''} {facts}")
 
 
 def _dispatch(database: Database, owner: str) -> EmbeddedDispatch:
