@@ -14,6 +14,7 @@ from thetaloom.domain.run.runs import WorkflowRun
 from thetaloom.domain.values.ids import UserId
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.imbalance import conflict_of
 from thetaloom.engine.sent import contracts_of, notional_of, sent_of
 from thetaloom.engine.step import halted_scope, tell, tell_user
 from thetaloom.ports.store import UnitOfWork
@@ -38,6 +39,9 @@ def barred_by(desk: Desk, uow: UnitOfWork, order: Order) -> Reason | None:
         return Reason.HALTED
     if stop_runaway(desk, uow, order, run, now):
         return Reason.HALTED
+    conflict = conflict_of(desk, uow, run.id, order.legs)
+    if conflict is not None:
+        return Reason.LEGS_ALONE if conflict.contract is None else Reason.WOULD_CLOSE_ANOTHER
     age_max = timedelta(seconds=desk.settings.approved_age_seconds_max)
     return Reason.ORDER_TIMED_OUT if now - order.staged_at > age_max else None
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from thetaloom.domain.book.fills import Fill
+from thetaloom.domain.book.halts import GUARD, StandingHalt
 from thetaloom.domain.book.leg_fills import LEGS_MARK, Assembly, assemble
 from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.reports import BrokerReport
@@ -14,6 +15,7 @@ from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.values.ids import ClientOrderId, PositionId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.last_gate import put_halt
 from thetaloom.engine.step import tell
 from thetaloom.ports.store import UnitOfWork
 
@@ -87,7 +89,8 @@ def _tell(desk: Desk, one: Imbalance, now: datetime) -> None:
         tell(uow, run, EventKind.LEGS_OUT_OF_BALANCE, now, status=order.status.value, **facts)
         if not order.is_open:
             note = f"order {order.client_order_id} ended with legs that stand alone: {legs}"
-            uow.accounts.halt(f"account:{order.account_id}", note, now)
+            halt = StandingHalt(scope=f"account:{order.account_id}", reason=note, by=GUARD, at=now.isoformat())
+            put_halt(desk, uow, halt, run.user_id, now)
         uow.commit()
 
 

@@ -310,7 +310,7 @@ def _apply(desk: Desk, uow: UnitOfWork, report: BrokerReport, *, withdrawn: Reas
         duration_us=(time.perf_counter_ns() - started) // 1000,
     )
     run = record(desk, uow, run, executed)
-    keep(uow, run, given, said, is_new=held is None, now=now)
+    keep(desk, uow, run, given, said, is_new=held is None, now=now)
     _tell_given_up(desk, uow, run, given.order, said.order)
     return uow.runs.save(moved_by(uow, run, said, now, desk.calendar.next_open(now)))
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, OrderStatus
-from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.positions import BEYOND_HELD, Position
 from thetaloom.domain.book.refusals import NextAction, Refusal
 from thetaloom.domain.book.reports import BrokerReport, Contradiction, apply_report, contradiction_of
 from thetaloom.domain.book.resting import units_held
+from thetaloom.domain.book.spreads import with_legs
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict
 from thetaloom.engine.lineage import Decider
@@ -96,26 +97,17 @@ def _denied_or_applied(given: ReportInputs) -> Order:
 
 
 def _reduced(given: ReportInputs, order: Order, fill: Fill) -> Position:
-    # What is closed beyond what is held is no part of this position; the contradiction tells of it.
+    # What is closed beyond what is held is held, too: the broker has it in the account, and nobody else minds it.
     held = units_held(given.position, order.legs)
-    closed = part_of(fill, min(fill.quantity, held))
-    position = (
-        given.position
-        if closed is None
-        else given.position.with_close_fill(closed, order.part, keep=given.exit_keeps or {})
-    )
+    position, (closed, beyond) = given.position, fill.split(min(fill.quantity, held))
+    if closed is not None:
+        position = position.with_close_fill(closed, order.part, keep=given.exit_keeps or {})
+    if beyond is not None:
+        position = position.with_close_fill(with_legs(beyond, order.legs), cause=BEYOND_HELD)
     # A partial exit rule has had its turn once its order is filled, not when it was staged.
     if order.is_open or not position.is_open or given.exit_index is None:
         return position
     return replace(position, exits_fired=(*position.exits_fired, given.exit_index))
-
-
-def part_of(fill: Fill, quantity: int) -> Fill | None:
-    """Return the part of a fill that is ``quantity`` structures, with all its fees; ``None`` for none of it."""
-    if quantity >= fill.quantity or quantity == 0:
-        return fill if quantity else None
-    legs = tuple(replace(leg, quantity=leg.quantity * quantity // fill.quantity) for leg in fill.legs)
-    return replace(fill, quantity=quantity, legs=legs)
 
 
 def _goes_on(given: ReportInputs, order: Order, position: Position) -> ReportOutput | None:
@@ -156,8 +148,9 @@ def _after(given: ReportInputs, order: Order, position: Position) -> tuple[RunSt
 
 
 def _after_close(given: ReportInputs, order: Order, position: Position) -> tuple[RunStatus | None, Outcome | None, str]:
-    if given.run_status is RunStatus.COMPLETED:
-        return None, None, ""  # late acknowledgements and repeated ends tell nothing new
+    if given.run_status is RunStatus.COMPLETED:  # late acknowledgements and repeated ends tell nothing new
+        reopened = position.is_open and given.report.fill is not None
+        return (RunStatus.MONITORING, None, "") if reopened else (None, None, "")
     is_target = order.purpose is OrderPurpose.TARGET
     if not position.is_open and order.filled:
         return None, Outcome.CLOSED, Reason.PROFIT_TARGET.value if is_target else given.exit_reason

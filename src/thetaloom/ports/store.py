@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from thetaloom.domain.book.alerts import Alert
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.leg_fills import LegExecution
 from thetaloom.domain.book.orders import Effect, Order
@@ -219,6 +220,19 @@ class Watches(Protocol):
         ...
 
 
+class Alerts(Protocol):
+    """What a person should look at; ``engine.alerts`` raises and ends them."""
+
+    def get(self, alert: str) -> Alert | None: ...
+    def standing_of(self, user: UserId, subject: str) -> Sequence[Alert]:
+        """Return the alerts about a subject that are not over, oldest first."""
+        ...
+
+    def standing(self, account: AccountId) -> Sequence[Alert]: ...
+    def add(self, alert: Alert) -> None: ...
+    def save(self, alert: Alert) -> None: ...
+
+
 class UnitOfWork(Protocol):
     """One transaction. Nothing is kept unless ``commit`` was called; leaving the block otherwise rolls back."""
 
@@ -232,6 +246,7 @@ class UnitOfWork(Protocol):
     accounts: Accounts
     violations: Violations
     watches: Watches
+    alerts: Alerts
 
     def commit(self) -> None: ...
 

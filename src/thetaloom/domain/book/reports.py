@@ -101,7 +101,7 @@ class Contradiction(StrEnum):
 
     OVERFILL = "overfill"  # more than was ordered
     REFUSED_AND_FILLED = "refused_and_filled"  # rejected by the broker or denied by us
-    OVERCLOSE = "overclose"  # more than the position held; the excess stands at the broker and in no position
+    OVERCLOSE = "overclose"  # more than the position held; the excess stands alone in it
     NEVER_SENT = "never_sent"  # by what we know; an older copy of our database may have been restored
 
 

@@ -49,6 +49,8 @@ class EventKind(StrEnum):
     TRADING_HALTED = "TradingHalted"
     TRADING_RESUMED = "TradingResumed"
     RUNAWAY_STOPPED = "RunawayStopped"
+    ALERT_RAISED = "AlertRaised"
+    ALERT_ENDED = "AlertEnded"
     STRATEGY_SAVED = "StrategySaved"
 
 
