@@ -19,13 +19,18 @@ from thetaloom.engine.order_manager import apply_reports
 from thetaloom.engine.order_reports import REPORT_DECIDER
 from thetaloom.engine.reconcile import Reconciled, reconcile, settle_in_flight
 from thetaloom.engine.runner import work
+from thetaloom.engine.settling import SETTLEMENT_DECIDER, apply_transactions
 from thetaloom.engine.steps import STEP_DECIDERS
 from thetaloom.errors import BrokerUnavailable, MarketDataUnavailable
 from thetaloom.ports.broker import SimulatedBroker
 
 log = structlog.get_logger()
 
-DECIDERS: Mapping[str, Decider] = {**STEP_DECIDERS, REPORT_DECIDER.name: REPORT_DECIDER}
+DECIDERS: Mapping[str, Decider] = {
+    **STEP_DECIDERS,
+    REPORT_DECIDER.name: REPORT_DECIDER,
+    SETTLEMENT_DECIDER.name: SETTLEMENT_DECIDER,
+}
 BROKER_LOOK = timedelta(seconds=1)  # how often the broker is asked for news that it did not announce
 IN_FLIGHT_LOOK = timedelta(seconds=15)  # how often orders without an answer are looked up in the broker's books
 POSITIONS_LOOK = timedelta(seconds=60)  # how often positions that another process opened are looked for
@@ -90,6 +95,7 @@ class Engine:
             if self._simulated is not None:
                 self._simulated.tick()
             moved.update(run.id for run in apply_reports(self.desk))
+            moved.update(run.id for run in apply_transactions(self.desk))
             if self._is_time(IN_FLIGHT_LOOK):
                 self._in_flight = settle_in_flight(self.desk, self._in_flight)
             if is_time:

@@ -33,6 +33,7 @@ WRITE_EVERY = timedelta(seconds=1)  # at most one transaction for the rising mar
 class _Watched:
     position: Position
     strategy: Strategy
+    trades_until: datetime  # the first of its contracts
     beside_target: bool  # a profit target's order rests, and only the other rules are looked at
 
 
@@ -114,7 +115,7 @@ class Monitor:
 
     def _look(self, uow: UnitOfWork, position: Position, watch: PositionWatch | None) -> None:
         run = uow.runs.get(position.run_id)
-        if run is None or run.status not in NEXT_STEP or not position.is_open:
+        if run is None or run.status not in NEXT_STEP or not position.holds_contracts:
             return
         strategy = self._strategy(uow, run)
         if strategy is None:
@@ -122,7 +123,12 @@ class Monitor:
         closing = run.status is RunStatus.CLOSING
         if closing and not rests_at_target(uow, run):
             return
-        self._watched[run.id] = _Watched(position=position, strategy=strategy, beside_target=closing)
+        self._watched[run.id] = _Watched(
+            position=position,
+            strategy=strategy,
+            trades_until=min(self._desk.calendar.last_trading_at(one) for one in position.contracts_held),
+            beside_target=closing,
+        )
         self._watches[run.id] = watch or watch_of(position)
         self._facts.want(position.symbol, strategy.exits)
         self._by_symbol.setdefault(position.symbol, set()).add(run.id)
@@ -153,6 +159,8 @@ class Monitor:
     def _wants_out(self, entry: _Watched, now: datetime) -> bool:
         strategy, position = entry.strategy, entry.position
         run, before = position.run_id, self._watches[position.run_id]
+        if now >= entry.trades_until:
+            return False  # no rule closes what trades no longer
         facts = self._facts.of(position.symbol)
         view = read_view(self._desk, position, strategy, now, watch=before, facts=facts)
         marks, fired = mark(view), frozenset(position.exits_fired)

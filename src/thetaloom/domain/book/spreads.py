@@ -239,6 +239,26 @@ def with_legs(fill: Fill, legs: tuple[Leg, ...]) -> Fill:
     )
 
 
+def netted_shares(lots: Iterable[ShareLot]) -> tuple[tuple[ShareLot, ...], Money]:
+    """Let bought and sold shares cancel, the oldest first; return what stays and what that brought."""
+    kept: list[ShareLot] = []
+    gain = NOTHING
+    for lot in lots:
+        left = lot.quantity
+        for index, other in enumerate(kept):
+            if other.symbol != lot.symbol or other.quantity * left >= 0:
+                continue
+            now = min(abs(left), abs(other.quantity))
+            signed = now if other.quantity > 0 else -now
+            gain += (lot.price - other.price).times(1, signed)
+            kept[index] = replace(other, quantity=other.quantity - signed)
+            left += signed
+        kept = [other for other in kept if other.quantity]
+        if left:
+            kept.append(replace(lot, quantity=left))
+    return tuple(kept), gain
+
+
 def _remainder(by_name: dict[str, Leg], left: dict[str, int], taken: set[str]) -> tuple[Spread, ...]:
     ratios = {name: ratio for name, ratio in left.items() if ratio}
     if not ratios:

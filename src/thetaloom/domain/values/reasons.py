@@ -286,6 +286,10 @@ class Reason(StrEnum):
     EXPIRED_WORTHLESS = "expired_worthless", "All legs expired without value."
     CASH_SETTLED = "cash_settled", "The legs were settled in cash at expiration."
     ASSIGNED = "assigned", "A short leg was assigned or a long leg exercised at expiration."
+    SETTLEMENT_MISSING = (
+        "settlement_missing",
+        "Contracts have expired, and the broker has not said what became of them; look into the account.",
+    )
     CANCELED_BY_USER = "canceled_by_user", "A person canceled the run."
     STEP_FAILED = "step_failed", "A step ended with an error; the record holds its message."
     # steps that had nothing to do

@@ -16,6 +16,7 @@ from thetaloom.domain.values.ids import ClientOrderId, make_client_order_id
 from thetaloom.domain.values.money import Price
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.ended_contracts import ended_contracts
 from thetaloom.engine.entry_facts import remembered
 from thetaloom.engine.findings import ExitFinding
 from thetaloom.engine.lineage import Decider, output_of
@@ -45,7 +46,8 @@ class Inputs:
     resting: tuple[Order, ...]  # targets at the broker, which must be gone before anything else is sent
     overtaken_by: Reason | None  # another exit rule that is met while a profit target's order rests
     retry_at: datetime | None  # after a closing order died: when the next one may be staged
-    settles_at: datetime
+    settles_at: datetime  # the first of what it closes
+    has_ended: bool  # something of it trades no longer
     work: OrderWork
     refused_limit: Price | None = None  # at which the broker said no for its price
 
@@ -102,7 +104,8 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         overtaken_by=None if finding.floor is None else _overtaken(desk, run, position, strategy, now),
         retry_at=_retry_at(desk, earlier, settings.exit_interval_seconds),
         refused_limit=_refused_limit(earlier),
-        settles_at=max(desk.calendar.settles_at(leg.contract) for leg in position.legs),
+        settles_at=min(desk.calendar.settles_at(leg.contract) for leg in legs or position.legs),
+        has_ended=bool(ended_contracts(desk.calendar, position, now)),
         work=work,
     )
 
@@ -113,7 +116,7 @@ def decide(given: Inputs) -> Output:
         return _wait(work.now, gives_up=True)
     if given.resting:
         return _withdraw(given)
-    if work.order is None and work.now >= given.settles_at:  # too late to trade: what is left settles
+    if work.order is None and given.has_ended:  # too late to trade: the broker tells what becomes of it
         return _wait(work.now, gives_up=True)
     if work.order is None and given.retry_at is not None and work.now < given.retry_at:
         return _wait(given.retry_at)  # a broker that refuses at once must not be asked without pause

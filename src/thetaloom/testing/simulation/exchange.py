@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -11,7 +10,7 @@ from thetaloom.domain.book.reports import BrokerReport
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.ids import ClientOrderId, RunId
-from thetaloom.domain.values.instruments import OptionContract, Right
+from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.ports.clock import Clock
 from thetaloom.testing.broker import ScriptedBroker
@@ -19,6 +18,7 @@ from thetaloom.testing.simulation.chances import Chances
 from thetaloom.testing.simulation.faults import Fault, Faults
 from thetaloom.testing.simulation.market import SimulatedMarket
 
+ELSEWHERE = "IWM"  # in one account one net number is held of a contract: other programs keep to what is not ours
 INSIDE = 0.25  # the chance of a fill at each look of a limit between mid and natural
 IN_PARTS = 0.5  # the chance that a fill is only a part of what remains
 
@@ -75,8 +75,8 @@ class Exchange:
         self._fill(truth, order)
 
     def trade_elsewhere(self, truth: ScriptedBroker) -> str:
-        """Let another program trade one contract, some of it what the platform may hold; say what it did."""
-        contract = self._chances.one_of(self._market.contracts(self._chances.one_of(self._market.symbols())))
+        """Let another program trade a contract that no strategy here trades; say what it did."""
+        contract = self._chances.one_of(self._market.contracts(ELSEWHERE))
         quote = self._market.fair([contract], self._clock.now())[contract]
         cash = truth.balances.cash
         if quote.mid is None or cash is None:
@@ -150,20 +150,20 @@ class Exchange:
         return self._calendar.next_close(order.staged_at)
 
     def _settle(self, truth: ScriptedBroker, sent: Mapping[ClientOrderId, HasOrder], now: datetime) -> None:
-        for contract, held in list(truth.held.items()):
+        for contract in list(truth.held):
             settles_at = self._calendar.settles_at(contract)
             if settles_at > now or truth.balances.cash is None:
                 continue
             spot = self._market.true_spot(contract.underlying, settles_at)
-            strike = Price(contract.strike)
-            inside = spot - strike if contract.right is Right.CALL else strike - spot
-            each = max(inside, Price(0))
-            theirs = self.elsewhere.pop(contract, 0)
-            ours = each.times(contract.multiplier, held - theirs)
-            truth.balances = replace(truth.balances, cash=truth.balances.cash + each.times(contract.multiplier, held))
-            self.settled_cash += ours
-            self.elsewhere_cash += each.times(contract.multiplier, theirs)
-            del truth.held[contract]
+            before = truth.balances.cash
+            truth.settle(contract, spot)
+            for symbol, shares in dict(truth.balances.shares or {}).items():
+                truth.trade_shares_elsewhere(symbol, -shares, spot)
+            brought = truth.balances.cash - before
+            if self.elsewhere.pop(contract, 0):
+                self.elsewhere_cash += brought
+            else:
+                self.settled_cash += brought
             for of_run in self._held.values():
                 del of_run[contract]
 
