@@ -1,5 +1,6 @@
 """A check that cannot fail is none: each fault planted here must be found, under the name of its invariant."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -12,8 +13,9 @@ from sqlalchemy import delete, insert, select, update
 from thetaloom.domain.book.orders import Effect, OrderPurpose, OrderStatus
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.run.runs import RunStatus
-from thetaloom.domain.values.ids import ClientOrderId, RunId
+from thetaloom.domain.values.ids import ClientOrderId, RunId, StrategyId
 from thetaloom.domain.values.money import Money, Price
+from thetaloom.engine.commands import StartRun
 from thetaloom.errors import BrokerUnavailable
 from thetaloom.store import schema
 from thetaloom.testing.simulation.faults import Fault, Faults
@@ -27,7 +29,7 @@ from thetaloom.testing.simulation.invariants import (
 )
 from thetaloom.testing.simulation.market import Spell
 from thetaloom.testing.simulation.scene import Scene
-from thetaloom.testing.simulation.world import ACCOUNT, World
+from thetaloom.testing.simulation.world import ACCOUNT, USER, World
 
 SOUND = Scene(seed=2, first_on=date(2026, 1, 6), sessions=1, minutes=15, faults=Faults())
 
@@ -130,6 +132,7 @@ PLANTED: Mapping[str, tuple[Moment, Callable[[World], None]]] = {
 
 def play_to(world: World, moment: Moment) -> None:
     """Play a world to a moment, or to its end, and let it look at the books anew."""
+    world.ask(StartRun(user_id=USER, symbol="SPY", strategy_id=StrategyId("tridents")))
     while world.clock.now() < world.ends_at and not (world.engine is not None and moment(world)):
         world.step()
         assert world.failures == []
@@ -178,6 +181,11 @@ def test_what_the_broker_witnesses_is_told(new_world: Callable[[Scene], World]) 
                 seen[name] = probe(world, **fresh)
             case "no runaway":
                 world.broker.witness.entries_per_minute_max = 0
+                seen[name] = probe(world, **fresh)
+            case "no entry against another's contracts":
+                leg = world.read().runs[0].orders[0].legs[0]
+                world.broker.witness.held[RunId("run-other")] = Counter({leg.contract: -leg.ratio})
+                world.broker.exchange.by_run[RunId("run-other")] = Counter({leg.contract: -leg.ratio})
                 seen[name] = probe(world, **fresh)
         world.storage.remove()
 

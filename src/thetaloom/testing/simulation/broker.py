@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from thetaloom.domain.book.orders import Effect, Order
-from thetaloom.domain.book.reports import AccountSnapshot, BrokerOrder, BrokerReport, ReportKind
+from thetaloom.domain.book.reports import AccountSnapshot, BrokerOrder, BrokerReport
 from thetaloom.domain.book.transactions import Transaction
 from thetaloom.domain.values.ids import AccountId, BrokerOrderId, ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
@@ -24,7 +24,6 @@ from thetaloom.testing.simulation.faults import ABSENCE_SECONDS, Fault, Faults
 from thetaloom.testing.simulation.history import History
 from thetaloom.testing.simulation.witness import Wireside, Witness
 
-ENDS = frozenset({ReportKind.CANCELED, ReportKind.REJECTED, ReportKind.EXPIRED})
 SOON = timedelta(milliseconds=200)  # how long the broker takes to report when nothing is wrong
 Wire = Callable[[Literal["before", "after"]], None]
 
@@ -69,7 +68,7 @@ class LyingBroker:
         self.account_id: AccountId = self.truth.account_id
         self.exchange, self.faults = exchange, faults
         self.lateness_seconds: float = ABSENCE_SECONDS  # within this a request arrives and is to be found, or never
-        self.witness = Witness(self._is_live, history)
+        self.witness = Witness(self._is_live, exchange.holds, history)
         self.sent = self.witness.sent
         self.is_away: Callable[[], bool] = lambda: False
         self.is_barred: Callable[[Order], bool] = lambda order: False  # halted for new risk, as the platform answered
@@ -266,9 +265,7 @@ class LyingBroker:
                 sequence=len(self.witness.stream) + 1,
                 broker_order_id=None if number is None else self._number(number),
             )
-            self.witness.stream.append(said)
-            if said.kind in ENDS:
-                self.sent[said.client_order_id].is_told_ended = True
+            self.witness.tell(said)
             self._awaited.pop(said.client_order_id, None)
             amount = "" if said.fill is None else f" {said.fill.quantity} at {said.fill.price}"
             if said.execution is not None:

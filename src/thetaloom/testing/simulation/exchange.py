@@ -1,7 +1,8 @@
 """The exchange behind the lying broker: it fills at true prices, in parts, and never more than is held."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Protocol
 
@@ -38,12 +39,16 @@ class Exchange:
         self.tells_legs: Callable[[Order], bool] = lambda order: False  # each leg by itself, instead of whole fills
         self.elsewhere: Counter[OptionContract] = Counter()  # what no order of the platform brought
         self.elsewhere_cash = Money(0)
-        self._held: dict[RunId, Counter[OptionContract]] = {}
+        self.by_run: dict[RunId, Counter[OptionContract]] = {}
         self._looked_at: dict[ClientOrderId, datetime] = {}
+
+    def holds(self, run: RunId, contract: OptionContract) -> int:
+        """Return how many contracts a run truly holds."""
+        return self.by_run.get(run, Counter())[contract]
 
     def closable(self, order: Order) -> int:
         """Return how many structures of a closing order its run truly holds."""
-        held = self._held.get(order.run_id, Counter())
+        held = self.by_run.get(order.run_id, Counter())
         return min(max(0, -held[leg.contract] // leg.ratio) for leg in order.legs)
 
     def trade(
@@ -89,6 +94,31 @@ class Exchange:
             self.elsewhere_cash += truth.balances.cash - cash
         return f"{leg.ratio * quantity:+d} {contract.notation}"
 
+    def assign_early(self, truth: ScriptedBroker) -> str:
+        """Let somebody exercise a contract that the account sold, all of it; say what happened."""
+        sold = [one for one, held in truth.held.items() if held < 0 and one not in self.elsewhere]
+        if not sold:
+            return "nothing"
+        contract = self._chances.one_of(sold)
+        with self._settling(truth):
+            truth.assign(contract)
+        for of_run in self.by_run.values():
+            del of_run[contract]
+        return contract.notation
+
+    def trade_shares(self, truth: ScriptedBroker) -> None:
+        """Let the broker close out the shares that contracts turned into."""
+        with self._settling(truth):
+            for symbol, shares in dict(truth.balances.shares or {}).items():
+                truth.trade_shares_elsewhere(symbol, -shares, self._market.true_spot(symbol, self._clock.now()))
+
+    @contextmanager
+    def _settling(self, truth: ScriptedBroker) -> Iterator[None]:
+        before = truth.balances.cash
+        yield
+        if before is not None and truth.balances.cash is not None:
+            self.settled_cash += truth.balances.cash - before
+
     def _trades(self, truth: ScriptedBroker, order: Order) -> bool:
         standing = truth.find(order.client_order_id)
         if standing is None:
@@ -117,7 +147,7 @@ class Exchange:
             self._execute(truth, order, part)
         else:
             truth.fill(order.client_order_id, part)
-        held = self._held.setdefault(order.run_id, Counter())
+        held = self.by_run.setdefault(order.run_id, Counter())
         for leg in order.legs:
             held[leg.contract] += leg.ratio * part
 
@@ -164,7 +194,7 @@ class Exchange:
                 self.elsewhere_cash += brought
             else:
                 self.settled_cash += brought
-            for of_run in self._held.values():
+            for of_run in self.by_run.values():
                 del of_run[contract]
 
 

@@ -35,6 +35,7 @@ class Fault(StrEnum):
     DATABASE_IS_LOCKED = "database_is_locked"
     CLOCK_LEAPS = "clock_leaps"  # the machine was asleep
     TRADED_ELSEWHERE = "traded_elsewhere"  # by another program in the same account
+    ASSIGNED_EARLY = "assigned_early"  # what was sold is exercised; its shares are closed out a while later
     FLAG_IS_RAISED = "flag_is_raised"  # a halt by another process, through its file alone
     GUARDS_ARE_TIGHT = "guards_are_tight"  # few entries a minute before the account is halted as a runaway
     PEOPLE_ARE_HASTY = "people_are_hasty"  # everything is asked for twice, and the contrary at once
@@ -65,6 +66,7 @@ RATES: Mapping[Fault, tuple[float, float]] = {
     Fault.DATABASE_IS_LOCKED: (1, 3),
     Fault.CLOCK_LEAPS: (1, 3),
     Fault.TRADED_ELSEWHERE: (1, 6),
+    Fault.ASSIGNED_EARLY: (1, 3),
     Fault.FLAG_IS_RAISED: (1, 3),
     Fault.GUARDS_ARE_TIGHT: (1, 3),
     Fault.PEOPLE_ARE_HASTY: (0.2, 0.9),

@@ -2,17 +2,18 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from thetaloom.domain.book.fills import LegFill
 from thetaloom.domain.book.leg_fills import LegExecution
 from thetaloom.domain.book.orders import Effect, Order, OrderPurpose
-from thetaloom.domain.book.reports import BrokerReport
+from thetaloom.domain.book.reports import BrokerReport, ReportKind
 from thetaloom.domain.values.ids import ClientOrderId, RunId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.testing.simulation.history import History
 
+ENDS = frozenset({ReportKind.CANCELED, ReportKind.REJECTED, ReportKind.EXPIRED})
 MINUTE = timedelta(minutes=1)
 
 
@@ -25,6 +26,12 @@ class Wireside:
     visible_at: datetime | None = None
     is_told_ended: bool = False  # the platform was told that it ended
     tells_legs: bool = False  # each leg is reported by itself
+    done: Counter[OptionContract] = field(default_factory=Counter)  # as the platform was told
+
+    @property
+    def filled(self) -> int:
+        """Structures of which the platform was told that they are done."""
+        return min(self.done[leg.contract] // leg.ratio for leg in self.order.legs)
 
 
 @dataclass(slots=True)
@@ -38,12 +45,19 @@ class Breach:
 class Witness:
     """Keeps what was sent and what the platform was told, and notes each law that a request breaks."""
 
-    def __init__(self, is_live: Callable[[ClientOrderId], bool], history: History) -> None:
+    def __init__(
+        self,
+        is_live: Callable[[ClientOrderId], bool],
+        truly_held: Callable[[RunId, OptionContract], int],
+        history: History,
+    ) -> None:
         self.sent: dict[ClientOrderId, Wireside] = {}
         self.stream: list[BrokerReport] = []  # all that the platform could read so far
         self.breaches: list[Breach] = []
+        self.held: dict[RunId, Counter[OptionContract]] = {}  # by each run, as the platform was told
+        self._seen: set[str] = set()  # fills and executions
         self.entries_per_minute_max = 100
-        self._is_live, self._history = is_live, history
+        self._is_live, self._truly_held, self._history = is_live, truly_held, history
 
     def meet(self, order: Order, now: datetime) -> Wireside:
         """Look at an order that is sent, arrived or not."""
@@ -64,6 +78,26 @@ class Witness:
             self.breach("one live order an intent", f"{order.client_order_id} arrived while {names} was live")
         if order.effect is Effect.CLOSE:
             self._check_closing(known)
+        else:
+            self._check_opening(order)
+
+    def tell(self, report: BrokerReport) -> None:
+        """Let a report out: from now on the platform can know what it says."""
+        self.stream.append(report)
+        known = self.sent[report.client_order_id]
+        known.is_told_ended |= report.kind in ENDS
+        name: str = ""
+        legs: Sequence[LegFill | LegExecution] = ()
+        if report.fill is not None:
+            name, legs = report.fill.fill_id, report.fill.legs
+        elif report.execution is not None:
+            name, legs = report.execution.execution_id, (report.execution,)
+        if not name or name in self._seen:
+            return
+        self._seen.add(name)
+        for leg in legs:
+            known.done[leg.contract] += leg.quantity
+            self.held.setdefault(known.order.run_id, Counter())[leg.contract] += leg.quantity
 
     def breach(self, invariant: str, message: str) -> None:
         """Note a law that was broken."""
@@ -83,11 +117,11 @@ class Witness:
 
     def _check_closing(self, known: Wireside) -> None:
         # As far as the platform could know: what it was told of fills, and what else of its orders closes.
-        held, filled = self._told(known.order.run_id)
+        held = self.held.get(known.order.run_id, Counter())
         wanted: Counter[OptionContract] = Counter()
         for one in (known, *self._beside(known)):
             if one.order.effect is Effect.CLOSE:
-                left = one.order.quantity - filled[one.order.client_order_id]
+                left = one.order.quantity - one.filled
                 for leg in one.order.legs:
                     wanted[leg.contract] += leg.ratio * left
         for contract, number in wanted.items():
@@ -95,27 +129,13 @@ class Witness:
                 message = f"{known.order.client_order_id}: {number:+d} {contract.notation} of {held[contract]:+d} held"
                 self.breach("no closing order beyond what is held", message)
 
-    def _told(self, run: RunId) -> tuple[Counter[OptionContract], Counter[ClientOrderId]]:
-        seen: set[str] = set()
-        held: Counter[OptionContract] = Counter()
-        done: dict[ClientOrderId, Counter[OptionContract]] = {}
-        for report in self.stream:
-            if report.client_order_id not in self.sent or self.sent[report.client_order_id].order.run_id != run:
-                continue
-            legs: Sequence[LegFill | LegExecution] = ()
-            if report.fill is not None and report.fill.fill_id not in seen:
-                seen.add(report.fill.fill_id)
-                legs = report.fill.legs
-            elif report.execution is not None and report.execution.execution_id not in seen:
-                seen.add(report.execution.execution_id)
-                legs = (report.execution,)
-            for leg in legs:
-                held[leg.contract] += leg.quantity
-                done.setdefault(report.client_order_id, Counter())[leg.contract] += leg.quantity
-        filled: Counter[ClientOrderId] = Counter()
-        for order, contracts in done.items():
-            filled[order] = min(contracts[leg.contract] // leg.ratio for leg in self.sent[order].order.legs)
-        return held, filled
+    def _check_opening(self, order: Order) -> None:
+        for run, held in self.held.items():
+            for leg in order.legs:
+                is_there = held[leg.contract] * leg.ratio < 0 and self._truly_held(run, leg.contract) != 0
+                if run != order.run_id and is_there:
+                    message = f"{order.client_order_id}: {leg.notation}, {run} holds {held[leg.contract]:+d}"
+                    self.breach("no entry against another's contracts", message)
 
     def _check_pace(self, order: Order, now: datetime) -> None:
         if order.effect is not Effect.OPEN:
