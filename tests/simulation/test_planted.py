@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, cast
 
 import pytest
@@ -66,12 +66,22 @@ def raise_limits(world: World) -> None:
         transaction.connection.commit()
 
 
-def lose_targets(world: World) -> None:
-    """Forget every order that rests at a target."""
-    with world.storage.database.transaction() as transaction:
-        forgotten = schema.orders.c.purpose == OrderPurpose.TARGET
-        transaction.connection.execute(delete(schema.orders).where(forgotten))
-        transaction.connection.commit()
+def change_targets(**values: object) -> Callable[[World], None]:
+    """Overwrite a column of every order that rests at a target."""
+
+    def plant(world: World) -> None:
+        with world.storage.database.transaction() as transaction:
+            of_targets = update(schema.orders).where(schema.orders.c.purpose == OrderPurpose.TARGET)
+            transaction.connection.execute(of_targets.values(**values))
+            transaction.connection.commit()
+
+    return plant
+
+
+def forget_exits(world: World) -> None:
+    """Let runs close, and no order work for them since long ago."""
+    change_targets(status=OrderStatus.EXPIRED, staged_at=world.sessions[0].open_at - timedelta(hours=1))(world)
+    change(schema.runs, status=RunStatus.CLOSING)(world)
 
 
 def double_orders(world: World) -> None:
@@ -123,9 +133,9 @@ PLANTED: Mapping[str, tuple[Moment, Callable[[World], None]]] = {
     "every position is watched": (a_target_rests, change(schema.runs, due_at=None)),
     "what is held is what filled": (a_target_rests, lose_fills),
     "one open order an intent": (a_target_rests, double_orders),
-    "closing orders close what is held": (a_target_rests, change(schema.orders, quantity=99)),
-    "targets rest at the broker": (a_target_rests, lose_targets),
-    "exits that are due are worked": (a_target_rests, change(schema.runs, status=RunStatus.CLOSING, next_step=None)),
+    "closing orders close what is held": (a_target_rests, change_targets(quantity=99)),
+    "targets rest at the broker": (a_target_rests, change_targets(status=OrderStatus.EXPIRED)),
+    "exits that are due are worked": (a_target_rests, forget_exits),
     "capacity is reserved for what may fill": (an_entry_works, change(schema.orders, status=OrderStatus.CANCELED)),
 }
 
@@ -146,8 +156,6 @@ def test_a_planted_fault_is_found(invariant: str, new_world: Callable[[Scene], W
     play_to(world, moment)
     assert (world.clock.now() < world.ends_at) == (moment is not at_the_end)
 
-    if invariant == "exits that are due are worked":
-        lose_targets(world)
     plant(world)
 
     found = check_before_close(world.view) if invariant in BEFORE_CLOSE else check_at_end(world.view)
