@@ -1,18 +1,33 @@
-"""What others hold beside an order that would open: no order may net against it, and none comes beside loose legs."""
+"""Legs that stand alone, and orders that would net against another position's legs, in our books."""
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 
-from thetaloom.domain.book.imbalance import Conflict, Holder, find_conflict
-from thetaloom.domain.book.orders import Effect, Order
+from thetaloom.domain.book.alerts import Alert, Priority, Urgency
+from thetaloom.domain.book.imbalance import (
+    Conflict,
+    Holder,
+    ImbalancePolicy,
+    LegsDecision,
+    LegsMatter,
+    contracts_of,
+    find_conflict,
+    money_at_risk,
+    naked,
+)
+from thetaloom.domain.book.orders import Effect, Order, OrderPurpose
+from thetaloom.domain.book.positions import Position
 from thetaloom.domain.market.chain import to_date
-from thetaloom.domain.run.runs import StepName
+from thetaloom.domain.run.runs import StepName, WorkflowRun
 from thetaloom.domain.strategy.structures import Leg
-from thetaloom.domain.values.ids import RunId
+from thetaloom.domain.values.ids import ClientOrderId, RunId, make_client_order_id
 from thetaloom.domain.values.instruments import OptionContract, Right
 from thetaloom.domain.values.reasons import Reason, Verdict, denied
+from thetaloom.engine.alerts import end_alert, raise_alert
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import MarketReading
 from thetaloom.engine.lineage import output_of
+from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 
 
@@ -33,6 +48,86 @@ def conflict_verdict(conflict: Conflict) -> Verdict:
     if conflict.alternative:
         facts["alternative"] = f"the nearest strike that nobody holds against it: {conflict.alternative}"
     return denied(Reason.WOULD_CLOSE_ANOTHER, **facts)
+
+
+def legs_matter(desk: Desk, uow: UnitOfWork, run: WorkflowRun, position: Position, now: datetime) -> LegsMatter | None:
+    """Gather what the decision about loose legs rests on; ``None`` where none are loose nor are being completed."""
+    orders = uow.orders.of_run(run.id)
+    completing = tuple(order for order in orders if order.purpose is OrderPurpose.COMPLETE)
+    if not position.loose and not any(order.is_open for order in completing):
+        return None
+    entries = [order for order in orders if order.purpose is OrderPurpose.ENTRY]
+    settings = desk.settings
+    return LegsMatter(
+        policy=settings.imbalance_policy,
+        position=position,
+        patience=timedelta(seconds=settings.imbalance_seconds),
+        floor=None if not entries else entries[-1].limit_price if entries[-1].floor is None else entries[-1].floor,
+        completing=completing,
+        complete_for=timedelta(seconds=settings.complete_seconds),
+        may_complete=desk.calendar.is_open(now),
+        now=now,
+    )
+
+
+def completing(run: WorkflowRun, matter: LegsMatter, said: LegsDecision) -> Order:
+    """Return the order for the missing legs, to be staged."""
+    if said.limit_price is None:
+        raise InvariantError(f"{run.id}: an order for missing legs without a limit price was about to be staged")
+    return Order(
+        client_order_id=completing_id(run.id, matter),
+        run_id=run.id,
+        account_id=run.account_id,
+        effect=Effect.OPEN,
+        purpose=OrderPurpose.COMPLETE,
+        legs=said.legs,
+        quantity=said.quantity,
+        limit_price=said.limit_price,
+        floor=said.limit_price,
+        staged_at=matter.now,
+        expires_at=matter.now + matter.complete_for,
+    )
+
+
+def completing_id(run: RunId, matter: LegsMatter) -> ClientOrderId:
+    """Return the id of the order for missing legs that works, or of the one that would be the next."""
+    working = next((order for order in matter.completing if order.is_open), None)
+    if working is not None:
+        return working.client_order_id
+    return make_client_order_id(run, OrderPurpose.COMPLETE.value, len(matter.completing) + 1)
+
+
+def mind_legs(desk: Desk, uow: UnitOfWork, position: Position, now: datetime) -> None:
+    """Raise the alert for a position's loose legs, or end it; to be called by whoever changed what is loose."""
+    if not position.loose:
+        end_alert(uow, position.user_id, position.id, Reason.LEGS_ALONE.value, now, run=position.run_id)
+        return
+    loose = contracts_of(position.loose)
+    bare, risk = naked(loose), money_at_risk(loose)
+    asks = desk.settings.imbalance_policy is ImbalancePolicy.ASK
+    alone = ", ".join(f"{number:+d} {contract.notation}" for contract, number in loose.items()) or "legs that cancel"
+    risk_text = "without a bound" if risk is None else f"up to {risk:,.0f} dollars" if bare else "what they are worth"
+    if bare and not asks:
+        action = f"None if the unwinding fills; watch it: thetaloom position show {position.id}"
+    else:
+        action = f"Close the position with its loose legs: thetaloom position close {position.id}"
+    alert = Alert(
+        user_id=position.user_id,
+        account_id=position.account_id,
+        subject=position.id,
+        position_id=position.id,
+        symbol=position.symbol,
+        cause=Reason.LEGS_ALONE.value,
+        priority=Priority.CRITICAL if bare else Priority.HIGH,
+        reason=Reason.LEGS_ALONE.value,
+        details=f"{alone} stand alone; they can lose {risk_text}.",
+        recommended_action=action,
+        urgency=Urgency.IMMEDIATE,
+        current_value=None if risk is None else Decimal(risk),
+        unit="dollars",
+        raised_at=now,
+    )
+    raise_alert(uow, alert, run=position.run_id)
 
 
 def _holders_beside(desk: Desk, uow: UnitOfWork, run: RunId, underlying: str) -> list[Holder]:

@@ -12,7 +12,8 @@ from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.values.reasons import Answer, Reason, Verdict
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.last_gate import put_halt
+from thetaloom.engine.imbalance import mind_legs
+from thetaloom.engine.last_gate import legs_note, put_halt
 from thetaloom.engine.order_reports import ReportInputs, ReportOutput
 from thetaloom.engine.step import ended, next_step, tell
 from thetaloom.errors import InvariantError
@@ -110,11 +111,12 @@ def _tell_loose(
     desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: ReportInputs, said: ReportOutput, now: datetime
 ) -> None:
     # Legs without the others are another risk than was approved: no new risk until somebody has looked.
+    mind_legs(desk, uow, said.position, now)
     came = [one for one in said.position.loose if one not in given.position.loose]
     if not came:
         return
     text = ", ".join(f"{one.quantity:+d} {one.contract.notation}" for one in came)
-    _halt(desk, uow, run, f"{said.position.id} holds legs alone: {text}", now)
+    _halt(desk, uow, run, f"{legs_note(said.position.id)}: {text}", now)
     tell(uow, run, EventKind.LEGS_LOOSE, now, position=said.position.id, legs=text)
 
 

@@ -260,6 +260,7 @@ class Reason(StrEnum):
         "A leg would cancel against the other side that another position holds or is opening in this account. "
         "Choose another strike or expiration, or close that position first.",
     )
+    LEGS_UNWOUND = "legs_unwound", "Legs that stood alone were taken back."
     LEGS_ALONE = (
         "legs_alone",
         "Legs of a position on this symbol stand alone. Settle them first: `thetaloom position show` tells how.",
