@@ -18,6 +18,7 @@ from thetaloom.engine.engine import DECIDERS
 from thetaloom.engine.lineage import replay_run, verify_run
 from thetaloom.testing.simulation.books import Books, RunBooks
 from thetaloom.testing.simulation.broker import LyingBroker
+from thetaloom.testing.simulation.witness import BY_PART
 
 EXIT_REST = timedelta(minutes=10)
 GAVE_UP = "attempts:"  # a run without risk is set aside when the market stays away for too long
@@ -170,7 +171,7 @@ def _one_open_order(view: View) -> Iterator[str]:
         standing: dict[tuple[OrderPurpose, str], list[str]] = {}
         for order in one.orders:
             if order.is_open:
-                part = order.part if order.purpose is OrderPurpose.TARGET else ""
+                part = order.part if order.purpose in BY_PART else ""
                 standing.setdefault((order.purpose, part), []).append(order.client_order_id)
         for (purpose, part), orders in standing.items():
             if len(orders) > 1:

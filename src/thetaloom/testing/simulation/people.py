@@ -12,7 +12,7 @@ from thetaloom.testing.simulation.books import Books
 from thetaloom.testing.simulation.chances import Chances
 
 Asked = Iterator[Command]
-STRATEGIES = ("sold-puts", "sold-puts", "sold-calls", "condors", "tridents", "tridents")
+STRATEGIES = ("sold-puts", "sold-puts", "sold-calls", "condors", "tridents", "tridents", "laddered")
 AT_TIMES = (
     *("close", "close_part", "replace_targets", "resolve", "cancel_order", "cancel_run"),
     *("pause", "resume", "reconcile", "review"),

@@ -4,6 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from thetaloom.domain.strategy.exit_rules import LadderRule
 from thetaloom.domain.strategy.rules import TargetRule
 from thetaloom.domain.strategy.strategies import (
     ApprovalMode,
@@ -61,6 +62,16 @@ def tridents(**changes: Any) -> Strategy:
     return _strategy("tridents", (*puts, *calls), **(rules | changes))
 
 
+def laddered(**changes: Any) -> Strategy:
+    """Return two put spreads that the ladder closes, as it closes whatever is near its expiration."""
+    targets = tuple(
+        TargetRule(name=name, legs=("short_put", "long_put"), percent=Decimal(percent))
+        for name, percent in (("put_1", 30), ("put_2", 60))
+    )
+    rules: dict[str, Any] = {"targets": targets, "exits": (BEFORE_CLOSE,), "ladder": LadderRule(threshold_dte=6)}
+    return _strategy("laddered", _vertical(Right.PUT, "-0.25", ratio=2), **(rules | changes))
+
+
 def held_condors(number: int) -> Strategy:
     """Return one of many iron condors that are watched and held."""
     far = exit_rule(ExitKind.STOP_LOSS, 900, ExitUnit.PERCENT_OF_PREMIUM)
@@ -70,7 +81,7 @@ def held_condors(number: int) -> Strategy:
 
 def all_strategies() -> tuple[Strategy, ...]:
     """Return every strategy of a simulated account."""
-    return sold_puts(), sold_calls(), condors(), tridents()
+    return sold_puts(), sold_calls(), condors(), tridents(), laddered()
 
 
 def _strategy(name: str, legs: tuple[Any, ...], **changes: Any) -> Strategy:

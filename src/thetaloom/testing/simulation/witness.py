@@ -14,6 +14,7 @@ from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.testing.simulation.history import History
 
 ENDS = frozenset({ReportKind.CANCELED, ReportKind.REJECTED, ReportKind.EXPIRED})
+BY_PART = frozenset({OrderPurpose.TARGET, OrderPurpose.LADDER})
 MINUTE = timedelta(minutes=1)
 
 
@@ -147,5 +148,5 @@ class Witness:
 
 
 def _intent(order: Order) -> tuple[Effect, OrderPurpose, str]:
-    # A run has one entry and one exit at a time, and one target for each of its parts.
-    return order.effect, order.purpose, order.part if order.purpose is OrderPurpose.TARGET else ""
+    # A run has one entry and one exit at a time, and one target and one step of the ladder for each of its parts.
+    return order.effect, order.purpose, order.part if order.purpose in BY_PART else ""
