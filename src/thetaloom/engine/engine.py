@@ -10,7 +10,7 @@ from thetaloom.engine.commands import Command
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.halting import HaltKeeper
 from thetaloom.engine.handlers import handle
-from thetaloom.engine.leg_balance import tell_imbalances
+from thetaloom.engine.leg_keeper import mind_imbalances
 from thetaloom.engine.limit_faults import refuse_unread_limits
 from thetaloom.engine.lineage import Decider
 from thetaloom.engine.monitor import Monitor
@@ -101,7 +101,7 @@ class Engine:
             if self._is_time(IN_FLIGHT_LOOK):
                 self._in_flight = settle_in_flight(self.desk, self._in_flight)
             if is_time:
-                self._imbalances_told = tell_imbalances(self.desk, self._imbalances_told)
+                self._imbalances_told = mind_imbalances(self.desk, self._imbalances_told)
         except BrokerUnavailable as error:
             self._has_news = True  # nobody heard it yet
             break_proofs(self.desk)

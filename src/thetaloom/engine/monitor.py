@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from thetaloom.domain.book.exits import ExitAnswer, decide_exit
+from thetaloom.domain.book.ladder_plan import in_force
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.watch import PositionWatch, observed, raised, watch_of
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
@@ -279,7 +280,8 @@ class Monitor:
             self._watches[run] = watch
             self._unwritten.add(run)
             self._table.set_high(run, watch.high_close, None if watch.high_water is None else float(watch.high_water))
-        rules, beside = strategy.exits, entry.beside_target
+        rules = strategy.exits
+        beside = entry.beside_target or in_force(strategy, position, marks.dte)
         return decide_exit(rules, position, marks, fired, beside_target=beside, watch=watch).answer is ExitAnswer.CLOSE
 
     def _make_due(self, entry: _Watched, now: datetime) -> RunId | None:

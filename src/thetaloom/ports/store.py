@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from thetaloom.domain.book.alerts import Alert
 from thetaloom.domain.book.fills import Fill
+from thetaloom.domain.book.ladder import LadderState
 from thetaloom.domain.book.leg_fills import LegExecution
 from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.positions import Position
@@ -243,8 +245,25 @@ class Watches(Protocol):
 
     def of_open(self, account: AccountId) -> Sequence[PositionWatch]: ...
     def save(self, watches: Iterable[PositionWatch]) -> Sequence[PositionWatch]:
-        """Write memories; a mark that is stored higher stays. Return them as they are stored."""
+        """Write memories; a mark that is stored higher stays, and ladders too. Return them as they are stored."""
         ...
+
+    def set_ladders(self, position: PositionId, ladders: Mapping[str, LadderState]) -> None:
+        """Write what the ladders of a saved position remember; ``save`` leaves them alone."""
+        ...
+
+
+class Alerts(Protocol):
+    """What a person should look at; ``engine.alerts`` raises and ends them."""
+
+    def get(self, alert: str) -> Alert | None: ...
+    def standing_of(self, user: UserId, subject: str) -> Sequence[Alert]:
+        """Return the alerts about a subject that are not over, oldest first."""
+        ...
+
+    def standing(self, account: AccountId) -> Sequence[Alert]: ...
+    def add(self, alert: Alert) -> None: ...
+    def save(self, alert: Alert) -> None: ...
 
 
 class UnitOfWork(Protocol):
@@ -260,6 +279,7 @@ class UnitOfWork(Protocol):
     accounts: Accounts
     violations: Violations
     watches: Watches
+    alerts: Alerts
 
     def commit(self) -> None: ...
 

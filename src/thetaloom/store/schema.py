@@ -6,7 +6,6 @@ and reached through the records of a run.
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -16,14 +15,12 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
     UniqueConstraint,
     false,
 )
-from sqlalchemy.types import TypeEngine
 
 from thetaloom.domain.book.fills import LegFill
 from thetaloom.domain.book.ladder import LadderState
@@ -36,37 +33,17 @@ from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, StepStatus, TriggerKind
 from thetaloom.domain.strategy.strategies import Strategy
-from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.ports.dispatch import Lane
+from thetaloom.store.care_tables import alerts as alerts
 from thetaloom.store.columns import Exact, Instant, Structured, Word
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-_LEGS = Structured(tuple[Leg, ...])
-# SQLite numbers rows by itself only when the key is called INTEGER.
-_SEQUENCE = BigInteger().with_variant(Integer(), "sqlite")
-
-
-def _needed(name: str, kind: TypeEngine[Any] | type[TypeEngine[Any]]) -> Column[Any]:
-    return Column(name, kind, nullable=False)
-
-
-def _owner() -> Column[str]:
-    return Column("user_id", Text, nullable=False)
-
-
-def _run() -> Column[str]:
-    return Column("run_id", Text, ForeignKey("runs.id"), nullable=False)
-
+from thetaloom.store.table_parts import LEGS as _LEGS
+from thetaloom.store.table_parts import SEQUENCE as _SEQUENCE
+from thetaloom.store.table_parts import metadata as metadata
+from thetaloom.store.table_parts import needed as _needed
+from thetaloom.store.table_parts import owner as _owner
+from thetaloom.store.table_parts import run as _run
 
 meta = Table(
     "meta",

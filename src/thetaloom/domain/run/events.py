@@ -49,6 +49,10 @@ class EventKind(StrEnum):
     TRADING_HALTED = "TradingHalted"
     TRADING_RESUMED = "TradingResumed"
     RUNAWAY_STOPPED = "RunawayStopped"
+    LADDER_PLACED = "LadderPlaced"
+    LADDER_NOTICE = "LadderNotice"
+    ALERT_RAISED = "AlertRaised"
+    ALERT_ENDED = "AlertEnded"
     STRATEGY_SAVED = "StrategySaved"
 
 

@@ -1,9 +1,10 @@
 """The memory of watched positions: one row each, written over as marks rise."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from thetaloom.domain.book.ladder import LadderState
 from thetaloom.domain.book.watch import PositionWatch, merged
 from thetaloom.domain.values.ids import AccountId, PositionId
 from thetaloom.store.schema import position_watch as table
@@ -70,3 +71,8 @@ class SqlWatches:
         if known:
             self._connection.execute(_UPDATE, known)
         return saved
+
+    def set_ladders(self, position: PositionId, ladders: Mapping[str, LadderState]) -> None:
+        """Write what the ladders of a position's spreads remember, in the row that is there."""
+        wanted = update(table).where(table.c.position_id == position).values(ladders=dict(ladders))
+        self._connection.execute(wanted)
