@@ -71,6 +71,14 @@ class Engine:
             self._monitor.refresh(answer.runs)
         return answer
 
+    def reload(self) -> None:
+        """Look for positions that another process opened or changed."""
+        self._monitor.reload()
+
+    def see(self, batch: QuoteBatch) -> list[RunId]:
+        """Take quotes in and return the runs whose positions a rule wants closed, which are due from now on."""
+        return self._monitor.on_quotes(batch)
+
     def turn(self) -> bool:
         """Do everything that is due now, once around; return whether anything was done."""
         self.turns += 1
@@ -80,7 +88,7 @@ class Engine:
         self._watch_market(moved)
         work(self.desk, moved, self._monitor.write_down)
         if self._is_time(POSITIONS_LOOK):
-            self._monitor.reload()
+            self.reload()
         elif moved:
             self._monitor.refresh(moved)
         has_canceled = self.halts.cancel_some()  # last: whatever closes goes first
@@ -120,7 +128,7 @@ class Engine:
         try:
             batch = self.desk.market.poll()
             if batch is not None:
-                moved.update(self._monitor.on_quotes(batch))
+                moved.update(self.see(batch))
             moved.update(self._monitor.on_time())
         except MarketDataUnavailable as error:
             log.warning("market_data_unavailable", error=error.message)

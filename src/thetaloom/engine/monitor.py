@@ -217,9 +217,9 @@ class Monitor:
         self._watches[run.id] = watch or watch_of(position)
         self._facts.want(position.symbol, strategy.exits)
         self._by_symbol.setdefault(position.symbol, set()).add(run.id)
-        for leg in position.legs:
-            self._by_contract.setdefault(leg.contract, set()).add(run.id)
         self._take_in(entry)
+        for leg in position.legs:  # by the table's own values, which are found again without being compared
+            self._by_contract.setdefault(self._table.listed(leg.contract), set()).add(run.id)
 
     def _take_in(self, entry: _Watched) -> None:
         self._unread = [*self._table.put(self._slot(entry)), *self._unread]
