@@ -8,14 +8,15 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from thetaloom.domain.book.exits import ExitAnswer, decide_exit
+from thetaloom.domain.book.exits import ExitAnswer, decide_exit, met_at
 from thetaloom.domain.book.positions import Position
-from thetaloom.domain.book.watch import PositionWatch, observed, watch_of
+from thetaloom.domain.book.watch import PositionWatch, watch_of
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.ids import RunId, StrategyId, UserId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.guard_watch import GuardWatch
 from thetaloom.engine.marks import mark
 from thetaloom.engine.order_manager import rests_at_target
 from thetaloom.engine.position_views import read_view
@@ -49,6 +50,7 @@ class Monitor:
         self._unwritten: set[RunId] = set()  # whose marks rose since they were written
         self._written_at: datetime | None = None
         self._facts = SlowFacts(desk)
+        self._guards = GuardWatch(desk)
 
     def reload(self) -> None:
         """Read all open positions anew; called at start, and now and then for those that another process opened."""
@@ -60,6 +62,7 @@ class Monitor:
             for position in uow.positions.open_positions(account):
                 self._look(uow, position, stored.get(position.id))
         self._facts.keep(self._by_symbol)
+        self._guards.keep_only(self._watched, self._by_symbol)
         self._desk.market.watch(self._by_contract)
 
     def refresh(self, runs: Iterable[RunId]) -> None:
@@ -73,25 +76,48 @@ class Monitor:
                 position = uow.positions.of_run(run)
                 if position is not None and position.account_id == self._desk.broker.account_id:
                     self._look(uow, position, uow.watches.get(position.id))
+        self._guards.keep_only(self._watched, self._by_symbol)
         if set(self._by_contract) != before:
             self._desk.market.watch(self._by_contract)
 
+    @property
+    def blind(self) -> frozenset[RunId]:
+        """The runs whose positions' quotes have been bad for so long that nobody watches their price."""
+        return frozenset(self._guards.blind)
+
+    @property
+    def next_look_at(self) -> datetime | None:
+        """When a position is to be looked at again though no quote comes."""
+        return self._guards.next_at
+
     def on_quotes(self, batch: QuoteBatch) -> list[RunId]:
         """Return the runs whose positions a rule wants closed at these quotes, and make them due."""
+        self._guards.see(batch)
         touched = {run for contract in batch.quotes for run in self._by_contract.get(contract, ())}
         touched |= {run for symbol in batch.spots for run in self._by_symbol.get(symbol, ())}
         return self._check(touched)
 
     def on_time(self) -> list[RunId]:
-        """Do what comes with no quote: read one market's slow facts if its minute is over, and write marks down.
+        """Do what comes with no quote: read one market's slow facts if its minute is over, look again where a guard
+        wants to, and write marks down.
 
         Return the runs whose positions a rule wants closed by the new facts.
         """
         now = self._desk.clock.now()
         symbol = self._facts.read_next(now)
         met = [] if symbol is None else self._check(self._by_symbol.get(symbol, ()))
+        met += self._check(self._guards.due(now), learns=True)
         if self._unwritten and (self._written_at is None or now - self._written_at >= WRITE_EVERY):
             self.write_down(tuple(self._unwritten))
+        return met
+
+    def learn(self) -> list[RunId]:
+        """Look at a few positions in calm, so that their guards know what is usual, and tell who is blind.
+
+        For when nothing is to be closed. Return the runs whose positions a rule wants closed all the same.
+        """
+        met = self._check(self._guards.to_learn(self._desk.clock.now()), learns=True)
+        self._guards.tell_news({run: entry.position for run, entry in self._watched.items()})
         return met
 
     def write_down(self, runs: Collection[RunId]) -> None:
@@ -106,9 +132,9 @@ class Monitor:
         self._unwritten.difference_update(rose)
         self._written_at = self._desk.clock.now()
 
-    def _check(self, runs: Iterable[RunId]) -> list[RunId]:
+    def _check(self, runs: Iterable[RunId], *, learns: bool = False) -> list[RunId]:
         now = self._desk.clock.now()
-        met = [self._watched[run] for run in sorted(runs) if self._wants_out(self._watched[run], now)]
+        met = [self._watched[run] for run in sorted(runs) if self._wants_out(self._watched[run], now, learns=learns)]
         self.write_down([entry.position.run_id for entry in met])  # before any decision is recorded
         return [run for entry in met if (run := self._make_due(entry, now)) is not None]
 
@@ -150,18 +176,26 @@ class Monitor:
             self._strategies[key] = stored.strategy
         return self._strategies[key]
 
-    def _wants_out(self, entry: _Watched, now: datetime) -> bool:
+    def _wants_out(self, entry: _Watched, now: datetime, *, learns: bool) -> bool:
         strategy, position = entry.strategy, entry.position
         run, before = position.run_id, self._watches[position.run_id]
         facts = self._facts.of(position.symbol)
         view = read_view(self._desk, position, strategy, now, watch=before, facts=facts)
-        marks, fired = mark(view), frozenset(position.exits_fired)
-        watch = observed(before, position, marks)
+        marks, fired, rules, beside = mark(view), frozenset(position.exits_fired), strategy.exits, entry.beside_target
+        close = marks.close_price
+        looks = learns or (
+            close is not None and bool(met_at(float(close), rules, position, marks, fired, watch=before))
+        )
+        believed = self._guards.believe(view, strategy, marks, before, looks=looks)
+        watch, waits = believed.watch, believed.waits
         if watch is not before:
             self._watches[run] = watch
             self._unwritten.add(run)
-        rules, beside = strategy.exits, entry.beside_target
-        return decide_exit(rules, position, marks, fired, beside_target=beside, watch=watch).answer is ExitAnswer.CLOSE
+        said = decide_exit(rules, position, marks, fired, beside_target=beside, watch=watch, held_back=waits)
+        closes = said.answer is ExitAnswer.CLOSE
+        if believed.look is not None and not closes:
+            self._guards.remember(view, believed.look)
+        return closes
 
     def _make_due(self, entry: _Watched, now: datetime) -> RunId | None:
         with self._desk.store.unit_of_work() as uow:

@@ -41,6 +41,8 @@ class EventKind(StrEnum):
     TARGETS_PLACED = "TargetsPlaced"
     TARGETS_REPLACED = "TargetsReplaced"
     TARGET_GIVEN_UP = "TargetGivenUp"
+    POSITION_BLIND = "PositionBlind"
+    POSITION_SIGHTED = "PositionSighted"
     EXIT_TRIGGERED = "ExitTriggered"
     RUN_COMPLETED = "RunCompleted"
     RUN_FAILED = "RunFailed"

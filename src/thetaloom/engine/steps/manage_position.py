@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from thetaloom.domain.book.exit_numbers import EARLY_CLOSE_MINUTES
-from thetaloom.domain.book.exits import ExitAnswer, decide_exit, target_price
+from thetaloom.domain.book.exits import ExitAnswer, ExitDecision, decide_exit, target_price
 from thetaloom.domain.book.fills import Fill, LegFill
+from thetaloom.domain.book.guarded_exits import GuardInputs, for_the_record, held_back, look
+from thetaloom.domain.book.mark_guard import GuardDecision
 from thetaloom.domain.book.marks import Marks
 from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, TimeInForce
 from thetaloom.domain.book.positions import Position
@@ -26,6 +28,7 @@ from thetaloom.engine.findings import ExitFinding
 from thetaloom.engine.lineage import Decider
 from thetaloom.engine.marks import PositionView, mark
 from thetaloom.engine.position_views import read_view
+from thetaloom.engine.price_guard import guard_look
 from thetaloom.engine.slow_facts import needs_of
 from thetaloom.engine.step import Step, ended, next_step, strategy_of, tell
 from thetaloom.errors import InvariantError
@@ -48,6 +51,7 @@ class Inputs:
     staged_today: tuple[ClientOrderId, ...] = ()
     market_is_open: bool = True
     pause_seconds: int = 60  # before a target that ended at the broker is placed again
+    guard: GuardInputs | None = None  # of the exits that rest on quotes
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
@@ -71,6 +75,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         next_check_at=_next_check(desk, strategy, now, settles_at),
         market_is_open=desk.calendar.is_open(now),
         pause_seconds=desk.settings.exit_interval_seconds,
+        guard=None if settled else _guard(desk, view, strategy),
         **_targets_of(desk, position, orders, now),
     )
 
@@ -80,14 +85,16 @@ def decide(given: Inputs) -> ExitFinding:
     if given.view.now >= given.settles_at:
         return _settle(given)
     marks = mark(given.view)
-    watch = None if given.view.watch is None else observed(given.view.watch, position, marks)
+    rules, fired, before = given.view.rules, frozenset(position.exits_fired), given.view.watch
+    guard = None if given.guard is None else look(given.guard, rules, position, marks, fired, before)[1]
+    watch = None if before is None else observed(before, position, for_the_record(marks, guard))
     if given.close_asked:
         return _asked(position, marks, watch)
-    rules, fired = given.view.rules, frozenset(position.exits_fired)
-    said = decide_exit(rules, position, marks, fired, watch=watch)
+    waits = held_back(rules, guard)
+    said = decide_exit(rules, position, marks, fired, watch=watch, held_back=waits)
     if said.rule is not None and said.rule.kind is ExitKind.PROFIT_TARGET:
         # A target's order would be overtaken at once, and then staged again, for as long as both rules are met.
-        other = decide_exit(rules, position, marks, fired, beside_target=True, watch=watch)
+        other = decide_exit(rules, position, marks, fired, beside_target=True, watch=watch, held_back=waits)
         said = other if other.answer is ExitAnswer.CLOSE else said
     if said.answer is ExitAnswer.HOLD:
         plan = _plan(given)
@@ -102,7 +109,7 @@ def decide(given: Inputs) -> ExitFinding:
             watch=watch,
         )
     return ExitFinding(
-        verdict=Verdict(answer=Answer.ALLOW, reason=said.reason, facts=said.facts),
+        verdict=Verdict(answer=Answer.ALLOW, reason=said.reason, facts={**said.facts, **_witness(said, guard)}),
         kind="close",
         keep_quantity=position.quantity - said.quantity,
         exit=said,
@@ -133,6 +140,18 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Exit
     reason = said.verdict.reason.value if said.verdict.reason else ""
     tell(uow, run, EventKind.EXIT_TRIGGERED, now, position=position.id, reason=reason, **said.verdict.facts)
     return replace(next_step(run, StepName.CLOSE_POSITION, RunStatus.CLOSING, now), reason=reason)
+
+
+def _guard(desk: Desk, view: PositionView, strategy: Strategy) -> GuardInputs | None:
+    found = guard_look(desk, view, strategy.guard, mark(view), view.watch)
+    return None if found is None else found.given
+
+
+def _witness(said: ExitDecision, guard: GuardDecision | None) -> dict[str, str]:
+    if guard is None:
+        return {}
+    found = next((one.witness.value for one in guard.rules if one.rule == said.index), None)
+    return {} if found is None else {"believed_by": found}
 
 
 def _asked(position: Position, marks: Marks, watch: PositionWatch | None) -> ExitFinding:
