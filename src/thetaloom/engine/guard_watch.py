@@ -87,6 +87,11 @@ class GuardWatch:
                 del known[run]
         self._desk.guards.keep_only(wanted.keys(), frozenset(symbols))
 
+    def judges_marks(self, strategy: Strategy) -> bool:
+        """Whether no high mark of such a position counts before its guard has looked: a trailing stop rests on it."""
+        is_guarded = guard_rule(strategy.guard, strategy.exits) is not None
+        return is_guarded and any(rule.kind is ExitKind.TRAILING for rule in strategy.exits)
+
     def believe(
         self, view: PositionView, strategy: Strategy, marks: Marks, watch: PositionWatch, *, looks: bool
     ) -> Believed:
@@ -98,7 +103,7 @@ class GuardWatch:
         seen = observed(watch, position, marks)
         if guard_rule(strategy.guard, strategy.exits) is None:
             return Believed(waits=NOTHING, watch=seen)
-        trails = seen is not watch and any(rule.kind is ExitKind.TRAILING for rule in strategy.exits)
+        trails = seen is not watch and self.judges_marks(strategy)
         if not looks and not (trails and self._is_rested(run, view.now)):
             return Believed(waits=NOTHING, watch=watch if trails else seen)
         found = guard_look(self._desk, view, strategy.guard, marks, watch)

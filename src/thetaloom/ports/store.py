@@ -15,7 +15,7 @@ from thetaloom.domain.risk.violations import Violation
 from thetaloom.domain.run.events import Event
 from thetaloom.domain.run.lineage import LineageRecord
 from thetaloom.domain.run.proposals import Proposal
-from thetaloom.domain.run.runs import WorkflowRun
+from thetaloom.domain.run.runs import RunStatus, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.ids import (
     AccountId,
@@ -45,6 +45,18 @@ class StoredEvent:
     event: Event
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenStamp:
+    """What tells whether an open position was changed since it was read, without reading it."""
+
+    position_id: PositionId
+    run_id: RunId
+    version: int
+    run_version: int
+    status: RunStatus
+    high_at: datetime | None  # when its highest mark rose last
+
+
 class Strategies(Protocol):
     """Immutable revisions; the newest is the one new runs use."""
 
@@ -69,6 +81,10 @@ class Runs(Protocol):
 
     def add(self, run: WorkflowRun) -> None: ...
     def get(self, run: RunId) -> WorkflowRun | None: ...
+    def many(self, runs: Iterable[RunId]) -> Sequence[WorkflowRun]:
+        """Return those of the runs that are stored, in no order."""
+        ...
+
     def save(self, run: WorkflowRun) -> WorkflowRun:
         """Write the run if its version is still the stored one and return it with the next version.
 
@@ -139,7 +155,15 @@ class Positions(Protocol):
     def add(self, position: Position) -> None: ...
     def get(self, position: PositionId) -> Position | None: ...
     def of_run(self, run: RunId) -> Position | None: ...
+    def of_runs(self, runs: Iterable[RunId]) -> Sequence[Position]:
+        """Return the positions that these runs opened, in no order."""
+        ...
+
     def open_positions(self, account: AccountId | None = None) -> Sequence[Position]: ...
+    def open_stamps(self, account: AccountId) -> Sequence[OpenStamp]:
+        """Return a stamp of each open position, oldest first."""
+        ...
+
     def closed_since(self, account: AccountId, since: datetime) -> Sequence[Position]: ...
     def opened_since(self, account: AccountId, since: datetime) -> int: ...
     def all_closed(self, account: AccountId) -> Sequence[Position]:
@@ -213,6 +237,10 @@ class Watches(Protocol):
     """What is remembered of positions while they are watched."""
 
     def get(self, position: PositionId) -> PositionWatch | None: ...
+    def many(self, positions: Iterable[PositionId]) -> Sequence[PositionWatch]:
+        """Return what is remembered of these positions, in no order."""
+        ...
+
     def of_open(self, account: AccountId) -> Sequence[PositionWatch]: ...
     def save(self, watches: Iterable[PositionWatch]) -> Sequence[PositionWatch]:
         """Write memories; a mark that is stored higher stays. Return them as they are stored."""

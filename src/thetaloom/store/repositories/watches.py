@@ -8,10 +8,11 @@ from thetaloom.domain.book.watch import PositionWatch, merged
 from thetaloom.domain.values.ids import AccountId, PositionId
 from thetaloom.store.schema import position_watch as table
 from thetaloom.store.schema import positions
-from thetaloom.store.statements import columns_of, names_of, row_of, value_of, values_of
+from thetaloom.store.statements import columns_of, names_of, row_of, rows_in, value_of, values_of
 
 _SELECT = select(*columns_of(table, PositionWatch))
 _GET = _SELECT.where(table.c.position_id == bindparam("of_id"))
+_MANY = _SELECT.where(table.c.position_id.in_(bindparam("of_any", expanding=True)))
 _KEY = "position_id"
 _UPDATE = (
     update(table)
@@ -31,6 +32,10 @@ class SqlWatches:
         row = self._connection.execute(_GET, {"of_id": position}).first()
         return None if row is None else value_of(PositionWatch, row)
 
+    def many(self, positions: Iterable[PositionId]) -> Sequence[PositionWatch]:
+        """Return what is remembered of these positions, in no order."""
+        return values_of(PositionWatch, rows_in(self._connection, _MANY, positions))
+
     def of_open(self, account: AccountId) -> Sequence[PositionWatch]:
         """Return what is remembered of the account's open positions."""
         held = _SELECT.join(positions, positions.c.id == table.c.position_id)
@@ -41,9 +46,10 @@ class SqlWatches:
 
     def save(self, watches: Iterable[PositionWatch]) -> Sequence[PositionWatch]:
         """Write memories, each with the higher marks that another process may have stored; return them so."""
-        new, known, saved = [], [], []
+        watches, new, known, saved = tuple(watches), [], [], []
+        before = {one.position_id: one for one in self.many(watch.position_id for watch in watches)}
         for watch in watches:
-            stored = self.get(watch.position_id)
+            stored = before.get(watch.position_id)
             whole = merged(watch, stored)
             saved.append(whole)
             if stored is None:
