@@ -1,7 +1,7 @@
 """The monitor's side of the guard: when it looks, when it looks again, and whom it tells that nobody sees a price."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -64,7 +64,8 @@ class GuardWatch:
 
     def to_learn(self, now: datetime) -> list[RunId]:
         """Return the few positions whose turn it is to be looked at in calm."""
-        if self._learned_at is not None and now - self._learned_at < LEARN_EVERY:
+        is_early = self._learned_at is not None and now - self._learned_at < LEARN_EVERY
+        if is_early or not self._round or not self._desk.calendar.is_open(now):
             return []
         self._learned_at = now
         found: list[RunId] = []
@@ -77,9 +78,9 @@ class GuardWatch:
                 found.append(run)
         return found
 
-    def keep_only(self, runs: Iterable[RunId], symbols: Iterable[str]) -> None:
-        """Watch these runs' positions from now on; what is known of them stays."""
-        wanted = dict.fromkeys(runs)
+    def keep_only(self, strategies: Mapping[RunId, Strategy], symbols: Iterable[str]) -> None:
+        """Watch these runs' positions from now on, those that are guarded; what is known of them stays."""
+        wanted = {run: known for run, known in strategies.items() if guard_rule(known.guard, known.exits) is not None}
         self._round = deque(wanted)
         self.blind &= wanted.keys()
         for known in (self._looked_at, self._again_at, self._news):

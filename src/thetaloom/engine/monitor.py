@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 
 from thetaloom.domain.book.exit_numbers import EARLY_CLOSE_MINUTES, premium_of
 from thetaloom.domain.book.exits import ExitAnswer, decide_exit, met_at
+from thetaloom.domain.book.guarded_exits import guarded_rules
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.watch import PositionWatch, raised, watch_of
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
@@ -89,7 +90,10 @@ class Monitor:
                 self._forget(run)
             for position in sorted(held, key=lambda one: (one.opened_at, one.id)):
                 self._look(uow, position, known[position.run_id], stored.get(position.id))
-        self._guards.keep_only(self._watched, (symbol for symbol, held in self._by_symbol.items() if held))
+        self._guards.keep_only(
+            {run: entry.strategy for run, entry in self._watched.items()},
+            (symbol for symbol, held in self._by_symbol.items() if held),
+        )
         if set(self._by_contract) != before:
             self._desk.market.watch(self._by_contract)
 
@@ -320,7 +324,10 @@ class Monitor:
         return self._strategies[key]
 
     def _wants_out(self, entry: _Watched, now: datetime, *, learns: bool) -> bool:
-        """Decide exactly whether a rule closes the position now; where it ``learns``, its guard looks in any case."""
+        """Decide exactly whether a rule closes the position now.
+
+        Where it ``learns``, its guard looks in any case, and no other rule is asked: those have their own times.
+        """
         strategy, position = entry.strategy, entry.position
         run, before = position.run_id, self._watch(position.run_id)
         facts = self._facts.of(position.symbol)
@@ -337,7 +344,7 @@ class Monitor:
             self._unwritten.add(run)
             self._table.set_high(run, watch.high_close, None if watch.high_water is None else float(watch.high_water))
         said = decide_exit(rules, position, marks, fired, beside_target=beside, watch=watch, held_back=waits)
-        closes = said.answer is ExitAnswer.CLOSE
+        closes = said.answer is ExitAnswer.CLOSE and not (learns and said.index not in guarded_rules(rules))
         if believed.look is not None and not closes:
             self._guards.remember(view, believed.look)
         return closes

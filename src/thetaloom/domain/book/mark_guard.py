@@ -71,8 +71,8 @@ class Beyond:
     rule: int  # index among the strategy's exits
     since: datetime  # first seen on quotes above the floor
     updates: int  # distinct quotes seen while met, the first included
-    last_met_at: datetime
     quotes_at: tuple[datetime | None, ...]  # of each leg when it began
+    away_since: datetime | None = None  # since when looks have found it not met, or quotes below the floor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,19 +158,24 @@ def observe(state: GuardState, seen: Observation, met_at: MetAt, rule: GuardRule
 def _tracked(
     state: GuardState, seen: Observation, mark: RobustMark, met: frozenset[int], rule: GuardRule
 ) -> tuple[Beyond, ...]:
-    # A mark that flickers about the threshold keeps its clock; one that is away for a whole deadline loses it.
+    # A mark that flickers about the threshold keeps its clock; one that is away for a whole deadline loses it. Where
+    # quotes come once a minute nobody has seen it away between two of them.
     grace = timedelta(seconds=rule.deadline_seconds)
-    before = {one.rule: one for one in state.beyond if seen.now - one.last_met_at <= grace}
-    if mark.own_quality < FLOOR_SCORE:  # neither starts a clock nor stops it
-        return tuple(before.values())
+    stays = {one.rule: one for one in state.beyond if one.away_since is None or seen.now - one.away_since <= grace}
+    if mark.own_quality < FLOOR_SCORE:  # starts no clock
+        met = frozenset()
+    before = {
+        index: replace(one, away_since=None if index in met else one.away_since or seen.now)
+        for index, one in stays.items()
+    }
     is_new = any(view.is_new for view in mark.legs)
     quotes_at = tuple(leg.sighting.quoted_at for leg in seen.legs)
     for index in met:
         known = before.get(index)
         if known is None:
-            before[index] = Beyond(rule=index, since=seen.now, updates=1, last_met_at=seen.now, quotes_at=quotes_at)
+            before[index] = Beyond(rule=index, since=seen.now, updates=1, quotes_at=quotes_at)
         else:
-            before[index] = replace(known, updates=known.updates + is_new, last_met_at=seen.now)
+            before[index] = replace(known, updates=known.updates + is_new)
     return tuple(before[index] for index in sorted(before))
 
 
