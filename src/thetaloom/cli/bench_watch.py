@@ -41,7 +41,9 @@ def _watched(positions: int) -> list[Figure]:
             bar_note = f"{positions:,} open iron condors; engine.start with reconciliation"
             found.append(Figure(name="restart to full watch", figure=start, unit="s", bar=2, note=bar_note))
             reload = timed(world.engine.reload)
-            found.append(Figure(name="positions reread", figure=reload, unit="ms", bar=50, note="once a minute, unchanged"))
+            found.append(
+                Figure(name="positions reread", figure=reload, unit="ms", bar=50, note="once a minute, unchanged")
+            )
             found += _exits(world)
         world.close()
     return found
@@ -50,9 +52,7 @@ def _watched(positions: int) -> list[Figure]:
 def _quotes(positions: int, contracts: int, whole: list[float], part: list[float]) -> Figure:
     p50, p99 = np.percentile(whole, [50, 99])
     few50, few99 = np.percentile(part, [50, 99])
-    note = (
-        f"{contracts:,} contracts all changed, p50 {p50:.2f} ms; 1 % changed: p50 {few50:.2f} ms, p99 {few99:.2f} ms"
-    )
+    note = f"{contracts:,} contracts all changed, p50 {p50:.2f} ms; 1 % changed: p50 {few50:.2f} ms, p99 {few99:.2f} ms"
     bar = 10.0 * max(1, positions // GOAL)
     return Figure(name=f"quote to exit decision, {positions:,} p99", figure=float(p99), unit="ms", bar=bar, note=note)
 

@@ -27,6 +27,7 @@ from thetaloom.engine.settling import SETTLEMENT_DECIDER, apply_transactions
 from thetaloom.engine.steps import STEP_DECIDERS
 from thetaloom.errors import BrokerUnavailable, MarketDataUnavailable
 from thetaloom.ports.broker import SimulatedBroker
+from thetaloom.ports.market_data import QuoteBatch
 
 log = structlog.get_logger()
 
@@ -95,6 +96,12 @@ class Engine:
         self._has_news |= bool(moved) or has_canceled
         return bool(moved) or has_canceled
 
+    @property
+    def next_at(self) -> datetime | None:
+        """When there is something to do next, if neither market nor broker has news before."""
+        asked = (self.desk.dispatch.next_due_at(), self.halts.next_at, self._monitor.next_look_at)
+        return min((at for at in asked if at is not None), default=None)
+
     def settle(self, turns_max: int = 1000) -> int:
         """Turn until nothing is left to do now; return how many turns did something."""
         turns = 0
@@ -130,6 +137,8 @@ class Engine:
             if batch is not None:
                 moved.update(self.see(batch))
             moved.update(self._monitor.on_time())
+            if not moved:
+                moved.update(self._monitor.learn())
         except MarketDataUnavailable as error:
             log.warning("market_data_unavailable", error=error.message)
 

@@ -114,7 +114,9 @@ class WatchBench:
             self.market.levels[symbol] *= 1 + self._numbers.normal(0, move)
         watched = self.market.watched
         some = max(1, round(len(watched) * share))
-        chosen = range(len(watched)) if some == len(watched) else self._numbers.choice(len(watched), some, False).tolist()
+        chosen = (
+            range(len(watched)) if some == len(watched) else self._numbers.choice(len(watched), some, False).tolist()
+        )
         return self.market.move([watched[place] for place in chosen])
 
     def stop_out(self, number: int) -> QuoteBatch:
