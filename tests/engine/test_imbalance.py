@@ -93,7 +93,7 @@ def test_a_sold_leg_left_alone_is_taken_back_within_two_seconds_and_the_alert_en
     assert bench.broker.held.get(SHORT, 0) == 0 and find_drifts(bench.desk) == ()
     assert (bench.run(run).outcome, bench.run(run).reason) == (Outcome.CLOSED, "legs_unwound")
     with bench.store.reading() as uow:
-        assert uow.alerts.standing_of(ANNA, position.id) == []
+        assert not uow.alerts.standing_of(ANNA, position.id)
     assert bench.faults(run) == [] and bench.replay(run).identical
 
 

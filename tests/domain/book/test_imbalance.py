@@ -108,10 +108,10 @@ def settled(position: Position, policy: ImbalancePolicy, *, fills: bool) -> tupl
             LegsMatter(
                 policy=policy,
                 position=position,
-                patience=timedelta(seconds=1),
+                patience_seconds=1,
                 floor=FLOOR,
                 completing=completing,
-                complete_for=timedelta(seconds=30),
+                complete_seconds=30,
                 may_complete=True,
                 now=builders.NOW + timedelta(seconds=2),
             )
@@ -179,10 +179,10 @@ def test_legs_on_their_way_are_waited_for() -> None:
     matter = LegsMatter(
         policy=ImbalancePolicy.BY_RISK,
         position=position,
-        patience=timedelta(seconds=1),
+        patience_seconds=1,
         floor=None,
         completing=(),
-        complete_for=timedelta(seconds=30),
+        complete_seconds=30,
         may_complete=True,
         now=builders.NOW,
     )
