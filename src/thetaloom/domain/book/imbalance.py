@@ -15,7 +15,6 @@ from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.instruments import OptionContract, Right
 from thetaloom.domain.values.money import NOTHING, Money, Price
 
-
 CANCEL_LOOK_SECONDS = 5  # how soon a cancel of an order for missing legs is looked at again
 
 
