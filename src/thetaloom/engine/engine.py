@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from thetaloom.domain.values.ids import ClientOrderId, RunId
+from thetaloom.engine.care import CareRound
 from thetaloom.engine.commands import Command
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.halting import HaltKeeper
@@ -38,6 +39,7 @@ class Engine:
         self.desk = desk
         self._simulated = simulated
         self._monitor = Monitor(desk)
+        self._care = CareRound(desk)
         self.turns = 0  # so far, in this process
         self._in_flight: frozenset[ClientOrderId] = frozenset()
         self._imbalances_told: frozenset[tuple[ClientOrderId, bool]] = frozenset()
@@ -52,6 +54,7 @@ class Engine:
         self.desk.dispatch.take_over()
         settled = reconcile(self.desk)
         self._monitor.reload()
+        self._care.start()
         return settled
 
     def handle(self, command: Command) -> object:
@@ -70,6 +73,8 @@ class Engine:
             self._monitor.reload()
         elif moved:
             self._monitor.refresh(moved)
+        if not moved:  # whatever closes goes first
+            self._take_care()
         has_canceled = self.halts.cancel_some()  # last: whatever closes goes first
         self._has_news |= bool(moved) or has_canceled
         return bool(moved) or has_canceled
@@ -107,6 +112,12 @@ class Engine:
             moved.update(self._monitor.on_time())
         except MarketDataUnavailable as error:
             log.warning("market_data_unavailable", error=error.message)
+
+    def _take_care(self) -> None:
+        due = self._care.due(self._monitor.held)
+        if due:
+            glances = (self._monitor.glance(run) for run in due)
+            self._care.look([glance for glance in glances if glance is not None])
 
     def _is_time(self, every: timedelta) -> bool:
         now = self.desk.clock.now()

@@ -16,12 +16,13 @@ from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.ids import RunId, StrategyId, UserId
 from thetaloom.domain.values.instruments import OptionContract
+from thetaloom.engine.care import Glance
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.marks import mark
 from thetaloom.engine.order_manager import rests_at_target
 from thetaloom.engine.position_views import read_view
 from thetaloom.engine.slow_facts import SlowFacts
-from thetaloom.errors import StaleVersionError
+from thetaloom.errors import MarketDataUnavailable, StaleVersionError
 from thetaloom.ports.market_data import QuoteBatch
 from thetaloom.ports.store import UnitOfWork
 
@@ -45,6 +46,7 @@ class Monitor:
         self._watched: dict[RunId, _Watched] = {}
         self._by_contract: dict[OptionContract, set[RunId]] = {}
         self._by_symbol: dict[str, set[RunId]] = {}
+        self._held: dict[RunId, tuple[Position, RunStatus]] = {}  # all that is open, watched or not
         self._strategies: dict[tuple[UserId, StrategyId, int], Strategy] = {}  # a revision never changes
         self._watches: dict[RunId, PositionWatch] = {}
         self._unwritten: set[RunId] = set()  # whose marks rose since they were written
@@ -54,7 +56,7 @@ class Monitor:
     def reload(self) -> None:
         """Read all open positions anew; called at start, and now and then for those that another process opened."""
         self.write_down(tuple(self._unwritten))
-        self._watched, self._by_contract, self._by_symbol, self._watches = {}, {}, {}, {}
+        self._watched, self._by_contract, self._by_symbol, self._watches, self._held = {}, {}, {}, {}, {}
         account = self._desk.broker.account_id
         with self._desk.store.reading() as uow:
             stored = {watch.position_id: watch for watch in uow.watches.of_open(account)}
@@ -95,6 +97,38 @@ class Monitor:
             self.write_down(tuple(self._unwritten))
         return met
 
+    @property
+    def held(self) -> tuple[RunId, ...]:
+        """The runs that hold something."""
+        return tuple(self._held)
+
+    def glance(self, run: RunId) -> Glance | None:
+        """Return a position as it is seen now, watched or not; ``None`` where nothing is held any more."""
+        held, entry = self._held.get(run), self._watched.get(run)
+        if held is None:
+            return None
+        position, status = held
+        if entry is None:
+            return Glance(position=position, status=status, sees=self._sees(position))
+        now, watch = self._desk.clock.now(), self._watches[run]
+        facts = self._facts.of(position.symbol)
+        try:
+            marks = mark(read_view(self._desk, position, entry.strategy, now, watch=watch, facts=facts))
+        except MarketDataUnavailable:
+            return Glance(position=position, status=status, sees=None)
+        fired = frozenset(position.exits_fired)
+        decision = decide_exit(entry.strategy.exits, position, marks, fired, watch=watch)
+        sees = marks.quotes_verdict.is_allowed
+        return Glance(position=position, status=status, sees=sees, marks=marks, decision=decision, watch=watch)
+
+    def _sees(self, position: Position) -> bool | None:
+        # Its order works the position down; how old a quote may be its strategy says, which is not at hand here.
+        try:
+            quotes = self._desk.market.quotes(list(position.held), self._desk.clock.now())
+        except MarketDataUnavailable:
+            return None
+        return all((quote := quotes.get(one)) is not None and quote.mid is not None for one in position.held)
+
     def write_down(self, runs: Collection[RunId]) -> None:
         """Write the highest profits of these runs' positions, those that rose, in one transaction."""
         rose = [run for run in runs if run in self._unwritten]
@@ -115,7 +149,10 @@ class Monitor:
 
     def _look(self, uow: UnitOfWork, position: Position, watch: PositionWatch | None) -> None:
         run = uow.runs.get(position.run_id)
-        if run is None or run.status not in NEXT_STEP or not position.is_open:
+        if run is None or not position.is_open:
+            return
+        self._held[run.id] = (position, run.status)
+        if run.status not in NEXT_STEP:
             return
         strategy = self._strategy(uow, run)
         if strategy is None:
@@ -132,6 +169,7 @@ class Monitor:
 
     def _forget(self, run: RunId) -> None:
         entry = self._watched.pop(run, None)
+        self._held.pop(run, None)
         self._watches.pop(run, None)
         if entry is None:
             return

@@ -12,6 +12,7 @@ from thetaloom.domain.book.ladder import LadderState
 from thetaloom.domain.book.leg_fills import LegExecution
 from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.protection import PositionCare
 from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.risk.violations import Violation
 from thetaloom.domain.run.events import Event
@@ -238,6 +239,19 @@ class Alerts(Protocol):
     def save(self, alert: Alert) -> None: ...
 
 
+class Care(Protocol):
+    """Who protects positions, when somebody last looked, and what people note."""
+
+    def get(self, position: PositionId) -> PositionCare | None: ...
+    def of_open(self, account: AccountId) -> Sequence[PositionCare]: ...
+    def save(self, cares: Iterable[PositionCare]) -> None: ...
+    def last_look(self, account: AccountId) -> datetime | None: ...
+    def looked(self, account: AccountId, now: datetime) -> None: ...
+    def note(self, user: UserId, position: PositionId, note: str, now: datetime) -> None:
+        """Write a person's note, in the place of the one before."""
+        ...
+
+
 class UnitOfWork(Protocol):
     """One transaction. Nothing is kept unless ``commit`` was called; leaving the block otherwise rolls back."""
 
@@ -252,6 +266,7 @@ class UnitOfWork(Protocol):
     violations: Violations
     watches: Watches
     alerts: Alerts
+    care: Care
 
     def commit(self) -> None: ...
 

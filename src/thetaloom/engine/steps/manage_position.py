@@ -21,6 +21,7 @@ from thetaloom.domain.values.ids import ClientOrderId, FillId, make_client_order
 from thetaloom.domain.values.instruments import Right
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.domain.values.reasons import ALLOWED, Answer, Reason, Verdict
+from thetaloom.engine.care import end_care
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.entry_facts import remembered
 from thetaloom.engine.findings import ExitFinding
@@ -121,6 +122,7 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Exit
     if said.settlement is not None:
         settled = replace(position.with_close_fill(said.settlement), ended_as="expired")
         uow.positions.save(settled)
+        end_care(desk, uow, settled, now)
         tell(uow, run, EventKind.POSITION_CLOSED, now, position=position.id, realized_pnl=settled.realized_pnl)
         assigned = said.verdict.reason is Reason.ASSIGNED
         return ended(uow, run, Outcome.ASSIGNED if assigned else Outcome.EXPIRED, said.verdict, now)
