@@ -97,6 +97,15 @@ class ReplaceTargets:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoteTrade:
+    """Write a note into the journal of a position, in the place of the one before."""
+
+    user_id: UserId
+    position_id: PositionId
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Halt:
     """Stop new risk in a scope (``all``, ``account:<id>``, ``strategy:<id>``); exits go on."""
 
@@ -165,6 +174,7 @@ Command = (
     | ResolveOrder
     | ClosePosition
     | ReplaceTargets
+    | NoteTrade
     | Halt
     | LiftHalt
     | SaveStrategy

@@ -251,6 +251,8 @@ class Care(Protocol):
         """Write a person's note, in the place of the one before."""
         ...
 
+    def note_of(self, position: PositionId) -> str: ...
+
 
 class UnitOfWork(Protocol):
     """One transaction. Nothing is kept unless ``commit`` was called; leaving the block otherwise rolls back."""

@@ -63,3 +63,8 @@ class SqlCare:
         if self._connection.execute(changed).rowcount == 0:
             row = {"position_id": position, "user_id": user, "note": note, "written_at": now}
             self._connection.execute(insert(notes).values(**row))
+
+    def note_of(self, position: PositionId) -> str:
+        """Return a position's note; empty for none."""
+        found = self._connection.scalar(select(notes.c.note).where(notes.c.position_id == position))
+        return str(found or "")
