@@ -34,9 +34,7 @@ class MarkedPosition(position_records.HeldPosition):
     model_mark: Exact | None = Field(
         description="What a structure is worth where quotes give no price to close at; never traded on."
     )
-    protection: str | None = Field(
-        description="Who protects it; null for a closed one.", examples=["watched_by_us"]
-    )
+    protection: str | None = Field(description="Who protects it; null for a closed one.", examples=["watched_by_us"])
     protection_cause: str | None = Field(description="Why nobody does.", examples=["blind_quotes"])
     unprotected_minutes: int = Field(description="Of trading hours, since it was opened.")
     model_mark_source: str = Field(description="Of that worth, such as model:svi.", examples=["model:svi"])
