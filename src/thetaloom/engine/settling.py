@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from thetaloom.domain.book.assignment import defences
 from thetaloom.domain.book.orders import Effect
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.resting import beyond_held
@@ -258,11 +259,27 @@ def _tell(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: SettlementInputs
         early = [one for one in given.endings if _is_early(desk, one)]
         kind = EventKind.ASSIGNED_EARLY if early else EventKind.CONTRACTS_ENDED
         tell(uow, run, kind, now, position=position.id, contracts=text, shares=position.shares_held)
+        if early:
+            _tell_defences(desk, uow, run, position)
     if said.differs:
         tell(uow, run, EventKind.SETTLEMENT_DIFFERS, now, position=position.id, differences="; ".join(said.differs))
     if before.is_open:
         ends = EventKind.POSITION_REDUCED if position.is_open else EventKind.POSITION_CLOSED
         tell(uow, run, ends, now, position=position.id, realized_pnl=position.realized_pnl)
+
+
+def _tell_defences(desk: Desk, uow: UnitOfWork, run: WorkflowRun, position: Position) -> None:
+    now = desk.clock.now()
+    bought = [one.contract for one in position.loose if one.quantity > 0]
+    try:
+        spot, quotes = desk.market.spot(position.symbol, now), desk.market.quotes(bought, now)
+    except MarketDataUnavailable:
+        spot, quotes = None, {}
+    bids = [(one, quotes[one].bid if one in quotes else None) for one in bought]
+    ways = defences(position, spot, bids)
+    facts = {way.name: f"cash {way.cash}, at most {way.loss_max} lost after it: {way.what}" for way in ways}
+    if ways:
+        tell(uow, run, EventKind.DEFENCE_ADVISED, now, position=position.id, best=ways[0].name, **facts)
 
 
 def _is_early(desk: Desk, one: Ending) -> bool:

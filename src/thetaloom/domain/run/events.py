@@ -40,6 +40,8 @@ class EventKind(StrEnum):
     LEGS_LOOSE = "LegsLoose"
     CONTRACTS_ENDED = "ContractsEnded"
     ASSIGNED_EARLY = "AssignedEarly"
+    DEFENCE_ADVISED = "DefenceAdvised"
+    EXPIRY_ALERT = "ExpiryAlert"
     SETTLEMENT_DIFFERS = "SettlementDiffers"
     SETTLEMENT_MISSING = "SettlementMissing"
     TARGETS_PLACED = "TargetsPlaced"
