@@ -6,6 +6,8 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from thetaloom.domain.book.exits import ExitDecision, Marks
+from thetaloom.domain.book.imbalance import LegsDecision
+from thetaloom.domain.book.ladder_plan import LadderStep
 from thetaloom.domain.book.resting import Resting
 from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.market.chain import OptionChain
@@ -119,5 +121,8 @@ class ExitFinding:
     keep: Mapping[str, int] | None = None  # spreads that stay, by name
     place: tuple[Resting, ...] = ()  # target orders to be placed
     look_at: datetime | None = None  # when a target may be placed that may not be yet
+    ladder: tuple[LadderStep, ...] = ()  # what the ladder does
     wish_met: bool = False  # a person's partial close has had its fill
+    legs: LegsDecision | None = None  # about legs that stand alone
+    unwind: bool = False  # such a leg goes, and nothing else
     asks: bool = False  # a person must find out what became of expired contracts

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from thetaloom.domain.book.alerts import Alert
+from thetaloom.domain.book.elsewhere import Finding
 from thetaloom.domain.book.fills import Fill
+from thetaloom.domain.book.ladder import LadderState
 from thetaloom.domain.book.leg_fills import LegExecution
+from thetaloom.domain.book.looks import AccountLook, LinkedTransaction, Reconciliation
 from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.watch import PositionWatch
@@ -15,7 +19,7 @@ from thetaloom.domain.risk.violations import Violation
 from thetaloom.domain.run.events import Event
 from thetaloom.domain.run.lineage import LineageRecord
 from thetaloom.domain.run.proposals import Proposal
-from thetaloom.domain.run.runs import WorkflowRun
+from thetaloom.domain.run.runs import RunStatus, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.ids import (
     AccountId,
@@ -45,6 +49,18 @@ class StoredEvent:
     event: Event
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenStamp:
+    """What tells whether an open position was changed since it was read, without reading it."""
+
+    position_id: PositionId
+    run_id: RunId
+    version: int
+    run_version: int
+    status: RunStatus
+    high_at: datetime | None  # when its highest mark rose last
+
+
 class Strategies(Protocol):
     """Immutable revisions; the newest is the one new runs use."""
 
@@ -69,6 +85,10 @@ class Runs(Protocol):
 
     def add(self, run: WorkflowRun) -> None: ...
     def get(self, run: RunId) -> WorkflowRun | None: ...
+    def many(self, runs: Iterable[RunId]) -> Sequence[WorkflowRun]:
+        """Return those of the runs that are stored, in no order."""
+        ...
+
     def save(self, run: WorkflowRun) -> WorkflowRun:
         """Write the run if its version is still the stored one and return it with the next version.
 
@@ -139,7 +159,15 @@ class Positions(Protocol):
     def add(self, position: Position) -> None: ...
     def get(self, position: PositionId) -> Position | None: ...
     def of_run(self, run: RunId) -> Position | None: ...
+    def of_runs(self, runs: Iterable[RunId]) -> Sequence[Position]:
+        """Return the positions that these runs opened, in no order."""
+        ...
+
     def open_positions(self, account: AccountId | None = None) -> Sequence[Position]: ...
+    def open_stamps(self, account: AccountId) -> Sequence[OpenStamp]:
+        """Return a stamp of each open position, oldest first."""
+        ...
+
     def closed_since(self, account: AccountId, since: datetime) -> Sequence[Position]: ...
     def opened_since(self, account: AccountId, since: datetime) -> int: ...
     def all_closed(self, account: AccountId) -> Sequence[Position]:
@@ -215,10 +243,57 @@ class Watches(Protocol):
     """What is remembered of positions while they are watched."""
 
     def get(self, position: PositionId) -> PositionWatch | None: ...
+    def many(self, positions: Iterable[PositionId]) -> Sequence[PositionWatch]:
+        """Return what is remembered of these positions, in no order."""
+        ...
+
     def of_open(self, account: AccountId) -> Sequence[PositionWatch]: ...
     def save(self, watches: Iterable[PositionWatch]) -> Sequence[PositionWatch]:
-        """Write memories; a mark that is stored higher stays. Return them as they are stored."""
+        """Write memories; a mark that is stored higher stays, and ladders too. Return them as they are stored."""
         ...
+
+    def set_ladders(self, position: PositionId, ladders: Mapping[str, LadderState]) -> None:
+        """Write what the ladders of a saved position remember; ``save`` leaves them alone."""
+        ...
+
+
+class Alerts(Protocol):
+    """What a person should look at; ``engine.alerts`` raises and ends them."""
+
+    def get(self, alert: str) -> Alert | None: ...
+    def standing_of(self, user: UserId, subject: str) -> Sequence[Alert]:
+        """Return the alerts about a subject that are not over, oldest first."""
+        ...
+
+    def standing(self, account: AccountId) -> Sequence[Alert]: ...
+    def add(self, alert: Alert) -> None: ...
+    def save(self, alert: Alert) -> None: ...
+
+
+class Looks(Protocol):
+    """The broker's transactions with what explains them, findings, and the story of comparisons."""
+
+    def of(self, account: AccountId) -> AccountLook | None: ...
+    def save(self, look: AccountLook) -> None:
+        """Write a look, one ahead of the stored one. Raises ``StaleVersionError`` when somebody else looked first."""
+        ...
+
+    def suspect(self, account: AccountId, suspects: Mapping[str, str]) -> None: ...
+    def add_transactions(self, new: Iterable[LinkedTransaction]) -> None: ...
+    def waiting(self, account: AccountId, since: datetime) -> Sequence[LinkedTransaction]:
+        """Return the transactions from ``since`` on that nothing explains yet, oldest first."""
+        ...
+
+    def link(self, linked: Iterable[LinkedTransaction]) -> None: ...
+    def linked_since(self, account: AccountId, since: datetime) -> Sequence[LinkedTransaction]: ...
+    def standing(self, account: AccountId) -> Sequence[Finding]:
+        """Return the findings that still explain a difference, oldest first."""
+        ...
+
+    def finding(self, finding: str) -> Finding | None: ...
+    def save_finding(self, finding: Finding) -> None: ...
+    def findings_about(self, account: AccountId, key: str) -> int: ...
+    def tell(self, told: Reconciliation) -> None: ...
 
 
 class UnitOfWork(Protocol):
@@ -234,6 +309,8 @@ class UnitOfWork(Protocol):
     accounts: Accounts
     violations: Violations
     watches: Watches
+    alerts: Alerts
+    looks: Looks
 
     def commit(self) -> None: ...
 

@@ -20,6 +20,7 @@ from thetaloom.errors import InvalidInput, OverfillError
 ITSELF = PositionId("")  # of a position that starts a chain
 NONE_KEPT: Mapping[str, int] = MappingProxyType({})
 ALONE = "fill"  # cause of a loose leg: an execution of our order that came without the others
+BEYOND_HELD = "beyond_held"  # closed at the broker beyond what was held: the reverse of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +200,7 @@ class Position:
                         spreads[index] = spreads[index].opened(lot)
             loose = [one for one in loose if one.cause != ALONE] + pool.rest()
         kept, more = netted(loose)
-        return replace(
+        after = replace(
             self,
             spreads=tuple(spreads),
             loose=kept,
@@ -208,6 +209,7 @@ class Position:
             fees=self.fees + fill.fees,
             closed_at=None,
         )
+        return after._closed_where_empty(fill.filled_at)  # it may have brought no more than legs that were missing
 
     def with_close_fill(
         self, fill: Fill, part: str = "", *, keep: Mapping[str, int] = NONE_KEPT, cause: str = ALONE
@@ -249,7 +251,7 @@ class Position:
             fees=self.fees + fill.fees,
             closed_at=None,
         )
-        return left if left.is_open else replace(left, closed_at=fill.filled_at)
+        return left._closed_where_empty(fill.filled_at)
 
     def with_shares(self, lot: ShareLot) -> "Position":
         """Return the position with shares that came or went; bought and sold ones cancel, the oldest first."""
@@ -261,6 +263,9 @@ class Position:
     def shares_held(self) -> int:
         """Shares that contracts of the position turned into, sold short negative."""
         return sum(lot.quantity for lot in self.shares)
+
+    def _closed_where_empty(self, at: datetime) -> "Position":
+        return self if self.is_open else replace(self, closed_at=at)
 
     def _by_spread(self) -> dict[str, int]:
         return {spread.name: quantity for spread in self.spreads if (quantity := spread.quantity)}

@@ -55,7 +55,15 @@ class EventKind(StrEnum):
     TRADING_HALTED = "TradingHalted"
     TRADING_RESUMED = "TradingResumed"
     RUNAWAY_STOPPED = "RunawayStopped"
+    LADDER_PLACED = "LadderPlaced"
+    LADDER_NOTICE = "LadderNotice"
+    ALERT_RAISED = "AlertRaised"
+    ALERT_ENDED = "AlertEnded"
     STRATEGY_SAVED = "StrategySaved"
+    RECONCILED = "Reconciled"
+    FINDING_RAISED = "FindingRaised"
+    FINDING_SETTLED = "FindingSettled"
+    POSITION_ADOPTED = "PositionAdopted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from thetaloom.domain.book.exit_numbers import EARLY_CLOSE_MINUTES
-from thetaloom.domain.book.exits import ExitAnswer, decide_exit, target_price
+from thetaloom.domain.book.exits import ExitAnswer, ExitDecision, decide_exit, target_price
+from thetaloom.domain.book.imbalance import LegsAction, LegsDecision, LegsMatter, decide_legs
+from thetaloom.domain.book.ladder_plan import NOTHING_TO_DO, LadderFacts, LadderPlan, plan_ladder, under_ladder
 from thetaloom.domain.book.marks import Marks
-from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, TimeInForce
+from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, OrderStatus, TimeInForce
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.resting import TargetPlan, plan_targets
 from thetaloom.domain.book.watch import PositionWatch, observed
@@ -21,6 +23,8 @@ from thetaloom.engine.desk import Desk
 from thetaloom.engine.ended_contracts import Awaited, awaited_of, ends_of
 from thetaloom.engine.entry_facts import remembered
 from thetaloom.engine.findings import ExitFinding
+from thetaloom.engine.imbalance import completing, completing_id, legs_matter
+from thetaloom.engine.ladder_work import climb, delivered_by, ladder_facts
 from thetaloom.engine.lineage import Decider
 from thetaloom.engine.marks import PositionView, mark
 from thetaloom.engine.position_views import read_view
@@ -29,6 +33,8 @@ from thetaloom.engine.step import Step, next_step, strategy_of, tell
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 
+LEGS_LOOK = timedelta(seconds=5)  # how soon a cancel of an order for missing legs is looked at again
+ORDERS_LEGS = frozenset({LegsAction.COMPLETE, LegsAction.CANCEL})
 ROUND = timedelta(minutes=15)  # how often what comes with no quote of the legs is looked at
 
 
@@ -45,6 +51,8 @@ class Inputs:
     staged_today: tuple[ClientOrderId, ...] = ()
     market_is_open: bool = True
     pause_seconds: int = 60  # before a target that ended at the broker is placed again
+    legs: LegsMatter | None = None  # where legs stand alone
+    ladder: LadderFacts | None = None  # where the strategy asks for one
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
@@ -56,6 +64,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
             raise InvariantError(f"{run.id} manages a position that does not exist")
         orders = tuple(uow.orders.of_run(run.id))
         watch = remembered(desk, uow, position)
+        legs = legs_matter(desk, uow, run, position, now)
     view = read_view(desk, position, strategy, now, watch=watch)
     contracts = list(position.held) or [leg.contract for leg in position.legs]
     settles_at = max(desk.calendar.settles_at(contract) for contract in contracts)
@@ -63,12 +72,14 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     return Inputs(
         view=view,
         close_asked=run.reason == Reason.MANUAL_CLOSE.value,
+        legs=legs,
         settles_at=settles_at,
         next_check_at=_next_check(desk, strategy, now, ends_of(desk, contracts)),
         awaited=awaited,
         market_is_open=desk.calendar.is_open(now),
         pause_seconds=desk.settings.exit_interval_seconds,
-        **_targets_of(desk, position, orders, now),
+        ladder=ladder_facts(desk, strategy, position, orders, now),
+        **_targets_of(desk, strategy, position, orders, now),
     )
 
 
@@ -82,14 +93,16 @@ def decide(given: Inputs) -> ExitFinding:
     watch = None if given.view.watch is None else observed(given.view.watch, position, marks)
     if given.close_asked:
         return _asked(position, marks, watch)
-    rules, fired = given.view.rules, frozenset(position.exits_fired)
-    said = decide_exit(rules, position, marks, fired, watch=watch)
-    if said.rule is not None and said.rule.kind is ExitKind.PROFIT_TARGET:
-        # A target's order would be overtaken at once, and then staged again, for as long as both rules are met.
-        other = decide_exit(rules, position, marks, fired, beside_target=True, watch=watch)
-        said = other if other.answer is ExitAnswer.CLOSE else said
+    legs = None if given.legs is None else decide_legs(given.legs)
+    if legs is not None and legs.action is LegsAction.UNWIND:
+        return _unwind(position, legs, marks, watch)
+    rules, said = given.view.rules, _exit(given, marks, watch)
+    if said.answer is ExitAnswer.CLOSE and given.legs is not None and _completing(given.legs) is not None:
+        # What opens must be gone before all is closed.
+        said = replace(said, answer=ExitAnswer.HOLD)
+        legs = LegsDecision(action=LegsAction.CANCEL, look_at=given.view.now + LEGS_LOOK)
     if said.answer is ExitAnswer.HOLD:
-        plan = _plan(given)
+        plan, ladder = _plan(given), _ladder(given)
         return ExitFinding(
             verdict=ALLOWED,
             kind="hold",
@@ -97,8 +110,10 @@ def decide(given: Inputs) -> ExitFinding:
             exit=said,
             marks=marks,
             place=plan.place,
-            look_at=plan.look_at,
+            look_at=_first(plan.look_at, ladder.look_at, None if legs is None else legs.look_at),
+            ladder=ladder.steps,
             watch=watch,
+            legs=legs,
         )
     return ExitFinding(
         verdict=Verdict(answer=Answer.ALLOW, reason=said.reason, facts=said.facts),
@@ -122,12 +137,60 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Exit
         uow.positions.save(replace(position, keep_asked=None))
         return replace(next_step(run, StepName.MANAGE_POSITION, RunStatus.MONITORING, now), reason="")
     if said.kind == "hold":
+        climb(desk, uow, run, position, said.ladder, now)
         _place(uow, run, given, said)
+        _settle_legs(uow, run, given, said)
         due_at = given.next_check_at if said.look_at is None else min(given.next_check_at, said.look_at)
         return next_step(run, StepName.MANAGE_POSITION, RunStatus.MONITORING, now, due_at=due_at)
     reason = said.verdict.reason.value if said.verdict.reason else ""
     tell(uow, run, EventKind.EXIT_TRIGGERED, now, position=position.id, reason=reason, **said.verdict.facts)
     return replace(next_step(run, StepName.CLOSE_POSITION, RunStatus.CLOSING, now), reason=reason)
+
+
+def _unwind(position: Position, legs: LegsDecision, marks: Marks, watch: PositionWatch | None) -> ExitFinding:
+    stays = {spread.name: spread.quantity for spread in position.spreads}
+    return ExitFinding(
+        verdict=Verdict(answer=Answer.ALLOW, reason=Reason.LEGS_UNWOUND, facts={"naked": str(legs.naked)}),
+        kind="close",
+        keep_quantity=position.quantity,
+        exit=None,
+        marks=marks,
+        keep=stays,
+        watch=watch,
+        legs=legs,
+        unwind=True,
+    )
+
+
+def _completing(matter: LegsMatter) -> Order | None:
+    return next((order for order in matter.completing if order.is_open), None)
+
+
+def _first(*instants: datetime | None) -> datetime | None:
+    return min((at for at in instants if at is not None), default=None)
+
+
+def _settle_legs(uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: ExitFinding) -> None:
+    now, legs = given.view.now, said.legs
+    if legs is None or given.legs is None:
+        return
+    if legs.action is LegsAction.COMPLETE:
+        order = completing(run, given.legs, legs)
+        uow.orders.add(order)
+        facts = {"order": order.client_order_id, "limit": order.limit_price, "effect": order.effect.value}
+        tell(uow, run, EventKind.ORDER_STAGED, now, **facts)
+    standing = _completing(given.legs)
+    if legs.action is LegsAction.CANCEL and standing is not None and standing.status is not OrderStatus.PENDING_CANCEL:
+        sent = standing.status is not OrderStatus.STAGED
+        status = OrderStatus.PENDING_CANCEL if sent else OrderStatus.CANCELED
+        uow.orders.save(standing.moved_to(status, Reason.ORDER_TIMED_OUT.value))
+
+
+def _deliveries(given: Inputs, said: ExitFinding) -> tuple[ClientOrderId, ...]:
+    targets = (*delivered_by(said.ladder), *(target.client_order_id for target in said.place))
+    if said.legs is None or given.legs is None or said.legs.action not in ORDERS_LEGS:
+        return targets
+    return (*targets, completing_id(given.view.position.run_id, given.legs))
 
 
 def _asked(position: Position, marks: Marks, watch: PositionWatch | None) -> ExitFinding:
@@ -152,8 +215,23 @@ def _asked(position: Position, marks: Marks, watch: PositionWatch | None) -> Exi
     )
 
 
-def _targets_of(desk: Desk, position: Position, orders: tuple[Order, ...], now: datetime) -> dict[str, Any]:
-    if all(spread.target_percent is None for spread in position.spreads):
+def _exit(given: Inputs, marks: Marks, watch: PositionWatch | None) -> ExitDecision:
+    position, rules = given.view.position, given.view.rules
+    fired = frozenset(position.exits_fired)
+    if under_ladder(position, given.ladder):  # breakeven is asked for now; a target's order would be in its way
+        return decide_exit(rules, position, marks, fired, beside_target=True, watch=watch)
+    said = decide_exit(rules, position, marks, fired, watch=watch)
+    if said.rule is not None and said.rule.kind is ExitKind.PROFIT_TARGET:
+        # A target's order would be overtaken at once, and then staged again, for as long as both rules are met.
+        other = decide_exit(rules, position, marks, fired, beside_target=True, watch=watch)
+        said = other if other.answer is ExitAnswer.CLOSE else said
+    return said
+
+
+def _targets_of(
+    desk: Desk, strategy: Strategy, position: Position, orders: tuple[Order, ...], now: datetime
+) -> dict[str, Any]:
+    if strategy.ladder is None and all(spread.target_percent is None for spread in position.spreads):
         return {}
     today = desk.calendar.exchange_date(now)
     of_today = (one.client_order_id for one in orders if desk.calendar.exchange_date(one.staged_at) == today)
@@ -169,7 +247,15 @@ def _plan(given: Inputs) -> TargetPlan:
         frozenset(given.staged_today),
         now=given.view.now,
         pause_seconds=given.pause_seconds,
+        without=under_ladder(given.view.position, given.ladder),
     )
+
+
+def _ladder(given: Inputs) -> LadderPlan:
+    if given.ladder is None or not given.market_is_open:
+        return NOTHING_TO_DO
+    states = {} if given.view.watch is None else given.view.watch.ladders
+    return plan_ladder(given.view.position, given.orders, states, given.ladder, now=given.view.now)
 
 
 def _place(uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: ExitFinding) -> None:
@@ -236,6 +322,13 @@ STEP = Step(
     decider=Decider(name="manage_position", inputs=Inputs, decide=decide),
     gather=gather,
     act=act,
-    is_quiet=lambda said: said.kind == "hold" and not (said.place or said.wish_met or said.asks),
-    delivers=lambda given, said: tuple(target.client_order_id for target in said.place),
+    is_quiet=lambda said: (
+        said.kind == "hold"
+        and not said.place
+        and not said.wish_met
+        and not said.ladder
+        and not said.asks
+        and (said.legs is None or said.legs.action not in ORDERS_LEGS)
+    ),
+    delivers=_deliveries,
 )
