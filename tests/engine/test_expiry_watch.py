@@ -4,18 +4,20 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
+from thetaloom.domain.book.alerts import Urgency
 from thetaloom.domain.market.events import Dividend, Events
 from thetaloom.domain.run.events import EventKind
+from thetaloom.domain.values.ids import make_position_id
 from thetaloom.engine.expiry_plans import expiry_plan
 from thetaloom.testing import builders
-from thetaloom.testing.desk import DeskBench
+from thetaloom.testing.desk import ANNA, DeskBench
 
 
 def alerts(bench: DeskBench) -> list[str]:
     """Return the alerts told so far."""
     with bench.store.unit_of_work() as uow:
-        told = [stored.event for stored in uow.events.since(0) if stored.event.kind is EventKind.EXPIRY_ALERT]
-    return [event.facts["alert"] for event in told]
+        told = [stored.event for stored in uow.events.since(0) if stored.event.kind is EventKind.ALERT_RAISED]
+    return [event.facts["reason"] for event in told]
 
 
 def test_a_pin_is_told_once_on_the_last_day_also_over_a_restart(lite: DeskBench) -> None:
@@ -29,8 +31,9 @@ def test_a_pin_is_told_once_on_the_last_day_also_over_a_restart(lite: DeskBench)
     lite.pass_time(to=builders.new_york("2026-01-16 15:00"))
 
     assert alerts(lite).count("pin_risk") == 1
-    facts = lite.facts(EventKind.EXPIRY_ALERT)
-    assert facts["contract"] == "SPY 2026-01-16 P 560" and "Close the contract" in facts["advice"]
+    with lite.store.unit_of_work() as uow:
+        (alert,) = [one for one in uow.alerts.standing_of(ANNA, make_position_id(run)) if one.reason == "pin_risk"]
+    assert alert.urgency is Urgency.END_OF_DAY and "Close the contract" in alert.recommended_action
     assert lite.faults(run) == [] and lite.replay(run).identical
 
 

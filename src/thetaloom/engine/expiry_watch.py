@@ -1,20 +1,20 @@
-"""Tells, once a day, of sold contracts that may be assigned early, have nothing left to earn, or may pin."""
+"""Tells of sold contracts that may be assigned early, have nothing left to earn, or may pin."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from thetaloom.domain.book.assignment import RadarBlip, ShortLeg, scan
+from thetaloom.domain.book.alerts import Alert, Priority, Urgency
+from thetaloom.domain.book.assignment import ExpiryAlert, RadarBlip, ShortLeg, scan
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.market.leg_greeks import LegGreeks, leg_greeks
-from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Price
+from thetaloom.engine.alerts import end_alert, raise_alert
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.step import tell
-from thetaloom.errors import MarketDataUnavailable, StaleVersionError
+from thetaloom.errors import MarketDataUnavailable
 
+TODAY = frozenset({ExpiryAlert.DIVIDEND, ExpiryAlert.PIN})  # tomorrow it is too late
 NO_GREEKS = LegGreeks()
 NOTHING_KNOWN: tuple[date | None, Decimal | None] = (None, None)
 
@@ -36,34 +36,46 @@ def radar(desk: Desk, position: Position, now: datetime) -> tuple[RadarBlip, ...
 
 
 def _tell_of(desk: Desk, position: Position, now: datetime) -> int:
-    today = desk.calendar.exchange_date(now).isoformat()
-    told = {one for one in position.alerts_told if one.startswith(today)}
     try:
         blips = radar(desk, position, now)
     except MarketDataUnavailable:
         return 0
-    new = {
-        f"{today} {blip.contract.notation} {alert.value}": (blip, alert)
-        for blip in blips
-        for alert in blip.alerts
-        if f"{today} {blip.contract.notation} {alert.value}" not in told
-    }
-    if not new:
+    alerts = [_alert(position, blip, alert, now) for blip in blips for alert in blip.alerts]
+    with desk.store.reading() as uow:
+        standing = {one.cause for one in uow.alerts.standing_of(position.user_id, position.id) if _is_ours(one)}
+    causes = {alert.cause for alert in alerts}
+    if causes == standing:
         return 0
-    try:
-        with desk.store.unit_of_work() as uow:
-            run = uow.runs.get(position.run_id)
-            if run is None:
-                return 0
-            uow.positions.save(replace(position, alerts_told=(*sorted(told), *sorted(new))))
-            for blip, alert in new.values():
-                facts = {"contract": blip.contract.notation, "alert": alert.value, "advice": alert.advice}
-                likely = {"likelihood": blip.likelihood.value, "time_value": blip.time_value}
-                tell(uow, run, EventKind.EXPIRY_ALERT, now, position=position.id, **facts, **likely)
-            uow.commit()
-    except StaleVersionError:
-        return 0  # the next look tells it
-    return len(new)
+    with desk.store.unit_of_work() as uow:
+        for alert in alerts:
+            raise_alert(uow, alert, run=position.run_id)
+        for cause in sorted(standing - causes):
+            end_alert(uow, position.user_id, position.id, cause, now, run=position.run_id)
+        uow.commit()
+    return len(causes - standing)
+
+
+def _alert(position: Position, blip: RadarBlip, alert: ExpiryAlert, now: datetime) -> Alert:
+    left = "unknown" if blip.time_value is None else f"{blip.time_value} a share"
+    return Alert(
+        user_id=position.user_id,
+        account_id=position.account_id,
+        subject=position.id,
+        position_id=position.id,
+        symbol=position.symbol,
+        cause=f"{alert.value} {blip.contract.notation}",
+        priority=Priority.CRITICAL if alert in TODAY else Priority.HIGH,
+        reason=alert.value,
+        details=f"{blip.contract.notation}: assignment is {blip.likelihood.value}, its time value is {left}.",
+        recommended_action=alert.advice,
+        urgency=Urgency.END_OF_DAY if alert in TODAY else Urgency.NEXT_SESSION,
+        order_type="close",
+        raised_at=now,
+    )
+
+
+def _is_ours(alert: Alert) -> bool:
+    return alert.reason in set(ExpiryAlert)
 
 
 def _short_legs(desk: Desk, sold: Iterable[OptionContract], now: datetime) -> list[ShortLeg]:

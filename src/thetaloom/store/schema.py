@@ -279,7 +279,6 @@ positions = Table(
     Column("keep_asked", Structured(Mapping[str, int])),
     _needed("ended_as", Text),
     _needed("endings", Structured(tuple[str, ...])),
-    _needed("alerts_told", Structured(tuple[str, ...])),
     Column("rolled_from", Text),
     _needed("chain_id", Text),
     _needed("version", Integer),

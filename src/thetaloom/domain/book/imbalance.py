@@ -111,6 +111,8 @@ def decide_legs(matter: LegsMatter) -> LegsDecision:
     ripe_at = max(one.since for one in position.loose) + matter.patience
     if now < ripe_at:
         return LegsDecision(action=LegsAction.WAIT, look_at=ripe_at, naked=bare)
+    if position.shares:  # bought contracts may be all that covers what an assignment brought
+        return LegsDecision(action=LegsAction.ASK, naked=bare)
     if working is not None:
         over = now >= working.expires_at
         return LegsDecision(

@@ -45,7 +45,6 @@ class Position:
     exits_fired: tuple[int, ...] = ()  # indices of the partial exit rules that have had their turn
     keep_asked: Mapping[str, int] | None = None  # spreads that a person's partial close leaves, by name
     endings: tuple[str, ...] = ()  # kinds of the transactions that ended contracts of it without an order
-    alerts_told: tuple[str, ...] = ()  # of the day on which the newest was told, by date, contract and alert
     ended_as: str = ""  # how it ended where that is not simply closed: expired, rolled, adjusted
     rolled_from: PositionId | None = None
     chain_id: PositionId = ITSELF  # the first position of a chain of rolls

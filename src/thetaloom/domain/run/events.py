@@ -41,7 +41,6 @@ class EventKind(StrEnum):
     CONTRACTS_ENDED = "ContractsEnded"
     ASSIGNED_EARLY = "AssignedEarly"
     DEFENCE_ADVISED = "DefenceAdvised"
-    EXPIRY_ALERT = "ExpiryAlert"
     SETTLEMENT_DIFFERS = "SettlementDiffers"
     SETTLEMENT_MISSING = "SettlementMissing"
     TARGETS_PLACED = "TargetsPlaced"

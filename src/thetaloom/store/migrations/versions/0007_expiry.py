@@ -16,11 +16,9 @@ def upgrade() -> None:
         accounts.add_column(sa.Column("transaction_cursor", sa.BigInteger(), nullable=False, server_default="0"))
     with op.batch_alter_table("positions", recreate=rebuild) as positions:
         positions.add_column(sa.Column("endings", sa.Text(), nullable=False, server_default="[]"))
-        positions.add_column(sa.Column("alerts_told", sa.Text(), nullable=False, server_default="[]"))
     with op.batch_alter_table("accounts", recreate=rebuild) as accounts:
         accounts.alter_column(
             "transaction_cursor", server_default=None, existing_type=sa.BigInteger(), existing_nullable=False
         )
     with op.batch_alter_table("positions", recreate=rebuild) as positions:
-        positions.alter_column("alerts_told", server_default=None, existing_type=sa.Text(), existing_nullable=False)
         positions.alter_column("endings", server_default=None, existing_type=sa.Text(), existing_nullable=False)
