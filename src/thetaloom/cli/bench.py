@@ -23,6 +23,7 @@ from rich.table import Table
 from thetaloom import __version__
 from thetaloom.bootstrap import Platform, engine_loop, open_demo
 from thetaloom.cli import (
+    bench_expiry,
     bench_guard,
     bench_halt,
     bench_judgement,
@@ -173,6 +174,7 @@ MEASURES: tuple[Callable[[], list[Figure]], ...] = (
     chain_greeks,
     bench_market.market_view,
     bench_guard.mark_guard,
+    bench_expiry.assignment_radar,
     bench_pricing.american_chains,
     bench_pricing.probabilities,
     transitions,

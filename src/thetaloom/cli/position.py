@@ -103,6 +103,7 @@ def show(position: PositionArgument, as_json: JsonOption = False) -> None:
             "status": position_status(found, orders).value,
             "legs": legs_text(found.legs),
             "quantity": found.quantity,
+            **({"shares": f"{found.shares_held:+d}"} if found.shares else {}),
             "entry": price_text(found.entry_price) if found.quantity else None,
             **({} if marks is None else _mark_lines(marks)),
             "protection": _protection_text(protection),
@@ -164,6 +165,35 @@ def targets(
 app.command()(rolling.roll)
 app.command()(rolling.adjust)
 app.command()(rolling.chain)
+
+
+@app.command()
+def plan(position: PositionArgument, as_json: JsonOption = False) -> None:
+    """Show what expiration does to a position if nobody does anything, which rules act before, and early assignment."""
+    from thetaloom.engine.expiry_plans import expiry_plan
+
+    with opened() as platform:
+        found = position_detail(platform.database, platform.user_id, PositionId(position))
+        planned, blips = expiry_plan(platform.desk, found, platform.clock.now())
+    if as_json:
+        emit({"position": found.id, "shares": found.shares_held, **to_plain(planned), "radar": to_plain(blips)})
+        return
+    pairs(found.id, {"as of": planned.as_of, "shares held": found.shares_held or None, "first": planned.acts_first})
+    for one in planned.contracts:
+        radar = next((blip for blip in blips if blip.contract == one.contract), None)
+        pairs(
+            f"{one.quantity:+d} {one.contract.notation}",
+            {
+                "settles": one.settlement,
+                "last trade": one.last_trade_at,
+                "decided at": one.settles_at,
+                "tell the broker by": one.instruct_by,
+                "if nothing is done": one.if_nothing,
+                "early assignment": None if radar is None else radar.likelihood.value,
+                **({} if radar is None else {alert.value: alert.advice for alert in radar.alerts}),
+            },
+        )
+    table("rules that act by time", ("rule", "at"), ((turn.rule, turn.at) for turn in planned.turns))
 
 
 def _spreads_table(position: Position, orders: Sequence[Order]) -> None:
