@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from thetaloom.domain.book.imbalance import ImbalancePolicy
 from thetaloom.domain.market.rates import RateCurve
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.money import Money
@@ -33,6 +34,9 @@ class EngineSettings:
     retry_seconds: int = 2  # doubled with every attempt
     penny_classes: tuple[str, ...] = ()  # roots known to be in the penny program; see ``domain.values.ticks``
     imbalance_seconds: int = 1  # how long the legs of an order may be out of balance before somebody is told
+    imbalance_policy: ImbalancePolicy = ImbalancePolicy.BY_RISK
+    complete_seconds: int = 30  # how long an order for missing legs works before it is given up
+    unwind_interval_seconds: int = 5  # between the steps of the walk that takes back a leg that stands alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

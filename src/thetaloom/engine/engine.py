@@ -10,7 +10,7 @@ from thetaloom.engine.commands import Command
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.halting import HaltKeeper
 from thetaloom.engine.handlers import handle
-from thetaloom.engine.leg_balance import tell_imbalances
+from thetaloom.engine.leg_keeper import mind_imbalances
 from thetaloom.engine.limit_faults import refuse_unread_limits
 from thetaloom.engine.lineage import Decider
 from thetaloom.engine.monitor import Monitor
@@ -19,13 +19,18 @@ from thetaloom.engine.order_manager import apply_reports
 from thetaloom.engine.order_reports import REPORT_DECIDER
 from thetaloom.engine.reconcile import Reconciled, reconcile, settle_in_flight
 from thetaloom.engine.runner import work
+from thetaloom.engine.settling import SETTLEMENT_DECIDER, apply_transactions
 from thetaloom.engine.steps import STEP_DECIDERS
 from thetaloom.errors import BrokerUnavailable, MarketDataUnavailable
 from thetaloom.ports.broker import SimulatedBroker
 
 log = structlog.get_logger()
 
-DECIDERS: Mapping[str, Decider] = {**STEP_DECIDERS, REPORT_DECIDER.name: REPORT_DECIDER}
+DECIDERS: Mapping[str, Decider] = {
+    **STEP_DECIDERS,
+    REPORT_DECIDER.name: REPORT_DECIDER,
+    SETTLEMENT_DECIDER.name: SETTLEMENT_DECIDER,
+}
 BROKER_LOOK = timedelta(seconds=1)  # how often the broker is asked for news that it did not announce
 IN_FLIGHT_LOOK = timedelta(seconds=15)  # how often orders without an answer are looked up in the broker's books
 POSITIONS_LOOK = timedelta(seconds=60)  # how often positions that another process opened are looked for
@@ -90,10 +95,11 @@ class Engine:
             if self._simulated is not None:
                 self._simulated.tick()
             moved.update(run.id for run in apply_reports(self.desk))
+            moved.update(run.id for run in apply_transactions(self.desk))
             if self._is_time(IN_FLIGHT_LOOK):
                 self._in_flight = settle_in_flight(self.desk, self._in_flight)
             if is_time:
-                self._imbalances_told = tell_imbalances(self.desk, self._imbalances_told)
+                self._imbalances_told = mind_imbalances(self.desk, self._imbalances_told)
         except BrokerUnavailable as error:
             self._has_news = True  # nobody heard it yet
             break_proofs(self.desk)

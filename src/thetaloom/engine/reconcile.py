@@ -7,6 +7,7 @@ from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.order_manager import apply_reports, deliver
+from thetaloom.engine.settling import apply_transactions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ def reconcile(desk: Desk, *, dry_run: bool = False) -> Reconciled:
         for order in doubtful:
             deliver(desk, order.client_order_id, again=True)
         applied += len(apply_reports(desk))
+        apply_transactions(desk)
     return Reconciled(reports_applied=applied, orders_delivered=len(doubtful), drifts=find_drifts(desk))
 
 

@@ -18,7 +18,7 @@ from thetaloom.domain.risk.violations import Violation
 from thetaloom.domain.run.events import Event
 from thetaloom.domain.run.lineage import LineageRecord
 from thetaloom.domain.run.proposals import Proposal
-from thetaloom.domain.run.runs import WorkflowRun
+from thetaloom.domain.run.runs import RunStatus, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.ids import (
     AccountId,
@@ -48,6 +48,18 @@ class StoredEvent:
     event: Event
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenStamp:
+    """What tells whether an open position was changed since it was read, without reading it."""
+
+    position_id: PositionId
+    run_id: RunId
+    version: int
+    run_version: int
+    status: RunStatus
+    high_at: datetime | None  # when its highest mark rose last
+
+
 class Strategies(Protocol):
     """Immutable revisions; the newest is the one new runs use."""
 
@@ -72,6 +84,10 @@ class Runs(Protocol):
 
     def add(self, run: WorkflowRun) -> None: ...
     def get(self, run: RunId) -> WorkflowRun | None: ...
+    def many(self, runs: Iterable[RunId]) -> Sequence[WorkflowRun]:
+        """Return those of the runs that are stored, in no order."""
+        ...
+
     def save(self, run: WorkflowRun) -> WorkflowRun:
         """Write the run if its version is still the stored one and return it with the next version.
 
@@ -146,7 +162,15 @@ class Positions(Protocol):
     def add(self, position: Position) -> None: ...
     def get(self, position: PositionId) -> Position | None: ...
     def of_run(self, run: RunId) -> Position | None: ...
+    def of_runs(self, runs: Iterable[RunId]) -> Sequence[Position]:
+        """Return the positions that these runs opened, in no order."""
+        ...
+
     def open_positions(self, account: AccountId | None = None) -> Sequence[Position]: ...
+    def open_stamps(self, account: AccountId) -> Sequence[OpenStamp]:
+        """Return a stamp of each open position, oldest first."""
+        ...
+
     def closed_since(self, account: AccountId, since: datetime) -> Sequence[Position]: ...
     def opened_since(self, account: AccountId, since: datetime) -> int: ...
     def all_closed(self, account: AccountId) -> Sequence[Position]:
@@ -199,6 +223,8 @@ class Accounts(Protocol):
     def owner(self, account: AccountId) -> UserId | None: ...
     def report_cursor(self, account: AccountId) -> int: ...
     def set_report_cursor(self, account: AccountId, sequence: int) -> None: ...
+    def transaction_cursor(self, account: AccountId) -> int: ...
+    def set_transaction_cursor(self, account: AccountId, sequence: int) -> None: ...
     def limits(self, user: UserId) -> Mapping[str, str]:
         """Return the user's own risk limits, name → number as text; what is absent has its default."""
         ...
@@ -224,6 +250,10 @@ class Watches(Protocol):
     """What is remembered of positions while they are watched."""
 
     def get(self, position: PositionId) -> PositionWatch | None: ...
+    def many(self, positions: Iterable[PositionId]) -> Sequence[PositionWatch]:
+        """Return what is remembered of these positions, in no order."""
+        ...
+
     def of_open(self, account: AccountId) -> Sequence[PositionWatch]: ...
     def save(self, watches: Iterable[PositionWatch]) -> Sequence[PositionWatch]:
         """Write memories; a mark that is stored higher stays, and ladders too. Return them as they are stored."""

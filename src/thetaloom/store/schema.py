@@ -80,6 +80,7 @@ accounts = Table(
     _needed("broker", Text),
     _needed("is_live", Boolean),
     _needed("report_cursor", BigInteger),
+    _needed("transaction_cursor", BigInteger),
 )
 
 risk_limits = Table(
@@ -277,6 +278,7 @@ positions = Table(
     _needed("exits_fired", Structured(tuple[int, ...])),
     Column("keep_asked", Structured(Mapping[str, int])),
     _needed("ended_as", Text),
+    _needed("endings", Structured(tuple[str, ...])),
     Column("rolled_from", Text),
     _needed("chain_id", Text),
     _needed("version", Integer),

@@ -1,6 +1,6 @@
 """Runs: saved by compare-and-swap, and laid into the lane where dispatch finds them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -12,10 +12,11 @@ from thetaloom.errors import InvariantError
 from thetaloom.ports.dispatch import lane_of
 from thetaloom.store.schema import counters
 from thetaloom.store.schema import runs as table
-from thetaloom.store.statements import columns_of, row_of, swap, value_of, values_of, versioned_update
+from thetaloom.store.statements import columns_of, row_of, rows_in, swap, value_of, values_of, versioned_update
 
 _SELECT = select(*columns_of(table, WorkflowRun))
 _GET = _SELECT.where(table.c.id == bindparam("of_id"))
+_MANY = _SELECT.where(table.c.id.in_(bindparam("of_any", expanding=True)))
 _UPDATE = versioned_update(table)
 _COUNT_UP = update(counters).where(counters.c.name == "run").values(number=counters.c.number + 1)
 
@@ -41,6 +42,10 @@ class SqlRuns:
         """Return the run as it stands."""
         row = self._connection.execute(_GET, {"of_id": run}).first()
         return None if row is None else value_of(WorkflowRun, row)
+
+    def many(self, runs: Iterable[RunId]) -> Sequence[WorkflowRun]:
+        """Return those of the runs that are stored, in no order."""
+        return values_of(WorkflowRun, rows_in(self._connection, _MANY, runs))
 
     def save(self, run: WorkflowRun) -> WorkflowRun:
         """Write the run if its version is still the stored one and return it with the next version."""
