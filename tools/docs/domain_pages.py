@@ -69,6 +69,10 @@ EVENTS: Mapping[EventKind, str] = {
     EventKind.ALERT_ENDED: "What an alert told of is over.",
     EventKind.RUNAWAY_STOPPED: "A guard against a runaway stopped an order and halted the account.",
     EventKind.STRATEGY_SAVED: "A strategy was stored as its next revision.",
+    EventKind.RECONCILED: "Our books were compared with the broker's; the evidence holds what each phase did.",
+    EventKind.FINDING_RAISED: "A difference waits for a person, or to go away.",
+    EventKind.FINDING_SETTLED: "A difference was settled by a person, or is no more.",
+    EventKind.POSITION_ADOPTED: "A holding from elsewhere became a position of a strategy.",
 }
 REACTIONS: Mapping[type[errors.ThetaloomError], str] = {
     errors.ConfigError: "stops and says which setting",

@@ -25,9 +25,9 @@ from thetaloom.domain.values.instruments import OptionContract, Right
 from thetaloom.domain.values.reasons import Reason, Verdict, denied
 from thetaloom.engine.alerts import end_alert, raise_alert
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.portfolio import with_instead
 from thetaloom.engine.findings import MarketReading
 from thetaloom.engine.lineage import output_of
+from thetaloom.engine.portfolio import with_instead
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 

@@ -238,22 +238,11 @@ def _submit(desk: Desk, order: Order, committed_at: datetime) -> None:
 
 def _apply_once(desk: Desk, report: BrokerReport, *, tries: int = 2) -> WorkflowRun | None:
     account = desk.broker.account_id
-    overtaken: list[ClientOrderId] = []
     try:
         with desk.store.unit_of_work() as uow:
             if uow.accounts.report_cursor(account) >= report.sequence:
                 return None  # another worker applied it meanwhile
-            run = _apply(desk, uow, report)
-            for fill in book_execution(uow, report):
-                told = replace(report, kind=ReportKind.FILLED, fill=fill, execution=None)
-                run = _apply(desk, uow, told) or run
-            left = left_alone(uow, report.client_order_id, desk.clock.now())
-            if left is not None:
-                run = _apply(desk, uow, left) or run
-            if report.execution is not None or left is not None:
-                settle_balance(uow, report.client_order_id, desk.clock.now())
-            if run is not None and (report.fill or report.execution or left):
-                overtaken = _cancel_overtaken(desk, uow, run)
+            run, overtaken = book_report(desk, uow, report)
             uow.accounts.set_report_cursor(account, report.sequence)
             uow.commit()
     except StaleVersionError:
@@ -266,6 +255,22 @@ def _apply_once(desk: Desk, report: BrokerReport, *, tries: int = 2) -> Workflow
     for order in overtaken:
         deliver(desk, order)
     return run
+
+
+def book_report(desk: Desk, uow: UnitOfWork, report: BrokerReport) -> tuple[WorkflowRun | None, list[ClientOrderId]]:
+    """Book a report in the caller's transaction; return the run it moved, and the orders to deliver afterwards."""
+    run = _apply(desk, uow, report)
+    for fill in book_execution(uow, report):
+        told = replace(report, kind=ReportKind.FILLED, fill=fill, execution=None)
+        run = _apply(desk, uow, told) or run
+    left = left_alone(uow, report.client_order_id, desk.clock.now())
+    if left is not None:
+        run = _apply(desk, uow, left) or run
+    if report.execution is not None or left is not None:
+        settle_balance(uow, report.client_order_id, desk.clock.now())
+    if run is not None and (report.fill or report.execution or left):
+        return run, _cancel_overtaken(desk, uow, run)
+    return run, []
 
 
 def _set_aside(desk: Desk, report: BrokerReport, message: str) -> WorkflowRun | None:

@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Protocol
 
 from thetaloom.domain.book.alerts import Alert
+from thetaloom.domain.book.elsewhere import Finding
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.ladder import LadderState
 from thetaloom.domain.book.leg_fills import LegExecution
+from thetaloom.domain.book.looks import AccountLook, LinkedTransaction, Reconciliation
 from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.rolls import Roll
@@ -293,6 +295,32 @@ class Rolls(Protocol):
     def save(self, roll: Roll) -> Roll: ...
 
 
+class Looks(Protocol):
+    """The broker's transactions with what explains them, findings, and the story of comparisons."""
+
+    def of(self, account: AccountId) -> AccountLook | None: ...
+    def save(self, look: AccountLook) -> None:
+        """Write a look, one ahead of the stored one. Raises ``StaleVersionError`` when somebody else looked first."""
+        ...
+
+    def suspect(self, account: AccountId, suspects: Mapping[str, str]) -> None: ...
+    def add_transactions(self, new: Iterable[LinkedTransaction]) -> None: ...
+    def waiting(self, account: AccountId, since: datetime) -> Sequence[LinkedTransaction]:
+        """Return the transactions from ``since`` on that nothing explains yet, oldest first."""
+        ...
+
+    def link(self, linked: Iterable[LinkedTransaction]) -> None: ...
+    def linked_since(self, account: AccountId, since: datetime) -> Sequence[LinkedTransaction]: ...
+    def standing(self, account: AccountId) -> Sequence[Finding]:
+        """Return the findings that still explain a difference, oldest first."""
+        ...
+
+    def finding(self, finding: str) -> Finding | None: ...
+    def save_finding(self, finding: Finding) -> None: ...
+    def findings_about(self, account: AccountId, key: str) -> int: ...
+    def tell(self, told: Reconciliation) -> None: ...
+
+
 class UnitOfWork(Protocol):
     """One transaction. Nothing is kept unless ``commit`` was called; leaving the block otherwise rolls back."""
 
@@ -308,6 +336,7 @@ class UnitOfWork(Protocol):
     watches: Watches
     rolls: Rolls
     alerts: Alerts
+    looks: Looks
 
     def commit(self) -> None: ...
 

@@ -12,6 +12,7 @@ from thetaloom.store.repositories.accounts import SqlAccounts
 from thetaloom.store.repositories.alerts import SqlAlerts
 from thetaloom.store.repositories.events import SqlEvents
 from thetaloom.store.repositories.lineage import SqlLineage
+from thetaloom.store.repositories.looks import SqlLooks
 from thetaloom.store.repositories.orders import SqlOrders
 from thetaloom.store.repositories.positions import SqlPositions
 from thetaloom.store.repositories.proposals import SqlProposals
@@ -41,6 +42,7 @@ class SqlUnitOfWork:
         self.watches: store.Watches = SqlWatches(connection)
         self.rolls: store.Rolls = SqlRolls(connection)
         self.alerts: store.Alerts = SqlAlerts(connection)
+        self.looks: store.Looks = SqlLooks(connection, database)
 
 
 class SqlStore:

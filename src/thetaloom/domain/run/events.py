@@ -65,6 +65,10 @@ class EventKind(StrEnum):
     ALERT_RAISED = "AlertRaised"
     ALERT_ENDED = "AlertEnded"
     STRATEGY_SAVED = "StrategySaved"
+    RECONCILED = "Reconciled"
+    FINDING_RAISED = "FindingRaised"
+    FINDING_SETTLED = "FindingSettled"
+    POSITION_ADOPTED = "PositionAdopted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -297,6 +297,7 @@ class Reason(StrEnum):
         "settlement_missing",
         "Contracts have expired, and the broker has not said what became of them; look into the account.",
     )
+    CLOSED_ELSEWHERE = "closed_elsewhere", "The contracts were closed at the broker by a trade that was not ours."
     CANCELED_BY_USER = "canceled_by_user", "A person canceled the run."
     STEP_FAILED = "step_failed", "A step ended with an error; the record holds its message."
     # steps that had nothing to do
