@@ -56,6 +56,8 @@ EVENTS: Mapping[EventKind, str] = {
     EventKind.TARGETS_PLACED: "Orders were staged at the profit targets of spreads.",
     EventKind.TARGETS_REPLACED: "A person had the targets placed as the strategy asks for them now.",
     EventKind.TARGET_GIVEN_UP: "A target ended at the broker too often today; its spread is without one.",
+    EventKind.POSITION_BLIND: "A leg's quotes have been bad for so long that nobody watches the position's price.",
+    EventKind.POSITION_SIGHTED: "The quotes of a position that was blind can be believed again.",
     EventKind.EXIT_TRIGGERED: "An exit rule, or a person, asked to close a position.",
     EventKind.RUN_COMPLETED: "A run ended; the facts hold its outcome and reason.",
     EventKind.RUN_FAILED: "A step ended with an error and the run waits for a person.",

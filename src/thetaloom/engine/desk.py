@@ -1,11 +1,12 @@
 """What the engine works with: one market, one broker account, one database, one clock."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from thetaloom.domain.book.imbalance import ImbalancePolicy
 from thetaloom.domain.market.rates import RateCurve
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.money import Money
+from thetaloom.engine.guard_book import GuardBook
 from thetaloom.ports.broker import Broker
 from thetaloom.ports.clock import Clock
 from thetaloom.ports.dispatch import Dispatch
@@ -56,3 +57,4 @@ class Desk:
     codec: ChainCodec
     code_version: str
     settings: EngineSettings
+    guards: GuardBook = field(default_factory=GuardBook)  # of this process

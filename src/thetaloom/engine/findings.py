@@ -125,7 +125,7 @@ class ExitFinding:
     look_at: datetime | None = None  # when a target may be placed that may not be yet
     ladder: tuple[LadderStep, ...] = ()  # what the ladder does
     wish_met: bool = False  # a person's partial close has had its fill
-    roll: RunId | None = None  # the successor that the position makes way for
     legs: LegsDecision | None = None  # about legs that stand alone
     unwind: bool = False  # such a leg goes, and nothing else
     asks: bool = False  # a person must find out what became of expired contracts
+    roll: RunId | None = None  # the successor that the position makes way for

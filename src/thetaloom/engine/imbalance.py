@@ -27,7 +27,6 @@ from thetaloom.engine.alerts import end_alert, raise_alert
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import MarketReading
 from thetaloom.engine.lineage import output_of
-from thetaloom.engine.portfolio import with_instead
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 
@@ -37,7 +36,7 @@ def conflict_of(
 ) -> Conflict | None:
     """Return why legs may not be opened beside what other runs of the account hold or are opening.
 
-    ``instead`` takes the place of the position that it is a later state of, as a roll will leave it.
+    ``instead`` is looked at as if it were held, instead of the position with its id: one that makes way for a roll.
     """
     holders = _holders_beside(desk, uow, run, legs[0].contract.underlying, instead)
     found = find_conflict(legs, holders)
@@ -136,13 +135,12 @@ def mind_legs(desk: Desk, uow: UnitOfWork, position: Position, now: datetime) ->
     raise_alert(uow, alert, run=position.run_id)
 
 
-def _holders_beside(
-    desk: Desk, uow: UnitOfWork, run: RunId, underlying: str, instead: Position | None = None
-) -> list[Holder]:
+def _holders_beside(desk: Desk, uow: UnitOfWork, run: RunId, underlying: str, instead: Position | None) -> list[Holder]:
     account = desk.broker.account_id
+    held = uow.positions.open_positions(account)
     holders = [
         Holder(name=one.id, contracts=one.held, loose=bool(one.loose))
-        for one in with_instead(uow.positions.open_positions(account), instead)
+        for one in (instead if instead is not None and instead.id == stored.id else stored for stored in held)
         if one.run_id != run and one.legs[0].contract.underlying == underlying
     ]
     for order in uow.orders.open_orders():

@@ -52,6 +52,8 @@ class EventKind(StrEnum):
     ROLL_INCOMPLETE = "RollIncomplete"
     POSITION_ROLLED = "PositionRolled"
     RUN_RESTARTED = "RunRestarted"
+    POSITION_BLIND = "PositionBlind"
+    POSITION_SIGHTED = "PositionSighted"
     EXIT_TRIGGERED = "ExitTriggered"
     RUN_COMPLETED = "RunCompleted"
     RUN_FAILED = "RunFailed"

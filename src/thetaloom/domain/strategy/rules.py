@@ -179,6 +179,30 @@ class ApprovalRule:
     ] = True
 
 
+class GuardMode(Word):
+    """Whether exits that rest on the legs' quotes are guarded."""
+
+    ROBUST = "robust", "No exit on quotes that are no evidence; one that is met is confirmed by the deadline."
+    OFF = "off", "An exit acts on the mids as they are."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitGuard:
+    """What stands between bad quotes and the exits that rest on them."""
+
+    mode: Annotated[GuardMode, About("Whether such exits are guarded.")] = GuardMode.ROBUST
+    deadline_seconds: Annotated[
+        int,
+        About(
+            "How long quotes that are met and not contradicted may wait for a second one that says the same.",
+            unit="seconds",
+            at_least=1,
+            at_most=60,
+        ),
+    ] = 2
+
+
 ANY_MARKET = Liquidity()
 USUAL_WALK = OrderRule()
 BY_A_PERSON = ApprovalRule()
+GUARDED = ExitGuard()

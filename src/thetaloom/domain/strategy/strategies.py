@@ -35,9 +35,12 @@ from thetaloom.domain.strategy.metrics import MARKET_METRICS, Metric, WordMetric
 from thetaloom.domain.strategy.rules import (
     ANY_MARKET,
     BY_A_PERSON,
+    GUARDED,
     USUAL_WALK,
     ApprovalMode,
     ApprovalRule,
+    ExitGuard,
+    GuardMode,
     Liquidity,
     OrderFloor,
     OrderPreset,
@@ -62,11 +65,13 @@ __all__ = [
     "Comparison",
     "Condition",
     "DropRule",
+    "ExitGuard",
     "ExitKind",
     "ExitRule",
     "ExitUnit",
     "ExpirationRule",
     "Guard",
+    "GuardMode",
     "LadderRule",
     "LegRule",
     "Level",
@@ -212,6 +217,9 @@ class Strategy:
     restart: Annotated[
         RestartRule | None, About("When a completed run starts the next one; absent: never.", sparse=True)
     ] = None
+    guard: Annotated[
+        ExitGuard, About("What guards the exits that rest on the legs' quotes against bad ones.", sparse=True)
+    ] = GUARDED
     approval: Annotated[ApprovalRule, About("Who approves a proposal, and for how long it stands.")] = BY_A_PERSON
     allow_undefined_risk: Annotated[bool, About("Whether a structure may have an unlimited loss.")] = False
     open_runs_max: Annotated[

@@ -38,8 +38,8 @@ class Inputs:
     held_shares: int  # of the underlying
     is_cash_account: bool
     now: datetime
-    roll: RollSide | None = None  # what makes way, or is added to
     conflict: Conflict | None = None  # with what others hold or are opening
+    roll: RollSide | None = None  # what makes way, or is added to
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
@@ -67,8 +67,8 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         held_shares=(snapshot.shares or {}).get(run.symbol, 0),
         is_cash_account=snapshot.is_cash_account,
         now=now,
-        roll=roll,
         conflict=conflict,
+        roll=roll,
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from thetaloom.domain.book.exits import decide_exit
+from thetaloom.domain.book.guarded_exits import for_the_record, held_back
 from thetaloom.domain.book.imbalance import contracts_of, first_to_unwind, naked
 from thetaloom.domain.book.ladder_plan import in_force
 from thetaloom.domain.book.orders import OPEN, Effect, Order, OrderPurpose, OrderStatus
@@ -27,6 +28,7 @@ from thetaloom.engine.marks import mark
 from thetaloom.engine.order_manager import leg_quotes, perform
 from thetaloom.engine.order_work import DELIVERED, OrderAction, OrderMove, OrderWork, next_move
 from thetaloom.engine.position_views import read_view
+from thetaloom.engine.price_guard import guard_look
 from thetaloom.engine.step import Step, next_step, strategy_of
 from thetaloom.engine.walks import EXIT_REACH, opened_at, past_places, walk_of
 from thetaloom.errors import InvariantError
@@ -62,9 +64,9 @@ class Inputs:
     has_ended: bool  # something of it trades no longer
     work: OrderWork
     refused_limit: Price | None = None  # at which the broker said no for its price
-    roll: RollAsked | None = None  # it closes for a roll
     purpose: OrderPurpose = OrderPurpose.EXIT
     in_balance: bool = False  # the leg that the order takes back has found its place meanwhile
+    roll: RollAsked | None = None  # it closes for a roll
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,11 +220,13 @@ def _overtaken(desk: Desk, run: WorkflowRun, position: Position, strategy: Strat
     with desk.store.reading() as uow:
         watch = remembered(desk, uow, position)
     view = read_view(desk, position, strategy, now, watch=watch)
-    marks, fired = mark(view), frozenset(position.exits_fired)
+    marks, fired, rules = mark(view), frozenset(position.exits_fired), strategy.exits
     if in_force(strategy, position, marks.dte):
         return Reason.EXPIRY_LADDER
-    watch = observed(watch, position, marks)
-    return decide_exit(strategy.exits, position, marks, fired, beside_target=True, watch=watch).reason
+    found = guard_look(desk, view, strategy.guard, marks, watch)
+    guard = None if found is None else found.decision
+    watch, waits = observed(watch, position, for_the_record(marks, guard)), held_back(rules, guard)
+    return decide_exit(rules, position, marks, fired, beside_target=True, watch=watch, held_back=waits).reason
 
 
 def _retry_at(desk: Desk, earlier: list[Order], seconds: int) -> datetime | None:
