@@ -22,6 +22,7 @@ from thetaloom.engine.runner import work
 from thetaloom.engine.steps import STEP_DECIDERS
 from thetaloom.errors import BrokerUnavailable, MarketDataUnavailable
 from thetaloom.ports.broker import SimulatedBroker
+from thetaloom.ports.market_data import QuoteBatch
 
 log = structlog.get_logger()
 
