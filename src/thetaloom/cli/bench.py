@@ -35,6 +35,7 @@ from thetaloom.cli import (
     bench_scenarios,
     bench_simulation,
     bench_walk,
+    bench_watch,
 )
 from thetaloom.cli.bench_figures import Figure, timed
 from thetaloom.cli.output import JsonOption, console, emit
@@ -188,6 +189,7 @@ MEASURES: tuple[Callable[[], list[Figure]], ...] = (
     bench_simulation.simulation,
     bench_walk.walks,
     bench_halt.halts,
+    bench_watch.watches,
     waiting_runs,
     demo_run,
     server,
