@@ -336,6 +336,7 @@ def _engine_settings(settings: Settings) -> EngineSettings:
         data_age_seconds_max=settings.data_age_seconds_max,
         approved_age_seconds_max=settings.approved_age_seconds_max,
         penny_classes=tuple(filter(None, settings.penny_classes.split(","))),
+        adopt=settings.adopt,
     )
 
 
