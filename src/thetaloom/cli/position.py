@@ -17,7 +17,7 @@ from thetaloom.domain.book.position_status import position_status, spreads_shown
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.values.ids import PositionId, StrategyId
 from thetaloom.engine.commands import AdoptPosition, AssignClose, ClosePosition, IgnoreFinding, ReplaceTargets
-from thetaloom.errors import InvariantError, Unavailable
+from thetaloom.errors import InvalidInput, InvariantError, Unavailable
 from thetaloom.store.queries.positions import list_positions, orders_of_positions, position_detail
 from thetaloom.store.queries.runs import run_detail
 

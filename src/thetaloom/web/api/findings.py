@@ -41,7 +41,7 @@ def findings(
     front: FrontDoor,
     window: PageWindow,
     standing: Annotated[
-        bool | None, Query(description="That still explain a difference, settled ones, or both.")
+        bool | None, Query(description="Those that stand, settled ones, or both.")
     ] = None,
 ) -> Page[Finding]:
     """List the findings, newest first."""
