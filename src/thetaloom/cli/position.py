@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from thetaloom.cli import rolling
 from thetaloom.cli.access import carry_out, opened, reading
 from thetaloom.cli.output import JsonOption, emit, pairs, say, table, to_plain
 from thetaloom.cli.paging import LimitOption, OffsetOption, shown_of, window
@@ -144,6 +145,7 @@ def targets(
     _spreads_table(found, orders)
 
 
+<<<<<<< HEAD
 @app.command()
 def adopt(
     finding: FindingArgument,
@@ -202,6 +204,11 @@ def _amount(text: str) -> Decimal:
         return Decimal(text)
     except InvalidOperation:
         raise InvalidInput(f"{text!r} is no price; a good one: 1.25") from None
+=======
+app.command()(rolling.roll)
+app.command()(rolling.adjust)
+app.command()(rolling.chain)
+>>>>>>> main
 
 
 def _spreads_table(position: Position, orders: Sequence[Order]) -> None:

@@ -21,6 +21,7 @@ from thetaloom.engine.reconcile import Reconciled, reconcile
 from thetaloom.engine.reconciliation.answers import Options
 from thetaloom.engine.reconciliation.deciding import adopt_position, assign_close, ignore_finding
 from thetaloom.engine.reviews import ExitReview, review_position
+from thetaloom.engine.roll_handlers import adjust_position, refuse_while_closing, roll_position
 from thetaloom.engine.step import ended, tell, tell_user
 from thetaloom.errors import InvalidInput, InvariantError, NotAllowed, NotFound
 from thetaloom.ports.store import StoredStrategy, UnitOfWork
@@ -121,6 +122,7 @@ def cancel_run(desk: Desk, command: commands.CancelRun) -> WorkflowRun:
                 f"{run.id} holds a position",
                 advice=f"Close it first: thetaloom position close {position.id}",
             )
+        refuse_while_closing(uow, run)
         standing = [order for order in uow.orders.of_run(run.id) if order.is_open]
         for order in standing:
             ask_cancel(desk, uow, order, Reason.ORDER_CANCELED)
@@ -260,6 +262,8 @@ HANDLERS: dict[type, Any] = {
     commands.CancelOrder: cancel_order,
     commands.ResolveOrder: resolve_order,
     commands.ClosePosition: close_position,
+    commands.RollPosition: roll_position,
+    commands.AdjustPosition: adjust_position,
     commands.ReplaceTargets: replace_targets,
     commands.Halt: halt,
     commands.LiftHalt: lift_halt,

@@ -31,6 +31,7 @@ from thetaloom.engine.reconciliation.holdings import sync_positions
 from thetaloom.engine.reconciliation.looking import BrokerLook, look_at_broker
 from thetaloom.engine.reconciliation.round import Round
 from thetaloom.engine.reconciliation.states import repair_targets, settle_states
+from thetaloom.engine.settling import apply_transactions
 from thetaloom.engine.step import tell_user
 from thetaloom.errors import BrokerUnavailable, NotFound, OutcomeUnknown, StaleVersionError
 from thetaloom.ports.store import UnitOfWork
@@ -115,7 +116,7 @@ def _order_history(desk: Desk, *, dry_run: bool) -> tuple[int, int, tuple[Client
             told = desk.broker.reports_since(cursor)
             applied = sum(uow.orders.get(one.client_order_id) is not None for one in told)
     else:
-        applied = len(apply_reports(desk))
+        applied = len(apply_reports(desk)) + len(apply_transactions(desk))
     with desk.store.reading() as uow:
         doubtful = [
             order.client_order_id
@@ -128,7 +129,8 @@ def _order_history(desk: Desk, *, dry_run: bool) -> tuple[int, int, tuple[Client
     at_once = desk.broker.capabilities.orders_per_second
     for order in doubtful[:at_once]:
         deliver(desk, order, again=True)
-    return applied + len(apply_reports(desk)), len(doubtful), tuple(doubtful[at_once:])
+    applied += len(apply_reports(desk)) + len(apply_transactions(desk))
+    return applied, len(doubtful), tuple(doubtful[at_once:])
 
 
 def _phases(

@@ -6,7 +6,6 @@ and reached through the records of a run.
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -16,14 +15,12 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
     UniqueConstraint,
     false,
 )
-from sqlalchemy.types import TypeEngine
 
 from thetaloom.domain.book.elsewhere import FindingKind, FindingStatus
 from thetaloom.domain.book.fills import LegFill
@@ -31,6 +28,7 @@ from thetaloom.domain.book.ladder import LadderState
 from thetaloom.domain.book.looks import Cause, Link
 from thetaloom.domain.book.orders import Effect, OrderPurpose, OrderStatus, TimeInForce
 from thetaloom.domain.book.refusals import Refusal
+from thetaloom.domain.book.rolls import ClosingTerms
 from thetaloom.domain.book.spreads import Loose, ShareLot, Spread
 from thetaloom.domain.book.transactions import TransactionKind
 from thetaloom.domain.book.watch import EntryFacts
@@ -39,37 +37,18 @@ from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, StepStatus, TriggerKind
 from thetaloom.domain.strategy.strategies import Strategy
-from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.ports.dispatch import Lane
+from thetaloom.store.care_tables import alerts as alerts
 from thetaloom.store.columns import Exact, Instant, Structured, Word
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-_LEGS = Structured(tuple[Leg, ...])
-# SQLite numbers rows by itself only when the key is called INTEGER.
-_SEQUENCE = BigInteger().with_variant(Integer(), "sqlite")
-
-
-def _needed(name: str, kind: TypeEngine[Any] | type[TypeEngine[Any]]) -> Column[Any]:
-    return Column(name, kind, nullable=False)
-
-
-def _owner() -> Column[str]:
-    return Column("user_id", Text, nullable=False)
-
-
-def _run() -> Column[str]:
-    return Column("run_id", Text, ForeignKey("runs.id"), nullable=False)
-
+from thetaloom.store.schema_rolls import rolls as rolls
+from thetaloom.store.table_parts import LEGS as _LEGS
+from thetaloom.store.table_parts import SEQUENCE as _SEQUENCE
+from thetaloom.store.table_parts import metadata as metadata
+from thetaloom.store.table_parts import needed as _needed
+from thetaloom.store.table_parts import owner as _owner
+from thetaloom.store.table_parts import run as _run
 
 meta = Table(
     "meta",
@@ -104,6 +83,7 @@ accounts = Table(
     _needed("broker", Text),
     _needed("is_live", Boolean),
     _needed("report_cursor", BigInteger),
+    _needed("transaction_cursor", BigInteger),
 )
 
 risk_limits = Table(
@@ -208,6 +188,7 @@ proposals = Table(
     _needed("version", Integer),
     Column("needs_confirmation", Boolean, nullable=False, server_default=false()),
     Column("warnings", Structured(tuple[str, ...]), nullable=False, server_default="[]"),
+    Column("closing", Structured(ClosingTerms)),
     Index(None, "run_id"),
     Index(None, "user_id", "created_at"),
     Index(None, "user_id", "status", "created_at"),
@@ -300,6 +281,7 @@ positions = Table(
     _needed("exits_fired", Structured(tuple[int, ...])),
     Column("keep_asked", Structured(Mapping[str, int])),
     _needed("ended_as", Text),
+    _needed("endings", Structured(tuple[str, ...])),
     Column("rolled_from", Text),
     _needed("chain_id", Text),
     _needed("version", Integer),
@@ -308,6 +290,7 @@ positions = Table(
     Index(None, "is_open", "opened_at"),
     Index(None, "account_id", "opened_at"),
     Index(None, "account_id", "closed_at"),
+    Index(None, "chain_id"),
 )
 
 position_watch = Table(

@@ -40,9 +40,7 @@ class Assign(Asked):
 def findings(
     front: FrontDoor,
     window: PageWindow,
-    standing: Annotated[
-        bool | None, Query(description="Those that stand, settled ones, or both.")
-    ] = None,
+    standing: Annotated[bool | None, Query(description="Those that stand, settled ones, or both.")] = None,
 ) -> Page[Finding]:
     """List the findings, newest first."""
     found = list_findings(front.database, front.user, standing=standing, window=window)
