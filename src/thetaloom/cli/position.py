@@ -145,7 +145,6 @@ def targets(
     _spreads_table(found, orders)
 
 
-<<<<<<< HEAD
 @app.command()
 def adopt(
     finding: FindingArgument,
@@ -204,11 +203,11 @@ def _amount(text: str) -> Decimal:
         return Decimal(text)
     except InvalidOperation:
         raise InvalidInput(f"{text!r} is no price; a good one: 1.25") from None
-=======
+
+
 app.command()(rolling.roll)
 app.command()(rolling.adjust)
 app.command()(rolling.chain)
->>>>>>> main
 
 
 def _spreads_table(position: Position, orders: Sequence[Order]) -> None:
