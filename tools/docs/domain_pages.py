@@ -65,8 +65,16 @@ EVENTS: Mapping[EventKind, str] = {
     EventKind.LEGS_OUT_OF_BALANCE: "Legs out of balance.",
     EventKind.LEGS_IN_BALANCE: "Legs in balance.",
     EventKind.TRADING_RESUMED: "A person lifted a halt.",
+    EventKind.LADDER_PLACED: "Near expiration, a closing order at the limit of today's rung was written.",
+    EventKind.LADDER_NOTICE: "The ladder cannot close a spread: a person has to.",
+    EventKind.ALERT_RAISED: "Something needs a person's look, or came nearer; the facts say what to do and by when.",
+    EventKind.ALERT_ENDED: "What an alert told of is over.",
     EventKind.RUNAWAY_STOPPED: "A guard against a runaway stopped an order and halted the account.",
     EventKind.STRATEGY_SAVED: "A strategy was stored as its next revision.",
+    EventKind.RECONCILED: "Our books were compared with the broker's; the evidence holds what each phase did.",
+    EventKind.FINDING_RAISED: "A difference waits for a person, or to go away.",
+    EventKind.FINDING_SETTLED: "A difference was settled by a person, or is no more.",
+    EventKind.POSITION_ADOPTED: "A holding from elsewhere became a position of a strategy.",
 }
 REACTIONS: Mapping[type[errors.ThetaloomError], str] = {
     errors.ConfigError: "stops and says which setting",

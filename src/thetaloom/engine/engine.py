@@ -5,27 +5,35 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from thetaloom.domain.book.looks import Cause
 from thetaloom.domain.values.ids import ClientOrderId, RunId
 from thetaloom.engine.commands import Command
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.halting import HaltKeeper
 from thetaloom.engine.handlers import handle
-from thetaloom.engine.leg_balance import tell_imbalances
+from thetaloom.engine.leg_keeper import mind_imbalances
 from thetaloom.engine.limit_faults import refuse_unread_limits
 from thetaloom.engine.lineage import Decider
 from thetaloom.engine.monitor import Monitor
 from thetaloom.engine.order_doubt import break_proofs
 from thetaloom.engine.order_manager import apply_reports
 from thetaloom.engine.order_reports import REPORT_DECIDER
-from thetaloom.engine.reconcile import Reconciled, reconcile, settle_in_flight
+from thetaloom.engine.reconcile import Reconciled, settle_in_flight
+from thetaloom.engine.reconciliation.adoption import ADOPTION_DECIDER
+from thetaloom.engine.reconciliation.holdings import ELSEWHERE_DECIDER
+from thetaloom.engine.reconciliation.schedule import LookSchedule
 from thetaloom.engine.runner import work
+from thetaloom.engine.settling import SETTLEMENT_DECIDER, apply_transactions
 from thetaloom.engine.steps import STEP_DECIDERS
 from thetaloom.errors import BrokerUnavailable, MarketDataUnavailable
 from thetaloom.ports.broker import SimulatedBroker
 
 log = structlog.get_logger()
 
-DECIDERS: Mapping[str, Decider] = {**STEP_DECIDERS, REPORT_DECIDER.name: REPORT_DECIDER}
+DECIDERS: Mapping[str, Decider] = {
+    **STEP_DECIDERS,
+    **{one.name: one for one in (REPORT_DECIDER, SETTLEMENT_DECIDER, ELSEWHERE_DECIDER, ADOPTION_DECIDER)},
+}
 BROKER_LOOK = timedelta(seconds=1)  # how often the broker is asked for news that it did not announce
 IN_FLIGHT_LOOK = timedelta(seconds=15)  # how often orders without an answer are looked up in the broker's books
 POSITIONS_LOOK = timedelta(seconds=60)  # how often positions that another process opened are looked for
@@ -44,19 +52,24 @@ class Engine:
         self._last: dict[timedelta, datetime] = {}
         self._has_news = True  # set by the broker from any thread, and by every turn that did something
         self.halts = HaltKeeper(desk)
+        self._looks = LookSchedule(desk)
         desk.broker.on_report(self._announce)
 
     def start(self) -> Reconciled:
         """Take over from whatever came before: settle what was in doubt, then watch what is open."""
         refuse_unread_limits(self.desk)
         self.desk.dispatch.take_over()
-        settled = reconcile(self.desk)
+        settled = self._looks.look(Cause.START)
         self._monitor.reload()
         return settled
 
     def handle(self, command: Command) -> object:
         """Carry out a command."""
-        return handle(self.desk, command)
+        answer = handle(self.desk, command)
+        if isinstance(answer, Reconciled) and not answer.dry_run:
+            self._looks.heard(answer)
+            self._monitor.refresh(answer.runs)
+        return answer
 
     def turn(self) -> bool:
         """Do everything that is due now, once around; return whether anything was done."""
@@ -96,12 +109,16 @@ class Engine:
             if self._simulated is not None:
                 self._simulated.tick()
             moved.update(run.id for run in apply_reports(self.desk))
+            moved.update(run.id for run in apply_transactions(self.desk))
             if self._is_time(IN_FLIGHT_LOOK):
                 self._in_flight = settle_in_flight(self.desk, self._in_flight)
+            looked = self._looks.look_if_due() if is_time else None
+            moved.update(() if looked is None else looked.runs)
             if is_time:
-                self._imbalances_told = tell_imbalances(self.desk, self._imbalances_told)
+                self._imbalances_told = mind_imbalances(self.desk, self._imbalances_told)
         except BrokerUnavailable as error:
             self._has_news = True  # nobody heard it yet
+            self._looks.lost()
             break_proofs(self.desk)
             log.warning("broker_unavailable", error=error.message)
 

@@ -6,7 +6,8 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from thetaloom.domain.book.exits import ExitDecision, Marks
-from thetaloom.domain.book.fills import Fill
+from thetaloom.domain.book.imbalance import LegsDecision
+from thetaloom.domain.book.ladder_plan import LadderStep
 from thetaloom.domain.book.resting import Resting
 from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.market.chain import OptionChain
@@ -108,10 +109,10 @@ class RiskFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExitFinding:
-    """Whether to hold, close or settle a position, and the rules as they stood."""
+    """Whether to hold or close a position, and the rules as they stood."""
 
     verdict: Verdict  # its reason is the exit's
-    kind: str  # hold, close or settle
+    kind: str  # hold or close
     keep_quantity: int  # structures that stay
     exit: ExitDecision | None
     marks: Marks | None
@@ -120,5 +121,8 @@ class ExitFinding:
     keep: Mapping[str, int] | None = None  # spreads that stay, by name
     place: tuple[Resting, ...] = ()  # target orders to be placed
     look_at: datetime | None = None  # when a target may be placed that may not be yet
+    ladder: tuple[LadderStep, ...] = ()  # what the ladder does
     wish_met: bool = False  # a person's partial close has had its fill
-    settlement: Fill | None = None  # what expiration brought, as a fill at intrinsic value
+    legs: LegsDecision | None = None  # about legs that stand alone
+    unwind: bool = False  # such a leg goes, and nothing else
+    asks: bool = False  # a person must find out what became of expired contracts

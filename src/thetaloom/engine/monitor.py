@@ -4,14 +4,13 @@ It keeps the open positions in memory, indexed by contract, with the highest pro
 nothing for good: when a rule is met, the run's ``manage_position`` step gathers again, decides, and records.
 """
 
-import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
-from thetaloom.domain.book.exit_numbers import EARLY_CLOSE_MINUTES, premium_of
 from thetaloom.domain.book.exits import ExitAnswer, decide_exit, met_at
 from thetaloom.domain.book.guarded_exits import guarded_rules
+from thetaloom.domain.book.ladder_plan import in_force
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.watch import PositionWatch, raised, watch_of
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
@@ -19,13 +18,15 @@ from thetaloom.domain.strategy.strategies import ExitKind, Strategy
 from thetaloom.domain.values.ids import RunId, StrategyId, UserId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.exit_rows import FACT_KINDS, ExitRow, rows_of
+from thetaloom.engine.exit_rows import FACT_KINDS
 from thetaloom.engine.guard_watch import GuardWatch
-from thetaloom.engine.marks import MINUTE, mark
+from thetaloom.engine.marks import mark
 from thetaloom.engine.order_manager import rests_at_target
 from thetaloom.engine.position_views import read_view
+from thetaloom.engine.quick_look import ends_week_on, moment_of, slot_of
 from thetaloom.engine.slow_facts import SlowFacts
-from thetaloom.engine.watch_table import Moment, Slot, WatchTable, instant_of, microseconds
+from thetaloom.engine.watch_slots import Moment, Slot, instant_of
+from thetaloom.engine.watch_table import WatchTable
 from thetaloom.errors import StaleVersionError
 from thetaloom.ports.market_data import QuoteBatch
 from thetaloom.ports.store import OpenStamp, UnitOfWork
@@ -33,13 +34,15 @@ from thetaloom.ports.store import OpenStamp, UnitOfWork
 NEXT_STEP = {RunStatus.MONITORING: StepName.MANAGE_POSITION, RunStatus.CLOSING: StepName.CLOSE_POSITION}
 
 READ_MOST = 500  # contracts read without a batch at a time
-WRITE_EVERY = timedelta(seconds=1)  # at most one transaction for the rising marks of all positions
+WRITE_EVERY = timedelta(seconds=1)  # rising marks are written no more often
+WRITE_MOST = 100  # positions in one transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Watched:
     position: Position
     strategy: Strategy
+    trades_until: datetime  # the first of its contracts
     beside_target: bool  # a profit target's order rests, and only the other rules are looked at
     rests_on_facts: bool = False  # a rule of it looks at what is read once a minute
 
@@ -56,14 +59,15 @@ class Monitor:
         self._watches: dict[RunId, PositionWatch] = {}
         self._read: dict[RunId, OpenStamp] = {}  # of every open position, watched or not
         self._unwritten: set[RunId] = set()  # whose marks rose since they were written
+        self._to_write: list[RunId] = []  # what is left of the round under way
         self._written_at: datetime | None = None
         self._facts = SlowFacts(desk)
         self._guards = GuardWatch(desk)
-        self._table = WatchTable()
+        self._table = WatchTable(desk.calendar, desk.settings.rates.at, desk.settings.dividend_yield)
         self._unread: list[OptionContract] = []  # whose quotes the table has still to be told
         self._unread_symbols: set[str] = set()
         self._fridays: set[RunId] = set()  # that have a rule for the end of the week
-        self._today: date | None = None
+        self._today = 0  # ordinal
 
     def reload(self) -> None:
         """Read the open positions that are new or were changed by another process; at start these are all."""
@@ -114,8 +118,7 @@ class Monitor:
         return self._check(self._desk.clock.now())
 
     def on_time(self) -> list[RunId]:
-        """Do what comes with no quote: read one market's slow facts if its minute is over, look again where a guard
-        wants to, and write marks down.
+        """Do what comes with no quote: read one market's slow facts if its minute is over, and write marks down.
 
         Return the runs whose positions a rule wants closed by the new facts.
         """
@@ -124,9 +127,8 @@ class Monitor:
         if symbol is not None:
             self._take_facts(symbol)
         self._read_unread(now)
-        met = self._check(now) + self._closed([self._watched[run] for run in sorted(self._guards.due(now))], now)
-        if self._unwritten and (self._written_at is None or now - self._written_at >= WRITE_EVERY):
-            self.write_down(tuple(self._unwritten))
+        met = self._check(now) + self._learned(sorted(self._guards.due(now)), now)
+        self._write_some(now)
         return met
 
     def learn(self) -> list[RunId]:
@@ -135,7 +137,7 @@ class Monitor:
         For when nothing is to be closed. Return the runs whose positions a rule wants closed all the same.
         """
         now = self._desk.clock.now()
-        met = self._closed([self._watched[run] for run in self._guards.to_learn(now)], now)
+        met = self._learned(self._guards.to_learn(now), now)
         self._guards.tell_news({run: entry.position for run, entry in self._watched.items()})
         return met
 
@@ -151,13 +153,21 @@ class Monitor:
         self._unwritten.difference_update(rose)
         self._written_at = self._desk.clock.now()
 
+    def _write_some(self, now: datetime) -> None:
+        # A round a second at most; one of many positions is written in pieces, so that no quote waits long for it.
+        if not self._to_write and (self._written_at is None or now - self._written_at >= WRITE_EVERY):
+            self._to_write = sorted(self._unwritten)
+        some, self._to_write = self._to_write[:WRITE_MOST], self._to_write[WRITE_MOST:]
+        self.write_down(some)
+
     def _check(self, now: datetime) -> list[RunId]:
         found = sorted(self._quick_look(now))
-        met = [self._watched[run] for run in found if self._wants_out(self._watched[run], now, learns=False)]
+        met = [self._watched[run] for run in found if self._wants_out(self._watched[run], now)]
         self._table.has_looked()
         return self._made_due(met, now)
 
-    def _closed(self, entries: Iterable[_Watched], now: datetime) -> list[RunId]:
+    def _learned(self, runs: Iterable[RunId], now: datetime) -> list[RunId]:
+        entries = [self._watched[run] for run in runs]
         return self._made_due([entry for entry in entries if self._wants_out(entry, now, learns=True)], now)
 
     def _made_due(self, met: list[_Watched], now: datetime) -> list[RunId]:
@@ -176,30 +186,21 @@ class Monitor:
         return look.met
 
     def _moment(self, now: datetime) -> Moment:
-        calendar = self._desk.calendar
-        today, session = calendar.exchange_date(now), calendar.session_at(now)
-        if today != self._today:
-            self._today = today
+        moment = moment_of(self._desk.calendar, now)
+        if moment.today != self._today:
+            self._today = moment.today
             for run in self._fridays:
-                self._tell_friday(self._watched[run].position)
-        return Moment(
-            at=microseconds(now),
-            today=today.toordinal(),
-            minute=math.nan if session is None else calendar.minute_of_day(now),
-            to_close=math.nan if session is None else (session.close_at - now) // MINUTE,
-            close_minute=math.nan if session is None else calendar.minute_of_day(session.close_at),
-            early_minutes=EARLY_CLOSE_MINUTES,
-        )
+                self._tell_friday(self._watched[run].position, now)
+        return moment
 
-    def _tell_friday(self, position: Position) -> None:
-        nearest = min((leg.contract for leg in position.held_legs), key=lambda contract: contract.expires_on)
-        if self._today is not None and self._desk.calendar.ends_week(nearest, self._today):
-            self._table.set_friday(position.run_id, self._today.toordinal())
+    def _tell_friday(self, position: Position, now: datetime) -> None:
+        if ends_week_on(position, self._desk.calendar, now):
+            self._table.set_friday(position.run_id, self._desk.calendar.exchange_date(now).toordinal())
 
     def _take_facts(self, symbol: str) -> None:
         runs = [run for run in self._by_symbol.get(symbol, ()) if self._watched[run].rests_on_facts]
         for run in runs:
-            self._table.set_rows(run, self._rows(self._watched[run]))
+            self._table.set_rows(run, self._slot(self._watched[run]).rows)
         self._table.ask_for(runs)
 
     def _read_unread(self, now: datetime) -> None:
@@ -233,7 +234,7 @@ class Monitor:
             status=run.status,
             high_at=None if watch is None else watch.high_at,
         )
-        if run.status not in NEXT_STEP:
+        if run.status not in NEXT_STEP or not position.holds_contracts:
             return
         strategy = self._strategy(uow, run)
         if strategy is None:
@@ -244,6 +245,7 @@ class Monitor:
         entry = _Watched(
             position=position,
             strategy=strategy,
+            trades_until=min(self._desk.calendar.last_trading_at(one) for one in position.contracts_held),
             beside_target=closing,
             rests_on_facts=any(rule.kind in FACT_KINDS for rule in strategy.exits),
         )
@@ -256,39 +258,22 @@ class Monitor:
         self._take_in(entry)
 
     def _take_in(self, entry: _Watched) -> None:
-        position, watch = entry.position, self._watches[entry.position.run_id]
-        legs, opened_on = position.held_legs, self._desk.calendar.exchange_date(position.opened_at)
-        new = self._table.put(
-            Slot(
-                run=position.run_id,
-                symbol=position.symbol,
-                legs=legs,
-                premium=float(premium_of(position)),
-                scale=float(position.multiplier * position.quantity),
-                realized=float(position.realized),
-                opened_on=opened_on.toordinal(),
-                age_max=entry.strategy.liquidity.quote_age_seconds_max * 1_000_000,
-                high_close=watch.high_close if watch.legs == legs else None,
-                high_water=None if watch.high_water is None else float(watch.high_water),
-                rows=self._rows(entry),
-                is_careful=self._guards.judges_marks(entry.strategy),
-            )
-        )
-        self._unread = [*new, *self._unread]
-        self._unread_symbols.add(position.symbol)
-        if legs and any(rule.kind is ExitKind.EXPIRY_FRIDAY for rule in entry.strategy.exits):
-            self._fridays.add(position.run_id)
-            self._tell_friday(position)
+        self._unread = [*self._table.put(self._slot(entry)), *self._unread]
+        self._unread_symbols.add(entry.position.symbol)
+        if any(rule.kind is ExitKind.EXPIRY_FRIDAY for rule in entry.strategy.exits):
+            self._fridays.add(entry.position.run_id)
+            self._tell_friday(entry.position, self._desk.clock.now())
 
-    def _rows(self, entry: _Watched) -> tuple[ExitRow, ...]:
+    def _slot(self, entry: _Watched) -> Slot:
         position = entry.position
-        return rows_of(
+        return slot_of(
             position,
-            entry.strategy.exits,
+            entry.strategy,
             self._watches[position.run_id],
             self._facts.of(position.symbol),
-            self._desk.calendar.exchange_date(position.opened_at),
+            self._desk.calendar,
             beside_target=entry.beside_target,
+            is_careful=self._guards.judges_marks(entry.strategy),
         )
 
     def _watch(self, run: RunId) -> PositionWatch:
@@ -323,16 +308,18 @@ class Monitor:
             self._strategies[key] = stored.strategy
         return self._strategies[key]
 
-    def _wants_out(self, entry: _Watched, now: datetime, *, learns: bool) -> bool:
+    def _wants_out(self, entry: _Watched, now: datetime, *, learns: bool = False) -> bool:
         """Decide exactly whether a rule closes the position now.
 
         Where it ``learns``, its guard looks in any case, and no other rule is asked: those have their own times.
         """
         strategy, position = entry.strategy, entry.position
         run, before = position.run_id, self._watch(position.run_id)
+        if now >= entry.trades_until:
+            return False  # no rule closes what trades no longer
         facts = self._facts.of(position.symbol)
         view = read_view(self._desk, position, strategy, now, watch=before, facts=facts)
-        marks, fired, rules, beside = mark(view), frozenset(position.exits_fired), strategy.exits, entry.beside_target
+        marks, fired, rules = mark(view), frozenset(position.exits_fired), strategy.exits
         close = marks.close_price
         looks = learns or (
             close is not None and bool(met_at(float(close), rules, position, marks, fired, watch=before))
@@ -343,6 +330,7 @@ class Monitor:
             self._watches[run] = watch
             self._unwritten.add(run)
             self._table.set_high(run, watch.high_close, None if watch.high_water is None else float(watch.high_water))
+        beside = entry.beside_target or in_force(strategy, position, marks.dte)
         said = decide_exit(rules, position, marks, fired, beside_target=beside, watch=watch, held_back=waits)
         closes = said.answer is ExitAnswer.CLOSE and not (learns and said.index not in guarded_rules(rules))
         if believed.look is not None and not closes:

@@ -23,7 +23,7 @@ from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.last_gate import barred_by, is_moved_too_often, is_stopped, put_halt
-from thetaloom.engine.leg_balance import book_execution, settle_balance
+from thetaloom.engine.leg_balance import book_execution, left_alone, settle_balance
 from thetaloom.engine.lineage import Executed, record, record_failure
 from thetaloom.engine.order_doubt import Resolution, absence_of, mark_found, mark_missed, mark_unresolved, send_new
 from thetaloom.engine.order_reports import REPORT_DECIDER, decide_report
@@ -236,19 +236,11 @@ def _submit(desk: Desk, order: Order, committed_at: datetime) -> None:
 
 def _apply_once(desk: Desk, report: BrokerReport, *, tries: int = 2) -> WorkflowRun | None:
     account = desk.broker.account_id
-    overtaken: list[ClientOrderId] = []
     try:
         with desk.store.unit_of_work() as uow:
             if uow.accounts.report_cursor(account) >= report.sequence:
                 return None  # another worker applied it meanwhile
-            run = _apply(desk, uow, report)
-            for fill in book_execution(uow, report):
-                told = replace(report, kind=ReportKind.FILLED, fill=fill, execution=None)
-                run = _apply(desk, uow, told) or run
-            if report.execution is not None:
-                settle_balance(uow, report.client_order_id, desk.clock.now())
-            if run is not None and (report.fill is not None or report.execution is not None):
-                overtaken = _cancel_overtaken(desk, uow, run)
+            run, overtaken = book_report(desk, uow, report)
             uow.accounts.set_report_cursor(account, report.sequence)
             uow.commit()
     except StaleVersionError:
@@ -261,6 +253,22 @@ def _apply_once(desk: Desk, report: BrokerReport, *, tries: int = 2) -> Workflow
     for order in overtaken:
         deliver(desk, order)
     return run
+
+
+def book_report(desk: Desk, uow: UnitOfWork, report: BrokerReport) -> tuple[WorkflowRun | None, list[ClientOrderId]]:
+    """Book a report in the caller's transaction; return the run it moved, and the orders to deliver afterwards."""
+    run = _apply(desk, uow, report)
+    for fill in book_execution(uow, report):
+        told = replace(report, kind=ReportKind.FILLED, fill=fill, execution=None)
+        run = _apply(desk, uow, told) or run
+    left = left_alone(uow, report.client_order_id, desk.clock.now())
+    if left is not None:
+        run = _apply(desk, uow, left) or run
+    if report.execution is not None or left is not None:
+        settle_balance(uow, report.client_order_id, desk.clock.now())
+    if run is not None and (report.fill or report.execution or left):
+        return run, _cancel_overtaken(desk, uow, run)
+    return run, []
 
 
 def _set_aside(desk: Desk, report: BrokerReport, message: str) -> WorkflowRun | None:
@@ -310,7 +318,7 @@ def _apply(desk: Desk, uow: UnitOfWork, report: BrokerReport, *, withdrawn: Reas
         duration_us=(time.perf_counter_ns() - started) // 1000,
     )
     run = record(desk, uow, run, executed)
-    keep(uow, run, given, said, is_new=held is None, now=now)
+    keep(desk, uow, run, given, said, is_new=held is None, now=now)
     _tell_given_up(desk, uow, run, given.order, said.order)
     return uow.runs.save(moved_by(uow, run, said, now, desk.calendar.next_open(now)))
 

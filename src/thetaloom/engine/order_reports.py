@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, OrderStatus
-from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.positions import BEYOND_HELD, Position
 from thetaloom.domain.book.refusals import NextAction, Refusal
-from thetaloom.domain.book.reports import BrokerReport, Contradiction, apply_report, contradiction_of
+from thetaloom.domain.book.reports import BrokerReport, Contradiction, ReportKind, apply_report, contradiction_of
 from thetaloom.domain.book.resting import units_held
+from thetaloom.domain.book.spreads import with_legs
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict
 from thetaloom.engine.lineage import Decider
@@ -54,6 +55,9 @@ _GOES_ON = {
     NextAction.REPRICE: (RunStatus.EXECUTING, StepName.SUBMIT_ORDER),
 }
 REPRICES_MAX = 1
+LEGS_ALONE = frozenset({OrderPurpose.UNWIND, OrderPurpose.COMPLETE})
+# Orders that work beside the run's own way, and how it ended when they took the last of a position.
+_RESTED = {OrderPurpose.TARGET: Reason.PROFIT_TARGET, OrderPurpose.LADDER: Reason.EXPIRY_LADDER}
 
 
 def decide_report(given: ReportInputs) -> ReportOutput:
@@ -63,8 +67,12 @@ def decide_report(given: ReportInputs) -> ReportOutput:
     order = _denied_or_applied(given)
     position, fill = given.position, given.report.fill
     contradiction = contradiction_of(given.order, given.report)
+    if fill is not None and order.purpose in LEGS_ALONE:
+        fill = with_legs(fill, order.legs)  # of some legs of the structure alone
     if fill is not None and order.effect is Effect.OPEN:
         position = position.with_open_fill(fill)
+    elif fill is not None and given.report.kind is ReportKind.LEGS_LEFT:
+        position = position.with_close_fill(fill, order.part, keep=given.exit_keeps or {})
     elif fill is not None:
         if fill.quantity > units_held(position, order.legs):
             contradiction = contradiction or Contradiction.OVERCLOSE
@@ -96,26 +104,17 @@ def _denied_or_applied(given: ReportInputs) -> Order:
 
 
 def _reduced(given: ReportInputs, order: Order, fill: Fill) -> Position:
-    # What is closed beyond what is held is no part of this position; the contradiction tells of it.
+    # What is closed beyond what is held is held, too: the broker has it in the account, and nobody else minds it.
     held = units_held(given.position, order.legs)
-    closed = part_of(fill, min(fill.quantity, held))
-    position = (
-        given.position
-        if closed is None
-        else given.position.with_close_fill(closed, order.part, keep=given.exit_keeps or {})
-    )
+    position, (closed, beyond) = given.position, fill.split(min(fill.quantity, held))
+    if closed is not None:
+        position = position.with_close_fill(closed, order.part, keep=given.exit_keeps or {})
+    if beyond is not None:
+        position = position.with_close_fill(with_legs(beyond, order.legs), cause=BEYOND_HELD)
     # A partial exit rule has had its turn once its order is filled, not when it was staged.
     if order.is_open or not position.is_open or given.exit_index is None:
         return position
     return replace(position, exits_fired=(*position.exits_fired, given.exit_index))
-
-
-def part_of(fill: Fill, quantity: int) -> Fill | None:
-    """Return the part of a fill that is ``quantity`` structures, with all its fees; ``None`` for none of it."""
-    if quantity >= fill.quantity or quantity == 0:
-        return fill if quantity else None
-    legs = tuple(replace(leg, quantity=leg.quantity * quantity // fill.quantity) for leg in fill.legs)
-    return replace(fill, quantity=quantity, legs=legs)
 
 
 def _goes_on(given: ReportInputs, order: Order, position: Position) -> ReportOutput | None:
@@ -144,6 +143,8 @@ def _goes_on(given: ReportInputs, order: Order, position: Position) -> ReportOut
 def _after(given: ReportInputs, order: Order, position: Position) -> tuple[RunStatus | None, Outcome | None, str]:
     if order.effect is Effect.CLOSE:
         return _after_close(given, order, position)
+    if given.run_status is RunStatus.MONITORING and order.purpose is OrderPurpose.COMPLETE and not order.is_open:
+        return RunStatus.MONITORING, None, ""  # whether it did or not: the legs are looked at again
     if given.run_status is RunStatus.MONITORING and given.report.fill is not None:
         return RunStatus.MONITORING, None, ""  # more is held than was looked at: its spreads lack their targets
     if given.run_status not in {RunStatus.EXECUTING, RunStatus.COMPLETED} or order.is_open:
@@ -156,16 +157,17 @@ def _after(given: ReportInputs, order: Order, position: Position) -> tuple[RunSt
 
 
 def _after_close(given: ReportInputs, order: Order, position: Position) -> tuple[RunStatus | None, Outcome | None, str]:
-    if given.run_status is RunStatus.COMPLETED:
-        return None, None, ""  # late acknowledgements and repeated ends tell nothing new
-    is_target = order.purpose is OrderPurpose.TARGET
+    if given.run_status is RunStatus.COMPLETED:  # late acknowledgements and repeated ends tell nothing new
+        reopened = position.is_open and given.report.fill is not None
+        return (RunStatus.MONITORING, None, "") if reopened else (None, None, "")
+    rested = _RESTED.get(order.purpose)
     if not position.is_open and order.filled:
-        return None, Outcome.CLOSED, Reason.PROFIT_TARGET.value if is_target else given.exit_reason
+        return None, Outcome.CLOSED, given.exit_reason if rested is None else rested.value
     if order.refusal is Refusal.QUANTITY_CONFLICT and given.missing:
         return RunStatus.ERROR, None, Reason.QUANTITY_CONFLICT.value  # only a person can say what became of it
     if order.is_open or given.run_status not in {RunStatus.CLOSING, RunStatus.MONITORING}:
         return None, None, given.exit_reason
-    if is_target:  # what waited for its end goes on at once
+    if rested is not None:  # what waited for its end goes on at once
         return given.run_status, None, given.exit_reason
     if given.run_status is RunStatus.CLOSING:
         return (

@@ -6,22 +6,21 @@ whole, so that sums of them are exact.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
 
 from thetaloom.domain.market.quotes import WORTHLESS_ASK_MAX, Quote
-from thetaloom.domain.strategy.structures import Leg
+from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.ids import RunId
-from thetaloom.domain.values.instruments import OptionContract
+from thetaloom.domain.values.instruments import ExerciseStyle, OptionContract, Right
 from thetaloom.domain.values.money import Price
-from thetaloom.engine.exit_rows import AT_ONCE, SLACK, SLACK_SHARE, Column, ExitRow
+from thetaloom.engine.exit_rows import AT_ONCE, GREEK_COLUMNS, SLACK, SLACK_SHARE, Column, ExitRow
+from thetaloom.engine.greek_screen import Legs, greek_bounds
+from thetaloom.engine.watch_slots import Look, Moment, Slot, microseconds
 
-EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 UNIT = 20_000  # to the dollar
 HALF_UNIT = UNIT // 2
 GRID_SLACK = 1e-5
@@ -30,6 +29,7 @@ CONTRACTS, SYMBOLS, POSITIONS, LEGS, ROWS = 256, 16, 64, 4, 4  # room at first; 
 NEVER = -(2**61)
 CAREFUL_EVERY = 1_000_000  # microseconds between two looks at one position for its rise alone
 CAREFUL_LOOKS = 8  # for rises alone, at a time
+GREEK_PLACES = [int(column) for column in GREEK_COLUMNS]
 NOBODY = 0  # the contract, symbol and position of this number are none: it fills what is not used
 
 Floats = npt.NDArray[np.float64]
@@ -37,49 +37,11 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """What one look needs to know of the time."""
-
-    at: int  # microseconds since 1970
-    today: int  # ordinal of the exchange's date
-    minute: float  # since midnight on the exchange's wall; NaN while it is closed
-    to_close: float  # minutes; NaN while it is closed
-    close_minute: float  # when the session under way ends; NaN while the exchange is closed
-    early_minutes: float  # before an end by then in which clock rules act
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
-    """What the table is told of a position."""
-
-    run: RunId
-    symbol: str
-    legs: tuple[Leg, ...]  # as held
-    premium: float
-    scale: float  # multiplier times quantity
-    realized: float
-    opened_on: int  # ordinal
-    age_max: int  # of a quote that may be believed, in microseconds
-    high_close: Price | None  # of these legs
-    high_water: float | None
-    rows: tuple[ExitRow, ...]
-    is_careful: bool = False  # its marks are raised by an exact look only, a few positions at a time
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What one pass found."""
-
-    met: tuple[RunId, ...]  # a rule may be met: decide exactly
-    risen: tuple[RunId, ...]  # whose marks rose, and are remembered by the table
-    stale: tuple[OptionContract, ...]  # whose quotes must be read again to tell whether marks rose
-
-
 class WatchTable:
     """Every watched position in one place of a few arrays; places are given to others when they are left."""
 
-    def __init__(self) -> None:
+    def __init__(self, calendar: TradingCalendar, rate_at: Callable[[float], float], dividend_yield: float) -> None:
+        self._calendar, self._rate_at, self._dividend_yield = calendar, rate_at, dividend_yield
         self._place_of: dict[OptionContract, int] = {}
         self._contracts: list[OptionContract | None] = [None]
         self._symbol_of: dict[str, int] = {}
@@ -91,6 +53,9 @@ class WatchTable:
         self.quoted_at: Ints = np.zeros(CONTRACTS, dtype=np.int64)
         self.is_fine: Flags = np.zeros(CONTRACTS, dtype=np.bool_)  # the quote has more decimals than the grid
         self.has_news: Flags = np.zeros(CONTRACTS, dtype=np.bool_)
+        self.strike, self.settles_at = np.zeros(CONTRACTS), np.zeros(CONTRACTS, dtype=np.int64)
+        self.is_call: Flags = np.zeros(CONTRACTS, dtype=np.bool_)
+        self.is_american: Flags = np.zeros(CONTRACTS, dtype=np.bool_)
         self.spot = np.full(SYMBOLS, np.nan)
         self.spot_news: Flags = np.zeros(SYMBOLS, dtype=np.bool_)
         # by position
@@ -164,10 +129,9 @@ class WatchTable:
 
     def take(self, quotes: Mapping[OptionContract, Quote], spots: Mapping[str, Price | None]) -> None:
         """Take quotes and spots in; the positions they belong to are looked at next."""
-        for contract, quote in quotes.items():
-            place = self._place_of.get(contract)
-            if place is not None:
-                self._set_quote(place, quote)
+        known = [(place, quote) for contract, quote in quotes.items() if (place := self._place_of.get(contract))]
+        if known:
+            self._set_quotes(known)
         for symbol, spot in spots.items():
             number = self._symbol_of.get(symbol)
             if number is not None:
@@ -283,11 +247,36 @@ class WatchTable:
         none = 0.0 if is_open else np.nan
         number[:, Column.FIRST_DAY_MINUTE] = np.where(self.opened_on[slots] == moment.today, moment.minute, none)
         number[:, Column.FRIDAY_MINUTE] = np.where(self.friday_on[slots] == moment.today, moment.minute, none)
-        believed = np.isfinite(profit)  # greeks come from quotes; without a bound of their own they are decided exactly
-        for column in (Column.NET_DELTA, Column.SHORT_DELTA, Column.THETA, Column.IV):
-            number[:, column] = np.where(believed, -np.inf if column is Column.IV else np.inf, np.nan)
         number[:, Column.SPOT] = self.spot[self.symbol[slots]]
+        self._add_greeks(number, slots, moment)
         return number
+
+    def _add_greeks(self, number: Floats, slots: Ints, moment: Moment) -> None:
+        rests_on_them = np.isin(self.column[slots], GREEK_PLACES).any(axis=1) & np.isfinite(number[:, Column.PROFIT])
+        who = np.flatnonzero(rests_on_them & np.isfinite(number[:, Column.SPOT]))
+        if not len(who):
+            return
+        some = slots[who]
+        leg = self.leg[some]
+        found = greek_bounds(
+            Legs(
+                ratio=self.ratio[some],
+                mid=(self.bid[leg] + self.ask[leg]) / UNIT,
+                strike=self.strike[leg],
+                is_call=self.is_call[leg],
+                is_american=self.is_american[leg],
+                settles_at=self.settles_at[leg],
+                spot=number[who, Column.SPOT],
+            ),
+            moment.at,
+            self._rate_at,
+            self._dividend_yield,
+        )
+        close = np.abs((number[who, Column.PROFIT] - self.premium[some]) / self.scale[some])
+        number[who, Column.NET_DELTA], number[who, Column.SHORT_DELTA] = found.net_delta, found.short_delta
+        number[who, Column.IV] = found.iv
+        with np.errstate(invalid="ignore", divide="ignore"):
+            number[who, Column.THETA] = np.where(close > 0, found.theta / close, np.nan)
 
     def _contracts_of(self, slots: Ints) -> tuple[OptionContract, ...]:
         places = np.unique(self.leg[slots])
@@ -297,14 +286,18 @@ class WatchTable:
     def _named(self, slots: Ints) -> tuple[RunId, ...]:
         return tuple(self._runs[slot] for slot in slots.tolist())
 
-    def _set_quote(self, place: int, quote: Quote) -> None:
-        bid = math.nan if quote.bid is None else float(quote.bid) * HALF_UNIT
-        ask = math.nan if quote.ask is None else float(quote.ask) * HALF_UNIT
+    def _set_quotes(self, known: list[tuple[int, Quote]]) -> None:
+        places = np.array([place for place, _ in known])
+        bid, ask = (
+            np.array([math.nan if side is None else float(side) for side in sides]) * HALF_UNIT
+            for sides in ([quote.bid for _, quote in known], [quote.ask for _, quote in known])
+        )
         whole_bid, whole_ask = np.rint(bid), np.rint(ask)
-        self.bid[place], self.ask[place] = whole_bid, whole_ask
-        self.is_fine[place] = abs(bid - whole_bid) > GRID_SLACK or abs(ask - whole_ask) > GRID_SLACK
-        self.quoted_at[place] = microseconds(quote.quoted_at)
-        self.has_news[place] = True
+        self.bid[places], self.ask[places] = whole_bid, whole_ask
+        self.is_fine[places] = (np.abs(bid - whole_bid) > GRID_SLACK) | (np.abs(ask - whole_ask) > GRID_SLACK)
+        instants = {at: microseconds(at) for at in {quote.quoted_at for _, quote in known}}
+        self.quoted_at[places] = [instants[quote.quoted_at] for _, quote in known]
+        self.has_news[places] = True
 
     def _place(self, contract: OptionContract) -> int:
         place = self._place_of.get(contract)
@@ -312,9 +305,12 @@ class WatchTable:
             place = self._place_of[contract] = len(self._contracts)
             self._contracts.append(contract)
             if place >= len(self.bid):
-                for name in ("bid", "ask", "quoted_at", "is_fine", "has_news"):
+                for name in BY_CONTRACT:
                     setattr(self, name, _doubled(getattr(self, name)))
             self.bid[place] = self.ask[place] = np.nan
+            self.strike[place], self.is_call[place] = float(contract.strike), contract.right is Right.CALL
+            self.is_american[place] = contract.exercise_style is ExerciseStyle.AMERICAN
+            self.settles_at[place] = microseconds(self._calendar.settles_at(contract))
         return place
 
     def _symbol(self, symbol: str) -> int:
@@ -340,22 +336,16 @@ class WatchTable:
             self.column[:, half:], self.sign[:, half:] = -1, 1.0
 
 
+BY_CONTRACT = (
+    *("bid", "ask", "quoted_at", "is_fine", "has_news"),
+    *("strike", "settles_at", "is_call", "is_american"),
+)
 BY_POSITION = (
     *("symbol", "premium", "scale", "realized", "opened_on", "friday_on", "age_max"),
     *("high_close", "high_water", "risen_at", "risen_to", "asked", "is_careful", "careful_at"),
 )
 BY_LEG = ("leg", "ratio")
 BY_ROW = ("column", "sign", "bound", "at_minute", "profit_low", "profit_high", "peak_low", "needs_profit")
-
-
-def microseconds(at: datetime) -> int:
-    """Return an instant as whole microseconds since 1970."""
-    return (at - EPOCH) // MICROSECOND
-
-
-def instant_of(at: int) -> datetime:
-    """Return the instant of whole microseconds since 1970."""
-    return EPOCH + timedelta(microseconds=at)
 
 
 def _doubled(column: npt.NDArray[np.generic], axis: int = 0) -> npt.NDArray[np.generic]:

@@ -6,7 +6,6 @@ and reached through the records of a run.
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -16,57 +15,38 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
     UniqueConstraint,
     false,
 )
-from sqlalchemy.types import TypeEngine
 
+from thetaloom.domain.book.elsewhere import FindingKind, FindingStatus
 from thetaloom.domain.book.fills import LegFill
 from thetaloom.domain.book.ladder import LadderState
+from thetaloom.domain.book.looks import Cause, Link
 from thetaloom.domain.book.orders import Effect, OrderPurpose, OrderStatus, TimeInForce
 from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.spreads import Loose, ShareLot, Spread
+from thetaloom.domain.book.transactions import TransactionKind
 from thetaloom.domain.book.watch import EntryFacts
 from thetaloom.domain.risk.violations import Action, Severity
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, StepStatus, TriggerKind
 from thetaloom.domain.strategy.strategies import Strategy
-from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.ports.dispatch import Lane
+from thetaloom.store.care_tables import alerts as alerts
 from thetaloom.store.columns import Exact, Instant, Structured, Word
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-_LEGS = Structured(tuple[Leg, ...])
-# SQLite numbers rows by itself only when the key is called INTEGER.
-_SEQUENCE = BigInteger().with_variant(Integer(), "sqlite")
-
-
-def _needed(name: str, kind: TypeEngine[Any] | type[TypeEngine[Any]]) -> Column[Any]:
-    return Column(name, kind, nullable=False)
-
-
-def _owner() -> Column[str]:
-    return Column("user_id", Text, nullable=False)
-
-
-def _run() -> Column[str]:
-    return Column("run_id", Text, ForeignKey("runs.id"), nullable=False)
-
+from thetaloom.store.table_parts import LEGS as _LEGS
+from thetaloom.store.table_parts import SEQUENCE as _SEQUENCE
+from thetaloom.store.table_parts import metadata as metadata
+from thetaloom.store.table_parts import needed as _needed
+from thetaloom.store.table_parts import owner as _owner
+from thetaloom.store.table_parts import run as _run
 
 meta = Table(
     "meta",
@@ -101,6 +81,7 @@ accounts = Table(
     _needed("broker", Text),
     _needed("is_live", Boolean),
     _needed("report_cursor", BigInteger),
+    _needed("transaction_cursor", BigInteger),
 )
 
 risk_limits = Table(
@@ -297,6 +278,7 @@ positions = Table(
     _needed("exits_fired", Structured(tuple[int, ...])),
     Column("keep_asked", Structured(Mapping[str, int])),
     _needed("ended_as", Text),
+    _needed("endings", Structured(tuple[str, ...])),
     Column("rolled_from", Text),
     _needed("chain_id", Text),
     _needed("version", Integer),
@@ -339,6 +321,82 @@ risk_violations = Table(
     Column("releases_at", Instant),
     Index(None, "user_id", "happened_at"),
     Index(None, "run_id"),
+    sqlite_autoincrement=True,
+)
+
+broker_transactions = Table(
+    "broker_transactions",
+    metadata,
+    _needed("account_id", Text),
+    _needed("sequence", BigInteger),
+    _owner(),
+    _needed("transaction_id", Text),
+    _needed("kind", Word(TransactionKind)),
+    _needed("happened_at", Instant),
+    _needed("symbol", Text),
+    Column("contract", Structured(OptionContract)),
+    _needed("quantity", Integer),
+    Column("price", Exact(Price)),
+    _needed("cash", Exact(Money)),
+    _needed("fees", Exact(Money)),
+    Column("client_order_id", Text),
+    Column("broker_order_id", Text),
+    _needed("link", Word(Link)),
+    _needed("linked_to", Structured(tuple[str, ...])),  # an order, positions, findings
+    PrimaryKeyConstraint("account_id", "sequence"),
+    Index(None, "account_id", "link"),
+)
+
+account_looks = Table(
+    "account_looks",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.id"), primary_key=True),
+    _needed("looks", Integer),  # compared and swapped
+    _needed("sequence", BigInteger),  # of the last transaction that was read
+    _needed("looked_at", Instant),
+    Column("cash", Exact(Money)),  # what it must be by the transactions
+    _needed("contracts", Structured(Mapping[str, int])),  # what must be held by the transactions
+    _needed("suspects", Structured(Mapping[str, str])),  # differences seen at the last look for the first time
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _owner(),
+    _needed("account_id", Text),
+    _needed("kind", Word(FindingKind)),
+    _needed("key", Text),
+    _needed("symbol", Text),
+    _needed("text", Text),
+    _needed("legs", Structured(tuple[LegFill, ...])),
+    _needed("prices_known", Boolean),
+    _needed("fees", Exact(Money)),
+    _needed("candidates", Structured(tuple[str, ...])),
+    _needed("order", Text),
+    _needed("status", Word(FindingStatus)),
+    _needed("found_at", Instant),
+    Column("settled_at", Instant),
+    _needed("settled_as", Text),
+    Index(None, "account_id", "status"),
+    Index(None, "user_id", "found_at"),
+)
+
+reconciliations = Table(
+    "reconciliations",
+    metadata,
+    Column("id", _SEQUENCE, primary_key=True),
+    _owner(),
+    _needed("account_id", Text),
+    _needed("cause", Word(Cause)),
+    _needed("looked_at", Instant),
+    _needed("updated", Integer),
+    _needed("created", Integer),
+    _needed("errors", Integer),
+    _needed("waiting", Integer),  # findings that wait after it
+    _needed("drifts", Integer),
+    _needed("digest", Text),  # of the evidence: each phase with its counts
+    Index(None, "user_id", "looked_at"),
     sqlite_autoincrement=True,
 )
 

@@ -9,8 +9,10 @@ from thetaloom.errors import ConfigError, InvariantError
 from thetaloom.ports import store
 from thetaloom.store.database import Database
 from thetaloom.store.repositories.accounts import SqlAccounts
+from thetaloom.store.repositories.alerts import SqlAlerts
 from thetaloom.store.repositories.events import SqlEvents
 from thetaloom.store.repositories.lineage import SqlLineage
+from thetaloom.store.repositories.looks import SqlLooks
 from thetaloom.store.repositories.orders import SqlOrders
 from thetaloom.store.repositories.positions import SqlPositions
 from thetaloom.store.repositories.proposals import SqlProposals
@@ -37,6 +39,8 @@ class SqlUnitOfWork:
         self.accounts: store.Accounts = SqlAccounts(connection, database)
         self.violations: store.Violations = SqlViolations(connection)
         self.watches: store.Watches = SqlWatches(connection)
+        self.alerts: store.Alerts = SqlAlerts(connection)
+        self.looks: store.Looks = SqlLooks(connection, database)
 
 
 class SqlStore:

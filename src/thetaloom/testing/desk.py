@@ -150,6 +150,19 @@ class DeskBench:
         self.clock.move_to(goal)
         self.engine.settle()
 
+    def settle_expired(self, spot: builders.Number | None = None) -> None:
+        """Let the scripted broker settle what has expired, at ``spot`` or at the market's price of that instant."""
+        now, calendar = self.clock.now(), self.desk.calendar
+        for contract in list(self.broker.held):
+            settles_at = calendar.settles_at(contract)
+            if settles_at <= now:
+                known = self.market.spot(contract.underlying, settles_at)
+                price = known if spot is None else builders.price(spot)
+                if price is None:
+                    raise InvalidInput(f"{contract.underlying} has no price at {settles_at}")
+                self.broker.settle(contract, price)
+        self.engine.settle()
+
     def quote_spread(self, mid: float, *, half_width: float = 0.1) -> None:
         """Let the 560/555 spread cost ``mid`` to buy back, by the quote of its short leg."""
         short = 1.00 + mid

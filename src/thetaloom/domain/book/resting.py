@@ -50,13 +50,15 @@ def plan_targets(
     *,
     now: datetime,
     pause_seconds: int,
+    without: frozenset[str] = frozenset(),
 ) -> TargetPlan:
     """Say which spreads lack a target order; ``orders`` are the run's, oldest first.
 
     While another closing order works nothing is placed. One that ended at the broker is placed again after a pause,
-    at most ``REPLACEMENTS_MAX`` times a day; one that a person canceled is not.
+    at most ``REPLACEMENTS_MAX`` times a day; one that a person canceled is not. Spreads ``without`` get none.
     """
-    if any(_is_closing(order) and order.purpose is not OrderPurpose.TARGET for order in orders):
+    beside = (OrderPurpose.TARGET, OrderPurpose.LADDER)
+    if any(_is_closing(order) and order.purpose not in beside for order in orders):
         return TargetPlan()
     place: list[Resting] = []
     given_up: list[str] = []
@@ -65,7 +67,7 @@ def plan_targets(
     for spread in position.spreads:
         mine = target_orders_of(orders, spread.name)
         missing = spread.quantity - sum(order.remaining for order in mine if order.is_open)
-        if spread.target_percent is None or missing <= 0:
+        if spread.target_percent is None or missing <= 0 or spread.name in without:
             continue
         counted = mine[spread.target_orders_before :]
         last = counted[-1] if counted else None

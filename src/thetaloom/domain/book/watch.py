@@ -70,10 +70,14 @@ def raised(watch: PositionWatch, position: Position, close: Price, at: datetime)
 
 
 def merged(ours: PositionWatch, stored: PositionWatch | None) -> PositionWatch:
-    """Return our memory with what another process saw: the higher marks, and an entry that is known is kept."""
+    """Return our memory with what another process saw: the higher marks, and an entry that is known is kept.
+
+    Ladders are as stored: only the step that works them writes them, and a monitor's copy may be older.
+    """
     if stored is None:
         return ours
     entry = stored.entry or ours.entry
+    ours = replace(ours, ladders=stored.ladders)
     is_ahead = stored.high_close is not None and (ours.high_close is None or stored.high_close > ours.high_close)
     if ours.legs != stored.legs or not is_ahead:
         return replace(ours, entry=entry)

@@ -38,6 +38,10 @@ class EventKind(StrEnum):
     POSITION_REDUCED = "PositionReduced"
     POSITION_CLOSED = "PositionClosed"
     LEGS_LOOSE = "LegsLoose"
+    CONTRACTS_ENDED = "ContractsEnded"
+    ASSIGNED_EARLY = "AssignedEarly"
+    SETTLEMENT_DIFFERS = "SettlementDiffers"
+    SETTLEMENT_MISSING = "SettlementMissing"
     TARGETS_PLACED = "TargetsPlaced"
     TARGETS_REPLACED = "TargetsReplaced"
     TARGET_GIVEN_UP = "TargetGivenUp"
@@ -51,7 +55,15 @@ class EventKind(StrEnum):
     TRADING_HALTED = "TradingHalted"
     TRADING_RESUMED = "TradingResumed"
     RUNAWAY_STOPPED = "RunawayStopped"
+    LADDER_PLACED = "LadderPlaced"
+    LADDER_NOTICE = "LadderNotice"
+    ALERT_RAISED = "AlertRaised"
+    ALERT_ENDED = "AlertEnded"
     STRATEGY_SAVED = "StrategySaved"
+    RECONCILED = "Reconciled"
+    FINDING_RAISED = "FindingRaised"
+    FINDING_SETTLED = "FindingSettled"
+    POSITION_ADOPTED = "PositionAdopted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,14 +20,13 @@ def _about_rules(strategy: Strategy, front: Expiration) -> Iterator[str]:
     if wished is not Preference.NEAREST and wished.value != sort:
         yield f"{front.expires_on} is a {sort} expiration; the strategy prefers a {wished.value} one"
     kinds = {rule.kind for rule in strategy.exits}
-    if strategy.ladder is not None:
-        yield "the ladder is not worked by the engine yet; name a dte exit as well, or close by hand"
-    if not kinds:
+    has_target = bool(strategy.targets) or ExitKind.PROFIT_TARGET in kinds
+    if strategy.ladder is not None and not has_target:
+        yield "the ladder closes only what has a profit target; without one it tells a person and sends nothing"
+    if not kinds and strategy.ladder is None and not strategy.targets:
         yield "the strategy has no exit rule; a position is held to expiration unless a person closes it"
-    elif strategy.back is not None and ExitKind.DTE not in kinds:
+    elif strategy.back is not None and strategy.ladder is None and ExitKind.DTE not in kinds:
         yield "no exit watches the days to expiration; close by hand before the front expires"
-    if strategy.targets and ExitKind.PROFIT_TARGET not in kinds:
-        yield "the targets are shown and not placed yet; without an exit rule of its own no profit is taken"
 
 
 def _about_numbers(evaluation: Evaluation) -> Iterator[str]:

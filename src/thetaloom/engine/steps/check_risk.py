@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from thetaloom.domain.book.imbalance import Conflict
 from thetaloom.domain.risk.limits import RiskLimits
 from thetaloom.domain.risk.margin import buying_power_effect
 from thetaloom.domain.risk.margin_rules import MarginLeg
@@ -15,6 +16,7 @@ from thetaloom.domain.values.reasons import Reason, unknown
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import Indicators, Judgement, RiskFinding
 from thetaloom.engine.held import held_legs
+from thetaloom.engine.imbalance import conflict_of, conflict_verdict
 from thetaloom.engine.lineage import Decider, output_of
 from thetaloom.engine.portfolio import portfolio_of
 from thetaloom.engine.risk_check import RiskBasis, Wanted, basis_of, judge_risk
@@ -35,6 +37,7 @@ class Inputs:
     held_shares: int  # of the underlying
     is_cash_account: bool
     now: datetime
+    conflict: Conflict | None = None  # with what others hold or are opening
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
@@ -47,21 +50,27 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         portfolio = portfolio_of(desk, uow, snapshot, limits, now, without=run.id)
         metrics = {metric.value: number for metric, number in indicators.metrics.items()}
         held = held_legs(desk, uow, run.symbol, now, without=run.id)
+        legs = tuple(entry.leg for entry in judgement.evaluation.legs)
+        conflict = conflict_of(desk, uow, run.id, legs)
         basis = basis_of(desk, uow, run.symbol, portfolio, limits, strategy, metrics, now)
     return Inputs(
         symbol=run.symbol,
         strategy=strategy,
-        legs=tuple(entry.leg for entry in judgement.evaluation.legs),
+        legs=legs,
         judgement=judgement,
         basis=basis,
         held=held,
         held_shares=(snapshot.shares or {}).get(run.symbol, 0),
         is_cash_account=snapshot.is_cash_account,
         now=now,
+        conflict=conflict,
     )
 
 
 def decide(given: Inputs) -> RiskFinding:
+    if given.conflict is not None:
+        refused = conflict_verdict(given.conflict)
+        return RiskFinding(verdict=refused, quantity=0, max_loss=None, buying_power_effect=None, checks=())
     evaluation, spot, strategy = given.judgement.evaluation, given.judgement.spot, given.strategy
     if evaluation.mid_price is None or spot is None:
         refused = unknown(Reason.NO_QUOTE)

@@ -6,17 +6,21 @@ from decimal import Decimal
 
 from thetaloom.domain.book.exits import decide_exit
 from thetaloom.domain.book.guarded_exits import for_the_record, held_back
+from thetaloom.domain.book.imbalance import contracts_of, first_to_unwind, naked
+from thetaloom.domain.book.ladder_plan import in_force
 from thetaloom.domain.book.orders import OPEN, Effect, Order, OrderPurpose, OrderStatus
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.refusals import Refusal, next_valid_price
 from thetaloom.domain.book.watch import observed
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
+from thetaloom.domain.strategy.rules import USUAL_WALK
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import ClientOrderId, make_client_order_id
 from thetaloom.domain.values.money import Price
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.ended_contracts import ended_contracts
 from thetaloom.engine.entry_facts import remembered
 from thetaloom.engine.findings import ExitFinding
 from thetaloom.engine.lineage import Decider, output_of
@@ -32,6 +36,7 @@ from thetaloom.ports.store import UnitOfWork
 
 TARGET_MINUTES_MAX = 24 * 60  # a profit target's order rests until the close of the trading session
 TARGET_LOOK = timedelta(seconds=15)  # how soon a target that was to be canceled is looked at again
+RESTING = frozenset({OrderPurpose.TARGET, OrderPurpose.LADDER})  # of single spreads; all make way for an exit
 EXIT_REACH = Decimal(1)  # an exit may pay the whole half-spread: to stay in costs more
 
 
@@ -44,12 +49,15 @@ class Inputs:
     legs: tuple[Leg, ...]  # of the order to be staged
     quantity: int  # of it; 0 = nothing is left to close
     part: str  # the spread it closes, where the broker takes no order of all legs
-    resting: tuple[Order, ...]  # targets at the broker, which must be gone before anything else is sent
+    resting: tuple[Order, ...]  # targets' and ladders', which must be gone before anything else is sent
     overtaken_by: Reason | None  # another exit rule that is met while a profit target's order rests
     retry_at: datetime | None  # after a closing order died: when the next one may be staged
-    settles_at: datetime
+    settles_at: datetime  # the first of what it closes
+    has_ended: bool  # something of it trades no longer
     work: OrderWork
     refused_limit: Price | None = None  # at which the broker said no for its price
+    purpose: OrderPurpose = OrderPurpose.EXIT
+    in_balance: bool = False  # the leg that the order takes back has found its place meanwhile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,14 +82,18 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     earlier = [order for order in closing if order.purpose in {OrderPurpose.EXIT, OrderPurpose.UNWIND}]
     standing = [order for order in earlier if order.status in OPEN]
     rule = replace(walk_of(strategy), reach=EXIT_REACH)
-    legs, quantity, part = _to_close(position, finding, desk.broker.capabilities.legs_max)
+    legs, quantity, part, purpose = _to_close(position, finding, desk.broker.capabilities.legs_max)
     wanted = standing[0].legs if standing else legs
+    interval = min(rule.interval_seconds or settings.exit_interval_seconds, settings.exit_interval_seconds)
+    if (standing[0].purpose if standing else purpose) is OrderPurpose.UNWIND:
+        rule = replace(USUAL_WALK, reach=EXIT_REACH)
+        interval = min(interval, settings.unwind_interval_seconds)
     minutes = TARGET_MINUTES_MAX if finding.floor is not None else settings.order_minutes_max
     work = OrderWork(
         legs=leg_quotes(desk, wanted, now),
         order=standing[0] if standing else None,
         rule=rule,
-        interval_seconds=min(rule.interval_seconds or settings.exit_interval_seconds, settings.exit_interval_seconds),
+        interval_seconds=interval,
         floor=finding.floor,
         quote_age_seconds_max=strategy.liquidity.quote_age_seconds_max,
         is_open=desk.calendar.is_open(now),
@@ -95,16 +107,19 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         penny_classes=settings.penny_classes,
     )
     return Inputs(
-        client_order_id=_exit_order_id(run, earlier, standing),
+        client_order_id=_exit_order_id(run, earlier, standing, purpose),
+        purpose=purpose,
+        in_balance=bool(standing) and _is_in_balance(position, standing[0]),
         position=position,
         legs=legs,
         quantity=quantity,
         part=part,
-        resting=tuple(order for order in closing if order.purpose is OrderPurpose.TARGET and order.is_open),
+        resting=tuple(order for order in closing if order.purpose in RESTING and order.is_open),
         overtaken_by=None if finding.floor is None else _overtaken(desk, run, position, strategy, now),
         retry_at=_retry_at(desk, earlier, settings.exit_interval_seconds),
         refused_limit=_refused_limit(earlier),
-        settles_at=max(desk.calendar.settles_at(leg.contract) for leg in position.legs),
+        settles_at=min(desk.calendar.settles_at(leg.contract) for leg in legs or position.legs),
+        has_ended=bool(ended_contracts(desk.calendar, position, now)),
         work=work,
     )
 
@@ -115,11 +130,13 @@ def decide(given: Inputs) -> Output:
         return _wait(work.now, gives_up=True)
     if given.resting:
         return _withdraw(given)
-    if work.order is None and work.now >= given.settles_at:  # too late to trade: what is left settles
+    if work.order is None and given.has_ended:  # too late to trade: the broker tells what becomes of it
         return _wait(work.now, gives_up=True)
     if work.order is None and given.retry_at is not None and work.now < given.retry_at:
         return _wait(given.retry_at)  # a broker that refuses at once must not be asked without pause
     move = next_move(work)
+    if given.in_balance and work.order is not None and work.order.status is OrderStatus.WORKING:
+        return Output(verdict=ALLOWED, move=replace(move, action=OrderAction.CANCEL))
     if given.overtaken_by is not None and work.order is not None and work.order.status is OrderStatus.WORKING:
         cancel = replace(move, action=OrderAction.CANCEL)
         return Output(verdict=Verdict(answer=ALLOWED.answer, reason=given.overtaken_by), move=cancel)
@@ -146,17 +163,31 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Outp
     return next_step(run, StepName.CLOSE_POSITION, RunStatus.CLOSING, now, due_at=said.move.look_again_at)
 
 
-def _to_close(position: Position, finding: ExitFinding, legs_max: int) -> tuple[tuple[Leg, ...], int, str]:
-    """Return the legs of the next closing order, its quantity, and the spread that it is for if it is for one."""
+def _to_close(
+    position: Position, finding: ExitFinding, legs_max: int
+) -> tuple[tuple[Leg, ...], int, str, OrderPurpose]:
+    """Return the legs of the next closing order, its quantity, the spread that it is for if for one, and its purpose.
+
+    A sold leg without cover goes before everything else, what else stands alone after it, one leg at a time.
+    """
     keep = position.keeping(position.quantity - finding.keep_quantity) if finding.keep is None else finding.keep
     legs, quantity = position.closing(keep)
     going, part = position.leaving(keep), ""
     if len(position.spreads) > 1 and (len(going) == 1 or len(legs) > legs_max):
         part, quantity = next(iter(going.items()))
         legs = next(spread.legs for spread in position.spreads if spread.name == part)
-    if not quantity and not keep:
-        legs, quantity = position.loose_units()
-    return tuple(Leg(contract=leg.contract, ratio=-leg.ratio) for leg in legs), quantity, part
+    purpose, alone = OrderPurpose.EXIT, first_to_unwind(position.loose)
+    bare_first = not keep and bool(naked(contracts_of(position.loose)))
+    if alone is not None and (finding.unwind or bare_first or (not quantity and not keep)):
+        legs, quantity, part, purpose = (alone[0],), alone[1], "", OrderPurpose.UNWIND
+    return tuple(Leg(contract=leg.contract, ratio=-leg.ratio) for leg in legs), quantity, part, purpose
+
+
+def _is_in_balance(position: Position, order: Order) -> bool:
+    if order.purpose is not OrderPurpose.UNWIND:
+        return False
+    loose = contracts_of(position.loose)
+    return any(loose.get(leg.contract, 0) * leg.ratio >= 0 for leg in order.legs)
 
 
 def _withdraw(given: Inputs) -> Output:
@@ -174,6 +205,8 @@ def _overtaken(desk: Desk, run: WorkflowRun, position: Position, strategy: Strat
         watch = remembered(desk, uow, position)
     view = read_view(desk, position, strategy, now, watch=watch)
     marks, fired, rules = mark(view), frozenset(position.exits_fired), strategy.exits
+    if in_force(strategy, position, marks.dte):
+        return Reason.EXPIRY_LADDER
     found = guard_look(desk, view, strategy.guard, marks, watch)
     guard = None if found is None else found.decision
     watch, waits = observed(watch, position, for_the_record(marks, guard)), held_back(rules, guard)
@@ -198,10 +231,12 @@ def _wait(until: datetime, *, gives_up: bool = False) -> Output:
     return Output(verdict=ALLOWED, move=waits, gives_up=gives_up)
 
 
-def _exit_order_id(run: WorkflowRun, earlier: list[Order], standing: list[Order]) -> ClientOrderId:
+def _exit_order_id(
+    run: WorkflowRun, earlier: list[Order], standing: list[Order], purpose: OrderPurpose
+) -> ClientOrderId:
     if standing:
         return standing[0].client_order_id
-    return make_client_order_id(run.id, "exit", len(earlier) + 1)
+    return make_client_order_id(run.id, purpose.value, len(earlier) + 1)
 
 
 def _stage(uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> Order:
@@ -212,7 +247,7 @@ def _stage(uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> Or
         run_id=run.id,
         account_id=run.account_id,
         effect=Effect.CLOSE,
-        purpose=OrderPurpose.EXIT,
+        purpose=given.purpose,
         part=given.part,
         legs=given.legs,
         quantity=given.quantity,

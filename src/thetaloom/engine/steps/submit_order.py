@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from thetaloom.domain.book.imbalance import Conflict
 from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, OrderStatus
 from thetaloom.domain.book.refusals import NextAction, Refusal, next_valid_price
 from thetaloom.domain.risk.limits import LimitCheck, Portfolio, RiskLimits, Trade, check_limits
@@ -16,6 +17,7 @@ from thetaloom.domain.values.money import Price
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import RiskFinding
+from thetaloom.engine.imbalance import conflict_of, conflict_verdict
 from thetaloom.engine.last_gate import halts_now
 from thetaloom.engine.lineage import Decider, output_of
 from thetaloom.engine.order_manager import leg_quotes, perform
@@ -39,6 +41,7 @@ class Gate:
     give_up_at: datetime  # after this the approval is too old to act on
     decided_at: datetime
     session_opened_at: datetime | None  # of the session that is on; None while the market is closed
+    conflict: Conflict | None = None  # with what others hold or are opening
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +205,7 @@ def _gate(
         limits = RiskLimits.from_settings(uow.accounts.limits(run.user_id))
         portfolio = portfolio_of(desk, uow, snapshot, limits, now, without=run.id)
         halts = halts_now(desk, uow)
+        conflict = conflict_of(desk, uow, run.id, proposal.legs)
         stored = uow.proposals.get(proposal.id)
     if stored is None or proposal.decided_at is None or approved.trade is None:
         raise InvariantError(f"{run.id}: executing without a decided proposal")
@@ -214,6 +218,7 @@ def _gate(
         give_up_at=proposal.decided_at + timedelta(seconds=desk.settings.approved_age_seconds_max),
         decided_at=proposal.decided_at,
         session_opened_at=_session_opened_at(desk, now),
+        conflict=conflict,
     )
 
 
@@ -248,6 +253,8 @@ def _pass_gate(gate: Gate, proposal: Proposal, now: datetime) -> tuple[Verdict, 
         return changed, ()
     if now > gate.give_up_at:
         return denied(Reason.APPROVAL_EXPIRED, approved_until=gate.give_up_at.isoformat()), ()
+    if gate.conflict is not None:
+        return conflict_verdict(gate.conflict), ()
     return check_limits(gate.limits, gate.portfolio, gate.trade)
 
 

@@ -1,9 +1,10 @@
 """The memory of watched positions: one row each, written over as marks rise."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from thetaloom.domain.book.ladder import LadderState
 from thetaloom.domain.book.watch import PositionWatch, merged
 from thetaloom.domain.values.ids import AccountId, PositionId
 from thetaloom.store.schema import position_watch as table
@@ -14,6 +15,10 @@ _SELECT = select(*columns_of(table, PositionWatch))
 _GET = _SELECT.where(table.c.position_id == bindparam("of_id"))
 _MANY = _SELECT.where(table.c.position_id.in_(bindparam("of_any", expanding=True)))
 _KEY = "position_id"
+_MARKS = ("high_close", "high_water", "high_at")
+_UPDATE_MARKS = (
+    update(table).where(table.c.position_id == bindparam("of_id")).values({name: bindparam(name) for name in _MARKS})
+)
 _UPDATE = (
     update(table)
     .where(table.c.position_id == bindparam("of_id"))
@@ -46,7 +51,7 @@ class SqlWatches:
 
     def save(self, watches: Iterable[PositionWatch]) -> Sequence[PositionWatch]:
         """Write memories, each with the higher marks that another process may have stored; return them so."""
-        watches, new, known, saved = tuple(watches), [], [], []
+        watches, new, marks, known, saved = tuple(watches), [], [], [], []
         before = {one.position_id: one for one in self.many(watch.position_id for watch in watches)}
         for watch in watches:
             stored = before.get(watch.position_id)
@@ -54,11 +59,20 @@ class SqlWatches:
             saved.append(whole)
             if stored is None:
                 new.append(row_of(whole))
-            elif whole != stored:
+            elif (whole.entry, whole.legs, whole.ladders) == (stored.entry, stored.legs, stored.ladders):
+                marks.append({"of_id": whole.position_id} | {name: getattr(whole, name) for name in _MARKS})
+            else:
                 row = row_of(whole)
                 known.append({**row, "of_id": row.pop(_KEY)})
         if new:
             self._connection.execute(insert(table), new)
+        if marks:
+            self._connection.execute(_UPDATE_MARKS, marks)
         if known:
             self._connection.execute(_UPDATE, known)
         return saved
+
+    def set_ladders(self, position: PositionId, ladders: Mapping[str, LadderState]) -> None:
+        """Write what the ladders of a position's spreads remember, in the row that is there."""
+        wanted = update(table).where(table.c.position_id == position).values(ladders=dict(ladders))
+        self._connection.execute(wanted)

@@ -1,7 +1,6 @@
 """The exchange behind the lying broker: it fills at true prices, in parts, and never more than is held."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -9,7 +8,6 @@ from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.reports import BrokerReport
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.ids import ClientOrderId, RunId
-from thetaloom.domain.values.instruments import Right
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.ports.clock import Clock
 from thetaloom.testing.broker import ScriptedBroker
@@ -109,17 +107,16 @@ class Exchange:
                 truth.expire(known.order.client_order_id)
 
     def _settle(self, truth: ScriptedBroker, sent: Mapping[ClientOrderId, HasOrder], now: datetime) -> None:
-        for contract, held in list(truth.held.items()):
+        for contract in list(truth.held):
             settles_at = self._calendar.settles_at(contract)
             if settles_at > now or truth.balances.cash is None:
                 continue
             spot = self._market.true_spot(contract.underlying, settles_at)
-            strike = Price(contract.strike)
-            inside = spot - strike if contract.right is Right.CALL else strike - spot
-            worth = max(inside, Price(0)).times(contract.multiplier, held)
-            truth.balances = replace(truth.balances, cash=truth.balances.cash + worth)
-            self.settled_cash += worth
-            del truth.held[contract]
+            before = truth.balances.cash
+            truth.settle(contract, spot)
+            for symbol, shares in dict(truth.balances.shares or {}).items():
+                truth.trade_shares_elsewhere(symbol, -shares, spot)
+            self.settled_cash += truth.balances.cash - before
             for known in sent.values():
                 if any(leg.contract == contract for leg in known.order.legs):
                     self._held[known.order.run_id] = 0
