@@ -27,6 +27,7 @@ from thetaloom.engine.settling import SETTLEMENT_DECIDER, apply_transactions
 from thetaloom.engine.steps import STEP_DECIDERS
 from thetaloom.errors import BrokerUnavailable, MarketDataUnavailable
 from thetaloom.ports.broker import SimulatedBroker
+from thetaloom.ports.market_data import QuoteBatch
 
 log = structlog.get_logger()
 
@@ -71,6 +72,14 @@ class Engine:
             self._monitor.refresh(answer.runs)
         return answer
 
+    def reload(self) -> None:
+        """Look for positions that another process opened or changed."""
+        self._monitor.reload()
+
+    def see(self, batch: QuoteBatch) -> list[RunId]:
+        """Take quotes in and return the runs whose positions a rule wants closed, which are due from now on."""
+        return self._monitor.on_quotes(batch)
+
     def turn(self) -> bool:
         """Do everything that is due now, once around; return whether anything was done."""
         self.turns += 1
@@ -80,7 +89,7 @@ class Engine:
         self._watch_market(moved)
         work(self.desk, moved, self._monitor.write_down)
         if self._is_time(POSITIONS_LOOK):
-            self._monitor.reload()
+            self.reload()
         elif moved:
             self._monitor.refresh(moved)
         has_canceled = self.halts.cancel_some()  # last: whatever closes goes first
@@ -126,7 +135,7 @@ class Engine:
         try:
             batch = self.desk.market.poll()
             if batch is not None:
-                moved.update(self._monitor.on_quotes(batch))
+                moved.update(self.see(batch))
             moved.update(self._monitor.on_time())
             if not moved:
                 moved.update(self._monitor.learn())

@@ -118,7 +118,8 @@ class Monitor:
         return self._check(self._desk.clock.now())
 
     def on_time(self) -> list[RunId]:
-        """Do what comes with no quote: read one market's slow facts if its minute is over, and write marks down.
+        """Do what comes with no quote: read one market's slow facts if its minute is over, look again where a guard
+        wants to, and write marks down.
 
         Return the runs whose positions a rule wants closed by the new facts.
         """
@@ -127,7 +128,7 @@ class Monitor:
         if symbol is not None:
             self._take_facts(symbol)
         self._read_unread(now)
-        met = self._check(now) + self._learned(sorted(self._guards.due(now)), now)
+        met = self._check(now) + self._closed([self._watched[run] for run in sorted(self._guards.due(now))], now)
         self._write_some(now)
         return met
 
@@ -137,7 +138,7 @@ class Monitor:
         For when nothing is to be closed. Return the runs whose positions a rule wants closed all the same.
         """
         now = self._desk.clock.now()
-        met = self._learned(self._guards.to_learn(now), now)
+        met = self._closed([self._watched[run] for run in self._guards.to_learn(now)], now)
         self._guards.tell_news({run: entry.position for run, entry in self._watched.items()})
         return met
 
@@ -162,12 +163,11 @@ class Monitor:
 
     def _check(self, now: datetime) -> list[RunId]:
         found = sorted(self._quick_look(now))
-        met = [self._watched[run] for run in found if self._wants_out(self._watched[run], now)]
+        met = [self._watched[run] for run in found if self._wants_out(self._watched[run], now, learns=False)]
         self._table.has_looked()
         return self._made_due(met, now)
 
-    def _learned(self, runs: Iterable[RunId], now: datetime) -> list[RunId]:
-        entries = [self._watched[run] for run in runs]
+    def _closed(self, entries: Iterable[_Watched], now: datetime) -> list[RunId]:
         return self._made_due([entry for entry in entries if self._wants_out(entry, now, learns=True)], now)
 
     def _made_due(self, met: list[_Watched], now: datetime) -> list[RunId]:
@@ -253,14 +253,14 @@ class Monitor:
         self._watches[run.id] = watch or watch_of(position)
         self._facts.want(position.symbol, strategy.exits)
         self._by_symbol.setdefault(position.symbol, set()).add(run.id)
-        for leg in position.legs:
-            self._by_contract.setdefault(leg.contract, set()).add(run.id)
         self._take_in(entry)
+        for leg in position.legs:  # by the table's own values, which are found again without being compared
+            self._by_contract.setdefault(self._table.listed(leg.contract), set()).add(run.id)
 
     def _take_in(self, entry: _Watched) -> None:
         self._unread = [*self._table.put(self._slot(entry)), *self._unread]
         self._unread_symbols.add(entry.position.symbol)
-        if any(rule.kind is ExitKind.EXPIRY_FRIDAY for rule in entry.strategy.exits):
+        if entry.position.held_legs and any(rule.kind is ExitKind.EXPIRY_FRIDAY for rule in entry.strategy.exits):
             self._fridays.add(entry.position.run_id)
             self._tell_friday(entry.position, self._desk.clock.now())
 
@@ -308,7 +308,7 @@ class Monitor:
             self._strategies[key] = stored.strategy
         return self._strategies[key]
 
-    def _wants_out(self, entry: _Watched, now: datetime, *, learns: bool = False) -> bool:
+    def _wants_out(self, entry: _Watched, now: datetime, *, learns: bool) -> bool:
         """Decide exactly whether a rule closes the position now.
 
         Where it ``learns``, its guard looks in any case, and no other rule is asked: those have their own times.
@@ -319,7 +319,7 @@ class Monitor:
             return False  # no rule closes what trades no longer
         facts = self._facts.of(position.symbol)
         view = read_view(self._desk, position, strategy, now, watch=before, facts=facts)
-        marks, fired, rules = mark(view), frozenset(position.exits_fired), strategy.exits
+        marks, fired, rules, beside = mark(view), frozenset(position.exits_fired), strategy.exits, entry.beside_target
         close = marks.close_price
         looks = learns or (
             close is not None and bool(met_at(float(close), rules, position, marks, fired, watch=before))
@@ -330,7 +330,7 @@ class Monitor:
             self._watches[run] = watch
             self._unwritten.add(run)
             self._table.set_high(run, watch.high_close, None if watch.high_water is None else float(watch.high_water))
-        beside = entry.beside_target or in_force(strategy, position, marks.dte)
+        beside = beside or in_force(strategy, position, marks.dte)
         said = decide_exit(rules, position, marks, fired, beside_target=beside, watch=watch, held_back=waits)
         closes = said.answer is ExitAnswer.CLOSE and not (learns and said.index not in guarded_rules(rules))
         if believed.look is not None and not closes:

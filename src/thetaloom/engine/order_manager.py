@@ -30,6 +30,8 @@ from thetaloom.engine.order_reports import REPORT_DECIDER, decide_report
 from thetaloom.engine.order_work import LegQuote, OrderAction, OrderMove
 from thetaloom.engine.report_effects import keep, moved_by
 from thetaloom.engine.report_inputs import report_inputs
+from thetaloom.engine.restarts import restart_after
+from thetaloom.engine.rolls import wake_successor
 from thetaloom.engine.step import tell
 from thetaloom.errors import BrokerUnavailable, DomainError, InvariantError, OutcomeUnknown, StaleVersionError
 from thetaloom.ports.store import UnitOfWork
@@ -48,7 +50,7 @@ def leg_quotes(desk: Desk, legs: Iterable[Leg], now: datetime) -> tuple[LegQuote
 def rests_at_target(uow: UnitOfWork, run: WorkflowRun) -> bool:
     """Say whether a closing order of the run rests at a profit target, where another wish may take its place."""
     orders = uow.orders.of_run(run.id)
-    exits = [order for order in orders if order.purpose is OrderPurpose.EXIT and order.is_open]
+    exits = [order for order in orders if order.purpose in {OrderPurpose.EXIT, OrderPurpose.ROLL} and order.is_open]
     return any(order.floor is not None for order in exits)
 
 
@@ -320,7 +322,13 @@ def _apply(desk: Desk, uow: UnitOfWork, report: BrokerReport, *, withdrawn: Reas
     run = record(desk, uow, run, executed)
     keep(desk, uow, run, given, said, is_new=held is None, now=now)
     _tell_given_up(desk, uow, run, given.order, said.order)
-    return uow.runs.save(moved_by(uow, run, said, now, desk.calendar.next_open(now)))
+    if given.order.is_open:
+        wake_successor(uow, said.order, now)
+    was_final = run.is_final
+    saved = uow.runs.save(moved_by(uow, run, said, now, desk.calendar.next_open(now)))
+    if saved.is_final and not was_final:
+        restart_after(desk, uow, saved, now)
+    return saved
 
 
 def _tell_given_up(desk: Desk, uow: UnitOfWork, run: WorkflowRun, before: Order, order: Order) -> None:

@@ -28,6 +28,7 @@ from thetaloom.domain.book.ladder import LadderState
 from thetaloom.domain.book.looks import Cause, Link
 from thetaloom.domain.book.orders import Effect, OrderPurpose, OrderStatus, TimeInForce
 from thetaloom.domain.book.refusals import Refusal
+from thetaloom.domain.book.rolls import ClosingTerms
 from thetaloom.domain.book.spreads import Loose, ShareLot, Spread
 from thetaloom.domain.book.transactions import TransactionKind
 from thetaloom.domain.book.watch import EntryFacts
@@ -41,6 +42,7 @@ from thetaloom.domain.values.money import Money, Price
 from thetaloom.ports.dispatch import Lane
 from thetaloom.store.care_tables import alerts as alerts
 from thetaloom.store.columns import Exact, Instant, Structured, Word
+from thetaloom.store.schema_rolls import rolls as rolls
 from thetaloom.store.table_parts import LEGS as _LEGS
 from thetaloom.store.table_parts import SEQUENCE as _SEQUENCE
 from thetaloom.store.table_parts import metadata as metadata
@@ -186,6 +188,7 @@ proposals = Table(
     _needed("version", Integer),
     Column("needs_confirmation", Boolean, nullable=False, server_default=false()),
     Column("warnings", Structured(tuple[str, ...]), nullable=False, server_default="[]"),
+    Column("closing", Structured(ClosingTerms)),
     Index(None, "run_id"),
     Index(None, "user_id", "created_at"),
     Index(None, "user_id", "status", "created_at"),
@@ -287,6 +290,7 @@ positions = Table(
     Index(None, "is_open", "opened_at"),
     Index(None, "account_id", "opened_at"),
     Index(None, "account_id", "closed_at"),
+    Index(None, "chain_id"),
 )
 
 position_watch = Table(

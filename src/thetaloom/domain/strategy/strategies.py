@@ -45,6 +45,8 @@ from thetaloom.domain.strategy.rules import (
     OrderFloor,
     OrderPreset,
     OrderRule,
+    RestartAfter,
+    RestartRule,
     TargetRule,
 )
 from thetaloom.domain.strategy.score_rules import HardStops, ScoreRule
@@ -79,6 +81,8 @@ __all__ = [
     "OrderPreset",
     "OrderRule",
     "Preference",
+    "RestartAfter",
+    "RestartRule",
     "SelectBy",
     "Side",
     "SizeBy",
@@ -209,6 +213,9 @@ class Strategy:
     ] = ()
     ladder: Annotated[
         LadderRule | None, About("Closing limits that give way day by day as expiration nears.", sparse=True)
+    ] = None
+    restart: Annotated[
+        RestartRule | None, About("When a completed run starts the next one; absent: never.", sparse=True)
     ] = None
     guard: Annotated[
         ExitGuard, About("What guards the exits that rest on the legs' quotes against bad ones.", sparse=True)
