@@ -22,6 +22,7 @@ from thetaloom.domain.strategy.scoring import Score
 from thetaloom.domain.strategy.selection import Rejection
 from thetaloom.domain.strategy.strategies import Metric
 from thetaloom.domain.strategy.structures import Leg
+from thetaloom.domain.values.ids import RunId
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.domain.values.reasons import Verdict
 
@@ -95,6 +96,7 @@ class RiskFinding:
     budget: RiskBudget | None = None  # before the trade
     needs_confirmation: bool = False
     warnings: tuple[str, ...] = ()
+    releases: Money | None = None  # of a roll: the buying power that closing frees; None = none, or not known
 
     @property
     def budget_after(self) -> RiskBudget | None:
@@ -126,3 +128,4 @@ class ExitFinding:
     legs: LegsDecision | None = None  # about legs that stand alone
     unwind: bool = False  # such a leg goes, and nothing else
     asks: bool = False  # a person must find out what became of expired contracts
+    roll: RunId | None = None  # the successor that the position makes way for

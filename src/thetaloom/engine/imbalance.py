@@ -31,9 +31,14 @@ from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 
 
-def conflict_of(desk: Desk, uow: UnitOfWork, run: RunId, legs: tuple[Leg, ...]) -> Conflict | None:
-    """Return why legs may not be opened beside what other runs of the account hold or are opening."""
-    holders = _holders_beside(desk, uow, run, legs[0].contract.underlying)
+def conflict_of(
+    desk: Desk, uow: UnitOfWork, run: RunId, legs: tuple[Leg, ...], *, instead: Position | None = None
+) -> Conflict | None:
+    """Return why legs may not be opened beside what other runs of the account hold or are opening.
+
+    ``instead`` is looked at as if it were held, instead of the position with its id: one that makes way for a roll.
+    """
+    holders = _holders_beside(desk, uow, run, legs[0].contract.underlying, instead)
     found = find_conflict(legs, holders)
     if found is None or found.contract is None:
         return found
@@ -130,11 +135,12 @@ def mind_legs(desk: Desk, uow: UnitOfWork, position: Position, now: datetime) ->
     raise_alert(uow, alert, run=position.run_id)
 
 
-def _holders_beside(desk: Desk, uow: UnitOfWork, run: RunId, underlying: str) -> list[Holder]:
+def _holders_beside(desk: Desk, uow: UnitOfWork, run: RunId, underlying: str, instead: Position | None) -> list[Holder]:
     account = desk.broker.account_id
+    held = uow.positions.open_positions(account)
     holders = [
         Holder(name=one.id, contracts=one.held, loose=bool(one.loose))
-        for one in uow.positions.open_positions(account)
+        for one in (instead if instead is not None and instead.id == stored.id else stored for stored in held)
         if one.run_id != run and one.legs[0].contract.underlying == underlying
     ]
     for order in uow.orders.open_orders():

@@ -44,7 +44,11 @@ def imbalances(desk: Desk) -> tuple[Imbalance, ...]:
 def book_execution(uow: UnitOfWork, report: BrokerReport) -> tuple[Fill, ...]:
     """Keep one leg's execution and return the fills of whole structures that it completes; none for a known one."""
     order = uow.orders.get(report.client_order_id)
-    if order is None or report.execution is None or not uow.orders.add_execution(report.execution, report.sequence):
+    if order is None or report.execution is None:
+        return ()
+    if any(fill.fill_id == report.execution.execution_id for fill in uow.orders.fills_of(order.client_order_id)):
+        return ()  # the broker's transactions told of it first, as a fill of the whole
+    if not uow.orders.add_execution(report.execution, report.sequence):
         return ()
     return _assembly(uow, order).fills
 

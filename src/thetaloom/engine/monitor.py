@@ -8,16 +8,18 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from thetaloom.domain.book.exits import ExitAnswer, decide_exit
+from thetaloom.domain.book.exits import ExitAnswer, decide_exit, met_at
+from thetaloom.domain.book.guarded_exits import guarded_rules
 from thetaloom.domain.book.ladder_plan import in_force
 from thetaloom.domain.book.positions import Position
-from thetaloom.domain.book.watch import PositionWatch, observed, raised, watch_of
+from thetaloom.domain.book.watch import PositionWatch, raised, watch_of
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import ExitKind, Strategy
 from thetaloom.domain.values.ids import RunId, StrategyId, UserId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.exit_rows import FACT_KINDS
+from thetaloom.engine.guard_watch import GuardWatch
 from thetaloom.engine.marks import mark
 from thetaloom.engine.order_manager import rests_at_target
 from thetaloom.engine.position_views import read_view
@@ -60,6 +62,7 @@ class Monitor:
         self._to_write: list[RunId] = []  # what is left of the round under way
         self._written_at: datetime | None = None
         self._facts = SlowFacts(desk)
+        self._guards = GuardWatch(desk)
         self._table = WatchTable(desk.calendar, desk.settings.rates.at, desk.settings.dividend_yield)
         self._unread: list[OptionContract] = []  # whose quotes the table has still to be told
         self._unread_symbols: set[str] = set()
@@ -91,16 +94,32 @@ class Monitor:
                 self._forget(run)
             for position in sorted(held, key=lambda one: (one.opened_at, one.id)):
                 self._look(uow, position, known[position.run_id], stored.get(position.id))
+        self._guards.keep_only(
+            {run: entry.strategy for run, entry in self._watched.items()},
+            (symbol for symbol, held in self._by_symbol.items() if held),
+        )
         if set(self._by_contract) != before:
             self._desk.market.watch(self._by_contract)
 
+    @property
+    def blind(self) -> frozenset[RunId]:
+        """The runs whose positions' quotes have been bad for so long that nobody watches their price."""
+        return frozenset(self._guards.blind)
+
+    @property
+    def next_look_at(self) -> datetime | None:
+        """When a position is to be looked at again though no quote comes."""
+        return self._guards.next_at
+
     def on_quotes(self, batch: QuoteBatch) -> list[RunId]:
         """Return the runs whose positions a rule wants closed at these quotes, and make them due."""
+        self._guards.see(batch)
         self._table.take(batch.quotes, batch.spots)
         return self._check(self._desk.clock.now())
 
     def on_time(self) -> list[RunId]:
-        """Do what comes with no quote: read one market's slow facts if its minute is over, and write marks down.
+        """Do what comes with no quote: read one market's slow facts if its minute is over, look again where a guard
+        wants to, and write marks down.
 
         Return the runs whose positions a rule wants closed by the new facts.
         """
@@ -109,8 +128,18 @@ class Monitor:
         if symbol is not None:
             self._take_facts(symbol)
         self._read_unread(now)
-        met = self._check(now)
+        met = self._check(now) + self._closed([self._watched[run] for run in sorted(self._guards.due(now))], now)
         self._write_some(now)
+        return met
+
+    def learn(self) -> list[RunId]:
+        """Look at a few positions in calm, so that their guards know what is usual, and tell who is blind.
+
+        For when nothing is to be closed. Return the runs whose positions a rule wants closed all the same.
+        """
+        now = self._desk.clock.now()
+        met = self._closed([self._watched[run] for run in self._guards.to_learn(now)], now)
+        self._guards.tell_news({run: entry.position for run, entry in self._watched.items()})
         return met
 
     def write_down(self, runs: Collection[RunId]) -> None:
@@ -133,8 +162,15 @@ class Monitor:
         self.write_down(some)
 
     def _check(self, now: datetime) -> list[RunId]:
-        met = [self._watched[run] for run in sorted(self._quick_look(now)) if self._wants_out(self._watched[run], now)]
+        found = sorted(self._quick_look(now))
+        met = [self._watched[run] for run in found if self._wants_out(self._watched[run], now, learns=False)]
         self._table.has_looked()
+        return self._made_due(met, now)
+
+    def _closed(self, entries: Iterable[_Watched], now: datetime) -> list[RunId]:
+        return self._made_due([entry for entry in entries if self._wants_out(entry, now, learns=True)], now)
+
+    def _made_due(self, met: list[_Watched], now: datetime) -> list[RunId]:
         self.write_down([entry.position.run_id for entry in met])  # before any decision is recorded
         return [run for entry in met if (run := self._make_due(entry, now)) is not None]
 
@@ -217,14 +253,14 @@ class Monitor:
         self._watches[run.id] = watch or watch_of(position)
         self._facts.want(position.symbol, strategy.exits)
         self._by_symbol.setdefault(position.symbol, set()).add(run.id)
-        for leg in position.legs:
-            self._by_contract.setdefault(leg.contract, set()).add(run.id)
         self._take_in(entry)
+        for leg in position.legs:  # by the table's own values, which are found again without being compared
+            self._by_contract.setdefault(self._table.listed(leg.contract), set()).add(run.id)
 
     def _take_in(self, entry: _Watched) -> None:
         self._unread = [*self._table.put(self._slot(entry)), *self._unread]
         self._unread_symbols.add(entry.position.symbol)
-        if any(rule.kind is ExitKind.EXPIRY_FRIDAY for rule in entry.strategy.exits):
+        if entry.position.held_legs and any(rule.kind is ExitKind.EXPIRY_FRIDAY for rule in entry.strategy.exits):
             self._fridays.add(entry.position.run_id)
             self._tell_friday(entry.position, self._desk.clock.now())
 
@@ -237,6 +273,7 @@ class Monitor:
             self._facts.of(position.symbol),
             self._desk.calendar,
             beside_target=entry.beside_target,
+            is_careful=self._guards.judges_marks(entry.strategy),
         )
 
     def _watch(self, run: RunId) -> PositionWatch:
@@ -271,22 +308,34 @@ class Monitor:
             self._strategies[key] = stored.strategy
         return self._strategies[key]
 
-    def _wants_out(self, entry: _Watched, now: datetime) -> bool:
+    def _wants_out(self, entry: _Watched, now: datetime, *, learns: bool) -> bool:
+        """Decide exactly whether a rule closes the position now.
+
+        Where it ``learns``, its guard looks in any case, and no other rule is asked: those have their own times.
+        """
         strategy, position = entry.strategy, entry.position
         run, before = position.run_id, self._watch(position.run_id)
         if now >= entry.trades_until:
             return False  # no rule closes what trades no longer
         facts = self._facts.of(position.symbol)
         view = read_view(self._desk, position, strategy, now, watch=before, facts=facts)
-        marks, fired = mark(view), frozenset(position.exits_fired)
-        watch = observed(before, position, marks)
+        marks, fired, rules, beside = mark(view), frozenset(position.exits_fired), strategy.exits, entry.beside_target
+        close = marks.close_price
+        looks = learns or (
+            close is not None and bool(met_at(float(close), rules, position, marks, fired, watch=before))
+        )
+        believed = self._guards.believe(view, strategy, marks, before, looks=looks)
+        watch, waits = believed.watch, believed.waits
         if watch is not before:
             self._watches[run] = watch
             self._unwritten.add(run)
             self._table.set_high(run, watch.high_close, None if watch.high_water is None else float(watch.high_water))
-        rules = strategy.exits
-        beside = entry.beside_target or in_force(strategy, position, marks.dte)
-        return decide_exit(rules, position, marks, fired, beside_target=beside, watch=watch).answer is ExitAnswer.CLOSE
+        beside = beside or in_force(strategy, position, marks.dte)
+        said = decide_exit(rules, position, marks, fired, beside_target=beside, watch=watch, held_back=waits)
+        closes = said.answer is ExitAnswer.CLOSE and not (learns and said.index not in guarded_rules(rules))
+        if believed.look is not None and not closes:
+            self._guards.remember(view, believed.look)
+        return closes
 
     def _make_due(self, entry: _Watched, now: datetime) -> RunId | None:
         with self._desk.store.unit_of_work() as uow:

@@ -30,6 +30,7 @@ class ReportInputs:
     exit_keeps: Mapping[str, int] | None = None  # spreads that the exit leaves, by name
     refused_before: int = 0  # earlier orders of the run that the broker refused for the same cause
     queues: bool = True  # whether an entry may wait for the open
+    rolls: bool = False  # an entry of it follows what its roll has closed
     missing: tuple[str, ...] = ()  # contracts of which the broker holds less than the position, where it was asked
 
 
@@ -123,6 +124,8 @@ def _goes_on(given: ReportInputs, order: Order, position: Position) -> ReportOut
     action = order.refusal.action if order.refusal is not None else NextAction.TELL
     if not refused or position.is_open or given.run_status is not RunStatus.EXECUTING or action not in _GOES_ON:
         return None
+    if given.rolls:  # an approval is for once: what was closed is not opened at another price or time
+        return None
     if action is NextAction.QUEUE and not given.queues:
         return None
     if action is NextAction.REPRICE and given.refused_before >= REPRICES_MAX:
@@ -153,6 +156,8 @@ def _after(given: ReportInputs, order: Order, position: Position) -> tuple[RunSt
         return RunStatus.MONITORING, None, ""
     if given.run_status is RunStatus.COMPLETED:
         return None, None, ""
+    if given.rolls:
+        return None, Outcome.UNFILLED, Reason.ROLL_INCOMPLETE.value
     return None, *_end_of_entry(order, given.withdrawn or given.order.reason)
 
 

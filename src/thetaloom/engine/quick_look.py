@@ -22,6 +22,7 @@ def slot_of(
     calendar: TradingCalendar,
     *,
     beside_target: bool,
+    is_careful: bool = False,
 ) -> Slot:
     """Return a position as the table takes it in."""
     legs, opened_on = position.held_legs, calendar.exchange_date(position.opened_at)
@@ -37,6 +38,7 @@ def slot_of(
         high_close=watch.high_close if watch.legs == legs else None,
         high_water=None if watch.high_water is None else float(watch.high_water),
         rows=rows_of(position, strategy.exits, watch, facts, opened_on, beside_target=beside_target),
+        is_careful=is_careful,
     )
 
 

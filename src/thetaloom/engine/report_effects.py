@@ -15,6 +15,7 @@ from thetaloom.engine.desk import Desk
 from thetaloom.engine.imbalance import mind_legs
 from thetaloom.engine.last_gate import legs_note, put_halt
 from thetaloom.engine.order_reports import ReportInputs, ReportOutput
+from thetaloom.engine.rolls import end_incomplete, link_successor
 from thetaloom.engine.step import ended, next_step, tell
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
@@ -56,6 +57,7 @@ def keep(
     _tell_loose(desk, uow, run, given, said, now)
     if not given.position.is_open:
         tell(uow, run, EventKind.POSITION_OPENED, now, position=said.position.id, price=fill.price)
+        link_successor(uow, run, said.position, now)
     elif said.order.effect is Effect.CLOSE:
         ends = EventKind.POSITION_REDUCED if said.position.is_open else EventKind.POSITION_CLOSED
         tell(uow, run, ends, now, position=said.position.id, realized_pnl=said.position.realized_pnl)
@@ -68,6 +70,8 @@ def moved_by(
     if said.next_step is not None and said.status is not None:
         return _gone_on(uow, run, said, now, next_open_at)
     if said.outcome is not None:
+        if said.reason == Reason.ROLL_INCOMPLETE.value:
+            end_incomplete(uow, run, said.order, now)
         reason = Reason.of(said.reason) if said.reason else None
         return ended(uow, run, said.outcome, Verdict(answer=Answer.ALLOW, reason=reason), now)
     if said.status is RunStatus.ERROR:

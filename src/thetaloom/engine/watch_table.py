@@ -180,13 +180,10 @@ class WatchTable:
             self.high_close[number] = -np.inf if high_close is None else float(high_close) * UNIT
             self.high_water[number] = -np.inf if high_water is None else high_water
 
-    def contracts(self) -> list[OptionContract]:
-        """Return every contract that was ever watched, in the order of their places."""
-        return [contract for contract in self._contracts if contract is not None]
-
-    def symbols(self) -> list[str]:
-        """Return every symbol that was ever watched."""
-        return list(self._symbol_of)
+    def listed(self, contract: OptionContract) -> OptionContract:
+        """Return the table's own value of a contract, or the one given where it has none."""
+        place = self._place_of.get(contract)
+        return contract if place is None else self._contracts[place] or contract
 
     def _closes(self, slots: Ints, moment: Moment) -> tuple[Floats, Flags]:
         leg, ratio = self.leg[slots], self.ratio[slots]

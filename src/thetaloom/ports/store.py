@@ -7,11 +7,14 @@ from datetime import datetime
 from typing import Protocol
 
 from thetaloom.domain.book.alerts import Alert
+from thetaloom.domain.book.elsewhere import Finding
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.ladder import LadderState
 from thetaloom.domain.book.leg_fills import LegExecution
+from thetaloom.domain.book.looks import AccountLook, LinkedTransaction, Reconciliation
 from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.rolls import Roll
 from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.risk.violations import Violation
 from thetaloom.domain.run.events import Event
@@ -98,6 +101,10 @@ class Runs(Protocol):
         """Return the runs that are not completed."""
         ...
 
+    def restarts_since(self, user: UserId, strategy: str, symbol: str, since: datetime) -> int:
+        """Count the runs of the pair that others started by their completion, from ``since`` on."""
+        ...
+
     def created_since(self, user: UserId, since: datetime) -> int: ...
 
 
@@ -174,6 +181,10 @@ class Positions(Protocol):
 
     def closed_of(self, account: AccountId, strategy: StrategyId) -> Sequence[Position]:
         """Return the strategy's positions that hold nothing any more, in the order of closing."""
+        ...
+
+    def of_chain(self, chain: PositionId) -> Sequence[Position]:
+        """Return the positions of a chain of rolls and adjustments, oldest first."""
         ...
 
     def symbols_opened_since(self, account: AccountId, since: datetime) -> Sequence[str]:
@@ -268,6 +279,48 @@ class Alerts(Protocol):
     def save(self, alert: Alert) -> None: ...
 
 
+class Looks(Protocol):
+    """The broker's transactions with what explains them, findings, and the story of comparisons."""
+
+    def of(self, account: AccountId) -> AccountLook | None: ...
+    def save(self, look: AccountLook) -> None:
+        """Write a look, one ahead of the stored one. Raises ``StaleVersionError`` when somebody else looked first."""
+        ...
+
+    def suspect(self, account: AccountId, suspects: Mapping[str, str]) -> None: ...
+    def add_transactions(self, new: Iterable[LinkedTransaction]) -> None: ...
+    def waiting(self, account: AccountId, since: datetime) -> Sequence[LinkedTransaction]:
+        """Return the transactions from ``since`` on that nothing explains yet, oldest first."""
+        ...
+
+    def link(self, linked: Iterable[LinkedTransaction]) -> None: ...
+    def linked_since(self, account: AccountId, since: datetime) -> Sequence[LinkedTransaction]: ...
+    def standing(self, account: AccountId) -> Sequence[Finding]:
+        """Return the findings that still explain a difference, oldest first."""
+        ...
+
+    def finding(self, finding: str) -> Finding | None: ...
+    def save_finding(self, finding: Finding) -> None: ...
+    def findings_about(self, account: AccountId, key: str) -> int: ...
+    def tell(self, told: Reconciliation) -> None: ...
+
+
+class Rolls(Protocol):
+    """What was asked of positions that make way for a successor, saved by compare-and-swap on their version."""
+
+    def add(self, roll: Roll) -> None: ...
+    def get(self, run: RunId) -> Roll | None:
+        """Return the roll that this run proposes and opens; ``None`` for any other run."""
+        ...
+
+    def of_position(self, position: PositionId) -> Sequence[Roll]: ...
+    def closing(self, position: PositionId) -> Roll | None:
+        """Return the approved roll for which the position is to be closed, if there is one."""
+        ...
+
+    def save(self, roll: Roll) -> Roll: ...
+
+
 class UnitOfWork(Protocol):
     """One transaction. Nothing is kept unless ``commit`` was called; leaving the block otherwise rolls back."""
 
@@ -281,7 +334,9 @@ class UnitOfWork(Protocol):
     accounts: Accounts
     violations: Violations
     watches: Watches
+    rolls: Rolls
     alerts: Alerts
+    looks: Looks
 
     def commit(self) -> None: ...
 

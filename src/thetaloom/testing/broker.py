@@ -286,6 +286,10 @@ class ScriptedBroker(ScriptedAccount):
         self._orders[key] = Known(theirs, number, OrderStatus.WORKING, self.clock.now(), is_ours=False)
         return number
 
+    def cancel_orphan(self, broker_order_id: BrokerOrderId) -> None:
+        """Cancel a working order that is not ours."""
+        self.cancel_elsewhere(broker_order_id)
+
     def cancel_elsewhere(self, broker_order_id: BrokerOrderId) -> None:
         """Let another program cancel a working order, whoever placed it."""
         key = next((key for key, one in self._orders.items() if one.broker_order_id == broker_order_id), None)

@@ -22,9 +22,11 @@ from thetaloom.domain.run.runs import StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import (
     ApprovalMode,
     ApprovalRule,
+    ExitGuard,
     ExitKind,
     ExitRule,
     ExitUnit,
+    GuardMode,
     OrderRule,
     SelectBy,
     Side,
@@ -142,7 +144,7 @@ class DeskBench:
         """Move the clock from one due instant to the next until the time has passed, settling at each."""
         self.engine.settle()
         goal = to if to is not None else FakeClock(self.clock.now()).advance(minutes=minutes, seconds=seconds)
-        while (due := self.desk.dispatch.next_due_at()) is not None and self.clock.now() < due < goal:
+        while (due := self.engine.next_at) is not None and self.clock.now() < due < goal:
             self.clock.move_to(due)
             self.engine.settle()
         self.clock.move_to(goal)
@@ -289,7 +291,11 @@ class DeskBench:
 
 
 def put_credit_spread(**changes: Any) -> Strategy:
-    """Return the strategy of the default structure: the 560 put sold, the 555 bought, approved by rule."""
+    """Return the strategy of the default structure: the 560 put sold, the 555 bought, approved by rule.
+
+    Its exits are not guarded: most tests set a leg's quote in one jump and leave the spot where it is, which no market
+    does and no guard believes at once. Those that are about the guard ask for it, and move the spot as well.
+    """
     fields: dict[str, Any] = {
         "legs": (
             builders.leg_rule("short_put", Side.SELL, Right.PUT, SelectBy.STRIKE, 560, Unit.DOLLARS),
@@ -297,6 +303,7 @@ def put_credit_spread(**changes: Any) -> Strategy:
         ),
         "approval": AUTOMATIC,
         "order": OrderRule(interval_seconds=60),
+        "guard": ExitGuard(mode=GuardMode.OFF),
     }
     return builders.strategy(**(fields | changes))
 

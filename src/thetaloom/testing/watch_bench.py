@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from thetaloom.domain.book.orders import Effect
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.spreads import Lot, whole_spread
 from thetaloom.domain.market.quotes import Quote, price_from_float
@@ -93,7 +94,7 @@ class WatchBench:
         upgrade(database)
         self.desk_bench = DeskBench(database)
         self.clock = self.desk_bench.clock
-        numbers = np.random.default_rng(7)
+        numbers = self._numbers = np.random.default_rng(7)
         spots = {f"W{chr(65 + n // 26)}{chr(65 + n % 26)}": float(numbers.uniform(150, 600)) for n in range(SYMBOLS)}
         self.market = WatchMarket(self.clock, spots)
         self.desk = replace(self.desk_bench.desk, market=self.market)
@@ -105,6 +106,37 @@ class WatchBench:
         self.market.move(self.contracts)
         self._store()
         self.engine = Engine(self.desk)
+
+    def moved(self, share: float, move: float) -> QuoteBatch:
+        """Let every spot move a little and quote a share of the watched contracts anew, a fifth of a second later."""
+        self.clock.advance(seconds=0.2)
+        for symbol in self.market.levels:
+            self.market.levels[symbol] *= 1 + self._numbers.normal(0, move)
+        watched = self.market.watched
+        some = max(1, round(len(watched) * share))
+        chosen = (
+            range(len(watched)) if some == len(watched) else self._numbers.choice(len(watched), some, False).tolist()
+        )
+        return self.market.move([watched[place] for place in chosen])
+
+    def stop_out(self, number: int) -> QuoteBatch:
+        """Let one leg that a position sold cost what breaks its stop."""
+        self.clock.advance(seconds=0.2)
+        short = self.legs[number][0].contract
+        batch = self.market.move([contract for contract in self.market.watched if contract == short])
+        (known,) = batch.quotes.values()
+        dear = replace(known, bid=Price("30.00"), ask=Price("30.10"))
+        self.market.quoted |= {contract: dear for contract in batch.quotes}
+        return replace(batch, quotes=dict.fromkeys(batch.quotes, dear))
+
+    def has_closing_order(self, number: int) -> bool:
+        """Say whether an order that closes this position stands in the books."""
+        with self.desk.store.reading() as uow:
+            return any(order.effect is Effect.CLOSE for order in uow.orders.of_run(_run_id(number)))
+
+    def close(self) -> None:
+        """Close the database."""
+        self.desk_bench.database.close()
 
     def _store(self) -> None:
         now = self.clock.now()
@@ -161,9 +193,13 @@ def _strategy(number: int) -> Strategy:
     return replace(builders.strategy(exits=EXITS[number]), id=StrategyId(f"watched-{number}"))
 
 
+def _run_id(number: int) -> RunId:
+    return RunId(f"run-{number:06}")
+
+
 def _run(number: int, strategy: StrategyId, symbol: str, now: datetime) -> WorkflowRun:
     return WorkflowRun(
-        id=RunId(f"run-{number:06}"),
+        id=_run_id(number),
         user_id=ANNA,
         account_id=builders.ACCOUNT,
         strategy_id=strategy,

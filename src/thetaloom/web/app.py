@@ -16,6 +16,7 @@ from thetaloom.web.api import (
     positions,
     risk,
     risk_validation,
+    rolls,
     scenarios,
     strategies,
     workflow,
@@ -46,7 +47,7 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     )
     app.state.front = Front(platform=platform, loop=loop)
     api = APIRouter(prefix="/api")
-    for noun in (strategies, workflow, positions, orders, risk, risk_validation, scenarios, lineage):
+    for noun in (strategies, workflow, positions, rolls, orders, risk, risk_validation, scenarios, lineage):
         api.include_router(noun.router)
     app.include_router(api)
     app.include_router(operations.router)

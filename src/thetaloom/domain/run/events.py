@@ -45,6 +45,15 @@ class EventKind(StrEnum):
     TARGETS_PLACED = "TargetsPlaced"
     TARGETS_REPLACED = "TargetsReplaced"
     TARGET_GIVEN_UP = "TargetGivenUp"
+    ROLL_ASKED = "RollAsked"
+    ROLL_CLOSING = "RollClosing"
+    ROLL_CLOSED = "RollClosed"
+    ROLL_NOT_CLOSED = "RollNotClosed"
+    ROLL_INCOMPLETE = "RollIncomplete"
+    POSITION_ROLLED = "PositionRolled"
+    RUN_RESTARTED = "RunRestarted"
+    POSITION_BLIND = "PositionBlind"
+    POSITION_SIGHTED = "PositionSighted"
     EXIT_TRIGGERED = "ExitTriggered"
     RUN_COMPLETED = "RunCompleted"
     RUN_FAILED = "RunFailed"
@@ -58,6 +67,10 @@ class EventKind(StrEnum):
     ALERT_RAISED = "AlertRaised"
     ALERT_ENDED = "AlertEnded"
     STRATEGY_SAVED = "StrategySaved"
+    RECONCILED = "Reconciled"
+    FINDING_RAISED = "FindingRaised"
+    FINDING_SETTLED = "FindingSettled"
+    POSITION_ADOPTED = "PositionAdopted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from thetaloom.domain.book.exits import decide_exit
+from thetaloom.domain.book.guarded_exits import for_the_record, held_back
 from thetaloom.domain.book.imbalance import contracts_of, first_to_unwind, naked
 from thetaloom.domain.book.ladder_plan import in_force
 from thetaloom.domain.book.orders import OPEN, Effect, Order, OrderPurpose, OrderStatus
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.refusals import Refusal, next_valid_price
+from thetaloom.domain.book.rolls import may_stage
 from thetaloom.domain.book.watch import observed
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.rules import USUAL_WALK
@@ -27,15 +28,24 @@ from thetaloom.engine.marks import mark
 from thetaloom.engine.order_manager import leg_quotes, perform
 from thetaloom.engine.order_work import DELIVERED, OrderAction, OrderMove, OrderWork, next_move
 from thetaloom.engine.position_views import read_view
+from thetaloom.engine.price_guard import guard_look
 from thetaloom.engine.step import Step, next_step, strategy_of
-from thetaloom.engine.walks import opened_at, past_places, walk_of
+from thetaloom.engine.walks import EXIT_REACH, opened_at, past_places, walk_of
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 
 TARGET_MINUTES_MAX = 24 * 60  # a profit target's order rests until the close of the trading session
+EXITS = frozenset({OrderPurpose.EXIT, OrderPurpose.UNWIND, OrderPurpose.ROLL})
 TARGET_LOOK = timedelta(seconds=15)  # how soon a target that was to be canceled is looked at again
 RESTING = frozenset({OrderPurpose.TARGET, OrderPurpose.LADDER})  # of single spreads; all make way for an exit
-EXIT_REACH = Decimal(1)  # an exit may pay the whole half-spread: to stay in costs more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollAsked:
+    """The roll that the position makes way for, and whether its one closing order may still be staged."""
+
+    client_order_id: ClientOrderId
+    may_stage: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +66,7 @@ class Inputs:
     refused_limit: Price | None = None  # at which the broker said no for its price
     purpose: OrderPurpose = OrderPurpose.EXIT
     in_balance: bool = False  # the leg that the order takes back has found its place meanwhile
+    roll: RollAsked | None = None  # it closes for a roll
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +86,10 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         position = uow.positions.of_run(run.id)
         finding = output_of(desk, uow, run.id, StepName.MANAGE_POSITION, ExitFinding)
         closing = [order for order in uow.orders.of_run(run.id) if order.effect is Effect.CLOSE]
+        roll = None if position is None else _roll_asked(uow, position, finding, closing)
     if position is None:
         raise InvariantError(f"{run.id} closes a position that does not exist")
-    earlier = [order for order in closing if order.purpose in {OrderPurpose.EXIT, OrderPurpose.UNWIND}]
+    earlier = [order for order in closing if order.purpose in EXITS]
     standing = [order for order in earlier if order.status in OPEN]
     rule = replace(walk_of(strategy), reach=EXIT_REACH)
     legs, quantity, part, purpose = _to_close(position, finding, desk.broker.capabilities.legs_max)
@@ -86,7 +98,10 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     if (standing[0].purpose if standing else purpose) is OrderPurpose.UNWIND:
         rule = replace(USUAL_WALK, reach=EXIT_REACH)
         interval = min(interval, settings.unwind_interval_seconds)
-    minutes = TARGET_MINUTES_MAX if finding.floor is not None else settings.order_minutes_max
+    rests = finding.floor is not None and finding.roll is None
+    works = timedelta(minutes=TARGET_MINUTES_MAX if rests else settings.order_minutes_max)
+    if finding.roll is not None:  # the other half of what was approved waits for it
+        works = min(works, timedelta(seconds=settings.approved_age_seconds_max))
     work = OrderWork(
         legs=leg_quotes(desk, wanted, now),
         order=standing[0] if standing else None,
@@ -96,7 +111,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         quote_age_seconds_max=strategy.liquidity.quote_age_seconds_max,
         is_open=desk.calendar.is_open(now),
         next_open_at=desk.calendar.next_open(now),
-        cancel_at=min(now + timedelta(minutes=minutes), desk.calendar.next_close(now)),
+        cancel_at=min(now + works, desk.calendar.next_close(now)),
         now=now,
         closes=True,
         opened_at=opened_at(desk, now),
@@ -105,7 +120,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         penny_classes=settings.penny_classes,
     )
     return Inputs(
-        client_order_id=_exit_order_id(run, earlier, standing, purpose),
+        client_order_id=_exit_order_id(run, earlier, standing, purpose, roll),
         purpose=purpose,
         in_balance=bool(standing) and _is_in_balance(position, standing[0]),
         position=position,
@@ -114,7 +129,8 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         part=part,
         resting=tuple(order for order in closing if order.purpose in RESTING and order.is_open),
         overtaken_by=None if finding.floor is None else _overtaken(desk, run, position, strategy, now),
-        retry_at=_retry_at(desk, earlier, settings.exit_interval_seconds),
+        retry_at=None if roll is not None else _retry_at(desk, earlier, settings.exit_interval_seconds),
+        roll=roll,
         refused_limit=_refused_limit(earlier),
         settles_at=min(desk.calendar.settles_at(leg.contract) for leg in legs or position.legs),
         has_ended=bool(ended_contracts(desk.calendar, position, now)),
@@ -126,6 +142,8 @@ def decide(given: Inputs) -> Output:
     work = given.work
     if work.order is None and not given.quantity:
         return _wait(work.now, gives_up=True)
+    if work.order is None and given.roll is not None and not given.roll.may_stage:
+        return _wait(work.now, gives_up=True)  # it had its one order, or was called off
     if given.resting:
         return _withdraw(given)
     if work.order is None and given.has_ended:  # too late to trade: the broker tells what becomes of it
@@ -202,11 +220,13 @@ def _overtaken(desk: Desk, run: WorkflowRun, position: Position, strategy: Strat
     with desk.store.reading() as uow:
         watch = remembered(desk, uow, position)
     view = read_view(desk, position, strategy, now, watch=watch)
-    marks, fired = mark(view), frozenset(position.exits_fired)
+    marks, fired, rules = mark(view), frozenset(position.exits_fired), strategy.exits
     if in_force(strategy, position, marks.dte):
         return Reason.EXPIRY_LADDER
-    watch = observed(watch, position, marks)
-    return decide_exit(strategy.exits, position, marks, fired, beside_target=True, watch=watch).reason
+    found = guard_look(desk, view, strategy.guard, marks, watch)
+    guard = None if found is None else found.decision
+    watch, waits = observed(watch, position, for_the_record(marks, guard)), held_back(rules, guard)
+    return decide_exit(rules, position, marks, fired, beside_target=True, watch=watch, held_back=waits).reason
 
 
 def _retry_at(desk: Desk, earlier: list[Order], seconds: int) -> datetime | None:
@@ -227,11 +247,20 @@ def _wait(until: datetime, *, gives_up: bool = False) -> Output:
     return Output(verdict=ALLOWED, move=waits, gives_up=gives_up)
 
 
+def _roll_asked(uow: UnitOfWork, position: Position, finding: ExitFinding, closing: list[Order]) -> RollAsked | None:
+    roll = None if finding.roll is None else uow.rolls.get(finding.roll)
+    if roll is None:
+        return None
+    return RollAsked(client_order_id=roll.order_id, may_stage=may_stage(roll, position, closing))
+
+
 def _exit_order_id(
-    run: WorkflowRun, earlier: list[Order], standing: list[Order], purpose: OrderPurpose
+    run: WorkflowRun, earlier: list[Order], standing: list[Order], purpose: OrderPurpose, roll: RollAsked | None
 ) -> ClientOrderId:
     if standing:
         return standing[0].client_order_id
+    if roll is not None:
+        return roll.client_order_id
     return make_client_order_id(run.id, purpose.value, len(earlier) + 1)
 
 
@@ -243,7 +272,7 @@ def _stage(uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> Or
         run_id=run.id,
         account_id=run.account_id,
         effect=Effect.CLOSE,
-        purpose=given.purpose,
+        purpose=given.purpose if given.roll is None else OrderPurpose.ROLL,
         part=given.part,
         legs=given.legs,
         quantity=given.quantity,

@@ -6,12 +6,15 @@ from typing import Any
 
 from thetaloom.domain.book.exit_numbers import EARLY_CLOSE_MINUTES
 from thetaloom.domain.book.exits import ExitAnswer, ExitDecision, decide_exit, target_price
+from thetaloom.domain.book.guarded_exits import GuardInputs, for_the_record, held_back, look
 from thetaloom.domain.book.imbalance import LegsAction, LegsDecision, LegsMatter, decide_legs
 from thetaloom.domain.book.ladder_plan import NOTHING_TO_DO, LadderFacts, LadderPlan, plan_ladder, under_ladder
+from thetaloom.domain.book.mark_guard import GuardDecision
 from thetaloom.domain.book.marks import Marks
 from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, OrderStatus, TimeInForce
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.resting import TargetPlan, plan_targets
+from thetaloom.domain.book.rolls import Roll, may_stage
 from thetaloom.domain.book.watch import PositionWatch, observed
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
@@ -28,6 +31,7 @@ from thetaloom.engine.ladder_work import climb, delivered_by, ladder_facts
 from thetaloom.engine.lineage import Decider
 from thetaloom.engine.marks import PositionView, mark
 from thetaloom.engine.position_views import read_view
+from thetaloom.engine.price_guard import guard_look
 from thetaloom.engine.slow_facts import needs_of
 from thetaloom.engine.step import Step, next_step, strategy_of, tell
 from thetaloom.errors import InvariantError
@@ -52,7 +56,9 @@ class Inputs:
     market_is_open: bool = True
     pause_seconds: int = 60  # before a target that ended at the broker is placed again
     legs: LegsMatter | None = None  # where legs stand alone
+    roll: Roll | None = None  # approved: the position makes way, unless an exit rule is met first
     ladder: LadderFacts | None = None  # where the strategy asks for one
+    guard: GuardInputs | None = None  # of the exits that rest on quotes
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
@@ -65,6 +71,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         orders = tuple(uow.orders.of_run(run.id))
         watch = remembered(desk, uow, position)
         legs = legs_matter(desk, uow, run, position, now)
+        roll = uow.rolls.closing(position.id)
     view = read_view(desk, position, strategy, now, watch=watch)
     contracts = list(position.held) or [leg.contract for leg in position.legs]
     settles_at = max(desk.calendar.settles_at(contract) for contract in contracts)
@@ -78,7 +85,9 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         awaited=awaited,
         market_is_open=desk.calendar.is_open(now),
         pause_seconds=desk.settings.exit_interval_seconds,
+        roll=roll if roll is not None and may_stage(roll, position, orders) else None,
         ladder=ladder_facts(desk, strategy, position, orders, now),
+        guard=None if awaited is not None else _guard(desk, view, strategy),
         **_targets_of(desk, strategy, position, orders, now),
     )
 
@@ -90,13 +99,17 @@ def decide(given: Inputs) -> ExitFinding:
     if given.awaited is not None:  # no rule closes what trades no longer
         return _held_on(position, asks=given.awaited.asks)
     marks = mark(given.view)
-    watch = None if given.view.watch is None else observed(given.view.watch, position, marks)
+    rules, fired, before = given.view.rules, frozenset(position.exits_fired), given.view.watch
+    guard = None if given.guard is None else look(given.guard, rules, position, marks, fired, before)[1]
+    watch = None if before is None else observed(before, position, for_the_record(marks, guard))
     if given.close_asked:
         return _asked(position, marks, watch)
     legs = None if given.legs is None else decide_legs(given.legs)
     if legs is not None and legs.action is LegsAction.UNWIND:
         return _unwind(position, legs, marks, watch)
-    rules, said = given.view.rules, _exit(given, marks, watch)
+    said = _exit(given, marks, watch, held_back(rules, guard))
+    if given.roll is not None and not _overrules(said) and legs is None:
+        return _makes_way(given.roll, position, marks, watch)
     if said.answer is ExitAnswer.CLOSE and given.legs is not None and _completing(given.legs) is not None:
         # What opens must be gone before all is closed.
         said = replace(said, answer=ExitAnswer.HOLD)
@@ -116,7 +129,7 @@ def decide(given: Inputs) -> ExitFinding:
             legs=legs,
         )
     return ExitFinding(
-        verdict=Verdict(answer=Answer.ALLOW, reason=said.reason, facts=said.facts),
+        verdict=Verdict(answer=Answer.ALLOW, reason=said.reason, facts={**said.facts, **_witness(said, guard)}),
         kind="close",
         keep_quantity=position.quantity - said.quantity,
         exit=said,
@@ -193,6 +206,18 @@ def _deliveries(given: Inputs, said: ExitFinding) -> tuple[ClientOrderId, ...]:
     return (*targets, completing_id(given.view.position.run_id, given.legs))
 
 
+def _guard(desk: Desk, view: PositionView, strategy: Strategy) -> GuardInputs | None:
+    found = guard_look(desk, view, strategy.guard, mark(view), view.watch)
+    return None if found is None else found.given
+
+
+def _witness(said: ExitDecision, guard: GuardDecision | None) -> dict[str, str]:
+    if guard is None:
+        return {}
+    found = next((one.witness.value for one in guard.rules if one.rule == said.index), None)
+    return {} if found is None else {"believed_by": found}
+
+
 def _asked(position: Position, marks: Marks, watch: PositionWatch | None) -> ExitFinding:
     if position.keep_asked is not None and not position.leaving(position.keep_asked):
         return ExitFinding(
@@ -215,15 +240,35 @@ def _asked(position: Position, marks: Marks, watch: PositionWatch | None) -> Exi
     )
 
 
-def _exit(given: Inputs, marks: Marks, watch: PositionWatch | None) -> ExitDecision:
+def _overrules(said: ExitDecision) -> bool:
+    # An exit that is due closes for good; a profit that is reached is taken by the roll as well.
+    return said.answer is ExitAnswer.CLOSE and (said.rule is None or said.rule.kind is not ExitKind.PROFIT_TARGET)
+
+
+def _makes_way(roll: Roll, position: Position, marks: Marks, watch: PositionWatch | None) -> ExitFinding:
+    facts = {"successor": roll.run_id, "floor": str(roll.close_floor)}
+    return ExitFinding(
+        verdict=Verdict(answer=Answer.ALLOW, reason=Reason.ROLL, facts=facts),
+        kind="close",
+        keep_quantity=0,
+        exit=None,
+        marks=marks,
+        floor=roll.close_floor,
+        keep=roll.keep,
+        roll=roll.run_id,
+        watch=watch,
+    )
+
+
+def _exit(given: Inputs, marks: Marks, watch: PositionWatch | None, waits: frozenset[int]) -> ExitDecision:
     position, rules = given.view.position, given.view.rules
     fired = frozenset(position.exits_fired)
     if under_ladder(position, given.ladder):  # breakeven is asked for now; a target's order would be in its way
-        return decide_exit(rules, position, marks, fired, beside_target=True, watch=watch)
-    said = decide_exit(rules, position, marks, fired, watch=watch)
+        return decide_exit(rules, position, marks, fired, beside_target=True, watch=watch, held_back=waits)
+    said = decide_exit(rules, position, marks, fired, watch=watch, held_back=waits)
     if said.rule is not None and said.rule.kind is ExitKind.PROFIT_TARGET:
         # A target's order would be overtaken at once, and then staged again, for as long as both rules are met.
-        other = decide_exit(rules, position, marks, fired, beside_target=True, watch=watch)
+        other = decide_exit(rules, position, marks, fired, beside_target=True, watch=watch, held_back=waits)
         said = other if other.answer is ExitAnswer.CLOSE else said
     return said
 

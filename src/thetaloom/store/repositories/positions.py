@@ -90,6 +90,11 @@ class SqlPositions:
         )
         return values_of(Position, self._connection.execute(closed.order_by(table.c.closed_at, table.c.id)))
 
+    def of_chain(self, chain: PositionId) -> Sequence[Position]:
+        """Return the positions of a chain of rolls and adjustments, oldest first."""
+        linked = _SELECT.where(table.c.chain_id == chain)
+        return values_of(Position, self._connection.execute(linked.order_by(table.c.opened_at, table.c.id)))
+
     def symbols_opened_since(self, account: AccountId, since: datetime) -> Sequence[str]:
         """Return the symbol of each position opened from ``since`` on."""
         opened = select(table.c.symbol).where(table.c.account_id == account, table.c.opened_at >= since)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from thetaloom.domain.run.runs import RunStatus, WorkflowRun
+from thetaloom.domain.run.runs import RunStatus, TriggerKind, WorkflowRun
 from thetaloom.domain.values.ids import RunId, UserId
 from thetaloom.errors import InvariantError
 from thetaloom.ports.dispatch import lane_of
@@ -58,6 +58,12 @@ class SqlRuns:
         of = (table.c.user_id == user, table.c.strategy_id == strategy, table.c.symbol == symbol)
         select_open = _SELECT.where(*of, table.c.status != RunStatus.COMPLETED).order_by(table.c.created_at, table.c.id)
         return values_of(WorkflowRun, self._connection.execute(select_open))
+
+    def restarts_since(self, user: UserId, strategy: str, symbol: str, since: datetime) -> int:
+        """Count the runs of the pair that others started by their completion, from ``since`` on."""
+        of = (table.c.user_id == user, table.c.strategy_id == strategy, table.c.symbol == symbol)
+        wanted = (*of, table.c.trigger == TriggerKind.RESTART, table.c.created_at >= since)
+        return self._connection.scalar(select(func.count()).where(*wanted)) or 0
 
     def created_since(self, user: UserId, since: datetime) -> int:
         """Count the user's runs from ``since`` on."""

@@ -97,6 +97,11 @@ class LyingBroker:
         """Ask to cancel a working order."""
         self._send("cancel", client_order_id, lambda: self._cancel(client_order_id))
 
+    def cancel_orphan(self, broker_order_id: BrokerOrderId) -> None:
+        """Cancel a working order that is not ours."""
+        self._check_line()
+        self.truth.cancel_orphan(broker_order_id)
+
     def find(self, client_order_id: ClientOrderId) -> BrokerOrder | None:
         """Look the order up in the books, which may lag behind what arrived."""
         self._check_line()
