@@ -65,7 +65,7 @@ def tell(uow: UnitOfWork, run: WorkflowRun, kind: EventKind, now: datetime, **fa
     uow.events.add(Event(kind=kind, user_id=run.user_id, happened_at=now, run_id=run.id, facts=text))
 
 
-def tell_user(uow: UnitOfWork, user: UserId, kind: EventKind, now: datetime, **facts: object) -> None:
+def tell_user(uow: UnitOfWork, user: UserId, kind: EventKind, now: datetime, /, **facts: object) -> None:
     """Write an event about something that belongs to no single run."""
     text = {name: str(fact) for name, fact in facts.items()}
     uow.events.add(Event(kind=kind, user_id=user, happened_at=now, facts=text))
