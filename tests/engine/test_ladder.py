@@ -62,9 +62,10 @@ class Trade:
         self.desk.engine.settle()
 
     def alerts(self) -> list[Alert]:
-        """The alerts that stand."""
+        """The ladder's alerts that stand."""
         with self.desk.store.reading() as uow:
-            return list(uow.alerts.standing(self.desk.desk.broker.account_id))
+            found = uow.alerts.standing(self.desk.desk.broker.account_id)
+            return [one for one in found if one.reason == "expiry_ladder"]
 
     def is_sound(self) -> bool:
         """Whether the books are the broker's, and every intent became one order that closes no more than is held."""

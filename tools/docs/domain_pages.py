@@ -67,6 +67,7 @@ EVENTS: Mapping[EventKind, str] = {
     EventKind.TRADING_RESUMED: "A person lifted a halt.",
     EventKind.LADDER_PLACED: "Near expiration, a closing order at the limit of today's rung was written.",
     EventKind.LADDER_NOTICE: "The ladder cannot close a spread: a person has to.",
+    EventKind.PROTECTION_CHANGED: "Who protects a position changed: an order at the broker, our watch, or nobody.",
     EventKind.ALERT_RAISED: "Something needs a person's look, or came nearer; the facts say what to do and by when.",
     EventKind.ALERT_ENDED: "What an alert told of is over.",
     EventKind.RUNAWAY_STOPPED: "A guard against a runaway stopped an order and halted the account.",

@@ -22,6 +22,7 @@ from thetaloom.store.queries.positions import list_positions, orders_of_position
 from thetaloom.store.queries.runs import run_detail
 
 if TYPE_CHECKING:
+    from thetaloom.domain.book.protection import ProtectionShown
     from thetaloom.engine.shown_marks import ShownMarks
 
 app = typer.Typer(help="Look at positions and close them.", no_args_is_help=True, add_completion=False)
@@ -46,22 +47,36 @@ def list_command(
             window=window(limit, offset),
         )
         orders = orders_of_positions(read.database, read.user, page.rows)
+    shown = _protections(page.rows)
     if as_json:
-        emit({**to_plain(page), "rows": [_record(position, orders[position.id]) for position in page.rows]})
+        records = [_record(one, orders[one.id]) | {"protection": to_plain(shown[one.id])} for one in page.rows]
+        emit({**to_plain(page), "rows": records})
         return
-    names = ("position", "symbol", "status", "legs", "quantity", "entry", "realized", "fees", "opened", "closed")
+    names = (
+        "position",
+        "symbol",
+        "status",
+        "protection",
+        "legs",
+        "quantity",
+        "entry",
+        "realized",
+        "fees",
+        "opened",
+        "closed",
+    )
     rows = (
         (
             one.id,
             one.symbol,
             position_status(one, orders[one.id]).value,
+            _protection_text(shown[one.id]) if one.is_open else None,
             legs_text(one.legs),
             one.quantity,
             price_text(one.entry_price) if one.quantity else None,
             money_text(one.realized_pnl),
             money_text(one.fees),
             one.opened_at,
-            one.closed_at,
         )
         for one in page.rows
     )
@@ -75,8 +90,10 @@ def show(position: PositionArgument, as_json: JsonOption = False) -> None:
         found = position_detail(read.database, read.user, PositionId(position))
         orders = orders_of_positions(read.database, read.user, [found])[found.id]
     marks = _marks(found) if found.is_open else None
+    protection = _protections([found])[found.id]
     if as_json:
-        emit({**_record(found, orders), "mark": None if marks is None else _mark_record(marks)})
+        mark = None if marks is None else _mark_record(marks)
+        emit({**_record(found, orders), "mark": mark, "protection": to_plain(protection)})
         return
     pairs(
         found.id,
@@ -88,6 +105,8 @@ def show(position: PositionArgument, as_json: JsonOption = False) -> None:
             "quantity": found.quantity,
             "entry": price_text(found.entry_price) if found.quantity else None,
             **({} if marks is None else _mark_lines(marks)),
+            "protection": _protection_text(protection),
+            "unprotected": f"{protection.unprotected_minutes} min" if protection is not None else None,
             "realized, after fees": money_text(found.realized_pnl),
             "fees": money_text(found.fees),
             "opened": found.opened_at,
@@ -165,6 +184,23 @@ def _spreads_table(position: Position, orders: Sequence[Order]) -> None:
         for one in spreads_shown(position, orders)
     )
     table("spreads", names, rows)
+
+
+def _protections(positions: Sequence[Position]) -> "dict[PositionId, ProtectionShown | None]":
+    from thetaloom.engine.journal import read_protection
+
+    if not positions:
+        return {}
+    with opened() as platform, platform.store.reading() as uow:
+        now = platform.clock.now()
+        return {one.id: read_protection(platform.desk, uow, one, now) for one in positions}
+
+
+def _protection_text(protection: "ProtectionShown | None") -> str | None:
+    if protection is None:
+        return None
+    words = protection.state.value.replace("_", " ")
+    return words if protection.cause is None else f"{words}: {protection.cause.value.replace('_', ' ')}"
 
 
 def _marks(position: Position) -> "ShownMarks | None":

@@ -129,6 +129,15 @@ class ReplaceTargets:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoteTrade:
+    """Write a note into the journal of a position, in the place of the one before."""
+
+    user_id: UserId
+    position_id: PositionId
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Halt:
     """Stop new risk in a scope (``all``, ``account:<id>``, ``strategy:<id>``); exits go on."""
 
@@ -199,6 +208,7 @@ Command = (
     | RollPosition
     | AdjustPosition
     | ReplaceTargets
+    | NoteTrade
     | Halt
     | LiftHalt
     | SaveStrategy

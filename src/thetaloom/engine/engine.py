@@ -7,6 +7,7 @@ import structlog
 
 from thetaloom.domain.book.looks import Cause
 from thetaloom.domain.values.ids import ClientOrderId, RunId
+from thetaloom.engine.care import CareRound
 from thetaloom.engine.commands import Command
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.halting import HaltKeeper
@@ -47,6 +48,7 @@ class Engine:
         self.desk = desk
         self._simulated = simulated
         self._monitor = Monitor(desk)
+        self._care = CareRound(desk)
         self.turns = 0  # so far, in this process
         self._in_flight: frozenset[ClientOrderId] = frozenset()
         self._imbalances_told: frozenset[tuple[ClientOrderId, bool]] = frozenset()
@@ -62,6 +64,7 @@ class Engine:
         self.desk.dispatch.take_over()
         settled = self._looks.look(Cause.START)
         self._monitor.reload()
+        self._care.start()
         return settled
 
     def handle(self, command: Command) -> object:
@@ -92,6 +95,8 @@ class Engine:
             self.reload()
         elif moved:
             self._monitor.refresh(moved)
+        if not moved:  # whatever closes goes first
+            self._take_care()
         has_canceled = self.halts.cancel_some()  # last: whatever closes goes first
         self._has_news |= bool(moved) or has_canceled
         return bool(moved) or has_canceled
@@ -141,6 +146,12 @@ class Engine:
                 moved.update(self._monitor.learn())
         except MarketDataUnavailable as error:
             log.warning("market_data_unavailable", error=error.message)
+
+    def _take_care(self) -> None:
+        due = self._care.due(self._monitor.held)
+        if due:
+            glances = (self._monitor.glance(run) for run in due)
+            self._care.look([glance for glance in glances if glance is not None])
 
     def _is_time(self, every: timedelta) -> bool:
         now = self.desk.clock.now()

@@ -14,6 +14,7 @@ from thetaloom.domain.values.reasons import Reason, denied
 from thetaloom.engine import commands
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.halting import halt, lift_halt
+from thetaloom.engine.journal import note_trade
 from thetaloom.engine.order_doubt import Resolution
 from thetaloom.engine.order_manager import ask_cancel, deliver, resolve
 from thetaloom.engine.position_handlers import close_position, replace_targets
@@ -249,6 +250,7 @@ HANDLERS: dict[type, Any] = {
     commands.RollPosition: roll_position,
     commands.AdjustPosition: adjust_position,
     commands.ReplaceTargets: replace_targets,
+    commands.NoteTrade: note_trade,
     commands.Halt: halt,
     commands.LiftHalt: lift_halt,
     commands.SaveStrategy: save_strategy,

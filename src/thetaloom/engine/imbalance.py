@@ -66,10 +66,10 @@ def legs_matter(desk: Desk, uow: UnitOfWork, run: WorkflowRun, position: Positio
     return LegsMatter(
         policy=settings.imbalance_policy,
         position=position,
-        patience=timedelta(seconds=settings.imbalance_seconds),
+        patience_seconds=settings.imbalance_seconds,
         floor=None if not entries else entries[-1].limit_price if entries[-1].floor is None else entries[-1].floor,
         completing=completing,
-        complete_for=timedelta(seconds=settings.complete_seconds),
+        complete_seconds=settings.complete_seconds,
         may_complete=desk.calendar.is_open(now),
         now=now,
     )
@@ -90,7 +90,7 @@ def completing(run: WorkflowRun, matter: LegsMatter, said: LegsDecision) -> Orde
         limit_price=said.limit_price,
         floor=said.limit_price,
         staged_at=matter.now,
-        expires_at=matter.now + matter.complete_for,
+        expires_at=matter.now + timedelta(seconds=matter.complete_seconds),
     )
 
 

@@ -17,6 +17,7 @@ from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import ExitKind, Strategy
 from thetaloom.domain.values.ids import RunId, StrategyId, UserId
 from thetaloom.domain.values.instruments import OptionContract
+from thetaloom.engine.care import Glance
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.exit_rows import FACT_KINDS
 from thetaloom.engine.guard_watch import GuardWatch
@@ -27,7 +28,7 @@ from thetaloom.engine.quick_look import ends_week_on, moment_of, slot_of
 from thetaloom.engine.slow_facts import SlowFacts
 from thetaloom.engine.watch_slots import Moment, Slot, instant_of
 from thetaloom.engine.watch_table import WatchTable
-from thetaloom.errors import StaleVersionError
+from thetaloom.errors import MarketDataUnavailable, StaleVersionError
 from thetaloom.ports.market_data import QuoteBatch
 from thetaloom.ports.store import OpenStamp, UnitOfWork
 
@@ -55,6 +56,7 @@ class Monitor:
         self._watched: dict[RunId, _Watched] = {}
         self._by_contract: dict[OptionContract, set[RunId]] = {}
         self._by_symbol: dict[str, set[RunId]] = {}
+        self._held: dict[RunId, tuple[Position, RunStatus]] = {}  # all that is open, watched or not
         self._strategies: dict[tuple[UserId, StrategyId, int], Strategy] = {}  # a revision never changes
         self._watches: dict[RunId, PositionWatch] = {}
         self._read: dict[RunId, OpenStamp] = {}  # of every open position, watched or not
@@ -141,6 +143,38 @@ class Monitor:
         met = self._closed([self._watched[run] for run in self._guards.to_learn(now)], now)
         self._guards.tell_news({run: entry.position for run, entry in self._watched.items()})
         return met
+
+    @property
+    def held(self) -> tuple[RunId, ...]:
+        """The runs that hold something."""
+        return tuple(self._held)
+
+    def glance(self, run: RunId) -> Glance | None:
+        """Return a position as it is seen now, watched or not; ``None`` where nothing is held any more."""
+        held, entry = self._held.get(run), self._watched.get(run)
+        if held is None:
+            return None
+        position, status = held
+        if entry is None:
+            return Glance(position=position, status=status, sees=self._sees(position))
+        now, watch = self._desk.clock.now(), self._watches[run]
+        facts = self._facts.of(position.symbol)
+        try:
+            marks = mark(read_view(self._desk, position, entry.strategy, now, watch=watch, facts=facts))
+        except MarketDataUnavailable:
+            return Glance(position=position, status=status, sees=None)
+        fired = frozenset(position.exits_fired)
+        decision = decide_exit(entry.strategy.exits, position, marks, fired, watch=watch)
+        sees = marks.quotes_verdict.is_allowed
+        return Glance(position=position, status=status, sees=sees, marks=marks, decision=decision, watch=watch)
+
+    def _sees(self, position: Position) -> bool | None:
+        # Its order works the position down; how old a quote may be its strategy says, which is not at hand here.
+        try:
+            quotes = self._desk.market.quotes(list(position.held), self._desk.clock.now())
+        except MarketDataUnavailable:
+            return None
+        return all((quote := quotes.get(one)) is not None and quote.mid is not None for one in position.held)
 
     def write_down(self, runs: Collection[RunId]) -> None:
         """Write the highest profits of these runs' positions, those that rose, in one transaction."""
@@ -234,6 +268,7 @@ class Monitor:
             status=run.status,
             high_at=None if watch is None else watch.high_at,
         )
+        self._held[run.id] = (position, run.status)
         if run.status not in NEXT_STEP or not position.holds_contracts:
             return
         strategy = self._strategy(uow, run)
@@ -287,6 +322,7 @@ class Monitor:
     def _forget(self, run: RunId) -> None:
         self._read.pop(run, None)
         entry = self._watched.pop(run, None)
+        self._held.pop(run, None)
         self._watches.pop(run, None)
         self._table.drop(run)
         self._fridays.discard(run)

@@ -21,6 +21,7 @@ from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.domain.values.reasons import Reason
+from thetaloom.engine.care import end_care
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.last_gate import barred_by, is_moved_too_often, is_stopped, put_halt
 from thetaloom.engine.leg_balance import book_execution, left_alone, settle_balance
@@ -321,6 +322,8 @@ def _apply(desk: Desk, uow: UnitOfWork, report: BrokerReport, *, withdrawn: Reas
     )
     run = record(desk, uow, run, executed)
     keep(desk, uow, run, given, said, is_new=held is None, now=now)
+    if given.position.is_open and not said.position.is_open:
+        end_care(desk, uow, said.position, now)
     _tell_given_up(desk, uow, run, given.order, said.order)
     if given.order.is_open:
         wake_successor(uow, said.order, now)

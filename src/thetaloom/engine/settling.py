@@ -26,6 +26,7 @@ from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict
+from thetaloom.engine.care import end_care
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.imbalance import mind_legs
 from thetaloom.engine.lineage import Decider, Executed, record
@@ -139,6 +140,8 @@ def settle_in_books(desk: Desk, uow: UnitOfWork, given: SettlementInputs) -> tup
     uow.positions.save(said.position)
     if given.position.loose or said.position.loose:
         mind_legs(desk, uow, said.position, now)
+    if given.position.is_open and not said.position.is_open:
+        end_care(desk, uow, said.position, now)
     _tell(desk, uow, run, given, said)
     run = uow.runs.save(_moved(uow, run, said, now))
     overtaken = beyond_held(said.position, uow.orders.of_run(run.id))

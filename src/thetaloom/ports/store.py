@@ -14,6 +14,7 @@ from thetaloom.domain.book.leg_fills import LegExecution
 from thetaloom.domain.book.looks import AccountLook, LinkedTransaction, Reconciliation
 from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.protection import PositionCare
 from thetaloom.domain.book.rolls import Roll
 from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.risk.violations import Violation
@@ -321,6 +322,21 @@ class Rolls(Protocol):
     def save(self, roll: Roll) -> Roll: ...
 
 
+class Care(Protocol):
+    """Who protects positions, when somebody last looked, and what people note."""
+
+    def get(self, position: PositionId) -> PositionCare | None: ...
+    def of_open(self, account: AccountId) -> Sequence[PositionCare]: ...
+    def save(self, cares: Iterable[PositionCare]) -> None: ...
+    def last_look(self, account: AccountId) -> datetime | None: ...
+    def looked(self, account: AccountId, now: datetime) -> None: ...
+    def note(self, user: UserId, position: PositionId, note: str, now: datetime) -> None:
+        """Write a person's note, in the place of the one before."""
+        ...
+
+    def note_of(self, position: PositionId) -> str: ...
+
+
 class UnitOfWork(Protocol):
     """One transaction. Nothing is kept unless ``commit`` was called; leaving the block otherwise rolls back."""
 
@@ -337,6 +353,7 @@ class UnitOfWork(Protocol):
     rolls: Rolls
     alerts: Alerts
     looks: Looks
+    care: Care
 
     def commit(self) -> None: ...
 

@@ -1,12 +1,14 @@
-"""The tables of who looks after positions: alerts."""
+"""The tables of who looks after positions: alerts, protection, and what people note."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 
-from sqlalchemy import Column, Index, Table, Text
+from sqlalchemy import Column, ForeignKey, Index, Table, Text
 
 from thetaloom.domain.book.alerts import Priority, Urgency
-from thetaloom.domain.values.money import Price
-from thetaloom.store.columns import Exact, Instant, Word
+from thetaloom.domain.book.protection import Cause, Protection
+from thetaloom.domain.values.money import Money, Price
+from thetaloom.store.columns import Exact, Instant, Structured, Word
 from thetaloom.store.table_parts import metadata, needed, owner
 
 alerts = Table(
@@ -35,4 +37,35 @@ alerts = Table(
     Index(None, "user_id", "raised_at"),
     Index(None, "subject", "ended_at"),
     Index(None, "account_id", "ended_at"),
+)
+
+position_care = Table(
+    "position_care",
+    metadata,
+    Column("position_id", Text, ForeignKey("positions.id"), primary_key=True),
+    owner(),
+    needed("account_id", Text),
+    needed("state", Word(Protection)),
+    Column("cause", Word(Cause)),
+    needed("since", Instant),
+    needed("unprotected", Structured(Mapping[str, int])),
+    Column("low_water", Exact(Money)),
+    Column("low_at", Instant),
+    Index(None, "account_id"),
+)
+
+watch_pulse = Table(
+    "watch_pulse",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    needed("looked_at", Instant),
+)
+
+journal_notes = Table(
+    "journal_notes",
+    metadata,
+    Column("position_id", Text, ForeignKey("positions.id"), primary_key=True),
+    owner(),
+    needed("note", Text),
+    needed("written_at", Instant),
 )

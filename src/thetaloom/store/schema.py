@@ -41,6 +41,9 @@ from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.ports.dispatch import Lane
 from thetaloom.store.care_tables import alerts as alerts
+from thetaloom.store.care_tables import journal_notes as journal_notes
+from thetaloom.store.care_tables import position_care as position_care
+from thetaloom.store.care_tables import watch_pulse as watch_pulse
 from thetaloom.store.columns import Exact, Instant, Structured, Word
 from thetaloom.store.schema_rolls import rolls as rolls
 from thetaloom.store.table_parts import LEGS as _LEGS

@@ -10,6 +10,7 @@ from thetaloom.ports import store
 from thetaloom.store.database import Database
 from thetaloom.store.repositories.accounts import SqlAccounts
 from thetaloom.store.repositories.alerts import SqlAlerts
+from thetaloom.store.repositories.care import SqlCare
 from thetaloom.store.repositories.events import SqlEvents
 from thetaloom.store.repositories.lineage import SqlLineage
 from thetaloom.store.repositories.looks import SqlLooks
@@ -43,6 +44,7 @@ class SqlUnitOfWork:
         self.rolls: store.Rolls = SqlRolls(connection)
         self.alerts: store.Alerts = SqlAlerts(connection)
         self.looks: store.Looks = SqlLooks(connection, database)
+        self.care: store.Care = SqlCare(connection)
 
 
 class SqlStore:

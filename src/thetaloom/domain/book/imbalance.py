@@ -8,12 +8,14 @@ from decimal import Decimal
 from enum import StrEnum
 from math import gcd
 
-from thetaloom.domain.book.orders import Order
+from thetaloom.domain.book.orders import Order, OrderStatus
 from thetaloom.domain.book.positions import ALONE, Position
 from thetaloom.domain.book.spreads import Loose
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.instruments import OptionContract, Right
 from thetaloom.domain.values.money import NOTHING, Money, Price
+
+CANCEL_LOOK_SECONDS = 5  # how soon a cancel of an order for missing legs is looked at again
 
 
 class ImbalancePolicy(StrEnum):
@@ -42,10 +44,10 @@ class LegsMatter:
 
     policy: ImbalancePolicy
     position: Position
-    patience: timedelta  # legs that are reported one by one may be on their way
+    patience_seconds: int  # legs that are reported one by one may be on their way
     floor: Price | None  # the worst net price of one structure that was approved
     completing: tuple[Order, ...]  # orders for missing legs so far, oldest first
-    complete_for: timedelta  # how long such an order may work
+    complete_seconds: int  # how long such an order may work
     may_complete: bool  # the market is open, and no halt but that of these very legs stands
     now: datetime
 
@@ -108,21 +110,22 @@ def decide_legs(matter: LegsMatter) -> LegsDecision:
     if not loose:
         return LegsDecision(action=LegsAction.LEAVE if working is None else LegsAction.CANCEL)
     bare = sum(naked(loose).values())
-    ripe_at = max(one.since for one in position.loose) + matter.patience
+    ripe_at = max(one.since for one in position.loose) + timedelta(seconds=matter.patience_seconds)
     if now < ripe_at:
         return LegsDecision(action=LegsAction.WAIT, look_at=ripe_at, naked=bare)
     if working is not None:
-        over = now >= working.expires_at
-        return LegsDecision(
-            action=LegsAction.CANCEL if over else LegsAction.WAIT, look_at=working.expires_at, naked=bare
-        )
+        if now < working.expires_at:
+            return LegsDecision(action=LegsAction.WAIT, look_at=working.expires_at, naked=bare)
+        is_asked = working.status is OrderStatus.PENDING_CANCEL
+        action = LegsAction.WAIT if is_asked else LegsAction.CANCEL
+        return LegsDecision(action=action, look_at=now + timedelta(seconds=CANCEL_LOOK_SECONDS), naked=bare)
     if matter.policy is ImbalancePolicy.COMPLETE and not matter.completing and matter.may_complete:
         found = completing_order(position, matter.floor)
         if found is not None:
             legs, quantity, limit = found
             return LegsDecision(
                 action=LegsAction.COMPLETE,
-                look_at=now + matter.complete_for,
+                look_at=now + timedelta(seconds=matter.complete_seconds),
                 legs=legs,
                 quantity=quantity,
                 limit_price=limit,

@@ -64,6 +64,7 @@ class EventKind(StrEnum):
     RUNAWAY_STOPPED = "RunawayStopped"
     LADDER_PLACED = "LadderPlaced"
     LADDER_NOTICE = "LadderNotice"
+    PROTECTION_CHANGED = "ProtectionChanged"
     ALERT_RAISED = "AlertRaised"
     ALERT_ENDED = "AlertEnded"
     STRATEGY_SAVED = "StrategySaved"

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.protection import ProtectionShown
 from thetaloom.domain.values.ids import PositionId
 from thetaloom.engine.commands import ApplyExitRules, ClosePosition, Reconcile, ReplaceTargets
 from thetaloom.engine.reconcile import Reconciled
@@ -19,7 +20,7 @@ from thetaloom.web.api.queries import Id, PageWindow
 from thetaloom.web.api.records import Exact, Page, Record
 from thetaloom.web.api.workflow import Asked
 from thetaloom.web.front import Front, FrontDoor
-from thetaloom.web.marked import MarkedReview, reviews_of
+from thetaloom.web.marked import MarkedReview, protections, reviews_of
 from thetaloom.web.problems import COMMANDED, documented
 
 router = APIRouter(tags=["positions"])
@@ -33,6 +34,9 @@ class MarkedPosition(position_records.HeldPosition):
     model_mark: Exact | None = Field(
         description="What a structure is worth where quotes give no price to close at; never traded on."
     )
+    protection: str | None = Field(description="Who protects it; null for a closed one.", examples=["watched_by_us"])
+    protection_cause: str | None = Field(description="Why nobody does.", examples=["blind_quotes"])
+    unprotected_minutes: int = Field(description="Of trading hours, since it was opened.")
     model_mark_source: str = Field(description="Of that worth, such as model:svi.", examples=["model:svi"])
 
 
@@ -130,7 +134,7 @@ def position(front: FrontDoor, position_id: Id) -> MarkedPosition:
     """Return one position."""
     found = position_detail(front.database, front.user, PositionId(position_id))
     orders = orders_of_positions(front.database, front.user, [found])[found.id]
-    return _with_marks(found, orders, reviews_of(front, [found]).get(found.id))
+    return _with_marks(found, orders, reviews_of(front, [found]).get(found.id), protections(front, [found])[found.id])
 
 
 @router.post("/refresh-positions", responses=COMMANDED)
@@ -160,7 +164,8 @@ def _marked(front: Front, window: Window, is_open: bool | None, symbol: str | No
     found = list_positions(front.database, front.user, is_open=is_open, symbol=wanted, window=window)
     reviews = reviews_of(front, found.rows)
     orders = orders_of_positions(front.database, front.user, found.rows)
-    items = [_with_marks(row, orders[row.id], reviews.get(row.id)) for row in found.rows]
+    shown = protections(front, found.rows)
+    items = [_with_marks(row, orders[row.id], reviews.get(row.id), shown[row.id]) for row in found.rows]
     return Page(items=items, total=found.total, limit=found.limit, offset=found.offset)
 
 
@@ -168,7 +173,9 @@ def _held(front: Front, found: Position) -> position_records.HeldPosition:
     return position_records.HeldPosition.of(found, orders_of_positions(front.database, front.user, [found])[found.id])
 
 
-def _with_marks(found: Position, orders: Sequence[Order], review: MarkedReview | None) -> MarkedPosition:
+def _with_marks(
+    found: Position, orders: Sequence[Order], review: MarkedReview | None, protection: ProtectionShown | None
+) -> MarkedPosition:
     plain = position_records.held_fields(found, orders)
     marks = None if review is None else records.Marks.model_validate(review.marks)
     shown = None if review is None else review.shown
@@ -176,6 +183,9 @@ def _with_marks(found: Position, orders: Sequence[Order], review: MarkedReview |
         **plain,
         marks=marks,
         unrealized_pnl=None if review is None else review.unrealized_pnl,
+        protection=None if protection is None or not found.is_open else protection.state.value,
+        protection_cause=None if protection is None or protection.cause is None else protection.cause.value,
+        unprotected_minutes=0 if protection is None else protection.unprotected_minutes,
         model_mark=None if shown is None else shown.worth,
         model_mark_source="" if shown is None else shown.source,
     )
