@@ -58,7 +58,7 @@ def ended(uow: UnitOfWork, run: WorkflowRun, outcome: Outcome, verdict: Verdict,
     return replace(run.moved_to(RunStatus.COMPLETED, now=now, outcome=outcome), reason=reason)
 
 
-def tell(uow: UnitOfWork, run: WorkflowRun, kind: EventKind, now: datetime, **facts: object) -> None:
+def tell(uow: UnitOfWork, run: WorkflowRun, kind: EventKind, now: datetime, /, **facts: object) -> None:
     """Write an event about this run."""
     text = {"symbol": run.symbol, "strategy": run.strategy_id}
     text |= {name: str(fact) for name, fact in facts.items()}
