@@ -58,14 +58,14 @@ def ended(uow: UnitOfWork, run: WorkflowRun, outcome: Outcome, verdict: Verdict,
     return replace(run.moved_to(RunStatus.COMPLETED, now=now, outcome=outcome), reason=reason)
 
 
-def tell(uow: UnitOfWork, run: WorkflowRun, kind: EventKind, now: datetime, **facts: object) -> None:
+def tell(uow: UnitOfWork, run: WorkflowRun, kind: EventKind, now: datetime, /, **facts: object) -> None:
     """Write an event about this run."""
     text = {"symbol": run.symbol, "strategy": run.strategy_id}
     text |= {name: str(fact) for name, fact in facts.items()}
     uow.events.add(Event(kind=kind, user_id=run.user_id, happened_at=now, run_id=run.id, facts=text))
 
 
-def tell_user(uow: UnitOfWork, user: UserId, kind: EventKind, now: datetime, **facts: object) -> None:
+def tell_user(uow: UnitOfWork, user: UserId, kind: EventKind, now: datetime, /, **facts: object) -> None:
     """Write an event about something that belongs to no single run."""
     text = {name: str(fact) for name, fact in facts.items()}
     uow.events.add(Event(kind=kind, user_id=user, happened_at=now, facts=text))

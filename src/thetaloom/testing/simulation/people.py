@@ -56,7 +56,7 @@ class People:
             while at < last:
                 yield at, "decide"
                 at += DECIDES_EVERY
-            for _ in range(self._chances.count(2, 6)):
+            for _ in range(self._chances.count(2, 5)):
                 yield self._between(first, last), "start"
             for deed in AT_TIMES:
                 for _ in range(self._chances.count(0, 2)):

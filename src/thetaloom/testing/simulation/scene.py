@@ -44,7 +44,7 @@ class Scene:
             seed=seed,
             first_on=date(2026, 1, 5) + timedelta(days=chances.count(0, 11)),
             sessions=chances.one_of((1, 1, 1, 1, 1, 1, 1, 2)),
-            minutes=chances.one_of((1, 5, 5, 15, 15, 15, 15, 30, 30, 30)),
+            minutes=chances.one_of((5, 15, 15, 15, 30, 30, 30, 30)),
             faults=Faults.of_seed(seed),
         )
 
