@@ -45,7 +45,7 @@ EVENTS: Mapping[EventKind, str] = {
     EventKind.POSITION_OPENED: "The first fill of an entry made a position.",
     EventKind.POSITION_REDUCED: "A closing fill left a part of the position open.",
     EventKind.POSITION_CLOSED: "The last closing fill took the position down.",
-    EventKind.CONTRACTS_ENDED: "Contracts of a position ended without an order: expired, exercised, assigned or settled.",
+    EventKind.CONTRACTS_ENDED: "Contracts of a position ended without an order: expired, exercised, assigned, settled.",
     EventKind.ASSIGNED_EARLY: "A short leg was assigned before its expiration.",
     EventKind.SETTLEMENT_DIFFERS: "The broker settled expired contracts otherwise than the settlement price says.",
     EventKind.SETTLEMENT_MISSING: "The broker has not told what became of expired contracts.",
