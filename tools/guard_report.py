@@ -6,8 +6,10 @@ writes the picture. The seeds are its own: no constant was chosen on them.
 
 import argparse
 import io
-from concurrent.futures import ProcessPoolExecutor
-from itertools import chain
+import math
+import time
+from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 
 from thetaloom.testing.anomalies import TrueMove, make_minute
@@ -17,7 +19,9 @@ from tools.guard_recorded import recorded_table
 
 FIRST_SEED = 1_000_000
 FOLDER = Path(__file__).parent.parent / "docs" / "concepts"
-BATCH = 50
+BATCH = 10
+
+Batch = tuple[Anomaly | TrueMove, int, int]  # kind, first seed, count
 
 
 def main() -> None:
@@ -26,13 +30,14 @@ def main() -> None:
     parser.add_argument("--minutes", type=int, default=50_000, help="anomaly minutes in all")
     parser.add_argument("--moves", type=int, default=7_000, help="minutes of true moves in all")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=math.inf, help="stop after so long and report what was run")
     parser.add_argument("--folder", type=Path, default=FOLDER)
     given = parser.parse_args()
     each, moves = -(-given.minutes // len(Anomaly)), -(-given.moves // len(TrueMove))
-    plan = [*chain.from_iterable(_batches(kind, each) for kind in Anomaly)]
-    plan += chain.from_iterable(_batches(kind, moves) for kind in TrueMove)
-    with ProcessPoolExecutor(given.workers) as workers:
-        tallies = list(workers.map(_run, plan))
+    batches = [_batches(kind, each) for kind in Anomaly] + [_batches(kind, moves) for kind in TrueMove]
+    # One batch of every kind after the other, so that a run which is cut short has seen all of them.
+    plan = [batch for row in zip_longest(*batches) for batch in row if batch is not None]
+    tallies = _all_of(plan, given.workers, time.monotonic() + given.seconds)
     found = scores(tallies)
     print("\n".join(_table(found)))
     print()
@@ -41,6 +46,17 @@ def main() -> None:
     print("\n".join(recorded_table()))
     for form in ("svg", "png"):
         (given.folder / f"quote-guard.{form}").write_bytes(draw(found, form))
+
+
+def _all_of(plan: list[Batch], workers: int, ends_at: float) -> list[list[Tally]]:
+    found, begun, left = list[list[Tally]](), list[Future[list[Tally]]](), iter(plan)
+    with ProcessPoolExecutor(workers) as pool:
+        while True:
+            more = islice(left, 2 * workers - len(begun)) if time.monotonic() < ends_at else ()
+            begun += [pool.submit(_run, batch) for batch in more]
+            if not begun:
+                return found
+            found.append(begun.pop(0).result())
 
 
 def draw(found: list[Score], form: str) -> bytes:
@@ -70,11 +86,11 @@ def draw(found: list[Score], form: str) -> bytes:
     return written.getvalue()
 
 
-def _batches(kind: Anomaly | TrueMove, count: int) -> list[tuple[Anomaly | TrueMove, int, int]]:
+def _batches(kind: Anomaly | TrueMove, count: int) -> list[Batch]:
     return [(kind, FIRST_SEED + first, min(BATCH, count - first)) for first in range(0, count, BATCH)]
 
 
-def _run(batch: tuple[Anomaly | TrueMove, int, int]) -> list[Tally]:
+def _run(batch: Batch) -> list[Tally]:
     kind, first, count = batch
     guards = contenders()
     return [tally(make_minute(kind, seed), guards) for seed in range(first, first + count)]

@@ -335,6 +335,7 @@ def _engine_settings(settings: Settings) -> EngineSettings:
         fee_per_contract=Money(settings.fee_per_contract),
         data_age_seconds_max=settings.data_age_seconds_max,
         approved_age_seconds_max=settings.approved_age_seconds_max,
+        imbalance_policy=settings.imbalance_policy,
         penny_classes=tuple(filter(None, settings.penny_classes.split(","))),
     )
 

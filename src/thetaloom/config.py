@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from thetaloom.brokers.paper.settings import FillModel, PaperSettings, read_shares
+from thetaloom.domain.book.imbalance import ImbalancePolicy
 from thetaloom.domain.market.rates import RateCurve
 from thetaloom.domain.values.money import Money
 from thetaloom.errors import ConfigError, InvalidInput
@@ -89,6 +90,11 @@ class Settings(BaseSettings):
         pattern=r"^([A-Z0-9]{1,6}(,[A-Z0-9]{1,6})*)?$",
         description="Option roots known to be in the penny program, like AAPL,MSFT; "
         "any other class counts as nickel until its quotes prove that it moves in pennies.",
+    )
+    imbalance_policy: ImbalancePolicy = Field(
+        ImbalancePolicy.BY_RISK,
+        description="What is done about legs that stand alone: ask, complete (order the missing legs, no worse than "
+        "approved), unwind, or by_risk (unwind a sold leg without cover, ask about the rest).",
     )
     paper_fill_model: FillModel = Field(
         FillModel.AT,

@@ -361,10 +361,13 @@ def test_more_closed_than_is_held_is_told_and_nothing_of_it_is_lost(bench: DeskB
 
     bench.engine.settle()
 
-    assert bench.order(run, Effect.CLOSE).overfilled == 1
-    assert bench.run(run).outcome is Outcome.CLOSED
+    position = bench.position(run)
+    assert bench.orders(run, Effect.CLOSE)[0].overfilled == 1
+    assert position is not None and position.held == {SHORT: 1, LONG: -1} == bench.broker.held
+    assert {one.cause for one in position.loose} == {"beyond_held"}
     assert bench.facts(EventKind.ORDER_CONTRADICTED)["contradiction"] == "overfill"
-    assert {drift.contract: drift.theirs for drift in find_drifts(bench.desk)} == {SHORT: 1, LONG: -1}
+    assert find_drifts(bench.desk) == ()
+    assert "account:TEST-1" in bench.desk.halts.raised()
     with bench.store.reading() as uow:
         assert "account:TEST-1" in uow.accounts.halts()
 
@@ -414,8 +417,10 @@ def test_an_order_that_ends_with_one_leg_alone_halts_the_account(bench: DeskBenc
     bench.pass_time(seconds=2)
 
     with bench.store.reading() as uow:
-        assert "stand alone" in uow.accounts.halts()["account:TEST-1"]
-    assert len(imbalances(bench.desk)) == 1
+        assert "holds legs alone" in uow.accounts.halts()["account:TEST-1"]
+    position = bench.position(run)
+    assert position is not None and position.held == {SHORT: -1} == bench.broker.held
+    assert imbalances(bench.desk) == ()
 
 
 def test_orders_of_one_instant_are_in_the_order_they_were_staged(bench: DeskBench) -> None:

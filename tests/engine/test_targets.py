@@ -387,6 +387,7 @@ def test_what_targets_leave_is_settled_at_expiration(trade: Trade) -> None:
     trade.fill("put_1")
 
     trade.desk.pass_time(to=builders.new_york("2026-01-16 16:30"))
+    trade.desk.settle_expired()
 
     assert trade.desk.run(trade.run).outcome is Outcome.EXPIRED
     assert position_status(trade.position) is PositionStatus.EXPIRED

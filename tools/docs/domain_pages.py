@@ -49,6 +49,8 @@ EVENTS: Mapping[EventKind, str] = {
     EventKind.TARGETS_PLACED: "Orders were staged at the profit targets of spreads.",
     EventKind.TARGETS_REPLACED: "A person had the targets placed as the strategy asks for them now.",
     EventKind.TARGET_GIVEN_UP: "A target ended at the broker too often today; its spread is without one.",
+    EventKind.POSITION_BLIND: "A leg's quotes have been bad for so long that nobody watches the position's price.",
+    EventKind.POSITION_SIGHTED: "The quotes of a position that was blind can be believed again.",
     EventKind.EXIT_TRIGGERED: "An exit rule, or a person, asked to close a position.",
     EventKind.RUN_COMPLETED: "A run ended; the facts hold its outcome and reason.",
     EventKind.RUN_FAILED: "A step ended with an error and the run waits for a person.",
@@ -70,6 +72,10 @@ EVENTS: Mapping[EventKind, str] = {
     EventKind.ALERT_ENDED: "What an alert told of is over.",
     EventKind.RUNAWAY_STOPPED: "A guard against a runaway stopped an order and halted the account.",
     EventKind.STRATEGY_SAVED: "A strategy was stored as its next revision.",
+    EventKind.RECONCILED: "Our books were compared with the broker's; the evidence holds what each phase did.",
+    EventKind.FINDING_RAISED: "A difference waits for a person, or to go away.",
+    EventKind.FINDING_SETTLED: "A difference was settled by a person, or is no more.",
+    EventKind.POSITION_ADOPTED: "A holding from elsewhere became a position of a strategy.",
 }
 REACTIONS: Mapping[type[errors.ThetaloomError], str] = {
     errors.ConfigError: "stops and says which setting",

@@ -36,7 +36,7 @@ def simulation() -> list[Figure]:
             strategy = StrategyId(f"held-condors-{number % STRATEGIES}")
             world.ask(StartRun(user_id=USER, symbol=("SPY", "QQQ")[number % 2], strategy_id=strategy))
         world.play_until(world.sessions[0].close_at)
-        held = sum(one.held > 0 for one in world.read().runs)
+        held = sum(one.is_held for one in world.read().runs)
         world.play_until(world.sessions[1].open_at)
         seconds = timed(lambda: world.play_until(world.sessions[1].close_at - BEFORE_CLOSE)) / 1000
         failed = "".join(f"; {failure.invariant}" for failure in world.failures)

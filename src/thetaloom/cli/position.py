@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from thetaloom.cli import rolling
 from thetaloom.cli.access import carry_out, opened, reading
 from thetaloom.cli.output import JsonOption, emit, pairs, say, table, to_plain
 from thetaloom.cli.paging import LimitOption, OffsetOption, shown_of, window
@@ -158,6 +159,11 @@ def targets(
         emit({"position": found.id, "targets": to_plain(spreads_shown(found, orders))})
         return
     _spreads_table(found, orders)
+
+
+app.command()(rolling.roll)
+app.command()(rolling.adjust)
+app.command()(rolling.chain)
 
 
 def _spreads_table(position: Position, orders: Sequence[Order]) -> None:

@@ -89,9 +89,18 @@ class CareRound:
             self._queue, self._began_at = list(held), now
             with self._desk.store.unit_of_work() as uow:
                 uow.care.looked(self._desk.broker.account_id, now)
+                self._sweep(uow, now)
                 uow.commit()
         runs, self._queue = self._queue[:AT_ONCE], self._queue[AT_ONCE:]
         return runs
+
+    def _sweep(self, uow: UnitOfWork, now: datetime) -> None:
+        """End what stands about positions that ended in any other way than by an order."""
+        subjects = {one.position_id for one in uow.alerts.standing(self._desk.broker.account_id)}
+        for subject in subjects - {None}:
+            position = None if subject is None else uow.positions.get(subject)
+            if position is not None and not position.is_open:
+                end_care(self._desk, uow, position, now)
 
     def look(self, glances: Iterable[Glance]) -> None:
         """Write what changed for these positions."""
@@ -151,7 +160,7 @@ def end_care(desk: Desk, uow: UnitOfWork, position: Position, now: datetime) -> 
     end_alerts(uow, position.user_id, position.id, now, run=position.run_id)
     care = uow.care.get(position.id)
     if care is not None:
-        uow.care.save((ended_care(care, now, desk.calendar),))
+        uow.care.save((ended_care(care, position.closed_at or now, desk.calendar),))
 
 
 def _may_rest(position: Position) -> bool:

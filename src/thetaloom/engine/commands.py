@@ -1,8 +1,10 @@
 """What a person, a schedule or a signal can ask of the engine."""
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
+from thetaloom.domain.book.rolls import StrikesFrom
 from thetaloom.domain.run.runs import TriggerKind
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.ids import ClientOrderId, PositionId, ProposalId, RunId, StrategyId, UserId
@@ -86,6 +88,36 @@ class ClosePosition:
     position_id: PositionId
     quantity: int | None = None
     part: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollPosition:
+    """Propose to close a position, or ``quantity`` of it, or its spread ``part``, and to open its successor.
+
+    Without ``expires_on`` and ``dte`` the expiration is that of the strategy's own rule, later than what is held.
+    """
+
+    user_id: UserId
+    position_id: PositionId
+    expires_on: date | None = None
+    dte: int | None = None  # the listed expiration nearest to so many days
+    strikes: StrikesFrom = StrikesFrom.BY_RULE
+    quantity: int | None = None
+    part: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdjustPosition:
+    """Propose to ``add`` one more of a spread, linked to the position, or ``take_off`` a spread of it at once."""
+
+    user_id: UserId
+    position_id: PositionId
+    add: str | None = None
+    take_off: str | None = None
+    quantity: int | None = None
+    expires_on: date | None = None
+    dte: int | None = None
+    strikes: StrikesFrom = StrikesFrom.SAME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +205,8 @@ Command = (
     | CancelOrder
     | ResolveOrder
     | ClosePosition
+    | RollPosition
+    | AdjustPosition
     | ReplaceTargets
     | NoteTrade
     | Halt

@@ -20,6 +20,7 @@ from thetaloom.engine.order_manager import ask_cancel, deliver, resolve
 from thetaloom.engine.position_handlers import close_position, replace_targets
 from thetaloom.engine.reconcile import Reconciled, reconcile
 from thetaloom.engine.reviews import ExitReview, review_position
+from thetaloom.engine.roll_handlers import adjust_position, refuse_while_closing, roll_position
 from thetaloom.engine.step import ended, tell, tell_user
 from thetaloom.errors import InvalidInput, InvariantError, NotAllowed, NotFound
 from thetaloom.ports.store import StoredStrategy, UnitOfWork
@@ -120,6 +121,7 @@ def cancel_run(desk: Desk, command: commands.CancelRun) -> WorkflowRun:
                 f"{run.id} holds a position",
                 advice=f"Close it first: thetaloom position close {position.id}",
             )
+        refuse_while_closing(uow, run)
         standing = [order for order in uow.orders.of_run(run.id) if order.is_open]
         for order in standing:
             ask_cancel(desk, uow, order, Reason.ORDER_CANCELED)
@@ -245,6 +247,8 @@ HANDLERS: dict[type, Any] = {
     commands.CancelOrder: cancel_order,
     commands.ResolveOrder: resolve_order,
     commands.ClosePosition: close_position,
+    commands.RollPosition: roll_position,
+    commands.AdjustPosition: adjust_position,
     commands.ReplaceTargets: replace_targets,
     commands.NoteTrade: note_trade,
     commands.Halt: halt,

@@ -5,25 +5,35 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from thetaloom.domain.book.orders import Effect
+from thetaloom.domain.book.positions import Position
 from thetaloom.domain.risk.margin_rules import MarginLeg
 from thetaloom.domain.values.ids import RunId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Price
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.portfolio import with_instead
 from thetaloom.ports.store import UnitOfWork
 
 NO_PRICE = Price(0)
 
 
 def held_legs(
-    desk: Desk, uow: UnitOfWork, symbol: str, now: datetime, *, without: RunId | None = None
+    desk: Desk,
+    uow: UnitOfWork,
+    symbol: str,
+    now: datetime,
+    *,
+    without: RunId | None = None,
+    instead: Position | None = None,
 ) -> tuple[MarginLeg, ...] | None:
     """Return the contracts that the account holds on ``symbol`` at their mids; unknown where a sold one has none.
 
     Entries that work or are in doubt count as if they were filled: each of them still can be. Those of run
-    ``without`` do not. What a bought contract is worth does not enter a margin requirement.
+    ``without`` do not. ``instead`` takes the place of the position that it is a later state of. What a bought
+    contract is worth does not enter a margin requirement.
     """
-    held = [one for one in uow.positions.open_positions(desk.broker.account_id) if one.symbol == symbol]
+    mine = with_instead(uow.positions.open_positions(desk.broker.account_id), instead)
+    held = [one for one in mine if one.symbol == symbol]
     contracts: Counter[OptionContract] = Counter()
     for position in held:
         for contract, quantity in position.held.items():

@@ -47,8 +47,9 @@ def read_protection(desk: Desk, uow: UnitOfWork, position: Position, now: dateti
     care = uow.care.get(position.id)
     if care is None and not position.is_open:
         return None
-    last = uow.care.last_look(position.account_id) if position.is_open else None
-    return shown_protection(care, last, now, desk.calendar)
+    if position.closed_at is not None:
+        return shown_protection(care, None, position.closed_at, desk.calendar)
+    return shown_protection(care, uow.care.last_look(position.account_id), now, desk.calendar)
 
 
 def note_trade(desk: Desk, command: commands.NoteTrade) -> JournalEntry:

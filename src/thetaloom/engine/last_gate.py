@@ -1,19 +1,21 @@
 """The last gate before the wire: what is asked of an order in the moment in which it would be sent."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
 from thetaloom.domain.book.halts import GUARD, StandingHalt, scopes_over
-from thetaloom.domain.book.orders import Effect, Order, OrderStatus
+from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, OrderStatus
 from thetaloom.domain.book.resting import beyond_held
 from thetaloom.domain.risk.limits import NOBODY, RUNAWAY_LIMITS, RiskLimits, Trade
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import WorkflowRun
-from thetaloom.domain.values.ids import UserId
+from thetaloom.domain.values.ids import PositionId, UserId, make_position_id
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.imbalance import conflict_of
 from thetaloom.engine.sent import contracts_of, notional_of, sent_of
 from thetaloom.engine.step import halted_scope, tell, tell_user
 from thetaloom.ports.store import UnitOfWork
@@ -34,10 +36,14 @@ def barred_by(desk: Desk, uow: UnitOfWork, order: Order) -> Reason | None:
         return Reason.MORE_THAN_HELD  # it would open the reverse
     if order.effect is Effect.CLOSE or run is None:
         return None
-    if halted_scope(halts_now(desk, uow), order.account_id, run.strategy_id) is not None:
+    halts = blocking(order, halts_now(desk, uow))
+    if halted_scope(halts, order.account_id, run.strategy_id) is not None:
         return Reason.HALTED
     if stop_runaway(desk, uow, order, run, now):
         return Reason.HALTED
+    conflict = conflict_of(desk, uow, run.id, order.legs)
+    if conflict is not None:
+        return Reason.LEGS_ALONE if conflict.contract is None else Reason.WOULD_CLOSE_ANOTHER
     age_max = timedelta(seconds=desk.settings.approved_age_seconds_max)
     return Reason.ORDER_TIMED_OUT if now - order.staged_at > age_max else None
 
@@ -89,7 +95,19 @@ def is_stopped(desk: Desk, order: Order) -> bool:
         return False
     with desk.store.reading() as uow:
         run = uow.runs.get(order.run_id)
-    return run is None or any(scope in raised for scope in scopes_over(order.account_id, run.strategy_id))
+    blocked = blocking(order, {scope: halt.reason for scope, halt in raised.items()})
+    return run is None or any(scope in blocked for scope in scopes_over(order.account_id, run.strategy_id))
+
+
+def blocking(order: Order, halts: Mapping[str, str]) -> dict[str, str]:
+    """Return the halts that bar an order: one for missing legs is not barred by the halt for those legs."""
+    own = legs_note(make_position_id(order.run_id)) if order.purpose is OrderPurpose.COMPLETE else None
+    return {scope: why for scope, why in halts.items() if own is None or not why.startswith(own)}
+
+
+def legs_note(position: PositionId) -> str:
+    """Return how the reason of a halt begins that stands for a position's loose legs."""
+    return f"{position} holds legs alone"
 
 
 def halts_now(desk: Desk, uow: UnitOfWork) -> dict[str, str]:

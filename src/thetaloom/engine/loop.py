@@ -132,6 +132,5 @@ class EngineLoop:
                 answer.set_exception(self._failure or RuntimeError("the engine has stopped"))
 
     def _patience(self) -> float:
-        due_ats = (self.engine.desk.dispatch.next_due_at(), self.engine.halts.next_at)
-        waits = [max(0.0, self._seconds_until(due_at)) for due_at in due_ats if due_at is not None]
-        return min([SWEEP_SECONDS, *waits])
+        next_at = self.engine.next_at
+        return SWEEP_SECONDS if next_at is None else min(SWEEP_SECONDS, max(0.0, self._seconds_until(next_at)))

@@ -24,13 +24,15 @@ from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.care import end_care
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.last_gate import barred_by, is_moved_too_often, is_stopped, put_halt
-from thetaloom.engine.leg_balance import book_execution, settle_balance
+from thetaloom.engine.leg_balance import book_execution, left_alone, settle_balance
 from thetaloom.engine.lineage import Executed, record, record_failure
 from thetaloom.engine.order_doubt import Resolution, absence_of, mark_found, mark_missed, mark_unresolved, send_new
 from thetaloom.engine.order_reports import REPORT_DECIDER, decide_report
 from thetaloom.engine.order_work import LegQuote, OrderAction, OrderMove
 from thetaloom.engine.report_effects import keep, moved_by
 from thetaloom.engine.report_inputs import report_inputs
+from thetaloom.engine.restarts import restart_after
+from thetaloom.engine.rolls import wake_successor
 from thetaloom.engine.step import tell
 from thetaloom.errors import BrokerUnavailable, DomainError, InvariantError, OutcomeUnknown, StaleVersionError
 from thetaloom.ports.store import UnitOfWork
@@ -49,7 +51,7 @@ def leg_quotes(desk: Desk, legs: Iterable[Leg], now: datetime) -> tuple[LegQuote
 def rests_at_target(uow: UnitOfWork, run: WorkflowRun) -> bool:
     """Say whether a closing order of the run rests at a profit target, where another wish may take its place."""
     orders = uow.orders.of_run(run.id)
-    exits = [order for order in orders if order.purpose is OrderPurpose.EXIT and order.is_open]
+    exits = [order for order in orders if order.purpose in {OrderPurpose.EXIT, OrderPurpose.ROLL} and order.is_open]
     return any(order.floor is not None for order in exits)
 
 
@@ -237,19 +239,11 @@ def _submit(desk: Desk, order: Order, committed_at: datetime) -> None:
 
 def _apply_once(desk: Desk, report: BrokerReport, *, tries: int = 2) -> WorkflowRun | None:
     account = desk.broker.account_id
-    overtaken: list[ClientOrderId] = []
     try:
         with desk.store.unit_of_work() as uow:
             if uow.accounts.report_cursor(account) >= report.sequence:
                 return None  # another worker applied it meanwhile
-            run = _apply(desk, uow, report)
-            for fill in book_execution(uow, report):
-                told = replace(report, kind=ReportKind.FILLED, fill=fill, execution=None)
-                run = _apply(desk, uow, told) or run
-            if report.execution is not None:
-                settle_balance(uow, report.client_order_id, desk.clock.now())
-            if run is not None and (report.fill is not None or report.execution is not None):
-                overtaken = _cancel_overtaken(desk, uow, run)
+            run, overtaken = book_report(desk, uow, report)
             uow.accounts.set_report_cursor(account, report.sequence)
             uow.commit()
     except StaleVersionError:
@@ -262,6 +256,22 @@ def _apply_once(desk: Desk, report: BrokerReport, *, tries: int = 2) -> Workflow
     for order in overtaken:
         deliver(desk, order)
     return run
+
+
+def book_report(desk: Desk, uow: UnitOfWork, report: BrokerReport) -> tuple[WorkflowRun | None, list[ClientOrderId]]:
+    """Book a report in the caller's transaction; return the run it moved, and the orders to deliver afterwards."""
+    run = _apply(desk, uow, report)
+    for fill in book_execution(uow, report):
+        told = replace(report, kind=ReportKind.FILLED, fill=fill, execution=None)
+        run = _apply(desk, uow, told) or run
+    left = left_alone(uow, report.client_order_id, desk.clock.now())
+    if left is not None:
+        run = _apply(desk, uow, left) or run
+    if report.execution is not None or left is not None:
+        settle_balance(uow, report.client_order_id, desk.clock.now())
+    if run is not None and (report.fill or report.execution or left):
+        return run, _cancel_overtaken(desk, uow, run)
+    return run, []
 
 
 def _set_aside(desk: Desk, report: BrokerReport, message: str) -> WorkflowRun | None:
@@ -311,11 +321,17 @@ def _apply(desk: Desk, uow: UnitOfWork, report: BrokerReport, *, withdrawn: Reas
         duration_us=(time.perf_counter_ns() - started) // 1000,
     )
     run = record(desk, uow, run, executed)
-    keep(uow, run, given, said, is_new=held is None, now=now)
+    keep(desk, uow, run, given, said, is_new=held is None, now=now)
     if given.position.is_open and not said.position.is_open:
         end_care(desk, uow, said.position, now)
     _tell_given_up(desk, uow, run, given.order, said.order)
-    return uow.runs.save(moved_by(uow, run, said, now, desk.calendar.next_open(now)))
+    if given.order.is_open:
+        wake_successor(uow, said.order, now)
+    was_final = run.is_final
+    saved = uow.runs.save(moved_by(uow, run, said, now, desk.calendar.next_open(now)))
+    if saved.is_final and not was_final:
+        restart_after(desk, uow, saved, now)
+    return saved
 
 
 def _tell_given_up(desk: Desk, uow: UnitOfWork, run: WorkflowRun, before: Order, order: Order) -> None:

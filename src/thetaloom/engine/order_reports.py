@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, OrderStatus
-from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.positions import BEYOND_HELD, Position
 from thetaloom.domain.book.refusals import NextAction, Refusal
-from thetaloom.domain.book.reports import BrokerReport, Contradiction, apply_report, contradiction_of
+from thetaloom.domain.book.reports import BrokerReport, Contradiction, ReportKind, apply_report, contradiction_of
 from thetaloom.domain.book.resting import units_held
+from thetaloom.domain.book.spreads import with_legs
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict
 from thetaloom.engine.lineage import Decider
@@ -29,6 +30,7 @@ class ReportInputs:
     exit_keeps: Mapping[str, int] | None = None  # spreads that the exit leaves, by name
     refused_before: int = 0  # earlier orders of the run that the broker refused for the same cause
     queues: bool = True  # whether an entry may wait for the open
+    rolls: bool = False  # an entry of it follows what its roll has closed
     missing: tuple[str, ...] = ()  # contracts of which the broker holds less than the position, where it was asked
 
 
@@ -54,6 +56,7 @@ _GOES_ON = {
     NextAction.REPRICE: (RunStatus.EXECUTING, StepName.SUBMIT_ORDER),
 }
 REPRICES_MAX = 1
+LEGS_ALONE = frozenset({OrderPurpose.UNWIND, OrderPurpose.COMPLETE})
 # Orders that work beside the run's own way, and how it ended when they took the last of a position.
 _RESTED = {OrderPurpose.TARGET: Reason.PROFIT_TARGET, OrderPurpose.LADDER: Reason.EXPIRY_LADDER}
 
@@ -65,8 +68,12 @@ def decide_report(given: ReportInputs) -> ReportOutput:
     order = _denied_or_applied(given)
     position, fill = given.position, given.report.fill
     contradiction = contradiction_of(given.order, given.report)
+    if fill is not None and order.purpose in LEGS_ALONE:
+        fill = with_legs(fill, order.legs)  # of some legs of the structure alone
     if fill is not None and order.effect is Effect.OPEN:
         position = position.with_open_fill(fill)
+    elif fill is not None and given.report.kind is ReportKind.LEGS_LEFT:
+        position = position.with_close_fill(fill, order.part, keep=given.exit_keeps or {})
     elif fill is not None:
         if fill.quantity > units_held(position, order.legs):
             contradiction = contradiction or Contradiction.OVERCLOSE
@@ -98,26 +105,17 @@ def _denied_or_applied(given: ReportInputs) -> Order:
 
 
 def _reduced(given: ReportInputs, order: Order, fill: Fill) -> Position:
-    # What is closed beyond what is held is no part of this position; the contradiction tells of it.
+    # What is closed beyond what is held is held, too: the broker has it in the account, and nobody else minds it.
     held = units_held(given.position, order.legs)
-    closed = part_of(fill, min(fill.quantity, held))
-    position = (
-        given.position
-        if closed is None
-        else given.position.with_close_fill(closed, order.part, keep=given.exit_keeps or {})
-    )
+    position, (closed, beyond) = given.position, fill.split(min(fill.quantity, held))
+    if closed is not None:
+        position = position.with_close_fill(closed, order.part, keep=given.exit_keeps or {})
+    if beyond is not None:
+        position = position.with_close_fill(with_legs(beyond, order.legs), cause=BEYOND_HELD)
     # A partial exit rule has had its turn once its order is filled, not when it was staged.
     if order.is_open or not position.is_open or given.exit_index is None:
         return position
     return replace(position, exits_fired=(*position.exits_fired, given.exit_index))
-
-
-def part_of(fill: Fill, quantity: int) -> Fill | None:
-    """Return the part of a fill that is ``quantity`` structures, with all its fees; ``None`` for none of it."""
-    if quantity >= fill.quantity or quantity == 0:
-        return fill if quantity else None
-    legs = tuple(replace(leg, quantity=leg.quantity * quantity // fill.quantity) for leg in fill.legs)
-    return replace(fill, quantity=quantity, legs=legs)
 
 
 def _goes_on(given: ReportInputs, order: Order, position: Position) -> ReportOutput | None:
@@ -125,6 +123,8 @@ def _goes_on(given: ReportInputs, order: Order, position: Position) -> ReportOut
     refused = order.status is OrderStatus.REJECTED and given.order.is_open and order.effect is Effect.OPEN
     action = order.refusal.action if order.refusal is not None else NextAction.TELL
     if not refused or position.is_open or given.run_status is not RunStatus.EXECUTING or action not in _GOES_ON:
+        return None
+    if given.rolls:  # an approval is for once: what was closed is not opened at another price or time
         return None
     if action is NextAction.QUEUE and not given.queues:
         return None
@@ -146,6 +146,8 @@ def _goes_on(given: ReportInputs, order: Order, position: Position) -> ReportOut
 def _after(given: ReportInputs, order: Order, position: Position) -> tuple[RunStatus | None, Outcome | None, str]:
     if order.effect is Effect.CLOSE:
         return _after_close(given, order, position)
+    if given.run_status is RunStatus.MONITORING and order.purpose is OrderPurpose.COMPLETE and not order.is_open:
+        return RunStatus.MONITORING, None, ""  # whether it did or not: the legs are looked at again
     if given.run_status is RunStatus.MONITORING and given.report.fill is not None:
         return RunStatus.MONITORING, None, ""  # more is held than was looked at: its spreads lack their targets
     if given.run_status not in {RunStatus.EXECUTING, RunStatus.COMPLETED} or order.is_open:
@@ -154,12 +156,15 @@ def _after(given: ReportInputs, order: Order, position: Position) -> tuple[RunSt
         return RunStatus.MONITORING, None, ""
     if given.run_status is RunStatus.COMPLETED:
         return None, None, ""
+    if given.rolls:
+        return None, Outcome.UNFILLED, Reason.ROLL_INCOMPLETE.value
     return None, *_end_of_entry(order, given.withdrawn or given.order.reason)
 
 
 def _after_close(given: ReportInputs, order: Order, position: Position) -> tuple[RunStatus | None, Outcome | None, str]:
-    if given.run_status is RunStatus.COMPLETED:
-        return None, None, ""  # late acknowledgements and repeated ends tell nothing new
+    if given.run_status is RunStatus.COMPLETED:  # late acknowledgements and repeated ends tell nothing new
+        reopened = position.is_open and given.report.fill is not None
+        return (RunStatus.MONITORING, None, "") if reopened else (None, None, "")
     rested = _RESTED.get(order.purpose)
     if not position.is_open and order.filled:
         return None, Outcome.CLOSED, given.exit_reason if rested is None else rested.value

@@ -35,14 +35,22 @@ class Held:
 
 
 def portfolio_of(
-    desk: Desk, uow: UnitOfWork, snapshot: AccountSnapshot, limits: RiskLimits, now: datetime, *, without: RunId
+    desk: Desk,
+    uow: UnitOfWork,
+    snapshot: AccountSnapshot,
+    limits: RiskLimits,
+    now: datetime,
+    *,
+    without: RunId,
+    instead: Position | None = None,
 ) -> Portfolio:
     """Return the account's state; entry orders in flight count like positions, those of run ``without`` do not.
 
+    ``instead`` takes the place of the position that it is a later state of, as a roll will leave it.
     The greeks are computed only for a user who limits them: they need the quotes of everything that is held.
     """
     account = desk.broker.account_id
-    positions = uow.positions.open_positions(account)
+    positions = with_instead(uow.positions.open_positions(account), instead)
     entries = [
         order
         for order in uow.orders.open_orders()
@@ -87,6 +95,14 @@ def portfolio_of(
         ),
         sent=sent_of(desk, uow, now),
     )
+
+
+def with_instead(positions: Iterable[Position], instead: Position | None) -> list[Position]:
+    """Return the open positions, one of them in a later state; left out where nothing of it is held then."""
+    if instead is None:
+        return list(positions)
+    later = [instead if one.id == instead.id else one for one in positions]
+    return [one for one in later if one.is_open]
 
 
 def tradeable_capital_of(desk: Desk, now: datetime, *, without: RunId) -> Money | None:

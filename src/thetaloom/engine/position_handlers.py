@@ -27,10 +27,10 @@ def close_position(desk: Desk, command: commands.ClosePosition) -> Position:
     """Make the run close its position, or the part asked for, at once; its resting targets are canceled first."""
     now = desk.clock.now()
     with desk.store.unit_of_work() as uow:
-        position, run = _own_position(uow, command.user_id, command.position_id)
+        position, run = own_position(uow, command.user_id, command.position_id)
         if not position.is_open:
             raise NotAllowed("position_not_open", f"{position.id} holds nothing any more")
-        keep = _keep_of(position, command)
+        keep = keep_of(position, command)
         if run.status not in CLOSE_ASKED_BY:
             raise NotAllowed("run_not_monitoring", f"{run.id} is {run.status.value}; resume or wait first")
         if run.status is RunStatus.CLOSING and not rests_at_target(uow, run):
@@ -52,7 +52,7 @@ def replace_targets(desk: Desk, command: commands.ReplaceTargets) -> Position:
     """
     now = desk.clock.now()
     with desk.store.unit_of_work() as uow:
-        position, run = _own_position(uow, command.user_id, command.position_id)
+        position, run = own_position(uow, command.user_id, command.position_id)
         if not position.is_open:
             raise NotAllowed("position_not_open", f"{position.id} holds nothing any more")
         if run.status is not RunStatus.MONITORING:
@@ -82,8 +82,8 @@ def _retargeted(spread: Spread, target: TargetRule | None, orders: list[Order]) 
     return replace(spread, target_percent=percent, target_orders_before=len(target_orders_of(orders, spread.name)))
 
 
-def _keep_of(position: Position, command: commands.ClosePosition) -> dict[str, int] | None:
-    """Return the spreads that stay; ``None`` where all of the position goes."""
+def keep_of(position: Position, command: commands.ClosePosition) -> dict[str, int] | None:
+    """Return the spreads that stay, by name; ``None`` where all of the position goes."""
     quantity = command.quantity
     if quantity is not None and quantity < 1:
         raise InvalidInput(f"a quantity of {quantity} closes nothing", details={"quantity": quantity})
@@ -115,7 +115,8 @@ def _too_many(what: str, asked: int, held: int) -> NotAllowed:
     )
 
 
-def _own_position(uow: UnitOfWork, user: UserId, position_id: PositionId) -> tuple[Position, WorkflowRun]:
+def own_position(uow: UnitOfWork, user: UserId, position_id: PositionId) -> tuple[Position, WorkflowRun]:
+    """Return a position of the user's with its run. Raises ``NotFound`` for one of somebody else."""
     position = uow.positions.get(position_id)
     run = None if position is None else uow.runs.get(position.run_id)
     if position is None or run is None or position.user_id != user:

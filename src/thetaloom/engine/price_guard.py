@@ -1,17 +1,56 @@
 """What the guard of price-based exits is shown of a position: its legs' quotes, and their neighbors' when asked for."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from thetaloom.domain.book.guarded_exits import GuardInputs, guard_rule, look
+from thetaloom.domain.book.mark_guard import GuardDecision, GuardState
+from thetaloom.domain.book.marks import Marks
 from thetaloom.domain.book.robust_mark import GuardLeg, Observation, SpotSeen
+from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.market.chain import OptionChain, from_date, from_strike, to_strike
 from thetaloom.domain.market.quote_neighbors import pick_neighbors
 from thetaloom.domain.market.quote_quality import Sighting, sighting_of
+from thetaloom.domain.strategy.rules import ExitGuard
 from thetaloom.domain.values.instruments import ExerciseStyle, OptionContract
+from thetaloom.engine.desk import Desk
 from thetaloom.engine.marks import PositionView
 
 Neighbors = Mapping[OptionContract, tuple[Sighting, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardLook:
+    """One look of a position's guard: what it rested on, what it said, and what is to be remembered."""
+
+    given: GuardInputs
+    after: GuardState
+    decision: GuardDecision
+
+
+def guard_look(
+    desk: Desk, view: PositionView, guard: ExitGuard, marks: Marks, watch: PositionWatch | None
+) -> GuardLook | None:
+    """Have the position's guard look at the quotes of a view, and at their neighbors where a rule is about to fire.
+
+    ``None`` where the strategy has no guard, or nothing to guard. Remembers nothing.
+    """
+    rule = guard_rule(guard, view.rules)
+    if rule is None or not view.quotes:
+        return None
+    position, spots = view.position, desk.guards.spots(view.position.symbol)
+    fired = frozenset(position.exits_fired)
+    state = desk.guards.state(position.run_id, tuple(entry.leg for entry in view.quotes))
+    given = GuardInputs(rule=rule, state=state, seen=observation_of(view, spots))
+    after, decision = look(given, view.rules, position, marks, fired, watch)
+    chain = desk.guards.chain(desk.market, position.symbol, view.now) if decision.wants_neighbors else None
+    if chain is not None:
+        near = {entry.leg.contract: neighbors_in(chain, entry.leg.contract) for entry in view.quotes}
+        given = replace(given, seen=observation_of(view, spots, near))
+        after, decision = look(given, view.rules, position, marks, fired, watch)
+    return GuardLook(given=given, after=after, decision=decision)
 
 
 def observation_of(

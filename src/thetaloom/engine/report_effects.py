@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
+from thetaloom.domain.book.halts import GUARD, StandingHalt
 from thetaloom.domain.book.orders import Effect, OrderStatus
 from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import REFUSALS, ReportKind
@@ -10,7 +11,11 @@ from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.values.reasons import Answer, Reason, Verdict
+from thetaloom.engine.desk import Desk
+from thetaloom.engine.imbalance import mind_legs
+from thetaloom.engine.last_gate import legs_note, put_halt
 from thetaloom.engine.order_reports import ReportInputs, ReportOutput
+from thetaloom.engine.rolls import end_incomplete, link_successor
 from thetaloom.engine.step import ended, next_step, tell
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
@@ -29,12 +34,19 @@ STEP_IN = {RunStatus.MONITORING: StepName.MANAGE_POSITION, RunStatus.CLOSING: St
 
 
 def keep(
-    uow: UnitOfWork, run: WorkflowRun, given: ReportInputs, said: ReportOutput, *, is_new: bool, now: datetime
+    desk: Desk,
+    uow: UnitOfWork,
+    run: WorkflowRun,
+    given: ReportInputs,
+    said: ReportOutput,
+    *,
+    is_new: bool,
+    now: datetime,
 ) -> None:
     """Write the order, its fill and its position, and tell of them."""
     uow.orders.save(said.order)
     fill = given.report.fill
-    _tell_report(uow, run, given, said, now)
+    _tell_report(desk, uow, run, given, said, now)
     if fill is None or given.fill_is_known:
         return
     uow.orders.add_fill(fill)
@@ -42,9 +54,10 @@ def keep(
         uow.positions.add(said.position)
     else:
         uow.positions.save(said.position)
-    _tell_loose(uow, run, given, said, now)
+    _tell_loose(desk, uow, run, given, said, now)
     if not given.position.is_open:
         tell(uow, run, EventKind.POSITION_OPENED, now, position=said.position.id, price=fill.price)
+        link_successor(uow, run, said.position, now)
     elif said.order.effect is Effect.CLOSE:
         ends = EventKind.POSITION_REDUCED if said.position.is_open else EventKind.POSITION_CLOSED
         tell(uow, run, ends, now, position=said.position.id, realized_pnl=said.position.realized_pnl)
@@ -57,6 +70,8 @@ def moved_by(
     if said.next_step is not None and said.status is not None:
         return _gone_on(uow, run, said, now, next_open_at)
     if said.outcome is not None:
+        if said.reason == Reason.ROLL_INCOMPLETE.value:
+            end_incomplete(uow, run, said.order, now)
         reason = Reason.of(said.reason) if said.reason else None
         return ended(uow, run, said.outcome, Verdict(answer=Answer.ALLOW, reason=reason), now)
     if said.status is RunStatus.ERROR:
@@ -74,7 +89,9 @@ def moved_by(
     return replace(run, updated_at=now)
 
 
-def _tell_report(uow: UnitOfWork, run: WorkflowRun, given: ReportInputs, said: ReportOutput, now: datetime) -> None:
+def _tell_report(
+    desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: ReportInputs, said: ReportOutput, now: datetime
+) -> None:
     order, report = said.order, given.report
     facts = {"order": order.client_order_id, "message": report.message}
     kind = EVENT_OF.get(report.kind)
@@ -90,18 +107,26 @@ def _tell_report(uow: UnitOfWork, run: WorkflowRun, given: ReportInputs, said: R
         tell(uow, run, EventKind.ORDER_REFUSED, now, refusal=refusal.value, advice=refusal.text, **facts)
     if said.contradiction is not None:
         note = f"order {order.client_order_id}: {said.contradiction.value}; {order.filled} of {order.quantity} filled"
-        uow.accounts.halt(f"account:{order.account_id}", note, now)
+        _halt(desk, uow, run, note, now)
         tell(uow, run, EventKind.ORDER_CONTRADICTED, now, contradiction=said.contradiction.value, **facts)
 
 
-def _tell_loose(uow: UnitOfWork, run: WorkflowRun, given: ReportInputs, said: ReportOutput, now: datetime) -> None:
+def _tell_loose(
+    desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: ReportInputs, said: ReportOutput, now: datetime
+) -> None:
     # Legs without the others are another risk than was approved: no new risk until somebody has looked.
+    mind_legs(desk, uow, said.position, now)
     came = [one for one in said.position.loose if one not in given.position.loose]
     if not came:
         return
     text = ", ".join(f"{one.quantity:+d} {one.contract.notation}" for one in came)
-    uow.accounts.halt(f"account:{run.account_id}", f"{said.position.id} holds legs alone: {text}", now)
+    _halt(desk, uow, run, f"{legs_note(said.position.id)}: {text}", now)
     tell(uow, run, EventKind.LEGS_LOOSE, now, position=said.position.id, legs=text)
+
+
+def _halt(desk: Desk, uow: UnitOfWork, run: WorkflowRun, why: str, now: datetime) -> None:
+    halt = StandingHalt(scope=f"account:{run.account_id}", reason=why, by=GUARD, at=now.isoformat())
+    put_halt(desk, uow, halt, run.user_id, now)
 
 
 def _gone_on(

@@ -16,6 +16,7 @@ from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import Candidate, ExitFinding
 from thetaloom.engine.lineage import output_of
 from thetaloom.engine.order_reports import ReportInputs
+from thetaloom.engine.rolls import is_from_roll, linked
 from thetaloom.errors import BrokerUnavailable
 from thetaloom.ports.store import UnitOfWork
 
@@ -31,14 +32,15 @@ def report_inputs(
     withdrawn: Reason | None,
 ) -> ReportInputs:
     """Gather all that the decision about a report rests on."""
-    report = _with_standing_limit(desk, report)
-    is_exit = order.purpose is OrderPurpose.EXIT
+    report, now = _with_standing_limit(desk, report), desk.clock.now()
+    is_exit = order.purpose in {OrderPurpose.EXIT, OrderPurpose.ROLL}
     finding = output_of(desk, uow, run.id, StepName.MANAGE_POSITION, ExitFinding) if is_exit else None
     known = {fill.fill_id for fill in uow.orders.fills_of(order.client_order_id)}
     return ReportInputs(
         report=report,
         order=order,
-        position=held if held is not None else _empty_position(desk, uow, run, order, desk.clock.now()),
+        position=held if held is not None else linked(uow, run.id, _empty_position(desk, uow, run, order, now)),
+        rolls=is_from_roll(uow, run.id),
         fill_is_known=report.fill is not None and report.fill.fill_id in known,
         run_status=run.returns_to or run.status,
         exit_reason=run.reason,

@@ -15,6 +15,7 @@ from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.lineage import Executed, record, record_failure
 from thetaloom.engine.order_manager import deliver
+from thetaloom.engine.restarts import restart_after
 from thetaloom.engine.step import Step, tell
 from thetaloom.engine.steps import PIPELINE
 from thetaloom.errors import ConfigError, StaleVersionError, Unavailable
@@ -93,6 +94,8 @@ def _commit(desk: Desk, step: Step, run: WorkflowRun, inputs: Any, said: Any, st
             )
             moved = record(desk, uow, moved, executed)
         saved = uow.runs.save(moved)
+        if saved.is_final:
+            restart_after(desk, uow, saved, desk.clock.now())
         uow.commit()
     for order in step.delivers(inputs, said):
         deliver(desk, order)

@@ -13,6 +13,8 @@ from thetaloom.engine.desk import Desk
 
 FILLS_READ = HISTORY_MAX * 8  # of any structure; those of the same name are kept
 
+EXIT_REACH = Decimal(1)  # an exit may pay the whole half-spread: to stay in costs more
+
 
 def walk_of(strategy: Strategy) -> OrderRule:
     """Return how the strategy's orders walk, with every number filled in."""

@@ -8,7 +8,7 @@ from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import AccountSnapshot, BrokerOrder, BrokerReport
 from thetaloom.domain.book.transactions import Transaction
-from thetaloom.domain.values.ids import AccountId, ClientOrderId
+from thetaloom.domain.values.ids import AccountId, BrokerOrderId, ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
 
@@ -66,6 +66,10 @@ class Broker(Protocol):
 
     def cancel(self, client_order_id: ClientOrderId) -> None:
         """Ask to cancel a working order."""
+        ...
+
+    def cancel_orphan(self, broker_order_id: BrokerOrderId) -> None:
+        """Ask to cancel a working order that is not ours. Raises ``NotFound`` where no such order works."""
         ...
 
     def find(self, client_order_id: ClientOrderId) -> BrokerOrder | None:

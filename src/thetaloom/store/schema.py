@@ -22,11 +22,15 @@ from sqlalchemy import (
     false,
 )
 
+from thetaloom.domain.book.elsewhere import FindingKind, FindingStatus
 from thetaloom.domain.book.fills import LegFill
 from thetaloom.domain.book.ladder import LadderState
+from thetaloom.domain.book.looks import Cause, Link
 from thetaloom.domain.book.orders import Effect, OrderPurpose, OrderStatus, TimeInForce
 from thetaloom.domain.book.refusals import Refusal
+from thetaloom.domain.book.rolls import ClosingTerms
 from thetaloom.domain.book.spreads import Loose, ShareLot, Spread
+from thetaloom.domain.book.transactions import TransactionKind
 from thetaloom.domain.book.watch import EntryFacts
 from thetaloom.domain.risk.violations import Action, Severity
 from thetaloom.domain.run.events import EventKind
@@ -41,6 +45,7 @@ from thetaloom.store.care_tables import journal_notes as journal_notes
 from thetaloom.store.care_tables import position_care as position_care
 from thetaloom.store.care_tables import watch_pulse as watch_pulse
 from thetaloom.store.columns import Exact, Instant, Structured, Word
+from thetaloom.store.schema_rolls import rolls as rolls
 from thetaloom.store.table_parts import LEGS as _LEGS
 from thetaloom.store.table_parts import SEQUENCE as _SEQUENCE
 from thetaloom.store.table_parts import metadata as metadata
@@ -81,6 +86,7 @@ accounts = Table(
     _needed("broker", Text),
     _needed("is_live", Boolean),
     _needed("report_cursor", BigInteger),
+    _needed("transaction_cursor", BigInteger),
 )
 
 risk_limits = Table(
@@ -185,6 +191,7 @@ proposals = Table(
     _needed("version", Integer),
     Column("needs_confirmation", Boolean, nullable=False, server_default=false()),
     Column("warnings", Structured(tuple[str, ...]), nullable=False, server_default="[]"),
+    Column("closing", Structured(ClosingTerms)),
     Index(None, "run_id"),
     Index(None, "user_id", "created_at"),
     Index(None, "user_id", "status", "created_at"),
@@ -277,6 +284,7 @@ positions = Table(
     _needed("exits_fired", Structured(tuple[int, ...])),
     Column("keep_asked", Structured(Mapping[str, int])),
     _needed("ended_as", Text),
+    _needed("endings", Structured(tuple[str, ...])),
     Column("rolled_from", Text),
     _needed("chain_id", Text),
     _needed("version", Integer),
@@ -285,6 +293,7 @@ positions = Table(
     Index(None, "is_open", "opened_at"),
     Index(None, "account_id", "opened_at"),
     Index(None, "account_id", "closed_at"),
+    Index(None, "chain_id"),
 )
 
 position_watch = Table(
@@ -319,6 +328,82 @@ risk_violations = Table(
     Column("releases_at", Instant),
     Index(None, "user_id", "happened_at"),
     Index(None, "run_id"),
+    sqlite_autoincrement=True,
+)
+
+broker_transactions = Table(
+    "broker_transactions",
+    metadata,
+    _needed("account_id", Text),
+    _needed("sequence", BigInteger),
+    _owner(),
+    _needed("transaction_id", Text),
+    _needed("kind", Word(TransactionKind)),
+    _needed("happened_at", Instant),
+    _needed("symbol", Text),
+    Column("contract", Structured(OptionContract)),
+    _needed("quantity", Integer),
+    Column("price", Exact(Price)),
+    _needed("cash", Exact(Money)),
+    _needed("fees", Exact(Money)),
+    Column("client_order_id", Text),
+    Column("broker_order_id", Text),
+    _needed("link", Word(Link)),
+    _needed("linked_to", Structured(tuple[str, ...])),  # an order, positions, findings
+    PrimaryKeyConstraint("account_id", "sequence"),
+    Index(None, "account_id", "link"),
+)
+
+account_looks = Table(
+    "account_looks",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.id"), primary_key=True),
+    _needed("looks", Integer),  # compared and swapped
+    _needed("sequence", BigInteger),  # of the last transaction that was read
+    _needed("looked_at", Instant),
+    Column("cash", Exact(Money)),  # what it must be by the transactions
+    _needed("contracts", Structured(Mapping[str, int])),  # what must be held by the transactions
+    _needed("suspects", Structured(Mapping[str, str])),  # differences seen at the last look for the first time
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _owner(),
+    _needed("account_id", Text),
+    _needed("kind", Word(FindingKind)),
+    _needed("key", Text),
+    _needed("symbol", Text),
+    _needed("text", Text),
+    _needed("legs", Structured(tuple[LegFill, ...])),
+    _needed("prices_known", Boolean),
+    _needed("fees", Exact(Money)),
+    _needed("candidates", Structured(tuple[str, ...])),
+    _needed("order", Text),
+    _needed("status", Word(FindingStatus)),
+    _needed("found_at", Instant),
+    Column("settled_at", Instant),
+    _needed("settled_as", Text),
+    Index(None, "account_id", "status"),
+    Index(None, "user_id", "found_at"),
+)
+
+reconciliations = Table(
+    "reconciliations",
+    metadata,
+    Column("id", _SEQUENCE, primary_key=True),
+    _owner(),
+    _needed("account_id", Text),
+    _needed("cause", Word(Cause)),
+    _needed("looked_at", Instant),
+    _needed("updated", Integer),
+    _needed("created", Integer),
+    _needed("errors", Integer),
+    _needed("waiting", Integer),  # findings that wait after it
+    _needed("drifts", Integer),
+    _needed("digest", Text),  # of the evidence: each phase with its counts
+    Index(None, "user_id", "looked_at"),
     sqlite_autoincrement=True,
 )
 

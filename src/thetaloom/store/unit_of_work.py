@@ -13,9 +13,11 @@ from thetaloom.store.repositories.alerts import SqlAlerts
 from thetaloom.store.repositories.care import SqlCare
 from thetaloom.store.repositories.events import SqlEvents
 from thetaloom.store.repositories.lineage import SqlLineage
+from thetaloom.store.repositories.looks import SqlLooks
 from thetaloom.store.repositories.orders import SqlOrders
 from thetaloom.store.repositories.positions import SqlPositions
 from thetaloom.store.repositories.proposals import SqlProposals
+from thetaloom.store.repositories.rolls import SqlRolls
 from thetaloom.store.repositories.runs import SqlRuns
 from thetaloom.store.repositories.strategies import SqlStrategies
 from thetaloom.store.repositories.violations import SqlViolations
@@ -39,8 +41,10 @@ class SqlUnitOfWork:
         self.accounts: store.Accounts = SqlAccounts(connection, database)
         self.violations: store.Violations = SqlViolations(connection)
         self.watches: store.Watches = SqlWatches(connection)
+        self.rolls: store.Rolls = SqlRolls(connection)
         self.alerts: store.Alerts = SqlAlerts(connection)
         self.care: store.Care = SqlCare(connection)
+        self.looks: store.Looks = SqlLooks(connection, database)
 
 
 class SqlStore:

@@ -1,7 +1,7 @@
 """A broker that does what a test tells it, above all what brokers should not do."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,20 +12,19 @@ from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import REFUSALS, AccountSnapshot, BrokerOrder, BrokerReport, ReportKind
 from thetaloom.domain.book.transactions import (
     Transaction,
-    TransactionKind,
-    expiration_transactions,
     trade_transactions,
 )
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import AccountId, BrokerOrderId, ClientOrderId, FillId
 from thetaloom.domain.values.instruments import OptionContract
-from thetaloom.domain.values.money import Money, Price
+from thetaloom.domain.values.money import Price
 from thetaloom.errors import BrokerUnavailable, NotFound, OutcomeUnknown
 from thetaloom.ports.broker import BrokerCapabilities, Preview
 from thetaloom.ports.clock import Clock
 from thetaloom.testing import builders
-from thetaloom.testing import scripted_account as own
+from thetaloom.testing import scripted_transactions as own
 from thetaloom.testing.builders import Number
+from thetaloom.testing.scripted_account import ScriptedAccount
 from thetaloom.testing.troubles import Known as Known
 from thetaloom.testing.troubles import Trouble as Trouble
 
@@ -35,7 +34,7 @@ CAPABILITIES = BrokerCapabilities(
 HELD_BACK = frozenset({Trouble.ACCEPTED_IN_SILENCE, Trouble.UNREPORTED})
 
 
-class ScriptedBroker:
+class ScriptedBroker(ScriptedAccount):
     """Implements ``ports.broker.Broker``: orders work until the test fills, expires or rejects them.
 
     ``plan`` names the troubles of the requests to come, in their order. Reports that were held back come with
@@ -53,16 +52,14 @@ class ScriptedBroker:
         cash: Number = 100_000,
         fills_at_once: bool = False,
     ) -> None:
-        self.account_id = account_id
+        super().__init__(clock, account_id=account_id, cash=cash, is_live=not simulated)
         self.simulated = simulated
-        self.is_live = not simulated
         self.requests: list[tuple[str, ClientOrderId]] = []  # all that were sent, arrived or not
         self.capabilities = CAPABILITIES  # a test may set others
         self.arrivals: Counter[ClientOrderId] = Counter()  # how often a new order reached the broker
         self.refusal: Refusal | None = None  # told with what is refused
         self.previews: deque[Preview] = deque()  # what the next questions are answered with
         self.is_down = False  # while set, every call raises BrokerUnavailable
-        self._clock = clock
         self._fills_at_once = fills_at_once
         self._troubles: deque[Trouble | None] = deque()
         self._on_the_way: list[tuple[datetime, Order]] = []
@@ -70,19 +67,8 @@ class ScriptedBroker:
         self._numbered_before = 0
         self._orders: dict[ClientOrderId, Known] = {}
         self._reports: list[BrokerReport] = []
-        self._transactions: list[Transaction] = []
         self._held_back: list[BrokerReport] = []
         self._withholding = False
-        self._wakes: list[Callable[[], None]] = []
-        self.balances: AccountSnapshot = AccountSnapshot(
-            account_id=account_id,
-            as_of=clock.now(),
-            cash=Money(str(cash)),
-            net_liquidating_value=Money(str(cash)),
-            buying_power=Money(str(cash)),
-            is_live=self.is_live,
-        )
-        self.held: dict[OptionContract, int] = {}  # a test may change it: trades made elsewhere, assignments
 
     def plan(self, *troubles: Trouble | None) -> None:
         """Name what goes wrong with the next requests, one each; ``None`` lets one pass."""
@@ -97,7 +83,7 @@ class ScriptedBroker:
         """Send a new order."""
         trouble = self._receive("submit", order.client_order_id)
         if trouble is Trouble.LATE:
-            self._on_the_way.append((self._clock.now(), order))
+            self._on_the_way.append((self.clock.now(), order))
             raise OutcomeUnknown(f"submit {order.client_order_id}: still on its way, as planned")
         self._take(order, trouble)
         self._answer(trouble)
@@ -107,7 +93,7 @@ class ScriptedBroker:
         late, self._on_the_way = self._on_the_way, []
         patience = timedelta(seconds=self.capabilities.absence_seconds)
         for sent_at, order in late:
-            if self._clock.now() - sent_at <= patience:
+            if self.clock.now() - sent_at <= patience:
                 self._take(order, None)
 
     def _take(self, order: Order, trouble: Trouble | None) -> None:
@@ -117,7 +103,7 @@ class ScriptedBroker:
         refused = trouble is Trouble.REFUSED
         number = BrokerOrderId(f"S-{len(self._orders) - self._numbered_before + 1:06d}")
         status = OrderStatus.REJECTED if refused else OrderStatus.WORKING
-        self._orders[order.client_order_id] = Known(order, number, status, self._clock.now())
+        self._orders[order.client_order_id] = Known(order, number, status, self.clock.now())
         kind = ReportKind.REJECTED if refused else ReportKind.ACCEPTED
         message = "refused as planned" if refused else ""
         self._report(kind, order.client_order_id, silent=trouble in HELD_BACK, message=message)
@@ -163,13 +149,11 @@ class ScriptedBroker:
         known = self._known(client_order_id)
         number = known.order.filled + 1
         fill_id = FillId(f"{known.broker_order_id}-{number}")
-        done = builders.fill(known.order, quantity=quantity, at=at, fill_id=fill_id, filled_at=self._clock.now())
+        done = builders.fill(known.order, quantity=quantity, at=at, fill_id=fill_id, filled_at=self.clock.now())
         if leg_prices:
             done = builders.priced(done, leg_prices)
-        filled = replace(known.order, status=OrderStatus.WORKING).with_fill(done.quantity)
-        status = OrderStatus.FILLED if filled.status is OrderStatus.FILLED else known.status
-        self._orders[client_order_id] = replace(known, order=filled, status=status)
-        self._record(trade_transactions(done, known.broker_order_id))
+        self.count_filled(client_order_id, done.quantity)
+        self.record(trade_transactions(done, known.broker_order_id))
         self._report(ReportKind.FILLED, client_order_id, fill=done)
         return done
 
@@ -201,15 +185,22 @@ class ScriptedBroker:
             quantity=quantity,
             price=builders.price(price),
             fees=builders.FEE_PER_CONTRACT * abs(quantity),
-            executed_at=self._clock.now(),
+            executed_at=self.clock.now(),
         )
         if all(
             report.execution is None or report.execution.execution_id != done.execution_id
             for report in (*self._reports, *self._held_back)
         ):
-            self._record(own.executed(done, known.broker_order_id))
+            self.record(own.executed(done, known.broker_order_id))
         self._report(ReportKind.LEG_FILLED, client_order_id, execution=done)
         return done
+
+    def count_filled(self, client_order_id: ClientOrderId, quantity: int) -> None:
+        """Let the books say that so many structures more are filled, which their legs' executions made."""
+        known = self._known(client_order_id)
+        filled = replace(known.order, status=OrderStatus.WORKING).with_fill(quantity)
+        status = OrderStatus.FILLED if filled.status is OrderStatus.FILLED else known.status
+        self._orders[client_order_id] = replace(known, order=filled, status=status)
 
     def expire(self, client_order_id: ClientOrderId) -> None:
         """Let an order expire."""
@@ -263,7 +254,7 @@ class ScriptedBroker:
     def transactions(self, after: int) -> Sequence[Transaction]:
         """Return the transactions after a sequence, oldest first."""
         self._check_up()
-        return [one for one in self._transactions if one.sequence > after]
+        return [one for one in self.happened if one.sequence > after]
 
     def reports_since(self, sequence: int) -> Sequence[BrokerReport]:
         """Return the reports let out after ``sequence``, oldest first."""
@@ -273,7 +264,7 @@ class ScriptedBroker:
     def account(self) -> AccountSnapshot:
         """Return ``balances``, which a test may set; fills move the cash in it."""
         self._check_up()
-        return replace(self.balances, as_of=self._clock.now())
+        return replace(self.balances, as_of=self.clock.now())
 
     def holdings(self) -> Mapping[OptionContract, int]:
         """Return the contracts held."""
@@ -284,45 +275,6 @@ class ScriptedBroker:
         """Have ``wake`` called when a report is let out."""
         self._wakes.append(wake)
 
-    def _record(self, happened: Iterable[Transaction]) -> None:
-        for one in happened:
-            kept = replace(one, sequence=len(self._transactions) + 1)
-            self._transactions.append(kept)
-            self.held, self.balances = own.after(self.held, self.balances, kept)
-
-    def assign(self, contract: OptionContract, quantity: int | None = None, *, spot: Price | None = None) -> None:
-        """Let sold contracts be exercised against the account, by default all; those of an index need a spot."""
-        count = max(0, -self.held.get(contract, 0)) if quantity is None else quantity
-        self._happen(lambda name, at: own.ended(self.held, contract, -count, spot, at, name))
-
-    def exercise(self, contract: OptionContract, quantity: int | None = None, *, spot: Price | None = None) -> None:
-        """Exercise bought contracts, by default all; those of an index need a spot."""
-        count = max(0, self.held.get(contract, 0)) if quantity is None else quantity
-        self._happen(lambda name, at: own.ended(self.held, contract, count, spot, at, name))
-
-    def settle(self, contract: OptionContract, spot: Price) -> None:
-        """Let what is held of a contract end at a price of its underlying."""
-        held = self.held[contract]
-        self._happen(lambda name, at: expiration_transactions(contract, held, spot, at, name))
-
-    def liquidate(self, contract: OptionContract, quantity: int | None = None, price: Price | None = None) -> None:
-        """Let the broker close contracts by itself, by default all of them and for nothing."""
-        held = self.held.get(contract, 0)
-        leg, paid = Leg(contract=contract, ratio=-1 if held > 0 else 1), price or Price(0)
-        self._happen(lambda name, at: own.traded([leg], quantity or abs(held), paid * -leg.ratio, at, name))
-
-    def trade_elsewhere(self, legs: Sequence[Leg], quantity: int = 1, price: Price | None = None) -> None:
-        """Trade structures as another program would."""
-        self._happen(lambda name, at: own.traded(legs, quantity, price or Price(0), at, name))
-
-    def trade_shares_elsewhere(self, symbol: str, quantity: int, price: Price) -> None:
-        """Buy shares as another program would, or sell them when negative."""
-        self.post(TransactionKind.TRADE, price.times(-quantity), symbol=symbol, shares=quantity)
-
-    def post(self, kind: TransactionKind, cash: Money, *, symbol: str = "", shares: int = 0) -> None:
-        """Move cash, and shares where told: dividends, interest, fees, transfers."""
-        self._happen(lambda name, at: (own.moved(kind, cash, at, name, symbol=symbol, shares=shares),))
-
     def place_elsewhere(
         self, legs: Sequence[Leg], quantity: int, limit_price: Price, effect: Effect = Effect.OPEN
     ) -> BrokerOrderId:
@@ -331,8 +283,12 @@ class ScriptedBroker:
         key = ClientOrderId(f"elsewhere-{number}")
         theirs = replace(builders.order(limit=limit_price, quantity=quantity), client_order_id=key, legs=tuple(legs))
         theirs = replace(theirs, effect=effect, account_id=self.account_id)
-        self._orders[key] = Known(theirs, number, OrderStatus.WORKING, self._clock.now(), is_ours=False)
+        self._orders[key] = Known(theirs, number, OrderStatus.WORKING, self.clock.now(), is_ours=False)
         return number
+
+    def cancel_orphan(self, broker_order_id: BrokerOrderId) -> None:
+        """Cancel a working order that is not ours."""
+        self.cancel_elsewhere(broker_order_id)
 
     def cancel_elsewhere(self, broker_order_id: BrokerOrderId) -> None:
         """Let another program cancel a working order, whoever placed it."""
@@ -340,12 +296,6 @@ class ScriptedBroker:
         if key is None or self._orders[key].status is not OrderStatus.WORKING:
             raise NotFound(f"no order {broker_order_id} works")
         self._end(key, OrderStatus.CANCELED, ReportKind.CANCELED, message="canceled elsewhere")
-
-    def _happen(self, make: Callable[[str, datetime], Iterable[Transaction]]) -> None:
-        happened = make(f"T-{len(self._transactions) + 1:06d}", self._clock.now())
-        self._record(replace(one, client_order_id=None, broker_order_id=None) for one in happened)
-        for wake in self._wakes:
-            wake()
 
     def _receive(self, verb: str, client_order_id: ClientOrderId) -> Trouble | None:
         self.requests.append((verb, client_order_id))
@@ -402,7 +352,7 @@ class ScriptedBroker:
             kind=kind,
             client_order_id=client_order_id,
             broker_order_id=None if known is None else known.broker_order_id,
-            reported_at=self._clock.now(),
+            reported_at=self.clock.now(),
             fill=fill,
             limit_price=limit_price,
             message=message,

@@ -73,7 +73,16 @@ def guarded(minute: Minute, with_neighbors: bool = True, rule: GuardRule | None 
     return None
 
 
+_WARMED: list[tuple[Minute, GuardState]] = []  # of the last minute: two contenders begin it alike
+
+
 def _warmed(state: GuardState, minute: Minute) -> GuardState:
+    if not _WARMED or _WARMED[0][0] is not minute:
+        _WARMED[:] = [(minute, _watched(state, minute))]
+    return _WARMED[0][1]
+
+
+def _watched(state: GuardState, minute: Minute) -> GuardState:
     first = observation(minute, 0)
     for ago in range(WARM_SECONDS, 0, -1):
         now = MINUTE_AT - timedelta(seconds=ago)

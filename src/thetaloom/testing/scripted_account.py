@@ -1,123 +1,79 @@
-"""What the scripted broker's account goes through without an order of ours, and what it says before one."""
+"""The scripted broker's account: what is held, the cash, and what happens to both without an order of ours."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from thetaloom.domain.book.fills import Fill, LegFill
-from thetaloom.domain.book.leg_fills import LegExecution
-from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.reports import AccountSnapshot
-from thetaloom.domain.book.transactions import (
-    Transaction,
-    TransactionKind,
-    cash_settled,
-    exercised,
-    trade_transactions,
-)
-from thetaloom.domain.risk.margin_bound import effect_bound
+from thetaloom.domain.book.transactions import Transaction, TransactionKind, expiration_transactions
 from thetaloom.domain.strategy.structures import Leg
-from thetaloom.domain.values.ids import BrokerOrderId, ClientOrderId, FillId
+from thetaloom.domain.values.ids import AccountId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
-from thetaloom.errors import InvalidInput
-from thetaloom.ports.broker import Preview
-from thetaloom.testing import builders
-
-SPOT = Price(0)  # the scripted broker has no market
+from thetaloom.ports.clock import Clock
+from thetaloom.testing.builders import Number
+from thetaloom.testing.scripted_transactions import after, ended, moved, traded
 
 
-def preview_of(order: Order, buying_power: Money | None) -> Preview:
-    """Say what an order would tie up by itself; what closes ties up nothing."""
-    fees = builders.FEE_PER_CONTRACT * (order.quantity * sum(abs(leg.ratio) for leg in order.legs))
-    each = Money(0)
-    if order.effect is Effect.OPEN:
-        bound = effect_bound(order.legs, order.limit_price, spot=SPOT, is_cash_account=False)
-        if bound is None:
-            return Preview(buying_power_effect=None, buying_power_after=None, fees=fees)
-        each = bound
-    effect = each * order.quantity - fees
-    after = None if buying_power is None else buying_power - effect
-    return Preview(buying_power_effect=effect, buying_power_after=after, fees=fees)
+class ScriptedAccount:
+    """One account and its transactions; a test may change ``held`` and ``balances`` behind everybody's back."""
 
+    def __init__(self, clock: Clock, *, account_id: AccountId, cash: Number, is_live: bool) -> None:
+        self.clock, self.account_id, self.is_live = clock, account_id, is_live
+        self.happened: list[Transaction] = []
+        self.balances: AccountSnapshot = AccountSnapshot(
+            account_id=account_id,
+            as_of=clock.now(),
+            cash=Money(str(cash)),
+            net_liquidating_value=Money(str(cash)),
+            buying_power=Money(str(cash)),
+            is_live=is_live,
+        )
+        self.held: dict[OptionContract, int] = {}  # a test may change it: trades made elsewhere, assignments
+        self._wakes: list[Callable[[], None]] = []
 
-def after(
-    held: Mapping[OptionContract, int], balances: AccountSnapshot, happened: Transaction
-) -> tuple[dict[OptionContract, int], AccountSnapshot]:
-    """Return what is held and the balances after a transaction."""
-    contracts, shares = dict(held), dict(balances.shares or {})
-    if happened.contract is not None:
-        contracts[happened.contract] = contracts.get(happened.contract, 0) + happened.quantity
-    elif happened.quantity:
-        shares[happened.symbol] = shares.get(happened.symbol, 0) + happened.quantity
-        balances = replace(balances, shares={symbol: count for symbol, count in shares.items() if count})
-    if balances.cash is not None:
-        balances = replace(balances, cash=balances.cash + happened.cash + happened.fees)
-    return {contract: count for contract, count in contracts.items() if count}, balances
+    def record(self, happened: Iterable[Transaction]) -> None:
+        """Book transactions."""
+        for one in happened:
+            kept = replace(one, sequence=len(self.happened) + 1)
+            self.happened.append(kept)
+            self.held, self.balances = after(self.held, self.balances, kept)
 
+    def assign(self, contract: OptionContract, quantity: int | None = None, *, spot: Price | None = None) -> None:
+        """Let sold contracts be exercised against the account, by default all; those of an index need a spot."""
+        count = max(0, -self.held.get(contract, 0)) if quantity is None else quantity
+        self._happen(lambda name, at: ended(self.held, contract, -count, spot, at, name))
 
-def ended(
-    held: Mapping[OptionContract, int],
-    contract: OptionContract,
-    quantity: int,
-    spot: Price | None,
-    at: datetime,
-    name: str,
-) -> tuple[Transaction, ...]:
-    """Return what exercising or assigning contracts does; sold ones have a negative quantity."""
-    there = held.get(contract, 0)
-    if quantity == 0 or quantity * there <= 0 or abs(quantity) > abs(there):
-        raise InvalidInput(f"{there} {contract.notation} are held, which {quantity} are not among")
-    if not contract.is_index:
-        return exercised(contract, quantity, at, name)
-    if spot is None:
-        raise InvalidInput(f"{contract.notation} settles in cash, for which it needs a spot")
-    return cash_settled(contract, quantity, spot, at, name)
+    def exercise(self, contract: OptionContract, quantity: int | None = None, *, spot: Price | None = None) -> None:
+        """Exercise bought contracts, by default all; those of an index need a spot."""
+        count = max(0, self.held.get(contract, 0)) if quantity is None else quantity
+        self._happen(lambda name, at: ended(self.held, contract, count, spot, at, name))
 
+    def settle(self, contract: OptionContract, spot: Price) -> None:
+        """Let what is held of a contract end at a price of its underlying."""
+        held = self.held[contract]
+        self._happen(lambda name, at: expiration_transactions(contract, held, spot, at, name))
 
-def traded(legs: Sequence[Leg], quantity: int, price: Price, at: datetime, name: str) -> tuple[Transaction, ...]:
-    """Return a trade of another program."""
-    fill = Fill(
-        fill_id=FillId(name),
-        client_order_id=ClientOrderId(name),
-        quantity=quantity,
-        price=price,
-        fees=builders.FEE_PER_CONTRACT * (quantity * sum(abs(leg.ratio) for leg in legs)),
-        filled_at=at,
-        legs=tuple(
-            LegFill(contract=leg.contract, quantity=leg.ratio * quantity, price=each)
-            for leg, each in zip(legs, builders.leg_prices(tuple(legs), price), strict=True)
-        ),
-    )
-    return trade_transactions(fill)
+    def liquidate(self, contract: OptionContract, quantity: int | None = None, price: Price | None = None) -> None:
+        """Let the broker close contracts by itself, by default all of them and for nothing."""
+        held = self.held.get(contract, 0)
+        leg, paid = Leg(contract=contract, ratio=-1 if held > 0 else 1), price or Price(0)
+        self._happen(lambda name, at: traded([leg], quantity or abs(held), paid * -leg.ratio, at, name))
 
+    def trade_elsewhere(self, legs: Sequence[Leg], quantity: int = 1, price: Price | None = None) -> None:
+        """Trade structures as another program would."""
+        self._happen(lambda name, at: traded(legs, quantity, price or Price(0), at, name))
 
-def executed(done: LegExecution, broker_order_id: BrokerOrderId) -> tuple[Transaction, ...]:
-    """Return the transaction of one leg done by itself."""
-    fill = Fill(
-        fill_id=done.execution_id,
-        client_order_id=done.client_order_id,
-        quantity=abs(done.quantity),
-        price=done.price * (-1 if done.quantity > 0 else 1),
-        fees=done.fees,
-        filled_at=done.executed_at,
-        legs=(LegFill(contract=done.contract, quantity=done.quantity, price=done.price),),
-    )
-    return trade_transactions(fill, broker_order_id)
+    def trade_shares_elsewhere(self, symbol: str, quantity: int, price: Price) -> None:
+        """Buy shares as another program would, or sell them when negative."""
+        self.post(TransactionKind.TRADE, price.times(-quantity), symbol=symbol, shares=quantity)
 
+    def post(self, kind: TransactionKind, cash: Money, *, symbol: str = "", shares: int = 0) -> None:
+        """Move cash, and shares where told: dividends, interest, fees, transfers."""
+        self._happen(lambda name, at: (moved(kind, cash, at, name, symbol=symbol, shares=shares),))
 
-def moved(
-    kind: TransactionKind, cash: Money, at: datetime, name: str, *, symbol: str = "", shares: int = 0
-) -> Transaction:
-    """Return a movement of cash, and of shares beside it."""
-    return Transaction(
-        sequence=0,
-        transaction_id=name,
-        kind=kind,
-        happened_at=at,
-        symbol=symbol,
-        contract=None,
-        quantity=shares,
-        price=Price(abs(cash / shares)) if shares else None,
-        cash=cash,
-    )
+    def _happen(self, make: Callable[[str, datetime], Iterable[Transaction]]) -> None:
+        happened = make(f"T-{len(self.happened) + 1:06d}", self.clock.now())
+        self.record(replace(one, client_order_id=None, broker_order_id=None) for one in happened)
+        for wake in self._wakes:
+            wake()

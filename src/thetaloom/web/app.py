@@ -17,6 +17,7 @@ from thetaloom.web.api import (
     positions,
     risk,
     risk_validation,
+    rolls,
     scenarios,
     strategies,
     workflow,
@@ -47,7 +48,8 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     )
     app.state.front = Front(platform=platform, loop=loop)
     api = APIRouter(prefix="/api")
-    for noun in (strategies, workflow, positions, care, orders, risk, risk_validation, scenarios, lineage):
+    nouns = (strategies, workflow, positions, rolls, care, orders, risk, risk_validation, scenarios, lineage)
+    for noun in nouns:
         api.include_router(noun.router)
     app.include_router(api)
     app.include_router(operations.router)

@@ -16,7 +16,7 @@ from thetaloom.domain.values.reasons import Reason
 from thetaloom.errors import IllegalTransitionError, InvalidInput
 
 S, K = OrderStatus, ReportKind
-TOLD_BY_FILLS = {K.FILLED, K.LEG_FILLED}
+TOLD_BY_FILLS = {K.FILLED, K.LEG_FILLED, K.LEGS_LEFT}
 NOW = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
 ORDER = Order(
     client_order_id=ClientOrderId("tl-1"),

@@ -293,6 +293,10 @@ class PaperBroker:
             booked = elsewhere.order_elsewhere(ledger, self._venue, legs, quantity, limit_price, effect, now)
         return booked.broker_order_id
 
+    def cancel_orphan(self, broker_order_id: BrokerOrderId) -> None:
+        """Cancel a working order that is not ours."""
+        self.cancel_elsewhere(broker_order_id)
+
     def cancel_elsewhere(self, broker_order_id: BrokerOrderId) -> None:
         """Cancel a working order, whoever placed it, as another program would."""
         with self._from_outside() as (ledger, now):

@@ -252,7 +252,7 @@ def _iv_crush(rule: ExitRule, seen: Seen) -> Decimal | None:
 
 
 def _atr(rule: ExitRule, seen: Seen) -> Decimal | None:
-    before, spot, side = seen.entry.spot, seen.marks.spot, _side(seen)
+    before, spot, side = seen.entry.spot, seen.marks.spot, side_of(seen)
     unit = seen.entry.atr or seen.marks.facts.atr
     if before is None or spot is None or side is None or not unit:
         return None
@@ -308,13 +308,14 @@ def _opposing_bias(rule: ExitRule, seen: Seen) -> Decimal | None:
 
 
 def _opposing(word: int | None, confidence: Decimal | None, seen: Seen) -> Decimal | None:
-    side = _side(seen)
+    side = side_of(seen)
     if side is None or word is None:
         return None
     return confidence if side * word < 0 else NO
 
 
-def _side(seen: Seen) -> int | None:
+def side_of(seen: Seen) -> int | None:
+    """Return the side the position took at entry: 1 gains when the underlying rises, 0 has none; `None` is unknown."""
     delta = seen.entry.delta
     if delta is None:
         return None

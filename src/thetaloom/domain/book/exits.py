@@ -1,7 +1,7 @@
 """Exits: which management rule, if any, says that a position should be closed now, and how much of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -11,7 +11,7 @@ from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.strategy.strategies import ExitKind, ExitRule, ExitUnit
 from thetaloom.domain.values.money import CENT, HUNDRED, Money, Price
-from thetaloom.domain.values.reasons import Reason
+from thetaloom.domain.values.reasons import ALLOWED, Reason
 
 EXIT_REASONS: dict[ExitKind, Reason] = {
     ExitKind.PROFIT_TARGET: Reason.PROFIT_TARGET,
@@ -94,23 +94,26 @@ def decide_exit(
     *,
     beside_target: bool = False,
     watch: PositionWatch | None = None,
+    held_back: frozenset[int] = frozenset(),
 ) -> ExitDecision:
     """Return what the rules say: of those met the lowest priority number wins, then the first listed.
 
     ``fired`` holds the indices of rules whose order was filled. A rule that closes only a part fires once;
     a rule that closes all is met again on every pass for as long as anything is held. ``beside_target`` leaves profit
     targets out: what the other rules say takes the place of a target's resting order. ``watch`` is what is
-    remembered of the position; without it what rests on entry or on the highest profit is unknown.
+    remembered of the position; without it what rests on entry or on the highest profit is unknown. Rules that are
+    ``held_back`` may be met and still close nothing: the guard of price-based exits does not believe the quotes yet.
     """
     seen = see(position, marks, watch, rules)
-    checks = tuple(
-        _check(rule, seen, spent=index in fired and rule.quantity_percent < HUNDRED) for index, rule in enumerate(rules)
-    )
+    checks = tuple(_check(rule, seen, spent=_is_spent(rule, index, fired)) for index, rule in enumerate(rules))
     facts = _facts(seen)
     due = [
         index
         for index, check in enumerate(checks)
-        if check.met and not check.spent and not (beside_target and rules[index].kind is ExitKind.PROFIT_TARGET)
+        if check.met
+        and not check.spent
+        and index not in held_back
+        and not (beside_target and rules[index].kind is ExitKind.PROFIT_TARGET)
     ]
     if not due or not position.quantity:
         return ExitDecision(answer=ExitAnswer.HOLD, facts=facts, checks=checks)
@@ -130,6 +133,31 @@ def decide_exit(
             "unit": rule.unit.value,
         },
         checks=checks,
+    )
+
+
+def rests_on_quotes(rule: ExitRule) -> bool:
+    """Whether what the rule watches, or the condition on it, comes from the quotes of the legs."""
+    return rule.kind in NEEDS_QUOTES or rule.has_condition
+
+
+def met_at(
+    net: float,
+    rules: tuple[ExitRule, ...],
+    position: Position,
+    marks: Marks,
+    fired: frozenset[int] = frozenset(),
+    *,
+    watch: PositionWatch | None = None,
+) -> frozenset[int]:
+    """Return which of the rules that rest on quotes would be met if closing brought ``net``, all else as marked."""
+    if not position.quantity:
+        return frozenset()
+    seen = see(position, replace(marks, close_price=Price(f"{net:.6f}"), quotes_verdict=ALLOWED), watch, rules)
+    return frozenset(
+        index
+        for index, rule in enumerate(rules)
+        if rests_on_quotes(rule) and not _is_spent(rule, index, fired) and _check(rule, seen, spent=False).met
     )
 
 
@@ -159,6 +187,10 @@ def target_price(
             return None
         wanted = Price(Decimal(amount) / scale)
     return (wanted - entry).to_tick(CENT, favor_us=True)
+
+
+def _is_spent(rule: ExitRule, index: int, fired: frozenset[int]) -> bool:
+    return index in fired and rule.quantity_percent < HUNDRED
 
 
 def _check(rule: ExitRule, seen: Seen, *, spent: bool) -> RuleCheck:

@@ -17,6 +17,7 @@ from thetaloom.domain.values.money import NOTHING, Money, Price
 from thetaloom.errors import InvalidInput
 
 LEGS_MARK = "-legs-"  # in the ids of fills that were put together here
+ALONE_MARK = "-alone-"  # in the ids of fills of what an order that ended has left alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,8 @@ class Assembly:
     fills: tuple[Fill, ...]
     loose: Mapping[OptionContract, int]  # bought positive, sold negative; whole structures are not in it
     since: datetime | None  # when the oldest of them was done; None when all is in balance
+    left: tuple[LegFill, ...] = ()  # the same contracts with their prices
+    left_fees: Money = NOTHING
 
     @property
     def is_balanced(self) -> bool:
@@ -58,14 +61,22 @@ def distinct(executions: Iterable[LegExecution]) -> tuple[LegExecution, ...]:
     return tuple(first.values())
 
 
-def assemble(legs: Sequence[Leg], executions: Iterable[LegExecution], *, booked: int = 0) -> Assembly:
+def assemble(
+    legs: Sequence[Leg],
+    executions: Iterable[LegExecution],
+    *,
+    booked: int = 0,
+    alone: Mapping[OptionContract, int] | None = None,
+) -> Assembly:
     """Put executions together, in the order they came; ``booked`` structures were made fills of before.
 
-    An execution of a contract that is no leg, or in the wrong direction, stands alone.
+    An execution of a contract that is no leg, or in the wrong direction, stands alone. ``alone`` are contracts that
+    were booked alone after the order had ended: from then on nothing is put together any more, the position does it.
     """
     once = distinct(executions)
     queues = {leg.contract: _Queue(leg, once) for leg in legs}
     whole = min((queue.contracts // abs(queue.leg.ratio) for queue in queues.values()), default=0)
+    whole = min(whole, booked) if alone else whole
     fills: list[Fill] = []
     for number in range(1, whole + 1):
         taken = [piece for queue in queues.values() for piece in queue.take()]
@@ -73,7 +84,9 @@ def assemble(legs: Sequence[Leg], executions: Iterable[LegExecution], *, booked:
             fills.append(_structure(legs, taken, number))
     left = [piece for queue in queues.values() for piece in queue.rest()]
     mine = {execution.execution_id for queue in queues.values() for execution in queue.executions}
-    left += [_Piece(execution, execution.quantity, NOTHING) for execution in once if execution.execution_id not in mine]
+    others = [execution for execution in once if execution.execution_id not in mine]
+    left += [_Piece(execution, execution.quantity, execution.fees) for execution in others]
+    left = _without(left, alone or {})
     loose: dict[OptionContract, int] = {}
     for piece in left:
         loose[piece.execution.contract] = loose.get(piece.execution.contract, 0) + piece.quantity
@@ -81,7 +94,23 @@ def assemble(legs: Sequence[Leg], executions: Iterable[LegExecution], *, booked:
         fills=_joined(fills),
         loose={contract: loose[contract] for contract in sorted(loose, key=_symbol) if loose[contract]},
         since=min((piece.execution.executed_at for piece in left), default=None),
+        left=tuple(
+            LegFill(contract=one.execution.contract, quantity=one.quantity, price=one.execution.price) for one in left
+        ),
+        left_fees=sum((piece.fees for piece in left), NOTHING),
     )
+
+
+def _without(pieces: Iterable["_Piece"], booked: Mapping[OptionContract, int]) -> list["_Piece"]:
+    # Bought and sold pieces of one contract may both be there; what was booked of them is the sum.
+    gone, kept = dict(booked), []
+    for piece in pieces:
+        contract, sign = piece.execution.contract, 1 if piece.quantity > 0 else -1
+        now = sign * min(abs(piece.quantity), max(0, sign * gone.get(contract, 0)))
+        gone[contract] = gone.get(contract, 0) - now
+        if piece.quantity != now:
+            kept.append(_Piece(piece.execution, piece.quantity - now, piece.fees))
+    return kept
 
 
 @dataclass(frozen=True, slots=True)

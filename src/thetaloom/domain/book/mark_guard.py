@@ -24,14 +24,9 @@ from thetaloom.domain.market.quote_quality import FLOOR_SCORE, HIGH_SCORE
 from thetaloom.errors import InvalidInput
 
 IMPLIED_WEIGHT = 0.75  # of the neighbors' price against the quotes, where nothing but time speaks for them
+CONTRADICTED_SECONDS_MAX = 30.0  # between two looks at neighbors that contradict
+COLD_SECONDS_MAX, COLD_UPDATES_MIN = 60.0, 3  # a rule that is met for so long, on so many quotes, waits no more
 MetAt = Callable[[float], frozenset[int]]  # the rules that are met at a net price of closing
-
-
-class GuardMode(StrEnum):
-    """Whether price-based exits are guarded."""
-
-    ROBUST = "robust"
-    OFF = "off"
 
 
 class GuardAnswer(StrEnum):
@@ -56,9 +51,8 @@ class Witness(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardRule:
-    """How a strategy wants its price-based exits guarded."""
+    """How price-based exits are guarded."""
 
-    mode: GuardMode = GuardMode.ROBUST
     deadline_seconds: float = 2.0
     blind_after_seconds: float = 15.0
     updates_min: int = 2  # distinct quotes beyond the threshold before anything but the spot is believed
@@ -77,8 +71,8 @@ class Beyond:
     rule: int  # index among the strategy's exits
     since: datetime  # first seen on quotes above the floor
     updates: int  # distinct quotes seen while met, the first included
-    last_met_at: datetime
     quotes_at: tuple[datetime | None, ...]  # of each leg when it began
+    away_since: datetime | None = None  # since when looks have found it not met, or quotes below the floor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +102,7 @@ class GuardDecision:
     mark: RobustMark
     rules: tuple[RuleGuard, ...] = ()
     is_blind: bool = False  # bad quotes for longer than the rule allows: nobody watches the price
+    blind_at: datetime | None = None  # when it will be, if the quotes stay bad
 
     @property
     def fires(self) -> frozenset[int]:
@@ -122,7 +117,8 @@ class GuardDecision:
     @property
     def look_again_at(self) -> datetime | None:
         """When to look again though no quote comes."""
-        return min((one.look_again_at for one in self.rules if one.look_again_at is not None), default=None)
+        asked = (*(one.look_again_at for one in self.rules), self.blind_at)
+        return min((at for at in asked if at is not None), default=None)
 
 
 def new_guard(legs: int) -> GuardState:
@@ -142,16 +138,14 @@ def observe(state: GuardState, seen: Observation, met_at: MetAt, rule: GuardRule
     is_bad = mark.own_quality < FLOOR_SCORE
     beyond = _tracked(state, seen, mark, met, rule)
     if is_bad:
-        judged = [_blocked(index, Witness.QUALITY, seen, rule) for index in sorted(met | _met_by(mark.prior, met_at))]
+        judged = [_blocked(index, Witness.QUALITY) for index in sorted(met | _met_by(mark.prior, met_at))]
     else:
         judged = [_judge(one, state, seen, mark, met_at, rule) for one in beyond if one.rule in met]
     is_bad = is_bad or any(one.answer is GuardAnswer.BLOCKED for one in judged)
     bad_since = (state.bad_since or seen.now) if is_bad else None
-    decision = GuardDecision(
-        mark=mark,
-        rules=tuple(judged),
-        is_blind=bad_since is not None and (seen.now - bad_since).total_seconds() >= rule.blind_after_seconds,
-    )
+    blind_at = None if bad_since is None else bad_since + timedelta(seconds=rule.blind_after_seconds)
+    is_blind = blind_at is not None and seen.now >= blind_at
+    decision = GuardDecision(mark=mark, rules=tuple(judged), is_blind=is_blind, blind_at=None if is_blind else blind_at)
     after = GuardState(
         legs=remember(state.legs, seen, mark, rule.deadline_seconds),
         beyond=beyond,
@@ -164,19 +158,24 @@ def observe(state: GuardState, seen: Observation, met_at: MetAt, rule: GuardRule
 def _tracked(
     state: GuardState, seen: Observation, mark: RobustMark, met: frozenset[int], rule: GuardRule
 ) -> tuple[Beyond, ...]:
-    # A mark that flickers about the threshold keeps its clock; one that is away for a whole deadline loses it.
+    # A mark that flickers about the threshold keeps its clock; one that is away for a whole deadline loses it. Where
+    # quotes come once a minute nobody has seen it away between two of them.
     grace = timedelta(seconds=rule.deadline_seconds)
-    before = {one.rule: one for one in state.beyond if seen.now - one.last_met_at <= grace}
-    if mark.own_quality < FLOOR_SCORE:  # neither starts a clock nor stops it
-        return tuple(before.values())
+    stays = {one.rule: one for one in state.beyond if one.away_since is None or seen.now - one.away_since <= grace}
+    if mark.own_quality < FLOOR_SCORE:  # starts no clock
+        met = frozenset()
+    before = {
+        index: replace(one, away_since=None if index in met else one.away_since or seen.now)
+        for index, one in stays.items()
+    }
     is_new = any(view.is_new for view in mark.legs)
     quotes_at = tuple(leg.sighting.quoted_at for leg in seen.legs)
     for index in met:
         known = before.get(index)
         if known is None:
-            before[index] = Beyond(rule=index, since=seen.now, updates=1, last_met_at=seen.now, quotes_at=quotes_at)
+            before[index] = Beyond(rule=index, since=seen.now, updates=1, quotes_at=quotes_at)
         else:
-            before[index] = replace(known, updates=known.updates + is_new, last_met_at=seen.now)
+            before[index] = replace(known, updates=known.updates + is_new)
     return tuple(before[index] for index in sorted(before))
 
 
@@ -185,7 +184,11 @@ def _judge(
 ) -> RuleGuard:
     by_neighbors = _is_met(one, met_at, mark.implied) and not mark.is_off_parity
     if mark.is_contradicted and not by_neighbors:
-        return _blocked(one.rule, Witness.CONTRADICTED, seen, rule)
+        # The legs' next quotes bring another look by themselves, the neighbors' don't. What stays so is asked about
+        # less and less often.
+        bad_seconds = 0.0 if state.bad_since is None else (seen.now - state.bad_since).total_seconds()
+        pause = min(CONTRADICTED_SECONDS_MAX, max(rule.deadline_seconds / 2, bad_seconds))
+        return _blocked(one.rule, Witness.CONTRADICTED, seen.now + timedelta(seconds=pause))
     witness = _witness(one, state, seen, mark, met_at, rule)
     if witness is not None:
         return RuleGuard(rule=one.rule, answer=GuardAnswer.FIRE, witness=witness)
@@ -198,7 +201,10 @@ def _witness(
     one: Beyond, state: GuardState, seen: Observation, mark: RobustMark, met_at: MetAt, rule: GuardRule
 ) -> Witness | None:
     by_band = _is_met(one, met_at, mark.low) and _is_met(one, met_at, mark.high)
-    if not by_band and any(view.is_cold for view in mark.legs):
+    elapsed = (seen.now - one.since).total_seconds()
+    # A guard that knows no usual width wants the whole bid-ask beyond, and yet not for good.
+    is_waived = elapsed >= COLD_SECONDS_MAX and one.updates >= COLD_UPDATES_MIN
+    if not by_band and not is_waived and any(view.is_cold for view in mark.legs):
         return None
     by_spot = _is_settled(state.legs, seen, rule) and _is_met(one, met_at, mark.prior)
     by_neighbors = _is_met(one, met_at, mark.implied)
@@ -207,11 +213,10 @@ def _witness(
         return Witness.SPOT
     if one.updates < rule.updates_min:
         return None
-    elapsed = (seen.now - one.since).total_seconds()
     half_way = elapsed >= rule.deadline_seconds / 2
     if half_way and (by_spot or by_neighbors):
         return Witness.SPOT_REPEATED if by_spot else Witness.NEIGHBORS
-    stands = by_band and _stands_alone(one, seen, mark, met_at)
+    stands = (by_band or is_waived) and _stands_alone(one, seen, mark, met_at)
     return Witness.DEADLINE if stands and elapsed >= rule.deadline_seconds else None
 
 
@@ -244,6 +249,5 @@ def _met_by(net: float | None, met_at: MetAt) -> frozenset[int]:
     return frozenset() if net is None else met_at(net)
 
 
-def _blocked(index: int, witness: Witness, seen: Observation, rule: GuardRule) -> RuleGuard:
-    again = seen.now + timedelta(seconds=rule.deadline_seconds / 2)
+def _blocked(index: int, witness: Witness, again: datetime | None = None) -> RuleGuard:
     return RuleGuard(rule=index, answer=GuardAnswer.BLOCKED, witness=witness, look_again_at=again)

@@ -62,6 +62,8 @@ class OrderPurpose(StrEnum):
     TARGET = "target"  # rests at a spread's profit target
     LADDER = "ladder"  # closes near expiration, at the limit that the days left allow
     UNWIND = "unwind"  # takes back legs that were left alone
+    COMPLETE = "complete"  # opens the legs that are missing beside those left alone
+    ROLL = "roll"  # closes for a roll, within what was approved of both sides
 
 
 class TimeInForce(StrEnum):

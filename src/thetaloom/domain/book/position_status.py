@@ -45,7 +45,7 @@ class SpreadShown:
 def position_status(position: Position, orders: Sequence[Order] = ()) -> PositionStatus:
     """Derive the status; ``orders`` are those of the position's run, as far as they are known."""
     if not position.is_open:
-        if position.ended_as:
+        if position.ended_as and position.ended_as != PositionStatus.ADJUSTED:
             return PositionStatus(position.ended_as)
         ever = any(spread.opened_quantity for spread in position.spreads) or position.closed_at is not None
         return PositionStatus.CLOSED if ever else PositionStatus.PENDING_ENTRY

@@ -9,7 +9,7 @@ from math import gcd
 from types import MappingProxyType
 
 from thetaloom.domain.book.fills import Fill, LegFill
-from thetaloom.domain.book.spreads import Executions, Loose, ShareLot, Spread, netted, whole_spread
+from thetaloom.domain.book.spreads import Executions, Loose, ShareLot, Spread, netted, netted_shares, whole_spread
 from thetaloom.domain.book.spreads import Lot as Lot
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import AccountId, PositionId, RunId, StrategyId, UserId
@@ -20,6 +20,7 @@ from thetaloom.errors import InvalidInput, OverfillError
 ITSELF = PositionId("")  # of a position that starts a chain
 NONE_KEPT: Mapping[str, int] = MappingProxyType({})
 ALONE = "fill"  # cause of a loose leg: an execution of our order that came without the others
+BEYOND_HELD = "beyond_held"  # closed at the broker beyond what was held: the reverse of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class Position:
     closed_at: datetime | None = None
     exits_fired: tuple[int, ...] = ()  # indices of the partial exit rules that have had their turn
     keep_asked: Mapping[str, int] | None = None  # spreads that a person's partial close leaves, by name
+    endings: tuple[str, ...] = ()  # kinds of the transactions that ended contracts of it without an order
     ended_as: str = ""  # how it ended where that is not simply closed: expired, rolled, adjusted
     rolled_from: PositionId | None = None
     chain_id: PositionId = ITSELF  # the first position of a chain of rolls
@@ -73,6 +75,12 @@ class Position:
         return {contract: quantity for contract, quantity in held.items() if quantity}
 
     @property
+    def contracts_held(self) -> tuple[OptionContract, ...]:
+        """The contracts of all spreads and loose legs still held, also where bought and sold ones cancel."""
+        of_spreads = (leg.contract for spread in self.spreads if spread.lots for leg in spread.legs)
+        return tuple(dict.fromkeys((*of_spreads, *(one.contract for one in self.loose))))
+
+    @property
     def held_legs(self) -> tuple[Leg, ...]:
         """What the spreads still hold, net and in lowest terms; ``quantity`` says how many of it."""
         return self._units(self._by_spread())[0]
@@ -84,6 +92,11 @@ class Position:
 
     @property
     def is_open(self) -> bool:
+        """Whether any contract is still held, or shares that contracts turned into."""
+        return self.holds_contracts or bool(self.shares)
+
+    @property
+    def holds_contracts(self) -> bool:
         """Whether any contract is still held."""
         return any(spread.lots for spread in self.spreads) or bool(self.loose)
 
@@ -186,7 +199,7 @@ class Position:
                         spreads[index] = spreads[index].opened(lot)
             loose = [one for one in loose if one.cause != ALONE] + pool.rest()
         kept, more = netted(loose)
-        return replace(
+        after = replace(
             self,
             spreads=tuple(spreads),
             loose=kept,
@@ -195,6 +208,7 @@ class Position:
             fees=self.fees + fill.fees,
             closed_at=None,
         )
+        return after._closed_where_empty(fill.filled_at)  # it may have brought no more than legs that were missing
 
     def with_close_fill(
         self, fill: Fill, part: str = "", *, keep: Mapping[str, int] = NONE_KEPT, cause: str = ALONE
@@ -236,11 +250,21 @@ class Position:
             fees=self.fees + fill.fees,
             closed_at=None,
         )
-        return left if left.is_open else replace(left, closed_at=fill.filled_at)
+        return left._closed_where_empty(fill.filled_at)
 
     def with_shares(self, lot: ShareLot) -> "Position":
-        """Return the position with shares that an assignment or an exercise brought or took."""
-        return replace(self, shares=(*self.shares, lot))
+        """Return the position with shares that came or went; bought and sold ones cancel, the oldest first."""
+        kept, gain = netted_shares((*self.shares, lot))
+        after = replace(self, shares=kept, realized=self.realized + gain, closed_at=None)
+        return after if after.is_open else replace(after, closed_at=lot.since)
+
+    @property
+    def shares_held(self) -> int:
+        """Shares that contracts of the position turned into, sold short negative."""
+        return sum(lot.quantity for lot in self.shares)
+
+    def _closed_where_empty(self, at: datetime) -> "Position":
+        return self if self.is_open else replace(self, closed_at=at)
 
     def _by_spread(self) -> dict[str, int]:
         return {spread.name: quantity for spread in self.spreads if (quantity := spread.quantity)}

@@ -27,6 +27,10 @@ class ReportKind(StrEnum):
     CANCEL_REFUSED = "cancel_refused"
     EXPIRED = "expired"
     LEG_FILLED = "leg_filled"  # one leg of the order; ``leg_fills`` puts whole structures together
+    LEGS_LEFT = "legs_left"  # ours, never a broker's: what an order that ended has done of its legs and not whole
+
+
+FILLS = frozenset({ReportKind.FILLED, ReportKind.LEGS_LEFT})
 
 
 REFUSALS = frozenset({ReportKind.REJECTED, ReportKind.REPLACE_REFUSED, ReportKind.CANCEL_REFUSED})
@@ -54,7 +58,7 @@ class BrokerReport:
             raise InvalidInput(f"report {self.sequence}: its execution is of another order")
         if self.refusal is not None and self.kind not in REFUSALS:
             raise InvalidInput(f"report {self.sequence}: {self.kind.value} is no refusal")
-        if (self.kind is ReportKind.FILLED) != (self.fill is not None):
+        if (self.kind in FILLS) != (self.fill is not None):
             raise InvalidInput(f"report {self.sequence}: a fill comes with FILLED and with nothing else")
         if self.fill is not None and self.fill.client_order_id != self.client_order_id:
             raise InvalidInput(f"report {self.sequence}: its fill is of another order")
@@ -101,19 +105,20 @@ class Contradiction(StrEnum):
 
     OVERFILL = "overfill"  # more than was ordered
     REFUSED_AND_FILLED = "refused_and_filled"  # rejected by the broker or denied by us
-    OVERCLOSE = "overclose"  # more than the position held; the excess stands at the broker and in no position
+    OVERCLOSE = "overclose"  # more than the position held; the excess stands alone in it
     NEVER_SENT = "never_sent"  # by what we know; an older copy of our database may have been restored
 
 
 def contradiction_of(before: Order, report: BrokerReport) -> Contradiction | None:
     """Say how a fill contradicts the order as it was before; ``None`` where it does not."""
-    if report.fill is None:
+    if report.kind is not ReportKind.FILLED:
         return None
     if before.status is OrderStatus.STAGED:
         return Contradiction.NEVER_SENT
     if before.status in {OrderStatus.REJECTED, OrderStatus.DENIED}:
         return Contradiction.REFUSED_AND_FILLED
-    return Contradiction.OVERFILL if report.fill.quantity > before.remaining else None
+    quantity = 0 if report.fill is None else report.fill.quantity
+    return Contradiction.OVERFILL if quantity > before.remaining else None
 
 
 def apply_report(order: Order, report: BrokerReport) -> Order:
@@ -129,9 +134,9 @@ def apply_report(order: Order, report: BrokerReport) -> Order:
 
 
 def _changed(order: Order, report: BrokerReport) -> Order:
-    if report.fill is not None:
+    if report.fill is not None and report.kind is ReportKind.FILLED:
         return order.with_fill(report.fill.quantity)
-    if not order.is_open:
+    if not order.is_open or report.kind is ReportKind.LEGS_LEFT:
         return order
     match report.kind:
         case ReportKind.ACCEPTED | ReportKind.LEG_FILLED:

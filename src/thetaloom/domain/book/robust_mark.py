@@ -296,9 +296,10 @@ def _is_new(sighting: Sighting, memory: LegMemory) -> bool:
 def _remembered(memory: LegMemory, leg: GuardLeg, view: LegView, seen: Observation, settle_seconds: float) -> LegMemory:
     if not view.is_new:
         return memory
-    memory = replace(memory, newest_at=leg.sighting.quoted_at)
-    if memory.width_at is None or (seen.now - memory.width_at).total_seconds() >= WIDTH_EVERY_SECONDS:
-        memory = replace(memory, width=memory.width.seen(leg.sighting), width_at=seen.now)
+    width, width_at = memory.width, memory.width_at
+    if width_at is None or (seen.now - width_at).total_seconds() >= WIDTH_EVERY_SECONDS:
+        width, width_at = width.seen(leg.sighting), seen.now
+    memory = replace(memory, newest_at=leg.sighting.quoted_at, width=width, width_at=width_at)
     if view.score.score < HIGH_SCORE:
         return memory
     if memory.known_since is not None and view.is_explained:
@@ -321,17 +322,18 @@ def _followed(memory: LegMemory, leg: GuardLeg, seen: Observation) -> LegMemory:
     mid, one, spot = leg.sighting.mid, leg.sighting, seen.spot
     if one.quoted_at is not None:  # what was quoted a moment ago was quoted at the spot of that moment
         spot = _SpotAt(seen.spots, spot)(one.quoted_at)
-    kept = replace(memory, mid=mid, spot=spot, read_at=seen.now, apart_since=None)
-    if mid is None or spot is None:
-        return kept
-    iv, status = bsm_implied_volatility(one.is_call, mid, spot, one.strike, leg.years, seen.rate, seen.dividend_yield)
-    if status != OK:
-        return replace(kept, volatility=None)
-    if memory.volatility is None or memory.read_at is None:
-        return replace(kept, volatility=iv)
-    elapsed = (seen.now - memory.read_at).total_seconds()
-    share = 1.0 - math.exp(-max(elapsed, 0.0) / VOLATILITY_MEMORY_SECONDS)
-    return replace(kept, volatility=memory.volatility + share * (iv - memory.volatility))
+    volatility = memory.volatility
+    if mid is not None and spot is not None:
+        terms = (one.strike, leg.years, seen.rate, seen.dividend_yield)
+        iv, status = bsm_implied_volatility(one.is_call, mid, spot, *terms)
+        if status != OK:
+            volatility = None
+        elif volatility is None or memory.read_at is None:
+            volatility = iv
+        else:
+            elapsed = (seen.now - memory.read_at).total_seconds()
+            volatility += (1.0 - math.exp(-max(elapsed, 0.0) / VOLATILITY_MEMORY_SECONDS)) * (iv - volatility)
+    return replace(memory, mid=mid, spot=spot, read_at=seen.now, apart_since=None, volatility=volatility)
 
 
 def _net(seen: Observation, prices: Sequence[float | None]) -> float | None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from math import gcd
 
+from thetaloom.domain.book.fills import Fill, LegFill
 from thetaloom.domain.strategy.rules import TargetRule
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import FillId
@@ -219,6 +220,42 @@ def netted(pieces: Iterable[Loose]) -> tuple[tuple[Loose, ...], Money]:
         kept = [other for other in kept if other.quantity]
         if left:
             kept.append(replace(piece, quantity=left))
+    return tuple(kept), gain
+
+
+def with_legs(fill: Fill, legs: tuple[Leg, ...]) -> Fill:
+    """Return a fill of an order of ``legs`` with what they were done at; made up where the broker never said.
+
+    For an order of one leg that is the truth; of several the sum is.
+    """
+    if fill.legs:
+        return fill
+    done = zip(legs, _made_up(legs, fill.price), strict=True)
+    return replace(
+        fill,
+        legs=tuple(
+            LegFill(contract=leg.contract, quantity=leg.ratio * fill.quantity, price=paid) for leg, paid in done
+        ),
+    )
+
+
+def netted_shares(lots: Iterable[ShareLot]) -> tuple[tuple[ShareLot, ...], Money]:
+    """Let bought and sold shares cancel, the oldest first; return what stays and what that brought."""
+    kept: list[ShareLot] = []
+    gain = NOTHING
+    for lot in lots:
+        left = lot.quantity
+        for index, other in enumerate(kept):
+            if other.symbol != lot.symbol or other.quantity * left >= 0:
+                continue
+            now = min(abs(left), abs(other.quantity))
+            signed = now if other.quantity > 0 else -now
+            gain += (lot.price - other.price).times(1, signed)
+            kept[index] = replace(other, quantity=other.quantity - signed)
+            left += signed
+        kept = [other for other in kept if other.quantity]
+        if left:
+            kept.append(replace(lot, quantity=left))
     return tuple(kept), gain
 
 

@@ -55,13 +55,18 @@ def observed(watch: PositionWatch, position: Position, marks: Marks) -> Position
     close = recordable_close(marks)
     if close is None or not position.quantity:
         return watch
+    return raised(watch, position, close, marks.now)
+
+
+def raised(watch: PositionWatch, position: Position, close: Price, at: datetime) -> PositionWatch:
+    """Return the memory after a believable closing price; the same one where it is no higher than what is known."""
     legs = position.held_legs
     profit = position.unrealized_pnl(close) + position.realized
     high_water = profit if watch.high_water is None else max(profit, watch.high_water)
     high_close = close if watch.legs != legs or watch.high_close is None else max(close, watch.high_close)
     if watch.legs == legs and high_close == watch.high_close and high_water == watch.high_water:
         return watch
-    return replace(watch, legs=legs, high_close=high_close, high_water=high_water, high_at=marks.now)
+    return replace(watch, legs=legs, high_close=high_close, high_water=high_water, high_at=at)
 
 
 def merged(ours: PositionWatch, stored: PositionWatch | None) -> PositionWatch:

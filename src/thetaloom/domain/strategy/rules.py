@@ -131,6 +131,27 @@ class TargetRule:
     percent: Annotated[Decimal, About("The profit.", unit="% of these legs' premium", above=0, at_most=1000)]
 
 
+class RestartAfter(Word):
+    """The ends of a run after which the next one may start."""
+
+    CLOSED = "closed", "Its position was closed."
+    EXPIRED = "expired", "Its position expired."
+    ASSIGNED = "assigned", "Its position ended in an assignment or an exercise."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartRule:
+    """When a completed run starts the next one; never while trading is halted, and loss guards are asked anew."""
+
+    after: Annotated[
+        tuple[RestartAfter, ...], About("The ends after which it starts again.", count_min=1, count_max=3)
+    ] = (RestartAfter.CLOSED, RestartAfter.EXPIRED)
+    cooldown_days: Annotated[int, About("How long it waits before.", unit="calendar days", at_least=0, at_most=365)] = 1
+    max_per_day: Annotated[
+        int, About("Restarts on one symbol on one day at most.", unit="runs", at_least=1, at_most=20)
+    ] = 1
+
+
 class ApprovalMode(Word):
     """Who approves."""
 
@@ -158,6 +179,30 @@ class ApprovalRule:
     ] = True
 
 
+class GuardMode(Word):
+    """Whether exits that rest on the legs' quotes are guarded."""
+
+    ROBUST = "robust", "No exit on quotes that are no evidence; one that is met is confirmed by the deadline."
+    OFF = "off", "An exit acts on the mids as they are."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitGuard:
+    """What stands between bad quotes and the exits that rest on them."""
+
+    mode: Annotated[GuardMode, About("Whether such exits are guarded.")] = GuardMode.ROBUST
+    deadline_seconds: Annotated[
+        int,
+        About(
+            "How long quotes that are met and not contradicted may wait for a second one that says the same.",
+            unit="seconds",
+            at_least=1,
+            at_most=60,
+        ),
+    ] = 2
+
+
 ANY_MARKET = Liquidity()
 USUAL_WALK = OrderRule()
 BY_A_PERSON = ApprovalRule()
+GUARDED = ExitGuard()

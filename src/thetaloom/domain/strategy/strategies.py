@@ -35,13 +35,18 @@ from thetaloom.domain.strategy.metrics import MARKET_METRICS, Metric, WordMetric
 from thetaloom.domain.strategy.rules import (
     ANY_MARKET,
     BY_A_PERSON,
+    GUARDED,
     USUAL_WALK,
     ApprovalMode,
     ApprovalRule,
+    ExitGuard,
+    GuardMode,
     Liquidity,
     OrderFloor,
     OrderPreset,
     OrderRule,
+    RestartAfter,
+    RestartRule,
     TargetRule,
 )
 from thetaloom.domain.strategy.score_rules import HardStops, ScoreRule
@@ -60,11 +65,13 @@ __all__ = [
     "Comparison",
     "Condition",
     "DropRule",
+    "ExitGuard",
     "ExitKind",
     "ExitRule",
     "ExitUnit",
     "ExpirationRule",
     "Guard",
+    "GuardMode",
     "LadderRule",
     "LegRule",
     "Level",
@@ -74,6 +81,8 @@ __all__ = [
     "OrderPreset",
     "OrderRule",
     "Preference",
+    "RestartAfter",
+    "RestartRule",
     "SelectBy",
     "Side",
     "SizeBy",
@@ -205,6 +214,12 @@ class Strategy:
     ladder: Annotated[
         LadderRule | None, About("Closing limits that give way day by day as expiration nears.", sparse=True)
     ] = None
+    restart: Annotated[
+        RestartRule | None, About("When a completed run starts the next one; absent: never.", sparse=True)
+    ] = None
+    guard: Annotated[
+        ExitGuard, About("What guards the exits that rest on the legs' quotes against bad ones.", sparse=True)
+    ] = GUARDED
     approval: Annotated[ApprovalRule, About("Who approves a proposal, and for how long it stands.")] = BY_A_PERSON
     allow_undefined_risk: Annotated[bool, About("Whether a structure may have an unlimited loss.")] = False
     open_runs_max: Annotated[

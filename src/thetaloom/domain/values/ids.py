@@ -41,6 +41,11 @@ def make_alert_id(user: str, subject: str, cause: str, raised_at: str) -> str:
     return f"al-{_short('alert', user, subject, cause, raised_at)}"
 
 
+def make_finding_id(account: AccountId, key: str, number: int) -> str:
+    """Name a finding by what it is about; ``number`` tells apart those that came again."""
+    return f"find-{_short('finding', account, key, str(number))}"
+
+
 def _short(*parts: str) -> str:
     digest = hashlib.blake2b("\x1f".join(parts).encode(), digest_size=10).digest()
     return b32encode(digest).decode().lower()

@@ -255,6 +255,16 @@ class Reason(StrEnum):
     TARGET_WITHDRAWN = "target_withdrawn", "The target's order made way for another exit."
     TARGETS_REPLACED = "targets_replaced", "A person asked for targets by the strategy as it is now."
     MORE_THAN_HELD = "more_than_held", "The order would have closed more than is held."
+    WOULD_CLOSE_ANOTHER = (
+        "would_close_another",
+        "A leg would cancel against the other side that another position holds or is opening in this account. "
+        "Choose another strike or expiration, or close that position first.",
+    )
+    LEGS_UNWOUND = "legs_unwound", "Legs that stood alone were taken back."
+    LEGS_ALONE = (
+        "legs_alone",
+        "Legs of a position on this symbol stand alone. Settle them first: `thetaloom position show` tells how.",
+    )
     # exits and ends
     PROFIT_TARGET = "profit_target", "The profit reached the target."
     STOP_LOSS = "stop_loss", "The loss reached the stop."
@@ -273,10 +283,21 @@ class Reason(StrEnum):
     EARNINGS_EXIT = "earnings_exit", "Earnings are as near, or behind, as the exit rule says."
     OPPOSING_MARKET = "opposing_market", "The market's regime or bias stands against the position."
     EXPIRY_LADDER = "expiry_ladder", "Expiration is near, and the ladder of closing limits takes over."
+    ROLL = "roll", "The position makes way for its successor, or a part of it is taken off, as approved."
+    ROLL_NOT_CLOSED = "roll_not_closed", "The closing order of the roll did not fill: nothing has changed."
+    ROLL_INCOMPLETE = "roll_incomplete", "The roll closed the old position, but its successor was not opened."
+    ROLL_UNDER_WAY = "roll_under_way", "A roll of the position is under way already."
+    ROLL_CLOSING = "roll_closing", "The old side of the roll is being closed."
+    ROLL_SIZE = "roll_size", "The limits leave no room for as many as the roll would open."
     MANUAL_CLOSE = "manual_close", "A person asked to close the position."
     EXPIRED_WORTHLESS = "expired_worthless", "All legs expired without value."
     CASH_SETTLED = "cash_settled", "The legs were settled in cash at expiration."
     ASSIGNED = "assigned", "A short leg was assigned or a long leg exercised at expiration."
+    SETTLEMENT_MISSING = (
+        "settlement_missing",
+        "Contracts have expired, and the broker has not said what became of them; look into the account.",
+    )
+    CLOSED_ELSEWHERE = "closed_elsewhere", "The contracts were closed at the broker by a trade that was not ours."
     CANCELED_BY_USER = "canceled_by_user", "A person canceled the run."
     STEP_FAILED = "step_failed", "A step ended with an error; the record holds its message."
     # steps that had nothing to do

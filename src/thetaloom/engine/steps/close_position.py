@@ -2,21 +2,25 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from thetaloom.domain.book.exits import decide_exit
+from thetaloom.domain.book.guarded_exits import for_the_record, held_back
+from thetaloom.domain.book.imbalance import contracts_of, first_to_unwind, naked
 from thetaloom.domain.book.ladder_plan import in_force
 from thetaloom.domain.book.orders import OPEN, Effect, Order, OrderPurpose, OrderStatus
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.refusals import Refusal, next_valid_price
+from thetaloom.domain.book.rolls import may_stage
 from thetaloom.domain.book.watch import observed
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
+from thetaloom.domain.strategy.rules import USUAL_WALK
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import ClientOrderId, make_client_order_id
 from thetaloom.domain.values.money import Price
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.ended_contracts import ended_contracts
 from thetaloom.engine.entry_facts import remembered
 from thetaloom.engine.findings import ExitFinding
 from thetaloom.engine.lineage import Decider, output_of
@@ -24,15 +28,24 @@ from thetaloom.engine.marks import mark
 from thetaloom.engine.order_manager import leg_quotes, perform
 from thetaloom.engine.order_work import DELIVERED, OrderAction, OrderMove, OrderWork, next_move
 from thetaloom.engine.position_views import read_view
+from thetaloom.engine.price_guard import guard_look
 from thetaloom.engine.step import Step, next_step, strategy_of
-from thetaloom.engine.walks import opened_at, past_places, walk_of
+from thetaloom.engine.walks import EXIT_REACH, opened_at, past_places, walk_of
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 
 TARGET_MINUTES_MAX = 24 * 60  # a profit target's order rests until the close of the trading session
+EXITS = frozenset({OrderPurpose.EXIT, OrderPurpose.UNWIND, OrderPurpose.ROLL})
 TARGET_LOOK = timedelta(seconds=15)  # how soon a target that was to be canceled is looked at again
 RESTING = frozenset({OrderPurpose.TARGET, OrderPurpose.LADDER})  # of single spreads; all make way for an exit
-EXIT_REACH = Decimal(1)  # an exit may pay the whole half-spread: to stay in costs more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollAsked:
+    """The roll that the position makes way for, and whether its one closing order may still be staged."""
+
+    client_order_id: ClientOrderId
+    may_stage: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +60,13 @@ class Inputs:
     resting: tuple[Order, ...]  # targets' and ladders', which must be gone before anything else is sent
     overtaken_by: Reason | None  # another exit rule that is met while a profit target's order rests
     retry_at: datetime | None  # after a closing order died: when the next one may be staged
-    settles_at: datetime
+    settles_at: datetime  # the first of what it closes
+    has_ended: bool  # something of it trades no longer
     work: OrderWork
     refused_limit: Price | None = None  # at which the broker said no for its price
+    purpose: OrderPurpose = OrderPurpose.EXIT
+    in_balance: bool = False  # the leg that the order takes back has found its place meanwhile
+    roll: RollAsked | None = None  # it closes for a roll
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,24 +86,32 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         position = uow.positions.of_run(run.id)
         finding = output_of(desk, uow, run.id, StepName.MANAGE_POSITION, ExitFinding)
         closing = [order for order in uow.orders.of_run(run.id) if order.effect is Effect.CLOSE]
+        roll = None if position is None else _roll_asked(uow, position, finding, closing)
     if position is None:
         raise InvariantError(f"{run.id} closes a position that does not exist")
-    earlier = [order for order in closing if order.purpose in {OrderPurpose.EXIT, OrderPurpose.UNWIND}]
+    earlier = [order for order in closing if order.purpose in EXITS]
     standing = [order for order in earlier if order.status in OPEN]
     rule = replace(walk_of(strategy), reach=EXIT_REACH)
-    legs, quantity, part = _to_close(position, finding, desk.broker.capabilities.legs_max)
+    legs, quantity, part, purpose = _to_close(position, finding, desk.broker.capabilities.legs_max)
     wanted = standing[0].legs if standing else legs
-    minutes = TARGET_MINUTES_MAX if finding.floor is not None else settings.order_minutes_max
+    interval = min(rule.interval_seconds or settings.exit_interval_seconds, settings.exit_interval_seconds)
+    if (standing[0].purpose if standing else purpose) is OrderPurpose.UNWIND:
+        rule = replace(USUAL_WALK, reach=EXIT_REACH)
+        interval = min(interval, settings.unwind_interval_seconds)
+    rests = finding.floor is not None and finding.roll is None
+    works = timedelta(minutes=TARGET_MINUTES_MAX if rests else settings.order_minutes_max)
+    if finding.roll is not None:  # the other half of what was approved waits for it
+        works = min(works, timedelta(seconds=settings.approved_age_seconds_max))
     work = OrderWork(
         legs=leg_quotes(desk, wanted, now),
         order=standing[0] if standing else None,
         rule=rule,
-        interval_seconds=min(rule.interval_seconds or settings.exit_interval_seconds, settings.exit_interval_seconds),
+        interval_seconds=interval,
         floor=finding.floor,
         quote_age_seconds_max=strategy.liquidity.quote_age_seconds_max,
         is_open=desk.calendar.is_open(now),
         next_open_at=desk.calendar.next_open(now),
-        cancel_at=min(now + timedelta(minutes=minutes), desk.calendar.next_close(now)),
+        cancel_at=min(now + works, desk.calendar.next_close(now)),
         now=now,
         closes=True,
         opened_at=opened_at(desk, now),
@@ -95,16 +120,20 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         penny_classes=settings.penny_classes,
     )
     return Inputs(
-        client_order_id=_exit_order_id(run, earlier, standing),
+        client_order_id=_exit_order_id(run, earlier, standing, purpose, roll),
+        purpose=purpose,
+        in_balance=bool(standing) and _is_in_balance(position, standing[0]),
         position=position,
         legs=legs,
         quantity=quantity,
         part=part,
         resting=tuple(order for order in closing if order.purpose in RESTING and order.is_open),
         overtaken_by=None if finding.floor is None else _overtaken(desk, run, position, strategy, now),
-        retry_at=_retry_at(desk, earlier, settings.exit_interval_seconds),
+        retry_at=None if roll is not None else _retry_at(desk, earlier, settings.exit_interval_seconds),
+        roll=roll,
         refused_limit=_refused_limit(earlier),
-        settles_at=max(desk.calendar.settles_at(leg.contract) for leg in position.legs),
+        settles_at=min(desk.calendar.settles_at(leg.contract) for leg in legs or position.legs),
+        has_ended=bool(ended_contracts(desk.calendar, position, now)),
         work=work,
     )
 
@@ -113,13 +142,17 @@ def decide(given: Inputs) -> Output:
     work = given.work
     if work.order is None and not given.quantity:
         return _wait(work.now, gives_up=True)
+    if work.order is None and given.roll is not None and not given.roll.may_stage:
+        return _wait(work.now, gives_up=True)  # it had its one order, or was called off
     if given.resting:
         return _withdraw(given)
-    if work.order is None and work.now >= given.settles_at:  # too late to trade: what is left settles
+    if work.order is None and given.has_ended:  # too late to trade: the broker tells what becomes of it
         return _wait(work.now, gives_up=True)
     if work.order is None and given.retry_at is not None and work.now < given.retry_at:
         return _wait(given.retry_at)  # a broker that refuses at once must not be asked without pause
     move = next_move(work)
+    if given.in_balance and work.order is not None and work.order.status is OrderStatus.WORKING:
+        return Output(verdict=ALLOWED, move=replace(move, action=OrderAction.CANCEL))
     if given.overtaken_by is not None and work.order is not None and work.order.status is OrderStatus.WORKING:
         cancel = replace(move, action=OrderAction.CANCEL)
         return Output(verdict=Verdict(answer=ALLOWED.answer, reason=given.overtaken_by), move=cancel)
@@ -146,17 +179,31 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Outp
     return next_step(run, StepName.CLOSE_POSITION, RunStatus.CLOSING, now, due_at=said.move.look_again_at)
 
 
-def _to_close(position: Position, finding: ExitFinding, legs_max: int) -> tuple[tuple[Leg, ...], int, str]:
-    """Return the legs of the next closing order, its quantity, and the spread that it is for if it is for one."""
+def _to_close(
+    position: Position, finding: ExitFinding, legs_max: int
+) -> tuple[tuple[Leg, ...], int, str, OrderPurpose]:
+    """Return the legs of the next closing order, its quantity, the spread that it is for if for one, and its purpose.
+
+    A sold leg without cover goes before everything else, what else stands alone after it, one leg at a time.
+    """
     keep = position.keeping(position.quantity - finding.keep_quantity) if finding.keep is None else finding.keep
     legs, quantity = position.closing(keep)
     going, part = position.leaving(keep), ""
     if len(position.spreads) > 1 and (len(going) == 1 or len(legs) > legs_max):
         part, quantity = next(iter(going.items()))
         legs = next(spread.legs for spread in position.spreads if spread.name == part)
-    if not quantity and not keep:
-        legs, quantity = position.loose_units()
-    return tuple(Leg(contract=leg.contract, ratio=-leg.ratio) for leg in legs), quantity, part
+    purpose, alone = OrderPurpose.EXIT, first_to_unwind(position.loose)
+    bare_first = not keep and bool(naked(contracts_of(position.loose)))
+    if alone is not None and (finding.unwind or bare_first or (not quantity and not keep)):
+        legs, quantity, part, purpose = (alone[0],), alone[1], "", OrderPurpose.UNWIND
+    return tuple(Leg(contract=leg.contract, ratio=-leg.ratio) for leg in legs), quantity, part, purpose
+
+
+def _is_in_balance(position: Position, order: Order) -> bool:
+    if order.purpose is not OrderPurpose.UNWIND:
+        return False
+    loose = contracts_of(position.loose)
+    return any(loose.get(leg.contract, 0) * leg.ratio >= 0 for leg in order.legs)
 
 
 def _withdraw(given: Inputs) -> Output:
@@ -173,11 +220,13 @@ def _overtaken(desk: Desk, run: WorkflowRun, position: Position, strategy: Strat
     with desk.store.reading() as uow:
         watch = remembered(desk, uow, position)
     view = read_view(desk, position, strategy, now, watch=watch)
-    marks, fired = mark(view), frozenset(position.exits_fired)
+    marks, fired, rules = mark(view), frozenset(position.exits_fired), strategy.exits
     if in_force(strategy, position, marks.dte):
         return Reason.EXPIRY_LADDER
-    watch = observed(watch, position, marks)
-    return decide_exit(strategy.exits, position, marks, fired, beside_target=True, watch=watch).reason
+    found = guard_look(desk, view, strategy.guard, marks, watch)
+    guard = None if found is None else found.decision
+    watch, waits = observed(watch, position, for_the_record(marks, guard)), held_back(rules, guard)
+    return decide_exit(rules, position, marks, fired, beside_target=True, watch=watch, held_back=waits).reason
 
 
 def _retry_at(desk: Desk, earlier: list[Order], seconds: int) -> datetime | None:
@@ -198,10 +247,21 @@ def _wait(until: datetime, *, gives_up: bool = False) -> Output:
     return Output(verdict=ALLOWED, move=waits, gives_up=gives_up)
 
 
-def _exit_order_id(run: WorkflowRun, earlier: list[Order], standing: list[Order]) -> ClientOrderId:
+def _roll_asked(uow: UnitOfWork, position: Position, finding: ExitFinding, closing: list[Order]) -> RollAsked | None:
+    roll = None if finding.roll is None else uow.rolls.get(finding.roll)
+    if roll is None:
+        return None
+    return RollAsked(client_order_id=roll.order_id, may_stage=may_stage(roll, position, closing))
+
+
+def _exit_order_id(
+    run: WorkflowRun, earlier: list[Order], standing: list[Order], purpose: OrderPurpose, roll: RollAsked | None
+) -> ClientOrderId:
     if standing:
         return standing[0].client_order_id
-    return make_client_order_id(run.id, "exit", len(earlier) + 1)
+    if roll is not None:
+        return roll.client_order_id
+    return make_client_order_id(run.id, purpose.value, len(earlier) + 1)
 
 
 def _stage(uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> Order:
@@ -212,7 +272,7 @@ def _stage(uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> Or
         run_id=run.id,
         account_id=run.account_id,
         effect=Effect.CLOSE,
-        purpose=OrderPurpose.EXIT,
+        purpose=given.purpose if given.roll is None else OrderPurpose.ROLL,
         part=given.part,
         legs=given.legs,
         quantity=given.quantity,

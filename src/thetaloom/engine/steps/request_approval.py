@@ -1,10 +1,11 @@
 """Step 10: the proposal is shown, and waits for a person or for the strategy's own rule."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from thetaloom.domain.book.price_walk import approved_floor
+from thetaloom.domain.book.rolls import ClosingTerms, Roll
 from thetaloom.domain.book.targets import target_orders, target_text
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
@@ -18,8 +19,10 @@ from thetaloom.domain.values.ticks import TickRule, quoted_in_pennies, tick_rule
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import Candidate, Judgement, RiskFinding
 from thetaloom.engine.lineage import Decider, output_of
+from thetaloom.engine.order_work import LegQuote, judge_legs, net_prices, ticks_of
+from thetaloom.engine.rolls import closing_quotes
 from thetaloom.engine.step import Step, ended, next_step, proposals_of, strategy_of, tell
-from thetaloom.engine.walks import walk_of
+from thetaloom.engine.walks import EXIT_REACH, walk_of
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 
@@ -44,6 +47,8 @@ class Inputs:
     closes_at: datetime
     now: datetime
     penny_classes: tuple[str, ...] = ()
+    roll: Roll | None = None  # a person asked for it, and a person decides on it
+    closing: tuple[LegQuote, ...] = ()  # of a roll: the legs that are closed first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +69,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         candidate = output_of(desk, uow, run.id, StepName.SELECT_STRUCTURE, Candidate)
         judgement = output_of(desk, uow, run.id, StepName.EVALUATE, Judgement)
         risk = output_of(desk, uow, run.id, StepName.CHECK_RISK, RiskFinding)
+        roll = uow.rolls.get(run.id)
     newest = earlier[-1] if earlier else None
     return Inputs(
         run_id=run.id,
@@ -82,6 +88,8 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         closes_at=desk.calendar.next_close(now),
         now=now,
         penny_classes=desk.settings.penny_classes,
+        roll=roll,
+        closing=() if roll is None or not roll.closes else closing_quotes(desk, roll, now),
     )
 
 
@@ -114,7 +122,9 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Outp
         if given.waiting is not None:  # else the run has asked often enough, and this one was never shown
             uow.proposals.save(proposal.decided(ProposalStatus.EXPIRED, by="clock", at=given.now))
             tell(uow, run, EventKind.APPROVAL_EXPIRED, given.now, proposal=proposal.id)
-        return ended(uow, run, Outcome.APPROVAL_EXPIRED, said.verdict, given.now)
+        is_unpriced = given.waiting is None and said.verdict.reason is not Reason.PRICE_MOVED
+        outcome = Outcome.NO_TRADE if is_unpriced else Outcome.APPROVAL_EXPIRED
+        return ended(uow, run, outcome, said.verdict, given.now)
     if said.status is ProposalStatus.REJECTED:
         return ended(uow, run, Outcome.REFUSED, said.verdict, given.now)
     if said.automatic:
@@ -132,6 +142,11 @@ def _verdict_on(proposal: Proposal, now: datetime) -> Verdict:
 
 def _propose(given: Inputs) -> Output:
     proposal = _proposal(given)
+    if given.roll is not None and given.roll.closes:
+        unpriced = judge_legs(given.closing, given.now, given.strategy.liquidity.quote_age_seconds_max, closes=True)
+        if not unpriced.is_allowed:
+            return _unpriced(proposal, unpriced)
+        proposal = replace(proposal, closing=_closing_terms(given, given.roll, proposal))
     if given.attempt > given.proposals_max:
         spent = denied(Reason.PRICE_MOVED, proposals=given.attempt, limit=given.proposals_max)
         expired = ProposalStatus.EXPIRED
@@ -139,7 +154,8 @@ def _propose(given: Inputs) -> Output:
             verdict=spent, status=expired, proposal=proposal, content_hash=proposal.content_hash, automatic=False
         )
     rule = given.strategy.approval
-    automatic = rule.mode is ApprovalMode.AUTOMATIC and _within(given.risk.max_loss, rule.max_loss_automatic)
+    by_rule = rule.mode is ApprovalMode.AUTOMATIC and given.roll is None
+    automatic = by_rule and _within(given.risk.max_loss, rule.max_loss_automatic)
     automatic = automatic and not given.risk.needs_confirmation  # then a person decides, with the warning before them
     if automatic:
         proposal = proposal.decided(
@@ -154,6 +170,37 @@ def _propose(given: Inputs) -> Output:
         proposal=proposal,
         content_hash=proposal.content_hash,
         automatic=automatic,
+    )
+
+
+def _unpriced(proposal: Proposal, verdict: Verdict) -> Output:
+    # What can't be priced can't be shown, and what was not shown can't be approved.
+    expired = ProposalStatus.EXPIRED
+    return Output(
+        verdict=verdict, status=expired, proposal=proposal, content_hash=proposal.content_hash, automatic=False
+    )
+
+
+def _closing_terms(given: Inputs, roll: Roll, proposal: Proposal) -> ClosingTerms:
+    mid, natural = net_prices(given.closing)
+    if mid is None or natural is None:
+        raise InvariantError(f"{given.run_id}: a closing side without prices passed its checks")
+    rule = replace(walk_of(given.strategy), reach=EXIT_REACH)
+    ticks = ticks_of(given.closing, given.penny_classes)
+    floor = approved_floor(rule, mid=mid, natural=natural, ticks=ticks)
+    contracts = sum(abs(one.leg.ratio) for one in given.closing) * roll.quantity
+    opened = proposal.limit_floor.times(proposal.legs[0].contract.multiplier, proposal.quantity)
+    return ClosingTerms(
+        position_id=roll.position_id,
+        part=roll.part,
+        legs=roll.closing_legs,
+        quantity=roll.quantity,
+        mid_price=mid,
+        natural_price=natural,
+        limit_floor=floor,
+        fees=given.fee_per_contract * -contracts,
+        releases=given.risk.releases,
+        net_floor=floor.times(roll.legs[0].contract.multiplier, roll.quantity) + opened,
     )
 
 

@@ -66,12 +66,7 @@ class SqlOrders:
 
     def __init__(self, connection: Connection, database: Database) -> None:
         self._connection = connection
-        self._insert_execution = (
-            insert_or_skip(database, leg_executions)
-            .values(user_id=_OWNER_OF_ORDER)
-            .returning(leg_executions.c.execution_id)
-        )
-        self._insert_fill = insert_or_skip(database, fills).values(user_id=_OWNER_OF_ORDER).returning(fills.c.fill_id)
+        self._database = database
 
     def add(self, order: Order) -> None:
         """Write a new order of a stored run."""
@@ -119,7 +114,8 @@ class SqlOrders:
     def add_fill(self, fill: Fill) -> bool:
         """Add a fill of a stored order; False when this fill of this order is known already."""
         row = row_of(fill, of_order=fill.client_order_id)
-        return self._connection.execute(self._insert_fill, row).first() is not None
+        skipping = insert_or_skip(self._database, fills).values(user_id=_OWNER_OF_ORDER)
+        return self._connection.execute(skipping.returning(fills.c.fill_id), row).first() is not None
 
     def fills_of(self, order: ClientOrderId) -> Sequence[Fill]:
         """Return the fills of the order, oldest first."""
@@ -137,7 +133,8 @@ class SqlOrders:
     def add_execution(self, execution: LegExecution, sequence: int) -> bool:
         """Add one leg's execution, told by the report ``sequence``; False when it is known already."""
         row = row_of(execution, of_order=execution.client_order_id, sequence=sequence)
-        return self._connection.execute(self._insert_execution, row).first() is not None
+        skipping = insert_or_skip(self._database, leg_executions).values(user_id=_OWNER_OF_ORDER)
+        return self._connection.execute(skipping.returning(leg_executions.c.execution_id), row).first() is not None
 
     def executions_of(self, order: ClientOrderId) -> Sequence[LegExecution]:
         """Return the executions of the order's legs, in the order they were told."""

@@ -28,9 +28,15 @@ class RunBooks:
     position: Position | None
 
     @property
-    def held(self) -> int:
-        """Structures held by the position."""
-        return 0 if self.position is None else self.position.quantity
+    def is_held(self) -> bool:
+        """Whether the position still holds anything."""
+        return self.position is not None and self.position.is_open
+
+    @property
+    def notation(self) -> str:
+        """What the position holds, in words."""
+        held = {} if self.position is None else self.position.held
+        return ", ".join(f"{number:+d} {contract.notation}" for contract, number in held.items()) or "nothing"
 
     def orders_to(self, effect: Effect) -> list[Order]:
         """Return the orders that open, or those that close."""

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from thetaloom.domain.book.orders import Effect, Order
-from thetaloom.domain.book.reports import AccountSnapshot, BrokerOrder, BrokerReport, ReportKind
+from thetaloom.domain.book.reports import AccountSnapshot, BrokerOrder, BrokerReport
 from thetaloom.domain.book.transactions import Transaction
-from thetaloom.domain.values.ids import AccountId, BrokerOrderId, ClientOrderId, RunId
+from thetaloom.domain.values.ids import AccountId, BrokerOrderId, ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Price
 from thetaloom.errors import BrokerUnavailable, OutcomeUnknown
@@ -22,8 +22,8 @@ from thetaloom.testing.simulation.chances import Chances
 from thetaloom.testing.simulation.exchange import Exchange
 from thetaloom.testing.simulation.faults import ABSENCE_SECONDS, Fault, Faults
 from thetaloom.testing.simulation.history import History
+from thetaloom.testing.simulation.witness import Wireside, Witness
 
-ENDS = frozenset({ReportKind.CANCELED, ReportKind.REJECTED, ReportKind.EXPIRED})
 SOON = timedelta(milliseconds=200)  # how long the broker takes to report when nothing is wrong
 Wire = Callable[[Literal["before", "after"]], None]
 
@@ -47,30 +47,11 @@ class _Told:
 
 
 @dataclass(slots=True)
-class Wireside:
-    """What the simulation knows of each order that was ever sent, whatever the platform believes."""
-
-    order: Order
-    arrivals: int = 0
-    visible_at: datetime | None = None
-    is_told_ended: bool = False  # the platform was told that it ended
-
-
-@dataclass(slots=True)
-class Breach:
-    """A law broken before the broker's own eyes."""
-
-    invariant: str
-    message: str
-
-
-@dataclass(slots=True)
 class Line:
     """The bad line: what is on its way, and what was said."""
 
     requests: list[_Sent] = field(default_factory=list)
     reports: list[_Told] = field(default_factory=list)
-    stream: list[BrokerReport] = field(default_factory=list)
     read: int = 0  # of the truth's reports
     count: int = 0
 
@@ -87,12 +68,13 @@ class LyingBroker:
         self.account_id: AccountId = self.truth.account_id
         self.exchange, self.faults = exchange, faults
         self.lateness_seconds: float = ABSENCE_SECONDS  # within this a request arrives and is to be found, or never
-        self.sent: dict[ClientOrderId, Wireside] = {}
-        self.breaches: list[Breach] = []
+        self.witness = Witness(self._is_live, exchange.holds, history)
+        self.sent = self.witness.sent
         self.is_away: Callable[[], bool] = lambda: False
         self.is_barred: Callable[[Order], bool] = lambda order: False  # halted for new risk, as the platform answered
         self.on_wire: Wire = lambda phase: None
         self.capabilities = replace(self.truth.capabilities, absence_seconds=ABSENCE_SECONDS)
+        exchange.tells_legs = lambda order: self.sent[order.client_order_id].tells_legs
         self._clock, self._chances, self._history = clock, chances, history
         self._line = Line()
         self._awaited: dict[ClientOrderId, datetime] = {}
@@ -102,9 +84,9 @@ class LyingBroker:
 
     def submit(self, order: Order) -> None:
         """Send a new order."""
-        known = self.sent.setdefault(order.client_order_id, Wireside(order))
+        known = self.witness.meet(order, self._clock.now())
         if order.effect is Effect.OPEN and self.is_barred(order):
-            self._breach("no new risk while halted", f"{order.client_order_id} was sent")
+            self.witness.breach("no new risk while halted", f"{order.client_order_id} was sent")
         self._send("submit", order.client_order_id, lambda: self._arrive(known, order))
 
     def replace(self, client_order_id: ClientOrderId, limit_price: Price, revision: int) -> None:
@@ -114,6 +96,11 @@ class LyingBroker:
     def cancel(self, client_order_id: ClientOrderId) -> None:
         """Ask to cancel a working order."""
         self._send("cancel", client_order_id, lambda: self._cancel(client_order_id))
+
+    def cancel_orphan(self, broker_order_id: BrokerOrderId) -> None:
+        """Cancel a working order that is not ours."""
+        self._check_line()
+        self.truth.cancel_orphan(broker_order_id)
 
     def find(self, client_order_id: ClientOrderId) -> BrokerOrder | None:
         """Look the order up in the books, which may lag behind what arrived."""
@@ -127,7 +114,7 @@ class LyingBroker:
     def reports_since(self, sequence: int) -> Sequence[BrokerReport]:
         """Return the reports let out after ``sequence``."""
         self._check_line()
-        return self._line.stream[sequence:]
+        return self.witness.stream[sequence:]
 
     def account(self) -> AccountSnapshot:
         """Return the balances."""
@@ -142,7 +129,8 @@ class LyingBroker:
     def open_orders(self) -> Sequence[BrokerOrder]:
         """Return the orders that work, as the books show them by now."""
         self._check_line()
-        found = [self.find(order.client_order_id) for order in self.truth.open_orders() if order.client_order_id]
+        there = self.truth.open_orders()
+        found = [self.find(one.client_order_id) if one.client_order_id else one for one in there]
         return [order for order in found if order is not None]
 
     def transactions(self, after: int) -> Sequence[Transaction]:
@@ -165,7 +153,7 @@ class LyingBroker:
         while due := min((one for one in self._line.requests if one.arrives_at <= now), key=_first, default=None):
             self._line.requests.remove(due)
             due.carry_out()
-        self.exchange.trade(self.truth, self.sent, self.faults, self._line.stream)
+        self.exchange.trade(self.truth, self.sent, self.faults, self.witness.stream)
         self._take_truth(now)
         if not self.is_away():
             self._let_out(now)
@@ -191,7 +179,7 @@ class LyingBroker:
     @property
     def reports_let_out(self) -> int:
         """How many reports the platform could read so far."""
-        return len(self._line.stream)
+        return len(self.witness.stream)
 
     def next_at(self, now: datetime) -> datetime | None:
         """Return when something on the line is due next, or when an order without an answer is worth another look."""
@@ -225,40 +213,15 @@ class LyingBroker:
 
     def _arrive(self, known: Wireside, order: Order) -> None:
         now = self._clock.now()
-        known.arrivals += 1
-        if known.arrivals > 1:
-            self._breach("no duplicate order", f"{order.client_order_id} arrived {known.arrivals} times")
+        self.witness.arrive(known)
         lag = self._chances.seconds(0.1, ABSENCE_SECONDS / 2 - 1) if self._happens(Fault.BOOKS_LAG) else timedelta(0)
         known.visible_at = known.visible_at or now + lag
-        self._check_arrival(known, order)
-        if order.effect is Effect.CLOSE and order.quantity > self.exchange.held(order.run_id) and known.arrivals == 1:
+        if known.arrivals == 1:
+            known.tells_legs = self._happens(Fault.LEGS_ARE_TOLD_ALONE)
+        if order.effect is Effect.CLOSE and order.quantity > self.exchange.closable(order) and known.arrivals == 1:
             self._refuses = True  # a broker does not let a closing order open the reverse
         self._plan_refusal()
         self.truth.submit(order)
-
-    def _check_arrival(self, known: Wireside, order: Order) -> None:
-        others = [
-            other
-            for other in self.sent.values()
-            if other is not known and other.order.run_id == order.run_id and other.order.effect is order.effect
-        ]
-        live = [one for one in others if self._is_live(one.order.client_order_id) and not one.is_told_ended]
-        if live:
-            names = ", ".join(one.order.client_order_id for one in live)
-            self._breach("one live order an intent", f"{order.client_order_id} arrived while {names} was live")
-        told = self._told_held(order.run_id)
-        if order.effect is Effect.CLOSE and order.quantity > told:
-            self._breach("no closing order beyond what is held", f"{order.client_order_id}: {order.quantity} of {told}")
-
-    def _told_held(self, run: RunId) -> int:
-        # As far as the platform could know: what it was told of fills.
-        fills = {report.fill.fill_id: report.fill for report in self._line.stream if report.fill is not None}
-        held = 0
-        for fill in fills.values():
-            order = self.sent[fill.client_order_id].order
-            if order.run_id == run:
-                held += fill.quantity if order.effect is Effect.OPEN else -fill.quantity
-        return held
 
     def _is_live(self, client_order_id: ClientOrderId) -> bool:
         found = self.truth.find(client_order_id)
@@ -304,14 +267,14 @@ class LyingBroker:
             number = told.report.broker_order_id
             said = replace(
                 told.report,
-                sequence=len(self._line.stream) + 1,
+                sequence=len(self.witness.stream) + 1,
                 broker_order_id=None if number is None else self._number(number),
             )
-            self._line.stream.append(said)
-            if said.kind in ENDS:
-                self.sent[said.client_order_id].is_told_ended = True
+            self.witness.tell(said)
             self._awaited.pop(said.client_order_id, None)
             amount = "" if said.fill is None else f" {said.fill.quantity} at {said.fill.price}"
+            if said.execution is not None:
+                amount = f" {said.execution.quantity:+d} {said.execution.contract.notation} at {said.execution.price}"
             self._history.note("report", f"{said.sequence} {said.kind.value} {said.client_order_id}{amount}")
             for wake in self._wakes:
                 wake()
@@ -332,10 +295,6 @@ class LyingBroker:
     def _happens(self, fault: Fault) -> bool:
         rate = self.faults.rate(fault)
         return rate > 0 and self._chances.happens(rate)
-
-    def _breach(self, invariant: str, message: str) -> None:
-        self.breaches.append(Breach(invariant, message))
-        self._history.note("BREACH", f"{invariant}: {message}")
 
 
 def _first(one: _Sent) -> tuple[datetime, int]:

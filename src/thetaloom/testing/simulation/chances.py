@@ -32,6 +32,10 @@ class Chances:
         """Return one of the choices."""
         return choices[int(self.numbers.random() * len(choices))]
 
+    def shuffled(self, of: Sequence[T]) -> list[T]:
+        """Return all of them in another order."""
+        return [of[place] for place in self.numbers.permutation(len(of))]
+
     def seconds(self, low: float, high: float) -> timedelta:
         """Return a span of whole milliseconds; short ones are as likely as long ones of another magnitude."""
         return timedelta(milliseconds=round(1000 * low * (high / low) ** float(self.numbers.random())))

@@ -1,15 +1,17 @@
 """The exchange behind the lying broker: it fills at true prices, in parts, and never more than is held."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Protocol
 
-from thetaloom.domain.book.orders import Effect, Order
+from thetaloom.domain.book.orders import Effect, Order, TimeInForce
 from thetaloom.domain.book.reports import BrokerReport
+from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.ids import ClientOrderId, RunId
-from thetaloom.domain.values.instruments import Right
+from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.ports.clock import Clock
 from thetaloom.testing.broker import ScriptedBroker
@@ -17,6 +19,7 @@ from thetaloom.testing.simulation.chances import Chances
 from thetaloom.testing.simulation.faults import Fault, Faults
 from thetaloom.testing.simulation.market import SimulatedMarket
 
+ELSEWHERE = "IWM"  # in one account one net number is held of a contract: other programs keep to what is not ours
 INSIDE = 0.25  # the chance of a fill at each look of a limit between mid and natural
 IN_PARTS = 0.5  # the chance that a fill is only a part of what remains
 
@@ -33,12 +36,20 @@ class Exchange:
     def __init__(self, clock: Clock, calendar: TradingCalendar, market: SimulatedMarket, chances: Chances) -> None:
         self._clock, self._calendar, self._market, self._chances = clock, calendar, market, chances
         self.settled_cash = Money(0)  # what expirations brought so far
-        self._held: dict[RunId, int] = {}
+        self.tells_legs: Callable[[Order], bool] = lambda order: False  # each leg by itself, instead of whole fills
+        self.elsewhere: Counter[OptionContract] = Counter()  # what no order of the platform brought
+        self.elsewhere_cash = Money(0)
+        self.by_run: dict[RunId, Counter[OptionContract]] = {}
         self._looked_at: dict[ClientOrderId, datetime] = {}
 
-    def held(self, run: RunId) -> int:
-        """Return how many structures of a run are truly held."""
-        return self._held.get(run, 0)
+    def holds(self, run: RunId, contract: OptionContract) -> int:
+        """Return how many contracts a run truly holds."""
+        return self.by_run.get(run, Counter())[contract]
+
+    def closable(self, order: Order) -> int:
+        """Return how many structures of a closing order its run truly holds."""
+        held = self.by_run.get(order.run_id, Counter())
+        return min(max(0, -held[leg.contract] // leg.ratio) for leg in order.legs)
 
     def trade(
         self,
@@ -68,6 +79,46 @@ class Exchange:
         """Fill a part of an order that has ended: it traded just before."""
         self._fill(truth, order)
 
+    def trade_elsewhere(self, truth: ScriptedBroker) -> str:
+        """Let another program trade a contract that no strategy here trades; say what it did."""
+        contract = self._chances.one_of(self._market.contracts(ELSEWHERE))
+        quote = self._market.fair([contract], self._clock.now())[contract]
+        cash = truth.balances.cash
+        if quote.mid is None or cash is None:
+            return "nothing"
+        leg = Leg(contract=contract, ratio=self._chances.one_of((1, -1)))
+        quantity = self._chances.count(1, 3)
+        truth.trade_elsewhere([leg], quantity, quote.mid * -leg.ratio)
+        self.elsewhere[contract] += leg.ratio * quantity
+        if truth.balances.cash is not None:
+            self.elsewhere_cash += truth.balances.cash - cash
+        return f"{leg.ratio * quantity:+d} {contract.notation}"
+
+    def assign_early(self, truth: ScriptedBroker) -> str:
+        """Let somebody exercise a contract that the account sold, all of it; say what happened."""
+        sold = [one for one, held in truth.held.items() if held < 0 and one not in self.elsewhere]
+        if not sold:
+            return "nothing"
+        contract = self._chances.one_of(sold)
+        with self._settling(truth):
+            truth.assign(contract)
+        for of_run in self.by_run.values():
+            del of_run[contract]
+        return contract.notation
+
+    def trade_shares(self, truth: ScriptedBroker) -> None:
+        """Let the broker close out the shares that contracts turned into."""
+        with self._settling(truth):
+            for symbol, shares in dict(truth.balances.shares or {}).items():
+                truth.trade_shares_elsewhere(symbol, -shares, self._market.true_spot(symbol, self._clock.now()))
+
+    @contextmanager
+    def _settling(self, truth: ScriptedBroker) -> Iterator[None]:
+        before = truth.balances.cash
+        yield
+        if before is not None and truth.balances.cash is not None:
+            self.settled_cash += truth.balances.cash - before
+
     def _trades(self, truth: ScriptedBroker, order: Order) -> bool:
         standing = truth.find(order.client_order_id)
         if standing is None:
@@ -88,41 +139,63 @@ class Exchange:
         standing = truth.find(order.client_order_id)
         remaining = 0 if standing is None else order.quantity - standing.filled
         if order.effect is Effect.CLOSE:
-            remaining = min(remaining, self.held(order.run_id))
+            remaining = min(remaining, self.closable(order))
         if remaining <= 0:
             return
         part = self._chances.count(1, remaining) if self._chances.happens(IN_PARTS) else remaining
-        truth.fill(order.client_order_id, part)
-        change = part if order.effect is Effect.OPEN else -part
-        self._held[order.run_id] = self.held(order.run_id) + change
+        if self.tells_legs(order):
+            self._execute(truth, order, part)
+        else:
+            truth.fill(order.client_order_id, part)
+        held = self.by_run.setdefault(order.run_id, Counter())
+        for leg in order.legs:
+            held[leg.contract] += leg.ratio * part
+
+    def _execute(self, truth: ScriptedBroker, order: Order, part: int) -> None:
+        quotes = self._market.fair([leg.contract for leg in order.legs], self._clock.now())
+        for leg in self._chances.shuffled(order.legs):
+            quote, left = quotes[leg.contract], abs(leg.ratio) * part
+            price = (quote.ask if leg.ratio > 0 else quote.bid) or Price(0)
+            while left:  # a leg, too, may come in pieces
+                number = self._chances.count(1, left)
+                truth.execute(order.client_order_id, leg.contract, number if leg.ratio > 0 else -number, price)
+                left -= number
+        truth.count_filled(order.client_order_id, part)
 
     def _end_needless(self, truth: ScriptedBroker, sent: Iterable[HasOrder], run: RunId) -> None:
         for known in sent:
             order = known.order
             closes = order.run_id == run and order.effect is Effect.CLOSE
-            if closes and not self.held(run) and _is_open(truth, order):
+            if closes and not self.closable(order) and _is_open(truth, order):
                 truth.cancel(order.client_order_id)
 
     def _expire_all(self, truth: ScriptedBroker, sent: Mapping[ClientOrderId, HasOrder], now: datetime) -> None:
         for known in sent.values():
-            if _is_open(truth, known.order) and self._calendar.next_close(known.order.staged_at) <= now:
+            if _is_open(truth, known.order) and self._ends_at(known.order) <= now:
                 truth.expire(known.order.client_order_id)
 
+    def _ends_at(self, order: Order) -> datetime:
+        if order.time_in_force is TimeInForce.GTC:
+            return min(self._calendar.settles_at(leg.contract) for leg in order.legs)
+        return self._calendar.next_close(order.staged_at)
+
     def _settle(self, truth: ScriptedBroker, sent: Mapping[ClientOrderId, HasOrder], now: datetime) -> None:
-        for contract, held in list(truth.held.items()):
+        for contract in list(truth.held):
             settles_at = self._calendar.settles_at(contract)
             if settles_at > now or truth.balances.cash is None:
                 continue
             spot = self._market.true_spot(contract.underlying, settles_at)
-            strike = Price(contract.strike)
-            inside = spot - strike if contract.right is Right.CALL else strike - spot
-            worth = max(inside, Price(0)).times(contract.multiplier, held)
-            truth.balances = replace(truth.balances, cash=truth.balances.cash + worth)
-            self.settled_cash += worth
-            del truth.held[contract]
-            for known in sent.values():
-                if any(leg.contract == contract for leg in known.order.legs):
-                    self._held[known.order.run_id] = 0
+            before = truth.balances.cash
+            truth.settle(contract, spot)
+            for symbol, shares in dict(truth.balances.shares or {}).items():
+                truth.trade_shares_elsewhere(symbol, -shares, spot)
+            brought = truth.balances.cash - before
+            if self.elsewhere.pop(contract, 0):
+                self.elsewhere_cash += brought
+            else:
+                self.settled_cash += brought
+            for of_run in self.by_run.values():
+                del of_run[contract]
 
 
 def _is_open(truth: ScriptedBroker, order: Order) -> bool:

@@ -20,6 +20,7 @@ class Fault(StrEnum):
     REPORT_IS_LATE = "report_is_late"  # by seconds to hours
     REPORT_IS_REPEATED = "report_is_repeated"
     REPORTS_ARE_SHUFFLED = "reports_are_shuffled"
+    LEGS_ARE_TOLD_ALONE = "legs_are_told_alone"  # each leg's execution by itself, in any order, in pieces
     FILL_AFTER_END = "fill_after_end"  # filled just before the cancel took effect, told after it
     BOOKS_LAG = "books_lag"  # a look-up does not find yet what has arrived
     BROKER_IS_AWAY = "broker_is_away"
@@ -33,6 +34,10 @@ class Fault(StrEnum):
     DISK_IS_FULL = "disk_is_full"
     DATABASE_IS_LOCKED = "database_is_locked"
     CLOCK_LEAPS = "clock_leaps"  # the machine was asleep
+    TRADED_ELSEWHERE = "traded_elsewhere"  # by another program in the same account
+    ASSIGNED_EARLY = "assigned_early"  # what was sold is exercised; its shares are closed out a while later
+    FLAG_IS_RAISED = "flag_is_raised"  # a halt by another process, through its file alone
+    GUARDS_ARE_TIGHT = "guards_are_tight"  # few entries a minute before the account is halted as a runaway
     PEOPLE_ARE_HASTY = "people_are_hasty"  # everything is asked for twice, and the contrary at once
 
 
@@ -46,6 +51,7 @@ RATES: Mapping[Fault, tuple[float, float]] = {
     Fault.REPORT_IS_LATE: (0.05, 0.6),
     Fault.REPORT_IS_REPEATED: (0.05, 0.5),
     Fault.REPORTS_ARE_SHUFFLED: (0.2, 1.0),
+    Fault.LEGS_ARE_TOLD_ALONE: (0.2, 1.0),
     Fault.FILL_AFTER_END: (0.1, 0.9),
     Fault.BOOKS_LAG: (0.1, 0.9),
     Fault.BROKER_IS_AWAY: (1, 4),
@@ -59,6 +65,10 @@ RATES: Mapping[Fault, tuple[float, float]] = {
     Fault.DISK_IS_FULL: (1, 3),
     Fault.DATABASE_IS_LOCKED: (1, 3),
     Fault.CLOCK_LEAPS: (1, 3),
+    Fault.TRADED_ELSEWHERE: (1, 6),
+    Fault.ASSIGNED_EARLY: (1, 3),
+    Fault.FLAG_IS_RAISED: (1, 3),
+    Fault.GUARDS_ARE_TIGHT: (1, 3),
     Fault.PEOPLE_ARE_HASTY: (0.2, 0.9),
 }
 # Of these the rate is how many spells there are a day.

@@ -1,23 +1,26 @@
 """What must hold in every world, whatever went wrong in it: each invariant by name, as a check of our books."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from thetaloom.domain.book.orders import IN_FLIGHT, Effect, OrderStatus
+from thetaloom.domain.book.orders import IN_FLIGHT, Effect, OrderPurpose, OrderStatus
+from thetaloom.domain.book.resting import REPLACEMENTS_MAX, target_orders_of
 from thetaloom.domain.run.proposals import ProposalStatus
-from thetaloom.domain.run.runs import HOLDS_RISK, Outcome, RunStatus
+from thetaloom.domain.run.runs import HOLDS_RISK, RunStatus
 from thetaloom.domain.values.ids import RunId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money
+from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.engine import DECIDERS
 from thetaloom.engine.lineage import replay_run, verify_run
 from thetaloom.testing.simulation.books import Books, RunBooks
 from thetaloom.testing.simulation.broker import LyingBroker
+from thetaloom.testing.simulation.witness import BY_PART
 
 EXIT_REST = timedelta(minutes=10)
-SETTLED = frozenset({Outcome.EXPIRED, Outcome.ASSIGNED})
 GAVE_UP = "attempts:"  # a run without risk is set aside when the market stays away for too long
 UNSETTLED = IN_FLIGHT | {OrderStatus.STAGED}
 
@@ -74,15 +77,15 @@ def _no_lost_intent(view: View) -> Iterator[str]:
 
 
 def _books_equal(view: View) -> Iterator[str]:
-    ours: dict[OptionContract, int] = {}
+    ours: Counter[OptionContract] = Counter()
     for one in view.books.runs:
         if one.position is not None:
-            for leg in one.position.legs:
-                ours[leg.contract] = ours.get(leg.contract, 0) + leg.ratio * one.held
-    theirs = view.broker.truth.holdings()
+            ours.update(one.position.held)
+    theirs = Counter(view.broker.truth.holdings())
+    theirs.subtract(view.broker.exchange.elsewhere)
     for contract in sorted(set(ours) | set(theirs), key=lambda one: one.occ_symbol):
-        if ours.get(contract, 0) != theirs.get(contract, 0):
-            yield f"{contract.notation}: ours {ours.get(contract, 0)}, the broker's {theirs.get(contract, 0)}"
+        if ours[contract] != theirs[contract]:
+            yield f"{contract.notation}: ours {ours[contract]}, the broker's {theirs[contract]}"
     for one in view.books.runs:
         for order in one.orders:
             found = view.broker.truth.find(order.client_order_id)
@@ -93,21 +96,22 @@ def _books_equal(view: View) -> Iterator[str]:
 
 
 def _profit_is_cash(view: View) -> Iterator[str]:
-    by_fills, by_settlement = Money(0), Money(0)
+    by_fills, by_settlement, is_known = Money(0), Money(0), True
     for one in view.books.runs:
-        moved = _cash(one)
-        by_fills += moved
-        if one.position is None or one.position.is_open:
+        by_fills += _cash(one)
+        if one.position is None:
             continue
-        more = one.position.realized_pnl - moved
-        if one.run.outcome in SETTLED:
+        more = one.position.realized_pnl - _cash(one)
+        if one.position.endings:
+            is_known &= not one.position.is_open
             by_settlement += more
-        elif more:
-            yield f"{one.run.id}: profit and loss {one.position.realized_pnl}, its fills moved {moved}"
+        elif more and not one.position.is_open:
+            yield f"{one.run.id}: profit and loss {one.position.realized_pnl}, its fills moved {_cash(one)}"
     cash = view.broker.truth.account().cash
-    if cash is not None and cash - view.cash_at_first != by_fills + view.broker.exchange.settled_cash:
-        yield f"cash moved by {cash - view.cash_at_first}, our fills say {by_fills}"
-    if by_settlement != view.broker.exchange.settled_cash:
+    moved = None if cash is None else cash - view.cash_at_first - view.broker.exchange.elsewhere_cash
+    if moved is not None and moved != by_fills + view.broker.exchange.settled_cash:
+        yield f"cash moved by {moved}, our fills say {by_fills}"
+    if is_known and by_settlement != view.broker.exchange.settled_cash:
         yield f"settlements brought {view.broker.exchange.settled_cash}, our books say {by_settlement}"
 
 
@@ -121,9 +125,9 @@ def _positions_watched(view: View) -> Iterator[str]:
         if position is None or not position.is_open or run.status in {RunStatus.ERROR, RunStatus.PAUSED}:
             continue
         if run.is_final:
-            yield f"{run.id} is {run.status.value} and holds {one.held}"
+            yield f"{run.id} is {run.status.value} and holds {one.notation}"
         elif run.due_at is None or run.next_step is None:
-            yield f"{run.id} holds {one.held} and sleeps for ever in {run.status.value}"
+            yield f"{run.id} holds {one.notation} and sleeps for ever in {run.status.value}"
         elif run.status is RunStatus.MONITORING:
             blind = [leg.contract.notation for leg in position.legs if leg.contract not in view.watched]
             if blind:
@@ -164,10 +168,78 @@ def _approvals_once(view: View) -> Iterator[str]:
 
 def _one_open_order(view: View) -> Iterator[str]:
     for one in view.books.runs:
-        for effect in Effect:
-            standing = [order.client_order_id for order in one.orders_to(effect) if order.is_open]
-            if len(standing) > 1:
-                yield f"{one.run.id} has {len(standing)} orders to {effect.value}: {', '.join(standing)}"
+        standing: dict[tuple[OrderPurpose, str], list[str]] = {}
+        for order in one.orders:
+            if order.is_open:
+                part = order.part if order.purpose in BY_PART else ""
+                standing.setdefault((order.purpose, part), []).append(order.client_order_id)
+        for (purpose, part), orders in standing.items():
+            if len(orders) > 1:
+                yield f"{one.run.id} has {len(orders)} orders for its {purpose.value} {part}: {', '.join(orders)}"
+
+
+def _holds_what_filled(view: View) -> Iterator[str]:
+    for one in view.books.runs:
+        position = one.position
+        if position is None:
+            continue
+        for spread in position.spreads:
+            if not 0 <= spread.quantity <= spread.opened_quantity:
+                yield f"{one.run.id}: {spread.quantity} of {spread.opened_quantity} {spread.name} are left"
+        if position.endings:
+            continue
+        filled = _filled(one)
+        held = Counter(position.held)
+        for contract in sorted(set(filled) | set(held), key=lambda leg: leg.occ_symbol):
+            if filled[contract] != held[contract]:
+                yield f"{one.run.id}: {contract.notation} filled {filled[contract]:+d}, held {held[contract]:+d}"
+
+
+def _filled(one: RunBooks) -> Counter[OptionContract]:
+    filled: Counter[OptionContract] = Counter()
+    for leg in (leg for fills in one.fills.values() for fill in fills for leg in fill.legs):
+        filled[leg.contract] += leg.quantity
+    return filled
+
+
+def _closes_what_is_held(view: View) -> Iterator[str]:
+    for one in view.books.runs:
+        held = Counter({} if one.position is None else one.position.held)
+        wanted: Counter[OptionContract] = Counter()
+        for order in one.orders_to(Effect.CLOSE):
+            if not order.is_open:
+                continue
+            spread = None if one.position is None else one.position.spread(order.part)
+            if order.purpose is OrderPurpose.TARGET and (spread is None or order.remaining > spread.quantity):
+                yield f"{order.client_order_id} closes {order.remaining} {order.part}, more than is left of it"
+            for leg in order.legs:
+                wanted[leg.contract] += leg.ratio * order.remaining
+        for contract, number in wanted.items():
+            if number * held[contract] > 0 or abs(number) > abs(held[contract]):
+                yield f"{one.run.id}: orders close {number:+d} {contract.notation}, held {held[contract]:+d}"
+
+
+def _capacity_reserved(view: View) -> Iterator[str]:
+    ours = {order.client_order_id: order for one in view.books.runs for order in one.orders}
+    for known, sent in view.broker.sent.items():
+        found, order = view.broker.truth.find(known), ours.get(known)
+        if sent.order.effect is Effect.CLOSE or found is None or not found.is_open or order is None:
+            continue
+        if order.remaining < found.quantity - found.filled or not order.is_open:
+            yield f"{known} can still fill {found.quantity - found.filled}, {order.status.value} {order.remaining} here"
+
+
+def _targets_rest(view: View) -> Iterator[str]:
+    for one in view.books.runs:
+        position = one.position
+        if one.run.status is not RunStatus.MONITORING or position is None:
+            continue
+        for spread in position.spreads:
+            mine = target_orders_of(one.orders, spread.name)
+            resting = sum(order.remaining for order in mine if order.is_open)
+            given_up = bool(mine) and (mine[-1].reason == Reason.ORDER_CANCELED.value or len(mine) > REPLACEMENTS_MAX)
+            if spread.target_percent is not None and resting != spread.quantity and not given_up:
+                yield f"{one.run.id}: {spread.quantity} {spread.name} are held, targets rest for {resting}"
 
 
 def _cursor_equals_reports(view: View) -> Iterator[str]:
@@ -191,11 +263,11 @@ def _all_settled(view: View) -> Iterator[str]:
 def _exits_worked(view: View) -> Iterator[str]:
     now = view.desk.clock.now()
     for one in view.books.runs:
-        if one.run.status is not RunStatus.CLOSING or not one.held:
+        if one.run.status is not RunStatus.CLOSING or not one.is_held:
             continue
         orders = one.orders_to(Effect.CLOSE)
         if not any(order.is_open or order.staged_at > now - EXIT_REST for order in orders):
-            yield f"{one.run.id} holds {one.held}, is to be closed ({one.run.reason}), and no order works"
+            yield f"{one.run.id} holds {one.notation}, is to be closed ({one.run.reason}), and no order works"
 
 
 def _limits_agree(view: View) -> Iterator[str]:
@@ -220,15 +292,21 @@ ALWAYS: Mapping[str, Check] = {
     "runs end explained": _ends_explained,
     "approvals are used once": _approvals_once,
     "one open order an intent": _one_open_order,
+    "what is held is what filled": _holds_what_filled,
+    "capacity is reserved for what may fill": _capacity_reserved,
     "the cursor equals the reports": _cursor_equals_reports,
     "our books hold every report": _books_hold_reports,
 }
 WHEN_SETTLED: Mapping[str, Check] = {
     "no lost intent": _no_lost_intent,
+    "closing orders close what is held": _closes_what_is_held,
     "books equal the broker's": _books_equal,
     "profit and loss equal the transactions": _profit_is_cash,
 }
-BEFORE_CLOSE: Mapping[str, Check] = {"exits that are due are worked": _exits_worked}
+BEFORE_CLOSE: Mapping[str, Check] = {
+    "exits that are due are worked": _exits_worked,
+    "targets rest at the broker": _targets_rest,
+}
 AT_END: Mapping[str, Check] = {
     "every order is settled": _all_settled,
     "no run sleeps for ever": _no_run_sleeps,
@@ -241,6 +319,8 @@ AT_THE_BROKER = (
     "one live order an intent",
     "no closing order beyond what is held",
     "no new risk while halted",
+    "no runaway",
+    "no entry against another's contracts",
 )
 SURVIVES = "the engine survives"
 INVARIANTS: tuple[str, ...] = (*ALWAYS, *WHEN_SETTLED, *BEFORE_CLOSE, *AT_END, *AT_THE_BROKER, SURVIVES)

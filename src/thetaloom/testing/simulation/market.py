@@ -131,6 +131,10 @@ class SimulatedMarket:
         keys = {contract: self._places[contract] for contract in contracts}
         return {contract: _quote(self._true(key[0], place), key[1], at) for contract, key in keys.items()}
 
+    def contracts(self, underlying: str) -> Sequence[OptionContract]:
+        """Return what is listed on an underlying."""
+        return self._contracts[underlying]
+
     def true_spot(self, underlying: str, at: datetime) -> Price:
         """Return the price of an underlying as it truly was."""
         return _cents(self._paths[underlying][self._place(at)])

@@ -12,6 +12,11 @@ from thetaloom.testing.simulation.books import Books
 from thetaloom.testing.simulation.chances import Chances
 
 Asked = Iterator[Command]
+STRATEGIES = ("sold-puts", "sold-puts", "sold-calls", "condors", "tridents", "tridents", "laddered")
+AT_TIMES = (
+    *("close", "close_part", "replace_targets", "resolve", "cancel_order", "cancel_run"),
+    *("pause", "resume", "reconcile", "review"),
+)
 DECIDES_EVERY = timedelta(minutes=11)
 
 
@@ -53,9 +58,12 @@ class People:
                 at += DECIDES_EVERY
             for _ in range(self._chances.count(2, 6)):
                 yield self._between(first, last), "start"
-            for deed in ("close", "cancel_order", "cancel_run", "pause", "resume", "reconcile", "review"):
+            for deed in AT_TIMES:
                 for _ in range(self._chances.count(0, 2)):
                     yield self._between(first, last), deed
+            if session is not sessions[-1]:  # while the market is closed: it waits for the open
+                yield session.close_at + self._chances.seconds(60, 36_000), "start"
+                yield session.close_at + self._chances.seconds(60, 36_000), "decide"
             if self._chances.happens(0.3):
                 at = self._between(first, last)
                 yield at, "halt"
@@ -66,7 +74,7 @@ class People:
 
     def start(self, books: Books) -> Asked:
         """Start a run."""
-        strategy = StrategyId(self._chances.one_of(("sold-puts", "sold-puts", "sold-calls", "condors")))
+        strategy = StrategyId(self._chances.one_of(STRATEGIES))
         symbol = self._chances.one_of(("SPY", "QQQ"))
         yield commands.StartRun(user_id=self._user, symbol=symbol, strategy_id=strategy)
 
@@ -86,6 +94,31 @@ class People:
         held = [run.position for run in books.runs if run.position is not None and run.position.is_open]
         if held:
             yield commands.ClosePosition(user_id=self._user, position_id=self._chances.one_of(held).id)
+
+    def close_part(self, books: Books) -> Asked:
+        """Close some of a position, or of one of its spreads."""
+        held = [run.position for run in books.runs if run.position is not None and run.position.is_open]
+        if not held:
+            return
+        position = self._chances.one_of(held)
+        spread = self._chances.one_of(position.spreads)
+        part = None if self._chances.happens(0.5) else spread.name
+        quantity = self._chances.count(1, 3)
+        yield commands.ClosePosition(user_id=self._user, position_id=position.id, quantity=quantity, part=part)
+
+    def replace_targets(self, books: Books) -> Asked:
+        """Place the targets of a position anew."""
+        held = [run.position for run in books.runs if run.position is not None and run.position.is_open]
+        with_targets = [one for one in held if any(spread.target_percent is not None for spread in one.spreads)]
+        if with_targets:
+            yield commands.ReplaceTargets(user_id=self._user, position_id=self._chances.one_of(with_targets).id)
+
+    def resolve(self, books: Books) -> Asked:
+        """Look an order up at the broker now."""
+        waiting = [order for run in books.runs for order in run.orders if order.is_open]
+        if waiting:
+            chosen = self._chances.one_of(waiting)
+            yield commands.ResolveOrder(user_id=self._user, client_order_id=chosen.client_order_id)
 
     def cancel_order(self, books: Books) -> Asked:
         """Cancel an order."""
@@ -114,7 +147,7 @@ class People:
 
     def halt(self, books: Books) -> Asked:
         """Halt new risk in some scope."""
-        yield commands.Halt(user_id=self._user, scope=self._chances.one_of(self._scopes()), note="simulated")
+        yield commands.Halt(user_id=self._user, scope=self._chances.one_of(self.scopes), note="simulated")
 
     def lift(self, books: Books) -> Asked:
         """Lift every halt of a person."""
@@ -130,7 +163,9 @@ class People:
         """Apply the exit rules."""
         yield commands.ApplyExitRules(user_id=self._user)
 
-    def _scopes(self) -> tuple[str, ...]:
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What anybody may halt."""
         return ("all", f"account:{self._account}", "strategy:sold-puts")
 
 
@@ -138,6 +173,9 @@ DEEDS: Mapping[str, Callable[[People, Books], Asked]] = {
     "start": People.start,
     "decide": People.decide,
     "close": People.close,
+    "close_part": People.close_part,
+    "replace_targets": People.replace_targets,
+    "resolve": People.resolve,
     "cancel_order": People.cancel_order,
     "cancel_run": People.cancel_run,
     "pause": People.pause,

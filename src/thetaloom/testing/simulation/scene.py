@@ -8,6 +8,7 @@ from typing import Literal
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.calendar import TradingCalendar, TradingSession
 from thetaloom.testing.simulation.chances import Chances
+from thetaloom.testing.simulation.exchange import ELSEWHERE
 from thetaloom.testing.simulation.faults import SPELLS, Fault, Faults
 from thetaloom.testing.simulation.market import Listed, Spell
 from thetaloom.testing.simulation.strategies import all_strategies
@@ -15,6 +16,7 @@ from thetaloom.testing.simulation.strategies import all_strategies
 LISTED = (
     Listed(symbol="SPY", spot=600.0, step=5, strikes_each_side=8, iv=0.25, half_width=0.02),
     Listed(symbol="QQQ", spot=500.0, step=5, strikes_each_side=8, iv=0.3, half_width=0.03),
+    Listed(symbol=ELSEWHERE, spot=200.0, step=5, strikes_each_side=1, iv=0.3, half_width=0.03),
 )
 Phase = Literal["before", "after"]
 

@@ -1,8 +1,11 @@
 """The strategies that a simulated account trades: short-lived, in parts, by rule or by a person."""
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
+from thetaloom.domain.strategy.exit_rules import LadderRule
+from thetaloom.domain.strategy.rules import TargetRule
 from thetaloom.domain.strategy.strategies import (
     ApprovalMode,
     ApprovalRule,
@@ -48,6 +51,27 @@ def condors(**changes: Any) -> Strategy:
     return _strategy("condors", legs, **({"exits": (STOP,)} | changes))
 
 
+def tridents(**changes: Any) -> Strategy:
+    """Return two put spreads and a call spread sold in one order, each with a target of its own that rests."""
+    puts, calls = _vertical(Right.PUT, "-0.25", ratio=2), _vertical(Right.CALL, "0.25")
+    targets = tuple(
+        TargetRule(name=name, legs=tuple(f"{side}_{name[:-2]}" for side in ("short", "long")), percent=Decimal(percent))
+        for name, percent in (("put_1", 6), ("put_2", 20), ("call_1", 10))
+    )
+    rules: dict[str, Any] = {"targets": targets, "exits": (STOP, BEFORE_CLOSE), "size": SizeRule(quantity=2)}
+    return _strategy("tridents", (*puts, *calls), **(rules | changes))
+
+
+def laddered(**changes: Any) -> Strategy:
+    """Return two put spreads that the ladder closes, as it closes whatever is near its expiration."""
+    targets = tuple(
+        TargetRule(name=name, legs=("short_put", "long_put"), percent=Decimal(percent))
+        for name, percent in (("put_1", 30), ("put_2", 60))
+    )
+    rules: dict[str, Any] = {"targets": targets, "exits": (BEFORE_CLOSE,), "ladder": LadderRule(threshold_dte=6)}
+    return _strategy("laddered", _vertical(Right.PUT, "-0.25", ratio=2), **(rules | changes))
+
+
 def held_condors(number: int) -> Strategy:
     """Return one of many iron condors that are watched and held."""
     far = exit_rule(ExitKind.STOP_LOSS, 900, ExitUnit.PERCENT_OF_PREMIUM)
@@ -57,7 +81,7 @@ def held_condors(number: int) -> Strategy:
 
 def all_strategies() -> tuple[Strategy, ...]:
     """Return every strategy of a simulated account."""
-    return sold_puts(), sold_calls(), condors()
+    return sold_puts(), sold_calls(), condors(), tridents(), laddered()
 
 
 def _strategy(name: str, legs: tuple[Any, ...], **changes: Any) -> Strategy:
@@ -75,8 +99,9 @@ def _strategy(name: str, legs: tuple[Any, ...], **changes: Any) -> Strategy:
     return builders.strategy(**(fields | changes))
 
 
-def _vertical(right: Right, delta: str) -> tuple[Any, ...]:
+def _vertical(right: Right, delta: str, *, ratio: int = 1) -> tuple[Any, ...]:
     word = right.name.lower()
-    sold = builders.leg_rule(f"short_{word}", Side.SELL, right, SelectBy.DELTA, delta, Unit.DELTA)
-    bought = builders.leg_rule(f"long_{word}", Side.BUY, right, SelectBy.WIDTH, 5, Unit.DOLLARS, of=f"short_{word}")
+    short = f"short_{word}"
+    sold = builders.leg_rule(short, Side.SELL, right, SelectBy.DELTA, delta, Unit.DELTA, ratio=ratio)
+    bought = builders.leg_rule(f"long_{word}", Side.BUY, right, SelectBy.WIDTH, 5, Unit.DOLLARS, of=short, ratio=ratio)
     return sold, bought

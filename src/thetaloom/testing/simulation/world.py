@@ -8,7 +8,6 @@ from pathlib import Path
 
 from thetaloom.dispatch.embedded import EmbeddedDispatch
 from thetaloom.domain.book.orders import Order
-from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import RunStatus
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.ids import AccountId, RunId, StrategyId, UserId
@@ -34,7 +33,9 @@ from thetaloom.testing.simulation.exchange import Exchange
 from thetaloom.testing.simulation.faults import Fault
 from thetaloom.testing.simulation.history import History
 from thetaloom.testing.simulation.invariants import SURVIVES, View, check_always, check_at_end, check_before_close
+from thetaloom.testing.simulation.listener import Listener
 from thetaloom.testing.simulation.market import SimulatedMarket
+from thetaloom.testing.simulation.others import Others
 from thetaloom.testing.simulation.people import People
 from thetaloom.testing.simulation.scene import Phase, Scene, drawn_spells, fridays_from, sessions_from
 from thetaloom.testing.simulation.storage import Storage
@@ -103,11 +104,9 @@ class World:
         self._back_at = self.clock.now()
         self._halted: dict[str, None] = {}
         self._strategy_of: dict[RunId, StrategyId] = {}
-        self._failed: dict[RunId, str] = {}
+        self.listener = Listener(self.history)
         self._wanted: list[Command] = []
-        self._told = 0
         self._checked = -1
-        self._heard = -1
         self._books: tuple[int, Books] | None = None
         self._due: tuple[int, datetime | None] | None = None
         self._disk: Fault | None = None
@@ -115,6 +114,9 @@ class World:
         self._cash_at_first = cash if cash is not None else Money(0)
         self._flags = HaltFiles(where / FOLDER)
         self._flags.prepare()
+        self.others = Others(
+            self._chances("others"), scene.faults, self.sessions, self.broker, self._flags, self.history
+        )
         self.storage = Storage(where, USER, ACCOUNT, self.clock.now())
         self._first_rows()
 
@@ -155,6 +157,7 @@ class World:
         if now >= self.calm_at and not self._is_calm:
             self._calm_down()
         self._set_disk()
+        self._halted.update(dict.fromkeys(self.others.act(now, self.people.scopes)))
         self.broker.tick()
         self._take_breaches()
         if self.engine is None and now >= self._back_at:
@@ -184,6 +187,18 @@ class World:
         return self._books[1]
 
     @property
+    def view(self) -> View:
+        """Both books as they are now."""
+        return View(
+            desk=self.desk,
+            books=self.read(),
+            broker=self.broker,
+            cash_at_first=self._cash_at_first,
+            watched=self.market.watched,
+            failed=self.listener.failed,
+        )
+
+    @property
     def deaths(self) -> int:
         """How often the process died."""
         return self._lives - (self.engine is not None)
@@ -201,7 +216,10 @@ class World:
         with SqlStore(database).unit_of_work() as uow:
             for strategy in self.scene.strategies:
                 uow.strategies.save(USER, strategy, self.clock.now())
-            for name, limit in self.scene.limits:
+            tight = round(self.scene.faults.rate(Fault.GUARDS_ARE_TIGHT))
+            guard = (("max_orders_per_minute", str(tight)),) if tight else ()
+            self.broker.witness.entries_per_minute_max = tight or 100
+            for name, limit in (*self.scene.limits, *guard):
                 uow.accounts.set_limit(USER, name, limit, self.clock.now())
             uow.commit()
         self.storage.close()
@@ -243,7 +261,7 @@ class World:
             self._fail(SURVIVES, f"{type(error).__name__}: {error}")
         for command, answer in answers:
             self._hear(command, answer)
-        self._tell_events()
+        self.listener.listen(self.storage.database, self.commits)
 
     def _asked(self, now: datetime) -> list[Command]:
         wanted, self._wanted = self._wanted, []
@@ -312,6 +330,7 @@ class World:
         self.spells = self.market.spells = ()
         self.broker.calm_down()
         self.people.leave()
+        self.others.leave()
         self._back_at = min(self._back_at, self.clock.now())
         self._set_disk()
         if self.engine is None:
@@ -328,7 +347,7 @@ class World:
 
     def _move_on(self) -> None:
         now = self.clock.now()
-        ahead = [self.market.next_change(now), self.broker.next_at(now), self.ends_at]
+        ahead = [self.market.next_change(now), self.broker.next_at(now), self.others.next_at(), self.ends_at]
         ahead += [edge for spell in self.spells for edge in (spell.starts_at, spell.ends_at)]
         if now < self.calm_at:
             ahead.append(self.calm_at)
@@ -351,37 +370,17 @@ class World:
         if check is check_always and self._checked == self.commits:
             return  # nothing was written since
         self._checked = self.commits
-        view = View(
-            desk=self.desk,
-            books=self.read(),
-            broker=self.broker,
-            cash_at_first=self._cash_at_first,
-            watched=self.market.watched,
-            failed=self._failed,
-        )
-        for invariant, message in check(view):
+        for invariant, message in check(self.view):
             self._fail(invariant, message)
 
     def _take_breaches(self) -> None:
-        for breach in self.broker.breaches:
+        for breach in self.broker.witness.breaches:
             self._fail(breach.invariant, breach.message)
-        self.broker.breaches.clear()
+        self.broker.witness.breaches.clear()
 
     def _fail(self, invariant: str, message: str) -> None:
         self.history.note("FAILED", f"{invariant}: {message}")
         self.failures.append(Failure(seed=self.scene.seed, invariant=invariant, message=message))
-
-    def _tell_events(self) -> None:
-        if self._heard == self.commits:
-            return
-        self._heard = self.commits
-        with SqlStore(self.storage.database).reading() as uow:
-            for stored in uow.events.since(self._told):
-                self._told = stored.sequence
-                if stored.event.kind is EventKind.RUN_FAILED and stored.event.run_id is not None:
-                    self._failed[stored.event.run_id] = stored.event.facts.get("message", "")
-                facts = " ".join(f"{name}={fact}" for name, fact in stored.event.facts.items() if fact)
-                self.history.note("event", f"{stored.event.kind.value} {stored.event.run_id or ''} {facts}")
 
 
 def _dispatch(database: Database, owner: str) -> EmbeddedDispatch:

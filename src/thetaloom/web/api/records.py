@@ -168,6 +168,21 @@ class Step(Record):
     hash: str
 
 
+class ClosingSide(Record):
+    """Of a roll: what is closed first, under the same approval."""
+
+    position_id: str
+    part: str = Field(description="The spread that is closed; empty: whole structures.")
+    legs: Legs = Field(description="As closing trades them.")
+    quantity: int
+    mid_price: Exact
+    natural_price: Exact
+    limit_floor: Exact = Field(description="The worst net price that the approval covers.")
+    fees: Exact
+    releases: Exact | None = Field(description="Buying power that closing frees; null is unknown.")
+    net_floor: Exact = Field(description="The least that both sides together may bring, before fees.")
+
+
 class Proposal(Record):
     """What a person or a rule decides on, bound by ``content_hash`` to what was shown."""
 
@@ -206,6 +221,7 @@ class Proposal(Record):
     decided_by: str
     decided_at: datetime | None
     decision_note: str
+    closing: ClosingSide | None = Field(description="Of a roll; null: nothing is closed.")
     content_hash: str
 
 
