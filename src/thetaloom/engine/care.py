@@ -114,10 +114,11 @@ class CareRound:
         position, calendar = glance.position, self._desk.calendar
         orders = uow.orders.of_run(position.run_id) if _may_rest(position) else ()
         known = uow.care.get(position.id)
+        run = {"is_paused": glance.status is RunStatus.PAUSED, "is_failed": glance.status is RunStatus.ERROR}
         if calendar.is_open(now):
-            state, cause = judge_protection(position, orders, glance.status, sees=glance.sees)
+            state, cause = judge_protection(position, orders, **run, sees=glance.sees)
         else:  # nothing can be traded, and nothing is quoted: how it stood at the close
-            state, cause = judge_protection(position, orders, glance.status, sees=True)
+            state, cause = judge_protection(position, orders, **run, sees=True)
         care = known or _new_care(position, state, cause, now)
         care = after_look(care, state, cause, now, calendar)
         care = _with_low(care, glance, now)

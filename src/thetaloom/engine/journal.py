@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from thetaloom.domain.book.journal import EntryRecord, JournalEntry, TradeRecord, journal_entry
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.protection import ProtectionShown, shown_protection
 from thetaloom.domain.run.runs import StepName
@@ -12,6 +11,7 @@ from thetaloom.engine.desk import Desk
 from thetaloom.engine.entry_facts import entry_facts
 from thetaloom.engine.findings import Judgement
 from thetaloom.engine.lineage import output_of
+from thetaloom.engine.trade_record import EntryRecord, JournalEntry, TradeRecord, journal_entry
 from thetaloom.errors import InvalidInput, NotFound
 from thetaloom.ports.store import UnitOfWork
 
