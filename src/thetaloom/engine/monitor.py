@@ -158,7 +158,7 @@ class Monitor:
         position, status = held
         if entry is None:
             return Glance(position=position, status=status, sees=self._sees(position))
-        now, watch = self._desk.clock.now(), self._watches[run]
+        now, watch = self._desk.clock.now(), self._watch(run)
         facts = self._facts.of(position.symbol)
         try:
             marks = mark(read_view(self._desk, position, entry.strategy, now, watch=watch, facts=facts))
@@ -276,7 +276,8 @@ class Monitor:
             status=run.status,
             high_at=None if watch is None else watch.high_at,
         )
-        self._held[run.id] = (position, run.status)
+        if position.holds_contracts:
+            self._held[run.id] = (position, run.status)
         if run.status not in NEXT_STEP or not position.holds_contracts:
             return
         strategy = self._strategy(uow, run)
