@@ -152,6 +152,7 @@ def _american_cells(book: "list[ScenarioPosition]") -> list[list[object]]:
 
 
 def condor(spot: float) -> dict[str, Any]:
+    """Return the fields of an iron condor around a spot."""
     legs = [
         {"quantity": quantity, "right": right, "strike": strike, "price": price, "expiration": EXPIRES.isoformat()}
         for quantity, right, strike, price in (
