@@ -337,6 +337,7 @@ def _engine_settings(settings: Settings) -> EngineSettings:
         approved_age_seconds_max=settings.approved_age_seconds_max,
         imbalance_policy=settings.imbalance_policy,
         penny_classes=tuple(filter(None, settings.penny_classes.split(","))),
+        adopt=settings.adopt,
     )
 
 

@@ -110,6 +110,12 @@ class Settings(BaseSettings):
     executions_max: int = Field(3, ge=1, le=100, description="Runs executed at once.")
     data_age_seconds_max: int = Field(300, ge=1, description="Oldest chain that a decision may rest on.")
     approved_age_seconds_max: int = Field(600, ge=1, description="How long after approval an order may be staged.")
+    adopt: str = Field(
+        "ask",
+        min_length=1,
+        max_length=64,
+        description="What becomes of holdings that came from elsewhere: ask, ignore, or the id of a strategy.",
+    )
     log_level: str = Field("warning", pattern="^(debug|info|warning|error)$", description="What is logged.")
 
     @property

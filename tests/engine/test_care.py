@@ -8,7 +8,6 @@ import pytest
 from tests.engine.test_targets import Trade, trident
 from thetaloom.domain.book.alerts import Alert, Priority, Urgency
 from thetaloom.domain.book.distance_alerts import priority_of
-from thetaloom.domain.book.journal import JournalEntry
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.protection import Cause, Protection, ProtectionShown, trading_time
 from thetaloom.domain.run.events import EventKind
@@ -18,6 +17,7 @@ from thetaloom.domain.values.money import Money, Price
 from thetaloom.engine import commands
 from thetaloom.engine.alerts import raise_alert
 from thetaloom.engine.journal import read_entry, read_protection
+from thetaloom.engine.trade_record import JournalEntry
 from thetaloom.errors import NotFound
 from thetaloom.testing import builders
 from thetaloom.testing.desk import ANNA, BERT, DeskBench, exit_rule, put_credit_spread

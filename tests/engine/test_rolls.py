@@ -77,8 +77,9 @@ def ask(bench: DeskBench, run: RunId, **how: Any) -> WorkflowRun:
     """Ask for a roll, and let the successor propose it."""
     position = bench.position(run)
     assert position is not None
-    how = {"expires_on": FEBRUARY, "strikes": StrikesFrom.SAME} | how
-    child = bench.engine.handle(commands.RollPosition(user_id=ANNA, position_id=position.id, **how))
+    how = {"expires_on": FEBRUARY, "strikes": StrikesFrom.SAME, **how}
+    wish: dict[str, Any] = how
+    child = bench.engine.handle(commands.RollPosition(user_id=ANNA, position_id=position.id, **wish))
     assert isinstance(child, WorkflowRun)
     bench.engine.settle()
     return bench.run(child.id)

@@ -102,6 +102,8 @@ def test_an_early_assignment_leaves_the_long_leg_loose_and_the_shares_at_the_str
     assert [(one.contract, one.quantity) for one in position.loose] == [(LONG, 1)] * assigned
     assert lite.run(run).status is RunStatus.MONITORING
     assert EventKind.ASSIGNED_EARLY in lite.events(run)
+    advice = lite.facts(EventKind.DEFENCE_ADVISED)
+    assert advice["best"] == "close_and_trade" and "exercise" in advice["exercise_long"] and "hold" in advice
     assert find_drifts(lite.desk) == ()
 
     lite.broker.exercise(LONG, assigned)

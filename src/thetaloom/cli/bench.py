@@ -23,6 +23,7 @@ from rich.table import Table
 from thetaloom import __version__
 from thetaloom.bootstrap import Platform, engine_loop, open_demo
 from thetaloom.cli import (
+    bench_expiry,
     bench_guard,
     bench_halt,
     bench_judgement,
@@ -34,6 +35,7 @@ from thetaloom.cli import (
     bench_scenarios,
     bench_simulation,
     bench_walk,
+    bench_watch,
 )
 from thetaloom.cli.bench_figures import Figure, timed
 from thetaloom.cli.output import JsonOption, console, emit
@@ -173,6 +175,7 @@ MEASURES: tuple[Callable[[], list[Figure]], ...] = (
     chain_greeks,
     bench_market.market_view,
     bench_guard.mark_guard,
+    bench_expiry.assignment_radar,
     bench_pricing.american_chains,
     bench_pricing.probabilities,
     transitions,
@@ -186,6 +189,7 @@ MEASURES: tuple[Callable[[], list[Figure]], ...] = (
     bench_simulation.simulation,
     bench_walk.walks,
     bench_halt.halts,
+    bench_watch.watches,
     waiting_runs,
     demo_run,
     server,

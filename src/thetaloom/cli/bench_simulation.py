@@ -1,6 +1,6 @@
 """Speed of the simulation: trading days a second with fifty positions that are watched minute by minute."""
 
-from datetime import date
+from datetime import date, timedelta
 
 from thetaloom.cli.bench_figures import Figure, timed
 
@@ -32,9 +32,10 @@ def simulation() -> list[Figure]:
     )
     with folder() as where, silence():
         world = World(scene, where)
-        for number in range(POSITIONS):
+        for number in range(POSITIONS):  # one a minute: more at once would look like a runaway, and be halted
             strategy = StrategyId(f"held-condors-{number % STRATEGIES}")
             world.ask(StartRun(user_id=USER, symbol=("SPY", "QQQ")[number % 2], strategy_id=strategy))
+            world.play_until(world.clock.now() + timedelta(minutes=1))
         world.play_until(world.sessions[0].close_at)
         held = sum(one.is_held for one in world.read().runs)
         world.play_until(world.sessions[1].open_at)

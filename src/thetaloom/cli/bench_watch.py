@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thetaloom.cli.bench_figures import Figure, timed
+from thetaloom.cli.bench_scenarios import condor
 
 if TYPE_CHECKING:
     from thetaloom.testing.watch_bench import WatchBench
@@ -31,14 +32,13 @@ def _watched(positions: int) -> list[Figure]:
 
     with TemporaryDirectory(prefix="thetaloom-bench-") as home, silence():
         world = WatchBench(Path(home), positions)
-        start = timed(world.engine.start) / 1000
-        while world.engine.turn():  # the first looks raise every mark
-            pass
+        start = timed(lambda: (world.engine.start(), world.engine.turn())) / 1000
+        world.engine.settle()
         whole = [_look(world, 1.0) for _ in range(LOOKS)]
         part = [_look(world, 0.01) for _ in range(LOOKS)]
         found = [_quotes(positions, len(world.market.watched), whole, part)]
         if positions == GOAL:
-            bar_note = f"{positions:,} open iron condors; engine.start with reconciliation"
+            bar_note = f"{positions:,} open iron condors; engine.start with reconciliation, and the first turn"
             found.append(Figure(name="restart to full watch", figure=start, unit="s", bar=2, note=bar_note))
             reload = timed(world.engine.reload)
             found.append(
@@ -82,8 +82,7 @@ def _exit(world: "WatchBench", number: int) -> float:
 
     def react() -> None:
         world.engine.see(batch)
-        while world.engine.turn():
-            pass
+        world.engine.settle()
 
     took = timed(react)
     if not world.has_closing_order(number):
@@ -121,6 +120,7 @@ def _scan() -> None:
 
 
 def _chart() -> None:
-    from thetaloom.domain.charts import payoff_points
+    from thetaloom.charts.payoff import draw_payoff
+    from thetaloom.domain.strategy.payoff_curve import curves_of_case
 
-    payoff_points()
+    draw_payoff(curves_of_case(condor(470.0)))

@@ -32,6 +32,7 @@ def run_json(detail: RunDetail) -> dict[str, Any]:
         "quantity": position.opened_quantity if position else 0,
         "entry_price": _average(detail, Effect.OPEN),
         "exit_price": _average(detail, Effect.CLOSE),
+        "shares": sum(lot.quantity for lot in position.shares) if position else 0,
         "fees": float(position.fees) if position else 0.0,
         "realized_pnl": float(position.realized_pnl) if position else 0.0,
     }

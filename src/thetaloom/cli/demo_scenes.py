@@ -96,10 +96,15 @@ class Story:
         return position if self.platform.clock.now() >= position.opened_at + timedelta(days=days) else None
 
     def is_over(self) -> bool:
-        """Say whether every run of the scene has ended, or can't go on."""
+        """Say whether every run of the scene has ended, or holds nothing but shares, or cannot go on."""
         with self.platform.store.reading() as uow:
             found = [uow.runs.get(run) for run in self.runs]
-        return all(run is None or run.is_final or run.status is RunStatus.ERROR for run in found)
+            held = [uow.positions.of_run(run) for run in self.runs]
+        shares = [one is not None and not one.held and bool(one.shares) for one in held]
+        return all(
+            run is None or run.is_final or run.status is RunStatus.ERROR or alone
+            for run, alone in zip(found, shares, strict=True)
+        )
 
     def once(self, deed: str) -> bool:
         """Say whether this deed is done for the first time, and note it."""

@@ -12,7 +12,7 @@ from thetaloom.domain.values.ids import PositionId
 from thetaloom.store.queries.positions import list_positions
 
 if TYPE_CHECKING:
-    from thetaloom.domain.book.journal import JournalEntry
+    from thetaloom.engine.trade_record import JournalEntry
 
 app = typer.Typer(help="Read the journal of trades.", no_args_is_help=True, add_completion=False)
 PositionArgument = Annotated[str, typer.Argument(metavar="POSITION", help="The position's id.")]

@@ -1,6 +1,7 @@
 """``position``: what is held and what was, and closing it."""
 
 from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,9 +16,9 @@ from thetaloom.cli.words import legs_text, money_text, price_text
 from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.position_status import position_status, spreads_shown
 from thetaloom.domain.book.positions import Position
-from thetaloom.domain.values.ids import PositionId
-from thetaloom.engine.commands import ClosePosition, ReplaceTargets
-from thetaloom.errors import Unavailable
+from thetaloom.domain.values.ids import PositionId, StrategyId
+from thetaloom.engine.commands import AdoptPosition, AssignClose, ClosePosition, IgnoreFinding, ReplaceTargets
+from thetaloom.errors import InvalidInput, InvariantError, Unavailable
 from thetaloom.store.queries.positions import list_positions, orders_of_positions, position_detail
 from thetaloom.store.queries.runs import run_detail
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Look at positions and close them.", no_args_is_help=True, add_completion=False)
 PositionArgument = Annotated[str, typer.Argument(metavar="POSITION", help="The position's id.")]
+
+FindingArgument = Annotated[str, typer.Argument(metavar="FINDING", help="The finding's id, as reconcile shows it.")]
 
 
 @app.command("list")
@@ -103,6 +106,7 @@ def show(position: PositionArgument, as_json: JsonOption = False) -> None:
             "status": position_status(found, orders).value,
             "legs": legs_text(found.legs),
             "quantity": found.quantity,
+            **({"shares": f"{found.shares_held:+d}"} if found.shares else {}),
             "entry": price_text(found.entry_price) if found.quantity else None,
             **({} if marks is None else _mark_lines(marks)),
             "protection": _protection_text(protection),
@@ -161,9 +165,98 @@ def targets(
     _spreads_table(found, orders)
 
 
+@app.command()
+def adopt(
+    finding: FindingArgument,
+    strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help="The strategy whose exits watch it.")],
+    price: Annotated[
+        str | None, typer.Option("--price", help="Net price per structure, received positive, where it is not known.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a position of a holding that came from elsewhere; no order comes of the adoption itself."""
+    with opened() as platform:
+        wish = AdoptPosition(
+            user_id=platform.user_id,
+            finding_id=finding,
+            strategy_id=StrategyId(strategy),
+            price=None if price is None else _amount(price),
+        )
+        made = carry_out(platform, wish)
+        if not isinstance(made, Position):
+            raise InvariantError("an adoption makes a position")
+        found = position_detail(platform.database, platform.user_id, made.id)
+        orders = orders_of_positions(platform.database, platform.user_id, [found])[found.id]
+    if as_json:
+        emit(_record(found, orders))
+        return
+    say(f"[bold]{found.id}[/] of {escape(found.strategy_id)} holds {escape(legs_text(found.legs))}")
+
+
+@app.command()
+def ignore(finding: FindingArgument, as_json: JsonOption = False) -> None:
+    """Leave alone what a reconciliation found: it is none of ours."""
+    with opened() as platform:
+        left = carry_out(platform, IgnoreFinding(user_id=platform.user_id, finding_id=finding))
+    if as_json:
+        emit(to_plain(left))
+        return
+    say(f"[bold]{escape(finding)}[/] is left alone")
+
+
+@app.command()
+def assign(finding: FindingArgument, position: PositionArgument, as_json: JsonOption = False) -> None:
+    """Say which position lost the contracts that a trade elsewhere closed."""
+    with opened() as platform:
+        wish = AssignClose(user_id=platform.user_id, finding_id=finding, position_id=PositionId(position))
+        carry_out(platform, wish)
+        found = position_detail(platform.database, platform.user_id, PositionId(position))
+        orders = orders_of_positions(platform.database, platform.user_id, [found])[found.id]
+    if as_json:
+        emit(_record(found, orders))
+        return
+    say(f"[bold]{found.id}[/] {'holds less' if found.is_open else 'is closed'}")
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise InvalidInput(f"{text!r} is no price; a good one: 1.25") from None
+
+
 app.command()(rolling.roll)
 app.command()(rolling.adjust)
 app.command()(rolling.chain)
+
+
+@app.command()
+def plan(position: PositionArgument, as_json: JsonOption = False) -> None:
+    """Show what expiration does to a position if nobody does anything, which rules act before, and early assignment."""
+    from thetaloom.engine.expiry_plans import expiry_plan
+
+    with opened() as platform:
+        found = position_detail(platform.database, platform.user_id, PositionId(position))
+        planned, blips = expiry_plan(platform.desk, found, platform.clock.now())
+    if as_json:
+        emit({"position": found.id, "shares": found.shares_held, **to_plain(planned), "radar": to_plain(blips)})
+        return
+    pairs(found.id, {"as of": planned.as_of, "shares held": found.shares_held or None, "first": planned.acts_first})
+    for one in planned.contracts:
+        radar = next((blip for blip in blips if blip.contract == one.contract), None)
+        pairs(
+            f"{one.quantity:+d} {one.contract.notation}",
+            {
+                "settles": one.settlement,
+                "last trade": one.last_trade_at,
+                "decided at": one.settles_at,
+                "tell the broker by": one.instruct_by,
+                "if nothing is done": one.if_nothing,
+                "early assignment": None if radar is None else radar.likelihood.value,
+                **({} if radar is None else {alert.value: alert.advice for alert in radar.alerts}),
+            },
+        )
+    table("rules that act by time", ("rule", "at"), ((turn.rule, turn.at) for turn in planned.turns))
 
 
 def _spreads_table(position: Position, orders: Sequence[Order]) -> None:

@@ -89,9 +89,18 @@ class CareRound:
             self._queue, self._began_at = list(held), now
             with self._desk.store.unit_of_work() as uow:
                 uow.care.looked(self._desk.broker.account_id, now)
+                self._sweep(uow, now)
                 uow.commit()
         runs, self._queue = self._queue[:AT_ONCE], self._queue[AT_ONCE:]
         return runs
+
+    def _sweep(self, uow: UnitOfWork, now: datetime) -> None:
+        """End what stands about positions that ended in any other way than by an order."""
+        subjects = {one.position_id for one in uow.alerts.standing(self._desk.broker.account_id)}
+        for subject in subjects - {None}:
+            position = None if subject is None else uow.positions.get(subject)
+            if position is not None and not position.is_open:
+                end_care(self._desk, uow, position, now)
 
     def look(self, glances: Iterable[Glance]) -> None:
         """Write what changed for these positions."""
@@ -105,10 +114,11 @@ class CareRound:
         position, calendar = glance.position, self._desk.calendar
         orders = uow.orders.of_run(position.run_id) if _may_rest(position) else ()
         known = uow.care.get(position.id)
+        run = {"is_paused": glance.status is RunStatus.PAUSED, "is_failed": glance.status is RunStatus.ERROR}
         if calendar.is_open(now):
-            state, cause = judge_protection(position, orders, glance.status, sees=glance.sees)
+            state, cause = judge_protection(position, orders, **run, sees=glance.sees)
         else:  # nothing can be traded, and nothing is quoted: how it stood at the close
-            state, cause = judge_protection(position, orders, glance.status, sees=True)
+            state, cause = judge_protection(position, orders, **run, sees=True)
         care = known or _new_care(position, state, cause, now)
         care = after_look(care, state, cause, now, calendar)
         care = _with_low(care, glance, now)
@@ -151,7 +161,7 @@ def end_care(desk: Desk, uow: UnitOfWork, position: Position, now: datetime) -> 
     end_alerts(uow, position.user_id, position.id, now, run=position.run_id)
     care = uow.care.get(position.id)
     if care is not None:
-        uow.care.save((ended_care(care, now, desk.calendar),))
+        uow.care.save((ended_care(care, position.closed_at or now, desk.calendar),))
 
 
 def _may_rest(position: Position) -> bool:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from thetaloom.domain.book.rolls import StrikesFrom
 from thetaloom.domain.run.runs import TriggerKind
 from thetaloom.domain.strategy.strategies import Strategy
-from thetaloom.domain.values.ids import ClientOrderId, PositionId, ProposalId, RunId, StrategyId, UserId
+from thetaloom.domain.values.ids import AccountId, ClientOrderId, PositionId, ProposalId, RunId, StrategyId, UserId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,10 +182,43 @@ class SetLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconcile:
-    """Compare our books with the broker's and settle what is in doubt; ``dry_run`` only compares."""
+    """Bring our books in step with the broker's, in seven phases; ``dry_run`` says what that would do."""
 
     user_id: UserId
     dry_run: bool = False
+    account_id: AccountId | None = None  # must be the one that is traded
+    position_id: PositionId | None = None
+    symbol: str | None = None
+    cancel_orphans: bool = False  # orders at the broker that are not ours
+    replace_targets: bool = False  # also those that a person had canceled
+    days_back: int = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptPosition:
+    """Make a run and a position of a holding that came from elsewhere; ``price`` where no transaction tells it."""
+
+    user_id: UserId
+    finding_id: str
+    strategy_id: StrategyId
+    price: Decimal | None = None  # net, a structure; received positive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IgnoreFinding:
+    """Leave alone what a reconciliation found; it is none of ours."""
+
+    user_id: UserId
+    finding_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignClose:
+    """Say which position lost the contracts that a trade elsewhere closed."""
+
+    user_id: UserId
+    finding_id: str
+    position_id: PositionId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,5 +248,8 @@ Command = (
     | DeleteStrategy
     | SetLimit
     | Reconcile
+    | AdoptPosition
+    | IgnoreFinding
+    | AssignClose
     | ApplyExitRules
 )

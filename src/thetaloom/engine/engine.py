@@ -10,6 +10,7 @@ from thetaloom.domain.values.ids import ClientOrderId, RunId
 from thetaloom.engine.care import CareRound
 from thetaloom.engine.commands import Command
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.expiry_watch import tell_expiry_alerts
 from thetaloom.engine.halting import HaltKeeper
 from thetaloom.engine.handlers import handle
 from thetaloom.engine.leg_keeper import mind_imbalances
@@ -38,6 +39,7 @@ DECIDERS: Mapping[str, Decider] = {
 }
 BROKER_LOOK = timedelta(seconds=1)  # how often the broker is asked for news that it did not announce
 IN_FLIGHT_LOOK = timedelta(seconds=15)  # how often orders without an answer are looked up in the broker's books
+ALERT_LOOK = timedelta(minutes=15)  # how often the radar looks for assignments to come
 POSITIONS_LOOK = timedelta(seconds=60)  # how often positions that another process opened are looked for
 
 
@@ -130,6 +132,8 @@ class Engine:
             moved.update(() if looked is None else looked.runs)
             if is_time:
                 self._imbalances_told = mind_imbalances(self.desk, self._imbalances_told)
+            if self._is_time(ALERT_LOOK):
+                tell_expiry_alerts(self.desk)
         except BrokerUnavailable as error:
             self._has_news = True  # nobody heard it yet
             self._looks.lost()

@@ -19,6 +19,8 @@ from thetaloom.engine.order_doubt import Resolution
 from thetaloom.engine.order_manager import ask_cancel, deliver, resolve
 from thetaloom.engine.position_handlers import close_position, replace_targets
 from thetaloom.engine.reconcile import Reconciled, reconcile
+from thetaloom.engine.reconciliation.answers import Options
+from thetaloom.engine.reconciliation.deciding import adopt_position, assign_close, ignore_finding
 from thetaloom.engine.reviews import ExitReview, review_position
 from thetaloom.engine.roll_handlers import adjust_position, refuse_while_closing, roll_position
 from thetaloom.engine.step import ended, tell, tell_user
@@ -211,10 +213,24 @@ def set_limit(desk: Desk, command: commands.SetLimit) -> RiskLimits:
 
 def reconcile_books(desk: Desk, command: commands.Reconcile) -> Reconciled:
     """Compare with the broker, who must have given this account to the user."""
+    account = command.account_id or desk.broker.account_id
+    if command.days_back < 1:
+        raise InvalidInput(f"{command.days_back} days back is nothing to look at")
     with desk.store.reading() as uow:
-        if uow.accounts.owner(desk.broker.account_id) != command.user_id:
-            raise NotFound(f"no account of yours has the id {desk.broker.account_id!r}")
-    return reconcile(desk, dry_run=command.dry_run)
+        if account != desk.broker.account_id or uow.accounts.owner(account) != command.user_id:
+            raise NotFound(f"no account of yours has the id {account!r}")
+        position = None if command.position_id is None else uow.positions.get(command.position_id)
+        if command.position_id is not None and (position is None or position.user_id != command.user_id):
+            raise NotFound(f"no position has the id {command.position_id!r}")
+    options = Options(
+        dry_run=command.dry_run,
+        position=command.position_id,
+        symbol=None if command.symbol is None else command.symbol.strip().upper(),
+        cancel_orphans=command.cancel_orphans,
+        replace_targets=command.replace_targets,
+        days_back=command.days_back,
+    )
+    return reconcile(desk, options)
 
 
 def apply_exit_rules(desk: Desk, command: commands.ApplyExitRules) -> tuple[ExitReview, ...]:
@@ -257,6 +273,9 @@ HANDLERS: dict[type, Any] = {
     commands.DeleteStrategy: delete_strategy,
     commands.SetLimit: set_limit,
     commands.Reconcile: reconcile_books,
+    commands.AdoptPosition: adopt_position,
+    commands.IgnoreFinding: ignore_finding,
+    commands.AssignClose: assign_close,
     commands.ApplyExitRules: apply_exit_rules,
 }
 

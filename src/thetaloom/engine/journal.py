@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from thetaloom.domain.book.journal import EntryRecord, JournalEntry, TradeRecord, journal_entry
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.protection import ProtectionShown, shown_protection
 from thetaloom.domain.run.runs import StepName
@@ -12,6 +11,7 @@ from thetaloom.engine.desk import Desk
 from thetaloom.engine.entry_facts import entry_facts
 from thetaloom.engine.findings import Judgement
 from thetaloom.engine.lineage import output_of
+from thetaloom.engine.trade_record import EntryRecord, JournalEntry, TradeRecord, journal_entry
 from thetaloom.errors import InvalidInput, NotFound
 from thetaloom.ports.store import UnitOfWork
 
@@ -47,8 +47,9 @@ def read_protection(desk: Desk, uow: UnitOfWork, position: Position, now: dateti
     care = uow.care.get(position.id)
     if care is None and not position.is_open:
         return None
-    last = uow.care.last_look(position.account_id) if position.is_open else None
-    return shown_protection(care, last, now, desk.calendar)
+    if position.closed_at is not None:
+        return shown_protection(care, None, position.closed_at, desk.calendar)
+    return shown_protection(care, uow.care.last_look(position.account_id), now, desk.calendar)
 
 
 def note_trade(desk: Desk, command: commands.NoteTrade) -> JournalEntry:

@@ -66,8 +66,9 @@ class Monitor:
         self._facts = SlowFacts(desk)
         self._guards = GuardWatch(desk)
         self._table = WatchTable(desk.calendar, desk.settings.rates.at, desk.settings.dividend_yield)
-        self._unread: list[OptionContract] = []  # whose quotes the table has still to be told
-        self._unread_symbols: set[str] = set()
+        self._new: list[OptionContract] = []  # whose quotes the table was never told
+        self._new_symbols: set[str] = set()
+        self._to_read: list[OptionContract] = []  # what is left of this minute's round
         self._fridays: set[RunId] = set()  # that have a rule for the end of the week
         self._today = 0  # ordinal
 
@@ -79,7 +80,7 @@ class Monitor:
         self.refresh([*changed, *(self._read.keys() - stamps.keys())])
         self._facts.keep(symbol for symbol, held in self._by_symbol.items() if held)
         self._desk.market.watch(self._by_contract)
-        self._unread = list(self._by_contract)
+        self._to_read = list(self._by_contract)
 
     def refresh(self, runs: Iterable[RunId]) -> None:
         """Read the positions of these runs anew; called whenever one opened, changed or closed."""
@@ -129,7 +130,7 @@ class Monitor:
         symbol = self._facts.read_next(now)
         if symbol is not None:
             self._take_facts(symbol)
-        self._read_unread(now)
+        self._read_again(now)
         met = self._check(now) + self._closed([self._watched[run] for run in sorted(self._guards.due(now))], now)
         self._write_some(now)
         return met
@@ -157,7 +158,7 @@ class Monitor:
         position, status = held
         if entry is None:
             return Glance(position=position, status=status, sees=self._sees(position))
-        now, watch = self._desk.clock.now(), self._watches[run]
+        now, watch = self._desk.clock.now(), self._watch(run)
         facts = self._facts.of(position.symbol)
         try:
             marks = mark(read_view(self._desk, position, entry.strategy, now, watch=watch, facts=facts))
@@ -210,6 +211,7 @@ class Monitor:
 
     def _quick_look(self, now: datetime) -> tuple[RunId, ...]:
         """Return the positions that a rule may close now; all others no rule closes."""
+        self._read_new(now)
         moment = self._moment(now)
         look = self._table.look(moment)
         self._unwritten.update(look.risen)
@@ -237,13 +239,19 @@ class Monitor:
             self._table.set_rows(run, self._slot(self._watched[run]).rows)
         self._table.ask_for(runs)
 
-    def _read_unread(self, now: datetime) -> None:
-        """Read quotes that no batch may have brought: of new contracts at once, of all in turn once a minute."""
-        if self._unread_symbols:
-            self._table.take({}, {symbol: self._desk.market.spot(symbol, now) for symbol in self._unread_symbols})
-            self._unread_symbols = set()
-        if self._unread:
-            some, self._unread = self._unread[:READ_MOST], self._unread[READ_MOST:]
+    def _read_new(self, now: datetime) -> None:
+        """Read the quotes of what is new to the table: nobody is watched before."""
+        if self._new_symbols:
+            self._table.take({}, {symbol: self._desk.market.spot(symbol, now) for symbol in self._new_symbols})
+            self._new_symbols = set()
+        if self._new:
+            self._table.take(self._desk.market.quotes(self._new, now), {})
+            self._new = []
+
+    def _read_again(self, now: datetime) -> None:
+        """Read quotes that no batch may have brought, a few at a time, so that once a minute all were read."""
+        if self._to_read:
+            some, self._to_read = self._to_read[:READ_MOST], self._to_read[READ_MOST:]
             self._table.take(self._desk.market.quotes(some, now), {})
 
     def _is_ours(self, position: Position) -> bool:
@@ -268,7 +276,8 @@ class Monitor:
             status=run.status,
             high_at=None if watch is None else watch.high_at,
         )
-        self._held[run.id] = (position, run.status)
+        if position.holds_contracts:
+            self._held[run.id] = (position, run.status)
         if run.status not in NEXT_STEP or not position.holds_contracts:
             return
         strategy = self._strategy(uow, run)
@@ -293,8 +302,8 @@ class Monitor:
             self._by_contract.setdefault(self._table.listed(leg.contract), set()).add(run.id)
 
     def _take_in(self, entry: _Watched) -> None:
-        self._unread = [*self._table.put(self._slot(entry)), *self._unread]
-        self._unread_symbols.add(entry.position.symbol)
+        self._new += self._table.put(self._slot(entry))
+        self._new_symbols.add(entry.position.symbol)
         if entry.position.held_legs and any(rule.kind is ExitKind.EXPIRY_FRIDAY for rule in entry.strategy.exits):
             self._fridays.add(entry.position.run_id)
             self._tell_friday(entry.position, self._desk.clock.now())

@@ -231,7 +231,8 @@ class WatchTable:
 
     def _numbers(self, slots: Ints, profit: Floats, moment: Moment) -> Floats:
         number = np.full((len(slots), len(Column)), np.nan)
-        high = self.premium[slots] + self.high_close[slots] * self.scale[slots] / UNIT
+        scale = self.scale[slots]  # 0 where only loose legs are held, of which no close is known
+        high = self.premium[slots] + np.where(scale > 0, self.high_close[slots], 0.0) * scale / UNIT
         peak = np.maximum(np.maximum(profit, high), 0.0)
         number[:, Column.ALWAYS] = AT_ONCE.bound
         number[:, Column.PROFIT], number[:, Column.PEAK], number[:, Column.BACK] = profit, peak, peak - profit

@@ -1,5 +1,6 @@
 """Many open positions on many underlyings, and a market that tells of any of their contracts at once."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -104,6 +105,8 @@ class WatchBench:
         ]
         self.contracts = sorted({leg.contract for legs in self.legs for leg in legs})
         self.market.move(self.contracts)
+        shared = Counter(leg.contract for legs in self.legs for leg in legs)
+        self.alone = [number for number, legs in enumerate(self.legs) if shared[legs[0].contract] == 1]
         self._store()
         self.engine = Engine(self.desk)
 
@@ -120,8 +123,9 @@ class WatchBench:
         return self.market.move([watched[place] for place in chosen])
 
     def stop_out(self, number: int) -> QuoteBatch:
-        """Let one leg that a position sold cost what breaks its stop."""
+        """Let one leg that one position alone sold cost what breaks its stop."""
         self.clock.advance(seconds=0.2)
+        number = self.alone[number]
         short = self.legs[number][0].contract
         batch = self.market.move([contract for contract in self.market.watched if contract == short])
         (known,) = batch.quotes.values()
@@ -131,6 +135,7 @@ class WatchBench:
 
     def has_closing_order(self, number: int) -> bool:
         """Say whether an order that closes this position stands in the books."""
+        number = self.alone[number]
         with self.desk.store.reading() as uow:
             return any(order.effect is Effect.CLOSE for order in uow.orders.of_run(_run_id(number)))
 

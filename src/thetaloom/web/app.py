@@ -11,6 +11,7 @@ from thetaloom.engine.loop import EngineLoop
 from thetaloom.web import problems
 from thetaloom.web.api import (
     care,
+    findings,
     lineage,
     operations,
     orders,
@@ -48,7 +49,7 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     )
     app.state.front = Front(platform=platform, loop=loop)
     api = APIRouter(prefix="/api")
-    nouns = (strategies, workflow, positions, rolls, care, orders, risk, risk_validation, scenarios, lineage)
+    nouns = (strategies, workflow, positions, rolls, care, findings, orders, risk, risk_validation, scenarios, lineage)
     for noun in nouns:
         api.include_router(noun.router)
     app.include_router(api)

@@ -71,8 +71,8 @@ def _shown(front: Front) -> list[tuple[ProtectionShown, bool]]:
     with front.platform.store.reading() as uow:
         last = uow.care.last_look(front.platform.broker.account_id)
     return [
-        (shown_protection(care, last if is_open else None, now, calendar), is_open)
-        for care, is_open in cares_of_user(front.database, front.user)
+        (shown_protection(care, last if ended is None else None, ended or now, calendar), ended is None)
+        for care, ended in cares_of_user(front.database, front.user)
     ]
 
 

@@ -262,3 +262,21 @@ def test_a_deadline_has_to_make_sense() -> None:
         GuardRule(deadline_seconds=20, blind_after_seconds=10)
     with pytest.raises(InvalidInput):
         GuardRule(updates_min=0)
+
+
+def test_a_clock_is_kept_between_quotes_that_come_once_a_minute() -> None:
+    state, first = look(WARM, quoted(LATER, iv=0.40))
+    _, second = look(state, quoted(LATER + timedelta(minutes=1), iv=0.40))
+
+    assert first.fires == frozenset()
+    assert second.fires == {0}
+
+
+def test_quotes_that_were_away_for_a_deadline_start_the_clock_anew() -> None:
+    state, _ = look(WARM, quoted(LATER, iv=0.40))
+    for second in (1, 4):
+        state, _ = look(state, quoted(LATER + timedelta(seconds=second)))
+    state, decision = look(state, quoted(LATER + timedelta(seconds=5), iv=0.40))
+
+    assert decision.fires == frozenset()
+    assert state.beyond[0].updates == 1

@@ -297,6 +297,8 @@ def decide_elsewhere(given: ElsewhereInputs) -> ElsewhereOutput:
     if given.assigned_by:
         taken = closing_part(closing, position.held)
     else:
+        ours = {leg for one in given.holders if position_ids([one.id]) for leg in one.held}
+        closing = {leg: number for leg, number in closing.items() if leg in ours}
         taken = (shares_of(closing, given.holders) or {}).get(position.id, {})
     if not taken:
         raise InvariantError(f"{trade.name} took nothing of {position.id}")

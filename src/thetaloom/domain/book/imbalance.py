@@ -113,6 +113,8 @@ def decide_legs(matter: LegsMatter) -> LegsDecision:
     ripe_at = max(one.since for one in position.loose) + timedelta(seconds=matter.patience_seconds)
     if now < ripe_at:
         return LegsDecision(action=LegsAction.WAIT, look_at=ripe_at, naked=bare)
+    if position.shares:  # bought contracts may be all that covers what an assignment brought
+        return LegsDecision(action=LegsAction.ASK, naked=bare)
     if working is not None:
         if now < working.expires_at:
             return LegsDecision(action=LegsAction.WAIT, look_at=working.expires_at, naked=bare)

@@ -7,7 +7,6 @@ from enum import StrEnum
 
 from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, OrderStatus
 from thetaloom.domain.book.positions import Position
-from thetaloom.domain.run.runs import RunStatus
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.ids import AccountId, PositionId, UserId
 from thetaloom.domain.values.money import Money
@@ -60,14 +59,14 @@ class ProtectionShown:
 
 
 def judge_protection(
-    position: Position, orders: Iterable[Order], run: RunStatus, *, sees: bool | None
+    position: Position, orders: Iterable[Order], *, is_paused: bool, is_failed: bool, sees: bool | None
 ) -> tuple[Protection, Cause | None]:
     """Say who protects a position; ``sees`` is whether all legs have believable quotes, ``None`` = no market data."""
     if is_at_broker(position, orders):
         return Protection.BROKER, None
-    if run is RunStatus.PAUSED:
+    if is_paused:
         return Protection.UNPROTECTED, Cause.RUN_PAUSED
-    if run is RunStatus.ERROR:
+    if is_failed:
         return Protection.UNPROTECTED, Cause.RUN_ERROR
     if sees is None:
         return Protection.UNPROTECTED, Cause.MARKET_DATA_OUT

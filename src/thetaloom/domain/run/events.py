@@ -40,6 +40,7 @@ class EventKind(StrEnum):
     LEGS_LOOSE = "LegsLoose"
     CONTRACTS_ENDED = "ContractsEnded"
     ASSIGNED_EARLY = "AssignedEarly"
+    DEFENCE_ADVISED = "DefenceAdvised"
     SETTLEMENT_DIFFERS = "SettlementDiffers"
     SETTLEMENT_MISSING = "SettlementMissing"
     TARGETS_PLACED = "TargetsPlaced"

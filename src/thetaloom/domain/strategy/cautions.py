@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.strategy.evaluation import Evaluation
-from thetaloom.domain.strategy.strategies import ExitKind, Preference, Strategy
+from thetaloom.domain.strategy.strategies import ExitKind, GuardMode, Preference, Strategy
 
 REACH_MAX = Decimal("0.5")  # of the mid; wider markets eat most of what the mid promises
 
@@ -19,6 +19,8 @@ def _about_rules(strategy: Strategy, front: Expiration) -> Iterator[str]:
     wished, sort = strategy.expiration.prefer, "monthly" if front.is_monthly else "weekly"
     if wished is not Preference.NEAREST and wished.value != sort:
         yield f"{front.expires_on} is a {sort} expiration; the strategy prefers a {wished.value} one"
+    if strategy.guard.mode is GuardMode.OFF and strategy.exits:
+        yield "the guard of its exits is off: a single bad quote can close a position"
     kinds = {rule.kind for rule in strategy.exits}
     has_target = bool(strategy.targets) or ExitKind.PROFIT_TARGET in kinds
     if strategy.ladder is not None and not has_target:

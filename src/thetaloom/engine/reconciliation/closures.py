@@ -15,9 +15,7 @@ EXACT = Money("0.01")
 
 def process_closures(now: Round) -> None:
     """Complete the runs whose positions went elsewhere, and check what was closed since the last look."""
-    for position in now.closed:
-        now.counts.processed += 1
-        _complete(now, position)
+    complete_closed(now)
     before = now.look.before
     if before is None:
         return
@@ -29,6 +27,13 @@ def process_closures(now: Round) -> None:
     for position in mine:
         now.counts.processed += 1
         _check_profit(now, position, [one for one in moved if position.id in one.linked_to])
+
+
+def complete_closed(now: Round) -> None:
+    """Complete the runs of positions that were closed elsewhere in this round."""
+    for position in now.closed:
+        now.counts.processed += 1
+        _complete(now, position)
 
 
 def _complete(now: Round, position: Position) -> None:

@@ -70,18 +70,23 @@ def book_trade(now: Round, trade: OutsideTrade) -> tuple[str, ...] | None:
     symbol = trade.legs[0].contract.underlying
     holders, moved = now.holders, trade.contracts
     closing = closing_part(moved, summed(one.held for one in holders))
+    ours = {leg for position in now.positions.values() for leg in position.held}
+    foreign = {leg: number for leg, number in closing.items() if leg not in ours}  # whichever of them: none is ours
+    closing = {leg: number for leg, number in closing.items() if leg in ours}
     shares = shares_of(closing, holders)
     if not now.reaches(symbol) and now.options.position is None:
         return None
     if now.options.position is not None and (shares is None or set(shares) != {now.options.position}):
         return None
     linked: list[str] = []
+    for leg, number in foreign.items():
+        linked += _shrink(now, leg, number, f"closed by {trade.name}")
     if shares is None:
         linked.append(_ask_whose(now, trade, closing))
     for holder, taken in (shares or {}).items():
         linked.append(holder)
         _take(now, trade, holder, taken, holders)
-    built = summed((moved, {one: -number for one, number in closing.items()}))
+    built = summed((moved, *({one: -number for one, number in part.items()} for part in (closing, foreign))))
     if built:
         linked.append(_ask_adopt(now, trade, built))
     return tuple(linked)
@@ -216,14 +221,16 @@ def _shrink_by(now: Round, contract: OptionContract, quantity: int) -> None:
     _shrink(now, contract, quantity, "settled at the broker")
 
 
-def _shrink(now: Round, contract: OptionContract, quantity: int, how: str) -> None:
-    left = quantity
+def _shrink(now: Round, contract: OptionContract, quantity: int, how: str) -> list[str]:
+    left, found_ids = quantity, []
     for found in tuple(now.findings.values()):
         there = found.contracts.get(contract, 0) if found.kind is FindingKind.UNKNOWN_HOLDING else 0
         if there * left < 0:
             taken = min(abs(there), abs(left)) * (1 if left > 0 else -1)
             now.shrink_finding(found, {contract: taken}, how)
+            found_ids.append(found.id)
             left -= taken
+    return found_ids
 
 
 def _residue(now: Round, doubtful: frozenset[OptionContract], settling: Contracts) -> None:

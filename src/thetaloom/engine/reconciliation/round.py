@@ -134,7 +134,7 @@ class Round:
             self.counts.created += 1
             self.note(text)
             self.halts += [text] if halt else []
-            facts = {"finding": found.id, "kind": kind.value, "text": text}
+            facts = {"finding": found.id, "what": kind.value, "text": text}
             tell_user(self.uow, self.user, EventKind.FINDING_RAISED, self.now, **facts)
         if found != standing:
             self.uow.looks.save_finding(found)
@@ -151,7 +151,7 @@ class Round:
             self.findings.pop(found.key, None)
         self.counts.updated += 1
         self.note(f"{found.id} {status.value}: {found.text}")
-        facts = {"finding": found.id, "kind": found.kind.value, "status": status.value, "how": how}
+        facts = {"finding": found.id, "what": found.kind.value, "status": status.value, "how": how}
         tell_user(self.uow, self.user, EventKind.FINDING_SETTLED, self.now, **facts)
         return settled
 

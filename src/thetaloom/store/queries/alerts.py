@@ -1,6 +1,7 @@
 """Alerts: what a person should look at, the most urgent first."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import case, select
 
@@ -36,11 +37,11 @@ def list_alerts(
         return page_of(connection, ordered, window, lambda row: value_of(Alert, row))
 
 
-def cares_of_user(database: Database, user: UserId) -> Sequence[tuple[PositionCare, bool]]:
-    """Return what is known of the protection of the user's positions, each with whether it is open."""
-    chosen = select(*columns_of(position_care, PositionCare), positions.c.is_open).join(
+def cares_of_user(database: Database, user: UserId) -> Sequence[tuple[PositionCare, datetime | None]]:
+    """Return what is known of the protection of the user's positions, each with when it closed."""
+    chosen = select(*columns_of(position_care, PositionCare), positions.c.closed_at).join(
         positions, positions.c.id == position_care.c.position_id
     )
     with database.connect() as connection:
         rows = connection.execute(chosen.where(owned(position_care, user))).all()
-    return [(value_of(PositionCare, row), bool(row.is_open)) for row in rows]
+    return [(value_of(PositionCare, row), row.closed_at) for row in rows]

@@ -107,7 +107,7 @@ def in_order(positions: Sequence[Position]) -> list[Position]:
 
 def link_of(position: Position, orders: Sequence[Order] = ()) -> ChainLink:
     """Return a position as a link; ``orders`` are those of its run."""
-    premium = sum((one.premium for one in (*position.spreads, *position.loose)), NOTHING)
+    premium = sum((one.premium for one in position.spreads), sum((one.premium for one in position.loose), NOTHING))
     return ChainLink(
         position_id=position.id,
         run_id=position.run_id,

@@ -94,6 +94,10 @@ def _risk(said: Told) -> str:
 
 def _approval(said: Told) -> str:
     proposal = said["proposal"]
+    if said["status"] == "pending" and proposal.get("closing"):
+        terms = proposal["closing"]
+        closes = f"closes {terms['position_id']} down to {_net(terms['limit_floor'])} first"
+        return f"proposed {proposal['id']}: {closes}, both sides together {_signed(terms['net_floor'])} at worst"
     if said["status"] == "pending":
         return f"proposed {proposal['id']}, waits until {proposal['expires_at'][11:16]} UTC"
     by = "its own rule" if proposal["decided_by"].startswith("rule:") else proposal["decided_by"]
@@ -102,6 +106,8 @@ def _approval(said: Told) -> str:
 
 def _order(said: Told) -> str:
     move = said["move"]
+    if said.get("asks_close"):
+        return f"all holds still: the old position is closed now, down to {_net(said['verdict']['facts']['floor'])}"
     if move["limit_price"] is None:
         return f"{move['action']} the order"
     return (
@@ -115,9 +121,24 @@ def _management(said: Told) -> str:
     if said["kind"] == "settle":
         return f"{Reason.of(verdict['reason']).text} (spot {verdict['facts']['spot']})"
     facts = verdict["facts"]
-    numbers = f": {facts['rule']} {facts['value']} against {facts['threshold']} {facts['unit']}" if facts else ""
+    if verdict["reason"] == Reason.ROLL.value:
+        return f"makes way for its successor {facts['successor']}, closing down to {_net(facts['floor'])}"
+    if said["kind"] == "hold" and (said.get("place") or said.get("ladder")):
+        return "hold: " + "; ".join((*map(_placed, said.get("place", ())), *map(_climbed, said.get("ladder", ()))))
+    numbers = ""
+    if "rule" in facts:
+        numbers = f": {facts['rule']} {facts['value']} against {facts['threshold']} {facts['unit']}"
     profit = f", unrealized {facts['unrealized_pnl']}" if facts.get("unrealized_pnl") else ""
     return f"exit {verdict['reason']}{numbers}{profit}" if verdict["reason"] else "hold"
+
+
+def _placed(target: Told) -> str:
+    return f"target of {target['part']} at {_net(target['limit_price'])}, {target['percent']} % of its premium"
+
+
+def _climbed(step: Told) -> str:
+    at = f" at {_net(step['limit_price'])}" if step.get("limit_price") is not None else ""
+    return f"ladder of {step['part']}: {step['action']}{at}"
 
 
 def _report(step: StepRecord) -> str:
@@ -143,6 +164,10 @@ def _net(price: str | None) -> str:
         return "an unknown price"
     number = float(price)
     return f"{abs(number):.2f} {'credit' if number >= 0 else 'debit'}"
+
+
+def _signed(amount: str) -> str:
+    return f"{float(amount):+,.2f}"
 
 
 def _money(amount: str | None) -> str:

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import Boolean, Connection, and_, bindparam, func, insert, not_, or_, select, update
+from sqlalchemy.sql.dml import ReturningInsert
 
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.leg_fills import LegExecution
@@ -66,7 +69,7 @@ class SqlOrders:
 
     def __init__(self, connection: Connection, database: Database) -> None:
         self._connection = connection
-        self._database = database
+        self._insert_fill, self._insert_execution = _inserts(database)
 
     def add(self, order: Order) -> None:
         """Write a new order of a stored run."""
@@ -114,8 +117,7 @@ class SqlOrders:
     def add_fill(self, fill: Fill) -> bool:
         """Add a fill of a stored order; False when this fill of this order is known already."""
         row = row_of(fill, of_order=fill.client_order_id)
-        skipping = insert_or_skip(self._database, fills).values(user_id=_OWNER_OF_ORDER)
-        return self._connection.execute(skipping.returning(fills.c.fill_id), row).first() is not None
+        return self._connection.execute(self._insert_fill, row).first() is not None
 
     def fills_of(self, order: ClientOrderId) -> Sequence[Fill]:
         """Return the fills of the order, oldest first."""
@@ -133,9 +135,16 @@ class SqlOrders:
     def add_execution(self, execution: LegExecution, sequence: int) -> bool:
         """Add one leg's execution, told by the report ``sequence``; False when it is known already."""
         row = row_of(execution, of_order=execution.client_order_id, sequence=sequence)
-        skipping = insert_or_skip(self._database, leg_executions).values(user_id=_OWNER_OF_ORDER)
-        return self._connection.execute(skipping.returning(leg_executions.c.execution_id), row).first() is not None
+        return self._connection.execute(self._insert_execution, row).first() is not None
 
     def executions_of(self, order: ClientOrderId) -> Sequence[LegExecution]:
         """Return the executions of the order's legs, in the order they were told."""
         return values_of(LegExecution, self._connection.execute(_EXECUTIONS, {"of_order": order}))
+
+
+@lru_cache(maxsize=8)
+def _inserts(database: Database) -> tuple[ReturningInsert[Any], ReturningInsert[Any]]:
+    # Built once: a turn of the engine opens several transactions, and few of them write a fill.
+    fill = insert_or_skip(database, fills).values(user_id=_OWNER_OF_ORDER).returning(fills.c.fill_id)
+    execution = insert_or_skip(database, leg_executions).values(user_id=_OWNER_OF_ORDER)
+    return fill, execution.returning(leg_executions.c.execution_id)

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from thetaloom.domain.book.alerts import Priority, Urgency
-from thetaloom.domain.book.journal import JournalEntry
 from thetaloom.domain.values.ids import PositionId
 from thetaloom.engine.commands import NoteTrade
 from thetaloom.engine.journal import own_position, read_entry
+from thetaloom.engine.trade_record import JournalEntry
 from thetaloom.store.queries.alerts import list_alerts
 from thetaloom.store.queries.positions import list_positions
 from thetaloom.web.api.queries import Id, PageWindow

@@ -9,13 +9,13 @@ from pydantic import Field
 from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.protection import ProtectionShown
-from thetaloom.domain.values.ids import PositionId
+from thetaloom.domain.values.ids import AccountId, PositionId
 from thetaloom.engine.commands import ApplyExitRules, ClosePosition, Reconcile, ReplaceTargets
 from thetaloom.engine.reconcile import Reconciled
 from thetaloom.engine.reviews import ExitReview
 from thetaloom.store.queries.paging import Window
 from thetaloom.store.queries.positions import list_positions, orders_of_positions, position_detail
-from thetaloom.web.api import position_records, records
+from thetaloom.web.api import finding_records, position_records, records
 from thetaloom.web.api.queries import Id, PageWindow
 from thetaloom.web.api.records import Exact, Page, Record
 from thetaloom.web.api.workflow import Asked
@@ -71,7 +71,13 @@ class Close(Asked):
 class Sync(Asked):
     """How to compare."""
 
-    dry_run: bool = Field(default=False, description="Only compare; change nothing.")
+    dry_run: bool = Field(default=False, description="Only say what would be done; change nothing.")
+    account_id: str | None = Field(default=None, max_length=80, description="By default the account that is traded.")
+    position_id: str | None = Field(default=None, max_length=80, description="Only this position.")
+    symbol: str | None = Field(default=None, max_length=12, description="Only this underlying.")
+    cancel_orphans: bool = Field(default=False, description="Cancel orders at the broker that are not ours.")
+    replace_targets: bool = Field(default=False, description="Place targets again that a person had canceled, too.")
+    days_back: int = Field(default=30, ge=1, le=3660, description="How far back transactions are linked.")
 
 
 class Drift(Record):
@@ -82,6 +88,18 @@ class Drift(Record):
     theirs: int
 
 
+class SyncPhase(Record):
+    """What one phase did, or would do in a dry run."""
+
+    phase: str
+    processed: int
+    updated: int
+    created: int
+    errors: int
+    seconds: float
+    notes: list[str]
+
+
 class SyncAnswer(Record):
     """What the comparison did and found."""
 
@@ -90,6 +108,8 @@ class SyncAnswer(Record):
     orders_delivered: int
     in_step: bool = Field(description="Whether both books hold the same.")
     drifts: list[Drift]
+    phases: list[SyncPhase] = Field(description="The seven phases in their order.")
+    findings: list[finding_records.Finding] = Field(description="What stands: waiting for a person, or left alone.")
 
 
 @router.get("/positions", responses=documented())
@@ -146,16 +166,39 @@ async def refresh(front: FrontDoor) -> Page[MarkedPosition]:
 
 @router.post("/sync-positions", responses=COMMANDED)
 async def sync(front: FrontDoor, asked: Annotated[Sync | None, Body()] = None) -> SyncAnswer:
-    """Compare our books with the broker's; what is in doubt is settled unless it is a dry run."""
-    dry_run = asked is not None and asked.dry_run
-    said = await front.ask(Reconcile(user_id=front.user, dry_run=dry_run), Reconciled)
+    """Bring our books in step with the broker's in seven phases; a dry run says what that would do."""
+    wish = asked or Sync()
+    command = Reconcile(
+        user_id=front.user,
+        dry_run=wish.dry_run,
+        account_id=None if wish.account_id is None else AccountId(wish.account_id),
+        position_id=None if wish.position_id is None else PositionId(wish.position_id),
+        symbol=wish.symbol,
+        cancel_orphans=wish.cancel_orphans,
+        replace_targets=wish.replace_targets,
+        days_back=wish.days_back,
+    )
+    said = await front.ask(command, Reconciled)
     drifts = [Drift(occ_symbol=one.contract.occ_symbol, ours=one.ours, theirs=one.theirs) for one in said.drifts]
     return SyncAnswer(
-        dry_run=dry_run,
+        dry_run=wish.dry_run,
         reports_applied=said.reports_applied,
-        orders_delivered=0 if dry_run else said.orders_delivered,
+        orders_delivered=0 if wish.dry_run else said.orders_delivered,
         in_step=not drifts,
         drifts=drifts,
+        phases=[
+            SyncPhase(
+                phase=one.phase.value,
+                processed=one.processed,
+                updated=one.updated,
+                created=one.created,
+                errors=one.errors,
+                seconds=one.seconds,
+                notes=list(one.notes),
+            )
+            for one in said.phases
+        ],
+        findings=[finding_records.Finding.of(one) for one in said.findings],
     )
 
 

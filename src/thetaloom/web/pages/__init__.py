@@ -1,6 +1,17 @@
 """The pages: plain HTML from one typed view record each; every form works without JavaScript."""
 
-from thetaloom.web.pages import approvals, dashboard, lineage, listings, rank, reference, risk, runs, strategies
+from thetaloom.web.pages import (
+    approvals,
+    dashboard,
+    lineage,
+    listings,
+    rank,
+    reconciling,
+    reference,
+    risk,
+    runs,
+    strategies,
+)
 
 ROUTERS = (
     dashboard.router,
@@ -10,6 +21,7 @@ ROUTERS = (
     strategies.router,
     rank.router,
     risk.router,
+    reconciling.router,
     lineage.router,
     reference.router,
 )

@@ -26,6 +26,10 @@ NOTICES: Mapping[str, str] = {
     "lifted": "The halt was lifted. New risk is allowed again.",
     "paused": "The run was set aside.",
     "resumed": "The run goes on.",
+    "compared": "Our books were compared with the broker's.",
+    "adopted": "The holding is a position of the strategy now.",
+    "left": "It is left alone.",
+    "assigned": "The close was booked to the position.",
 }
 
 
