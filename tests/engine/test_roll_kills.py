@@ -51,7 +51,7 @@ class MortalStore:
                 if self.commits == self.dies_at:
                     raise Killed
 
-            uow.commit = commit_or_die  # type: ignore[method-assign]
+            uow.commit = commit_or_die  # type: ignore[method-assign]  # a death at this very boundary
             yield uow
 
     def reading(self) -> AbstractContextManager[UnitOfWork]:

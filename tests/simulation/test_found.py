@@ -1,4 +1,4 @@
-"""Faults that seeds have found, each as the smallest scene that shows it; docs/concepts/simulation.md lists them."""
+"""Faults that seeds have found, each as a small scene; the list is in docs/concepts/simulation.md."""
 
 from thetaloom.domain.run.events import EventKind
 from thetaloom.engine import commands

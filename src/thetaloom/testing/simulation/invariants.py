@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from thetaloom.domain.book.orders import IN_FLIGHT, Effect, OrderPurpose, OrderStatus
+from thetaloom.domain.book.fills import Fill
+from thetaloom.domain.book.orders import IN_FLIGHT, Effect, Order, OrderPurpose, OrderStatus
 from thetaloom.domain.book.resting import REPLACEMENTS_MAX, target_orders_of
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.run.runs import HOLDS_RISK, RunStatus
@@ -88,11 +89,21 @@ def _books_equal(view: View) -> Iterator[str]:
             yield f"{contract.notation}: ours {ours[contract]}, the broker's {theirs[contract]}"
     for one in view.books.runs:
         for order in one.orders:
-            found = view.broker.truth.find(order.client_order_id)
-            filled = sum(fill.quantity for fill in one.fills[order.client_order_id])
-            truly = 0 if found is None else found.filled
-            if not order.filled == filled == truly:
-                yield f"{order.client_order_id}: order {order.filled}, fills {filled}, the broker's {truly}"
+            yield from _fills_equal(view, order, one.fills[order.client_order_id])
+
+
+def _fills_equal(view: View, order: Order, fills: tuple[Fill, ...]) -> Iterator[str]:
+    found, sent = view.broker.truth.find(order.client_order_id), view.broker.sent.get(order.client_order_id)
+    truly = 0 if found is None else found.filled
+    done: Counter[OptionContract] = Counter()
+    for leg in (leg for fill in fills for leg in fill.legs):
+        done[leg.contract] += leg.quantity
+    if any(done[leg.contract] != leg.ratio * truly for leg in order.legs):
+        yield f"{order.client_order_id}: the broker filled {truly}, we have {dict(done)}"
+    # Legs that are told after their order ended are booked one by one, and make no structure of the order any more.
+    by_legs = sent is not None and sent.tells_legs
+    if order.filled != truly and not by_legs:
+        yield f"{order.client_order_id}: order {order.filled}, the broker's {truly}"
 
 
 def _profit_is_cash(view: View) -> Iterator[str]:
