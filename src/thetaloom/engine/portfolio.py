@@ -65,18 +65,16 @@ def portfolio_of(
     counted += [(run.symbol, run.strategy_id) for run in opening]
     day_start = _session_start(desk, now)
     is_whole = looks_far_back(limits)
-    closed = (
-        uow.positions.all_closed(account) if is_whole else uow.positions.closed_since(account, _week_start(desk, now))
-    )
+    since = _week_start(desk, now)
+    closed = uow.positions.all_closed(account) if is_whole else uow.positions.closed_since(account, since)
     today = [position for position in closed if position.closed_at is not None and position.closed_at >= day_start]
     opened = [*uow.positions.symbols_opened_since(account, day_start), *(run.symbol for run in opening)]
     greeks = _greeks(desk, held, limits, now)
+    unseen = [_of_order(desk, order, "", "", now) for order, _ in found if _is_unseen(order)]
     return Portfolio(
         net_liquidating_value=snapshot.net_liquidating_value,
         cash=snapshot.cash,
-        buying_power=_without_reserves(
-            snapshot.buying_power, [_of_order(desk, order, "", "", now) for order, _ in found if _is_unseen(order)]
-        ),
+        buying_power=_without_reserves(snapshot.buying_power, unseen),
         open_positions=len(counted),
         positions_by_symbol=_counts(symbol for symbol, _ in counted),
         risk_in_use=_risk(held),

@@ -22,15 +22,12 @@ from sqlalchemy import (
     false,
 )
 
-from thetaloom.domain.book.elsewhere import FindingKind, FindingStatus
 from thetaloom.domain.book.fills import LegFill
 from thetaloom.domain.book.ladder import LadderState
-from thetaloom.domain.book.looks import Cause, Link
 from thetaloom.domain.book.orders import Effect, OrderPurpose, OrderStatus, TimeInForce
 from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.rolls import ClosingTerms
 from thetaloom.domain.book.spreads import Loose, ShareLot, Spread
-from thetaloom.domain.book.transactions import TransactionKind
 from thetaloom.domain.book.watch import EntryFacts
 from thetaloom.domain.risk.violations import Action, Severity
 from thetaloom.domain.run.events import EventKind
@@ -45,6 +42,10 @@ from thetaloom.store.care_tables import journal_notes as journal_notes
 from thetaloom.store.care_tables import position_care as position_care
 from thetaloom.store.care_tables import watch_pulse as watch_pulse
 from thetaloom.store.columns import Exact, Instant, Structured, Word
+from thetaloom.store.look_tables import account_looks as account_looks
+from thetaloom.store.look_tables import broker_transactions as broker_transactions
+from thetaloom.store.look_tables import findings as findings
+from thetaloom.store.look_tables import reconciliations as reconciliations
 from thetaloom.store.schema_rolls import rolls as rolls
 from thetaloom.store.table_parts import LEGS as _LEGS
 from thetaloom.store.table_parts import SEQUENCE as _SEQUENCE
@@ -328,82 +329,6 @@ risk_violations = Table(
     Column("releases_at", Instant),
     Index(None, "user_id", "happened_at"),
     Index(None, "run_id"),
-    sqlite_autoincrement=True,
-)
-
-broker_transactions = Table(
-    "broker_transactions",
-    metadata,
-    _needed("account_id", Text),
-    _needed("sequence", BigInteger),
-    _owner(),
-    _needed("transaction_id", Text),
-    _needed("kind", Word(TransactionKind)),
-    _needed("happened_at", Instant),
-    _needed("symbol", Text),
-    Column("contract", Structured(OptionContract)),
-    _needed("quantity", Integer),
-    Column("price", Exact(Price)),
-    _needed("cash", Exact(Money)),
-    _needed("fees", Exact(Money)),
-    Column("client_order_id", Text),
-    Column("broker_order_id", Text),
-    _needed("link", Word(Link)),
-    _needed("linked_to", Structured(tuple[str, ...])),  # an order, positions, findings
-    PrimaryKeyConstraint("account_id", "sequence"),
-    Index(None, "account_id", "link"),
-)
-
-account_looks = Table(
-    "account_looks",
-    metadata,
-    Column("account_id", Text, ForeignKey("accounts.id"), primary_key=True),
-    _needed("looks", Integer),  # compared and swapped
-    _needed("sequence", BigInteger),  # of the last transaction that was read
-    _needed("looked_at", Instant),
-    Column("cash", Exact(Money)),  # what it must be by the transactions
-    _needed("contracts", Structured(Mapping[str, int])),  # what must be held by the transactions
-    _needed("suspects", Structured(Mapping[str, str])),  # differences seen at the last look for the first time
-)
-
-findings = Table(
-    "findings",
-    metadata,
-    Column("id", Text, primary_key=True),
-    _owner(),
-    _needed("account_id", Text),
-    _needed("kind", Word(FindingKind)),
-    _needed("key", Text),
-    _needed("symbol", Text),
-    _needed("text", Text),
-    _needed("legs", Structured(tuple[LegFill, ...])),
-    _needed("prices_known", Boolean),
-    _needed("fees", Exact(Money)),
-    _needed("candidates", Structured(tuple[str, ...])),
-    _needed("order", Text),
-    _needed("status", Word(FindingStatus)),
-    _needed("found_at", Instant),
-    Column("settled_at", Instant),
-    _needed("settled_as", Text),
-    Index(None, "account_id", "status"),
-    Index(None, "user_id", "found_at"),
-)
-
-reconciliations = Table(
-    "reconciliations",
-    metadata,
-    Column("id", _SEQUENCE, primary_key=True),
-    _owner(),
-    _needed("account_id", Text),
-    _needed("cause", Word(Cause)),
-    _needed("looked_at", Instant),
-    _needed("updated", Integer),
-    _needed("created", Integer),
-    _needed("errors", Integer),
-    _needed("waiting", Integer),  # findings that wait after it
-    _needed("drifts", Integer),
-    _needed("digest", Text),  # of the evidence: each phase with its counts
-    Index(None, "user_id", "looked_at"),
     sqlite_autoincrement=True,
 )
 

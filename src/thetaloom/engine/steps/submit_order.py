@@ -1,31 +1,27 @@
 """Step 11: the approved proposal becomes an order, after everything was checked again, and is walked to its fill."""
 
-import math
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from thetaloom.domain.book.imbalance import Conflict
 from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, OrderStatus
 from thetaloom.domain.book.refusals import NextAction, Refusal, next_valid_price
 from thetaloom.domain.book.rolls import Progress, can_close
-from thetaloom.domain.risk.limits import LimitCheck, Portfolio, RiskLimits, Trade, check_limits
+from thetaloom.domain.risk.limits import LimitCheck
 from thetaloom.domain.risk.violations import Action, violations_of
 from thetaloom.domain.run.events import EventKind
-from thetaloom.domain.run.proposals import Proposal, ProposalStatus
+from thetaloom.domain.run.proposals import Proposal
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.values.ids import ClientOrderId, make_client_order_id
 from thetaloom.domain.values.money import Price
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.entry_gate import Gate, may_wait, pass_gate, read_gate
 from thetaloom.engine.findings import RiskFinding
-from thetaloom.engine.imbalance import conflict_of, conflict_verdict
-from thetaloom.engine.last_gate import halts_now
 from thetaloom.engine.lineage import Decider, output_of
 from thetaloom.engine.order_manager import leg_quotes, perform
 from thetaloom.engine.order_work import (
     DELIVERED,
     QUOTE_RETRY,
-    LegQuote,
     OrderAction,
     OrderMove,
     OrderWork,
@@ -34,11 +30,9 @@ from thetaloom.engine.order_work import (
     next_move,
     ticks_of,
 )
-from thetaloom.engine.portfolio import portfolio_of
 from thetaloom.engine.rolls import (
     LOOK,
     RollWork,
-    after_close,
     ask_close,
     call_off,
     floor_left,
@@ -48,25 +42,10 @@ from thetaloom.engine.rolls import (
     terms_of,
     work_of,
 )
-from thetaloom.engine.step import Step, ended, halted_scope, next_step, proposals_of, strategy_of, tell
+from thetaloom.engine.step import Step, ended, next_step, proposals_of, strategy_of, tell
 from thetaloom.engine.walks import opened_at, past_places, walk_of
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
-    """What must still hold before the first order of an entry may be staged."""
-
-    approved_hash: str
-    halts: dict[str, str]
-    portfolio: Portfolio
-    limits: RiskLimits
-    trade: Trade
-    give_up_at: datetime  # after this the approval is too old to act on
-    decided_at: datetime
-    session_opened_at: datetime | None  # of the session that is on; None while the market is closed
-    conflict: Conflict | None = None  # with what others hold or are opening
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +91,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     order = entries[-1] if entries and refused is None else None
     legs = leg_quotes(desk, proposal.legs, now)
     waits = roll is not None and roll.progress in {Progress.WAITS, Progress.NOT_CLOSED}
-    gate = None if order is not None or waits else _gate(desk, run, proposal, approved, legs, now, roll)
+    gate = None if order is not None or waits else read_gate(desk, run, proposal, approved, legs, now, roll)
     quantity, floor = proposal.quantity, proposal.limit_floor
     if roll is not None and roll.is_closed:
         quantity = quantity_to_open(roll, proposal)
@@ -167,7 +146,7 @@ def decide(given: Inputs) -> Output:
 
 
 def _at_the_gate(given: Inputs, gate: Gate) -> Output:
-    verdict, checks = _pass_gate(gate, given.proposal, given.work.now)
+    verdict, checks = pass_gate(gate, given.proposal, given.work.now)
     if verdict.reason in WAITED_OUT and given.work.now + QUOTE_RETRY <= gate.give_up_at:
         return _waits(given, checks)
     if not verdict.is_allowed:
@@ -176,7 +155,7 @@ def _at_the_gate(given: Inputs, gate: Gate) -> Output:
     move = _on_coarser_tick(next_move(given.work), given.refused_limit)
     if given.roll is None or not given.roll.is_closed:  # else it works at its floor: what was sold is off already
         move = _within_band(move, given.work)
-    if move.action is OrderAction.REFUSE and _may_wait(move, gate, given.work.now):
+    if move.action is OrderAction.REFUSE and may_wait(move, gate, given.work.now):
         return _waits(given, checks)
     if given.roll is not None and given.roll.progress is Progress.NOT_ASKED and move.action is OrderAction.STAGE:
         return _asks_close(given, given.roll, checks)
@@ -287,81 +266,6 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Outp
     return next_step(run, StepName.SUBMIT_ORDER, RunStatus.EXECUTING, now, due_at=move.look_again_at)
 
 
-def _gate(
-    desk: Desk,
-    run: WorkflowRun,
-    proposal: Proposal,
-    approved: RiskFinding,
-    legs: tuple[LegQuote, ...],
-    now: datetime,
-    roll: RollWork | None = None,
-) -> Gate:
-    snapshot = desk.broker.account()
-    with desk.store.reading() as uow:
-        limits = RiskLimits.from_settings(uow.accounts.limits(run.user_id))
-        instead = None if roll is None or roll.is_closed else after_close(roll.position, roll.roll)
-        portfolio = portfolio_of(desk, uow, snapshot, limits, now, without=run.id, instead=instead)
-        halts = halts_now(desk, uow)
-        conflict = conflict_of(desk, uow, run.id, proposal.legs, instead=instead)
-        stored = uow.proposals.get(proposal.id)
-    if stored is None or proposal.decided_at is None or approved.trade is None:
-        raise InvariantError(f"{run.id}: executing without a decided proposal")
-    # Once the old side of a roll is off, what was approved is under way: its age counts from there.
-    decided_at = proposal.decided_at
-    if roll is not None and roll.closed_at is not None:
-        decided_at = max(decided_at, roll.closed_at)
-    elif roll is not None and proposal.closing is not None and proposal.closing.releases is not None:
-        power = portfolio.buying_power
-        portfolio = replace(portfolio, buying_power=None if power is None else power + proposal.closing.releases)
-    return Gate(
-        approved_hash=stored.approved_hash,
-        halts=halts,
-        portfolio=portfolio,
-        limits=limits,
-        trade=_trade_now(approved.trade, decided_at, legs, now),
-        give_up_at=decided_at + timedelta(seconds=desk.settings.approved_age_seconds_max),
-        decided_at=decided_at,
-        session_opened_at=_session_opened_at(desk, now),
-        conflict=conflict,
-    )
-
-
-def _session_opened_at(desk: Desk, now: datetime) -> datetime | None:
-    session = desk.calendar.session_on(desk.calendar.exchange_date(now))
-    return None if session is None or now < session.open_at else session.open_at
-
-
-def _trade_now(judged: Trade, decided_at: datetime, legs: tuple[LegQuote, ...], now: datetime) -> Trade:
-    # The trade is the one that was approved; its quotes and its approval have the age of this moment.
-    ages = [math.ceil(entry.quote.age(now).total_seconds()) for entry in legs if entry.quote is not None]
-    oldest = max(ages) if len(ages) == len(legs) else None
-    return replace(
-        judged,
-        legs=replace(judged.legs, quote_age_seconds=oldest),
-        is_entry=True,
-        approval_age_seconds=math.ceil((now - decided_at).total_seconds()),
-    )
-
-
-def _pass_gate(gate: Gate, proposal: Proposal, now: datetime) -> tuple[Verdict, tuple[LimitCheck, ...]]:
-    scope = halted_scope(gate.halts, proposal.account_id, proposal.strategy_id)
-    if scope is not None:
-        return denied(Reason.HALTED, scope=scope, note=gate.halts[scope]), ()
-    if proposal.status is not ProposalStatus.APPROVED or gate.approved_hash != proposal.content_hash:
-        changed = denied(
-            Reason.APPROVAL_CONTENT_CHANGED,
-            status=proposal.status.value,
-            approved=gate.approved_hash[:12],
-            stored=proposal.content_hash[:12],
-        )
-        return changed, ()
-    if now > gate.give_up_at:
-        return denied(Reason.APPROVAL_EXPIRED, approved_until=gate.give_up_at.isoformat()), ()
-    if gate.conflict is not None:
-        return conflict_verdict(gate.conflict), ()
-    return check_limits(gate.limits, gate.portfolio, gate.trade)
-
-
 def _within_band(move: OrderMove, work: OrderWork) -> OrderMove:
     # What was approved does not cover a market that has left the band; the run asks again.
     mid, floor = move.mid_price, work.floor
@@ -369,12 +273,6 @@ def _within_band(move: OrderMove, work: OrderWork) -> OrderMove:
         return move
     moved = denied(Reason.PRICE_MOVED, mid=mid, floor=floor, natural=move.natural_price)
     return replace(move, verdict=moved, action=OrderAction.REFUSE, limit_price=None, look_again_at=work.now)
-
-
-def _may_wait(move: OrderMove, gate: Gate, now: datetime) -> bool:
-    # Quotes that can't be believed for a moment are waited out; a closed market and a moved price are answers.
-    answers = {Reason.MARKET_CLOSED, Reason.PRICE_MOVED}
-    return move.verdict.reason not in answers and now + QUOTE_RETRY <= gate.give_up_at
 
 
 def _stage(uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> Order:
