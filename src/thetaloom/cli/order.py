@@ -128,7 +128,8 @@ def quality(
         )
         for one in found.orders
     )
-    table(f"{found.summary.orders} orders", names, rows)
+    many = "order" if found.summary.orders == 1 else "orders"
+    table(f"{found.summary.orders} {many}", names, rows)
     total = found.summary
     pairs(
         "together",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from thetaloom.engine.shown_marks import ShownMarks
 
 app = typer.Typer(help="Look at positions and close them.", no_args_is_help=True, add_completion=False)
+PRICE_MAX = 1_000_000  # per share
 PositionArgument = Annotated[str, typer.Argument(metavar="POSITION", help="The position's id.")]
 
 FindingArgument = Annotated[str, typer.Argument(metavar="FINDING", help="The finding's id, as reconcile shows it.")]
@@ -80,6 +81,7 @@ def list_command(
             money_text(one.realized_pnl),
             money_text(one.fees),
             one.opened_at,
+            one.closed_at,
         )
         for one in page.rows
     )
@@ -139,7 +141,7 @@ def close(
     if as_json:
         emit({**_record(found, orders), "next": coming})
         return
-    partly = "is being closed in part" if found.keep_asked else "is being closed"
+    partly = "is being closed in part" if found.keep_asked and any(found.keep_asked.values()) else "is being closed"
     say(f"[bold]{found.id}[/] {partly if found.is_open else 'is closed'}")
     say(f"[bold]next:[/] {escape(coming)}")
 
@@ -219,10 +221,14 @@ def assign(finding: FindingArgument, position: PositionArgument, as_json: JsonOp
 
 
 def _amount(text: str) -> Decimal:
+    refused = InvalidInput(f"{text[:40]!r} is no price; a good one: 1.25")
     try:
-        return Decimal(text)
+        amount = Decimal(text)
     except InvalidOperation:
-        raise InvalidInput(f"{text!r} is no price; a good one: 1.25") from None
+        raise refused from None
+    if not amount.is_finite() or abs(amount) > PRICE_MAX:
+        raise refused
+    return amount
 
 
 app.command()(rolling.roll)

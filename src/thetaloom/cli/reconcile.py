@@ -11,6 +11,7 @@ from thetaloom.domain.book.elsewhere import Finding, FindingKind, FindingStatus
 from thetaloom.domain.values.ids import AccountId, PositionId
 from thetaloom.engine.commands import Reconcile
 from thetaloom.engine.reconcile import Reconciled
+from thetaloom.engine.reconciliation.answers import DAYS_BACK_MAX
 from thetaloom.errors import InvariantError
 
 DECIDE = {
@@ -31,7 +32,9 @@ def reconcile(
     replace_targets: Annotated[
         bool, typer.Option("--replace-targets", help="Place targets again that were canceled, too.")
     ] = False,
-    days_back: Annotated[int, typer.Option("--days-back", min=1, help="How far back to link transactions.")] = 30,
+    days_back: Annotated[
+        int, typer.Option("--days-back", min=1, max=DAYS_BACK_MAX, help="How far back to link transactions.")
+    ] = 30,
     verbose: Annotated[bool, typer.Option("--verbose", help="Say what each phase did, one by one.")] = False,
     as_json: JsonOption = False,
 ) -> None:

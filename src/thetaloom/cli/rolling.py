@@ -12,8 +12,10 @@ from thetaloom.cli.output import JsonOption, emit, pairs, say, table, to_plain
 from thetaloom.cli.why import what_comes_next
 from thetaloom.cli.words import legs_text, money_text, price_text
 from thetaloom.domain.book.rolls import StrikesFrom
+from thetaloom.domain.risk.sizing import QUANTITY_MAX
 from thetaloom.domain.run.proposals import Proposal
 from thetaloom.domain.run.runs import WorkflowRun
+from thetaloom.domain.strategy.leg_rules import DTE_MAX
 from thetaloom.domain.values.ids import PositionId
 from thetaloom.engine.commands import AdjustPosition, RollPosition
 from thetaloom.store.queries.chains import ChainLink, PositionChain, chain_of
@@ -25,9 +27,13 @@ ExpirationOption = Annotated[
     typer.Option("--expiration", formats=["%Y-%m-%d"], metavar="D", help="The expiration to open in, YYYY-MM-DD."),
 ]
 DteOption = Annotated[
-    int | None, typer.Option("--dte", min=0, metavar="N", help="Open in the expiration nearest to so many days.")
+    int | None,
+    typer.Option("--dte", min=0, max=DTE_MAX, metavar="N", help="Open in the expiration nearest to so many days."),
 ]
-QuantityOption = Annotated[int | None, typer.Option("--quantity", min=1, metavar="N", help="So many; without it, all.")]
+QuantityOption = Annotated[
+    int | None,
+    typer.Option("--quantity", min=1, max=QUANTITY_MAX, metavar="N", help="So many; without it, all."),
+]
 
 
 def roll(

@@ -27,6 +27,8 @@ from thetaloom.engine.step import ended, tell, tell_user
 from thetaloom.errors import InvalidInput, InvariantError, NotAllowed, NotFound
 from thetaloom.ports.store import StoredStrategy, UnitOfWork
 
+ORDERS_SHOWN = "`thetaloom order list` shows the orders."
+
 
 def handle(desk: Desk, command: commands.Command) -> Any:
     """Carry out a command. Raises ``NotFound``, ``NotAllowed`` (a rule refused) or ``InvalidInput``."""
@@ -159,7 +161,7 @@ def cancel_order(desk: Desk, command: commands.CancelOrder) -> None:
     with desk.store.unit_of_work() as uow:
         order = uow.orders.get(command.client_order_id)
         if order is None:
-            raise NotFound(f"no order has the id {command.client_order_id!r}")
+            raise NotFound(f"no order has the id {command.client_order_id!r}", advice=ORDERS_SHOWN)
         _own_run(uow, command.user_id, order.run_id)
         if not order.is_open:
             raise NotAllowed("order_not_open", f"{order.client_order_id} is {order.status.value} already")
@@ -173,7 +175,7 @@ def resolve_order(desk: Desk, command: commands.ResolveOrder) -> Resolution:
     with desk.store.reading() as uow:
         order = uow.orders.get(command.client_order_id)
         if order is None:
-            raise NotFound(f"no order has the id {command.client_order_id!r}")
+            raise NotFound(f"no order has the id {command.client_order_id!r}", advice=ORDERS_SHOWN)
         _own_run(uow, command.user_id, order.run_id)
     if order.account_id != desk.broker.account_id:
         raise NotAllowed("another_account", f"{order.client_order_id} is an order of account {order.account_id}")

@@ -120,7 +120,9 @@ def own_position(uow: UnitOfWork, user: UserId, position_id: PositionId) -> tupl
     position = uow.positions.get(position_id)
     run = None if position is None else uow.runs.get(position.run_id)
     if position is None or run is None or position.user_id != user:
-        raise NotFound(f"no position has the id {position_id!r}")
+        raise NotFound(
+            f"no position has the id {position_id!r}", advice="`thetaloom position list` shows the positions."
+        )
     return position, run
 
 

@@ -11,6 +11,7 @@ from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.reasons import ALLOWED, Verdict
 
 DAYS_BACK = 30
+DAYS_BACK_MAX = 3660
 
 
 class Phase(StrEnum):

@@ -56,7 +56,10 @@ def assign_close(desk: Desk, command: commands.AssignClose) -> Position:
         if found.kind is not FindingKind.WHOSE_CLOSE:
             raise _not_that(found, "only a close can be given to a position")
         if position is None or position.user_id != command.user_id:
-            raise NotFound(f"no open position has the id {command.position_id!r}")
+            raise NotFound(
+                f"no open position has the id {command.position_id!r}",
+                advice="`thetaloom position list` shows the positions.",
+            )
         held, gone = position.held, found.contracts
         if any(held.get(one, 0) * number >= 0 or abs(held[one]) < abs(number) for one, number in gone.items()):
             raise NotAllowed("more_than_held", f"{position.id} does not hold all that went: {found.text}")

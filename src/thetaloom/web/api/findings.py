@@ -20,6 +20,7 @@ from thetaloom.web.api.workflow import Asked
 from thetaloom.web.front import Front, FrontDoor
 from thetaloom.web.problems import COMMANDED, documented
 
+PRICE_MAX = 1_000_000
 router = APIRouter(prefix="/findings")
 
 
@@ -27,7 +28,9 @@ class Adopt(Asked):
     """Which strategy watches the position, and its price where the broker did not tell it."""
 
     strategy_id: str = Field(max_length=80)
-    price: Decimal | None = Field(default=None, description="Net per structure, received positive.")
+    price: Decimal | None = Field(
+        default=None, ge=-PRICE_MAX, le=PRICE_MAX, description="Net per structure, received positive."
+    )
 
 
 class Assign(Asked):

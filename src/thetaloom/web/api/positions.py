@@ -12,6 +12,7 @@ from thetaloom.domain.book.protection import ProtectionShown
 from thetaloom.domain.values.ids import AccountId, PositionId
 from thetaloom.engine.commands import ApplyExitRules, ClosePosition, Reconcile, ReplaceTargets
 from thetaloom.engine.reconcile import Reconciled
+from thetaloom.engine.reconciliation.answers import DAYS_BACK_MAX
 from thetaloom.engine.reviews import ExitReview
 from thetaloom.store.queries.paging import Window
 from thetaloom.store.queries.positions import list_positions, orders_of_positions, position_detail
@@ -77,7 +78,7 @@ class Sync(Asked):
     symbol: str | None = Field(default=None, max_length=12, description="Only this underlying.")
     cancel_orphans: bool = Field(default=False, description="Cancel orders at the broker that are not ours.")
     replace_targets: bool = Field(default=False, description="Place targets again that a person had canceled, too.")
-    days_back: int = Field(default=30, ge=1, le=3660, description="How far back transactions are linked.")
+    days_back: int = Field(default=30, ge=1, le=DAYS_BACK_MAX, description="How far back transactions are linked.")
 
 
 class Drift(Record):

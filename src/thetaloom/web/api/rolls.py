@@ -8,7 +8,9 @@ from pydantic import Field
 
 from thetaloom.domain.book.position_status import PositionStatus
 from thetaloom.domain.book.rolls import StrikesFrom
+from thetaloom.domain.risk.sizing import QUANTITY_MAX
 from thetaloom.domain.run.runs import WorkflowRun
+from thetaloom.domain.strategy.leg_rules import DTE_MAX
 from thetaloom.domain.values.ids import PositionId
 from thetaloom.engine.commands import AdjustPosition, RollPosition
 from thetaloom.store.queries.chains import chain_of
@@ -20,7 +22,6 @@ from thetaloom.web.front import FrontDoor
 from thetaloom.web.problems import COMMANDED, documented
 
 router = APIRouter(tags=["positions"])
-DTE_MAX = 1100
 
 
 class Roll(Asked):
@@ -29,7 +30,7 @@ class Roll(Asked):
     expiration: date | None = Field(default=None, description="The expiration to open in.")
     dte: int | None = Field(default=None, ge=0, le=DTE_MAX, description="The expiration nearest to so many days.")
     strikes: StrikesFrom = Field(default=StrikesFrom.BY_RULE, description="Keep the strikes, or choose them anew.")
-    quantity: int | None = Field(default=None, ge=1, description="Structures to roll; absent: all.")
+    quantity: int | None = Field(default=None, ge=1, le=QUANTITY_MAX, description="Structures to roll; absent: all.")
     part: str | None = Field(default=None, max_length=40, description="The spread to roll; absent: whole structures.")
 
 
@@ -38,7 +39,7 @@ class Adjust(Asked):
 
     add: str | None = Field(default=None, max_length=40, description="Open one more of this spread.")
     take_off: str | None = Field(default=None, max_length=40, description="Close this spread.")
-    quantity: int | None = Field(default=None, ge=1)
+    quantity: int | None = Field(default=None, ge=1, le=QUANTITY_MAX)
     expiration: date | None = None
     dte: int | None = Field(default=None, ge=0, le=DTE_MAX)
     strikes: StrikesFrom = StrikesFrom.SAME
