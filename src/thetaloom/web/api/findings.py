@@ -20,7 +20,7 @@ from thetaloom.web.api.workflow import Asked
 from thetaloom.web.front import Front, FrontDoor
 from thetaloom.web.problems import COMMANDED, documented
 
-router = APIRouter(prefix="/findings")
+router = APIRouter(prefix="/findings", tags=["positions"])
 
 
 class Adopt(Asked):
