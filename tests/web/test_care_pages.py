@@ -13,14 +13,15 @@ from starlette.testclient import TestClient
 from tests.web.conftest import START, pass_minutes
 from thetaloom.bootstrap import Platform
 from thetaloom.domain.book.alerts import Alert, Priority, Urgency
-from thetaloom.domain.book.orders import OrderStatus
+from thetaloom.domain.book.orders import Order, OrderStatus
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.refusals import NextAction, Refusal
 from thetaloom.domain.book.spreads import Loose, ShareLot
-from thetaloom.domain.values.ids import ClientOrderId, PositionId
+from thetaloom.domain.values.ids import ClientOrderId, PositionId, RunId
 from thetaloom.domain.values.money import Price
 from thetaloom.engine.alerts import end_alerts, raise_alert
 from thetaloom.errors import InvalidInput
+from thetaloom.store.queries.alerts import list_alerts
 from thetaloom.web.pages.forms import count_of, day_of
 from thetaloom.web.pages.order_notes import ACTIONS
 
@@ -71,13 +72,18 @@ def alert_about(platform: Platform, position: Position, **changes: object) -> Al
     return raised
 
 
-def set_order(platform: Platform, position: Position, **changes: object) -> ClientOrderId:
-    """Give the position's first order what a broker's answer would have given it."""
+def sent(platform: Platform, client: TestClient, proposal: str, **changes: object) -> Order:
+    """The order of an approved proposal, with what a broker's answer would have given it."""
+    client.post(f"/api/workflow/approve/{proposal}")
+    platform.engine.settle()
+    found = client.get("/api/pending-orders").json()["items"][0]["client_order_id"]
     with platform.store.unit_of_work() as uow:
-        order = uow.orders.of_run(position.run_id)[0]
-        uow.orders.save(replace(order, **changes))  # type: ignore[arg-type]  # fields by name
+        order = uow.orders.get(ClientOrderId(found))
+        assert order is not None
+        changed = replace(order, **changes)  # type: ignore[arg-type]  # fields by name
+        uow.orders.save(changed)
         uow.commit()
-    return order.client_order_id
+    return changed
 
 
 @pytest.mark.parametrize("path", ["/alerts", "/alerts?show=over", "/journal", "/journal?held=open&symbol=goog"])
@@ -101,7 +107,8 @@ def test_an_alert_says_how_soon_how_near_and_what_to_do(
     assert "Close it, or be sure that the stop does." in text
     assert "limit order at −2.35" in text
     assert f'href="/positions/{position.id}"' in text
-    assert "1<span" in browser.get("/").text  # the navigation counts it
+    standing = list_alerts(platform.database, platform.user_id).total
+    assert f'<span class="count">{standing}<span class="visually-hidden"> standing' in browser.get("/").text
 
 
 def test_the_most_urgent_alert_comes_first_and_one_that_is_over_moves(
@@ -213,12 +220,14 @@ def test_a_roll_is_proposed_by_its_form_and_the_chain_shows_both_links(
     platform.engine.settle()
 
     assert "The roll was asked for." in proposed.text
-    successor = str(proposed.url.path)
-    assert successor != f"/runs/{position.run_id}"
+    successor = RunId(proposed.url.path.removeprefix("/runs/"))
+    assert successor != position.run_id
     assert stored(platform, position.id).quantity == position.quantity  # nothing is traded before the approval
 
     with platform.store.unit_of_work() as uow:  # as a filled roll leaves it
-        other = replace(position, id=PositionId("pos-next"), rolled_from=position.id, chain_id=position.chain_id)
+        other = replace(
+            position, id=PositionId("pos-next"), run_id=successor, rolled_from=position.id, chain_id=position.chain_id
+        )
         uow.positions.add(other)
         uow.commit()
     text = browser.get(f"/runs/{position.run_id}").text
@@ -272,11 +281,11 @@ def test_a_date_is_read_as_browsers_send_it(day: date) -> None:
 
 @pytest.mark.parametrize("refusal", list(Refusal))
 def test_a_refused_order_says_why_and_what_happens_next(
-    platform: Platform, browser: TestClient, position: Position, refusal: Refusal
+    platform: Platform, browser: TestClient, client: TestClient, proposal_id: str, refusal: Refusal
 ) -> None:
-    set_order(platform, position, status=OrderStatus.REJECTED, refusal=refusal, filled=0)
+    order = sent(platform, client, proposal_id, status=OrderStatus.REJECTED, refusal=refusal)
 
-    for path in ("/orders", f"/runs/{position.run_id}"):
+    for path in ("/orders", f"/runs/{order.run_id}"):
         text = browser.get(path).text.replace("&#39;", "'")
         assert refusal.value.replace("_", " ") in text
         assert refusal.text in text
@@ -288,11 +297,11 @@ def test_every_next_action_has_words() -> None:
 
 
 def test_an_order_without_an_answer_says_what_happens_next(
-    platform: Platform, browser: TestClient, position: Position
+    platform: Platform, browser: TestClient, client: TestClient, proposal_id: str
 ) -> None:
     now = platform.clock.now()
-    doubt = {"status": OrderStatus.SUBMITTED, "filled": 0, "broker_order_id": None, "revision": 0}
-    set_order(platform, position, **doubt, unresolved_since=now, absent_since=now - timedelta(seconds=1))
+    doubt = {"status": OrderStatus.SUBMITTED, "unresolved_since": now, "absent_since": now - timedelta(seconds=1)}
+    sent(platform, client, proposal_id, **doubt)
 
     text = browser.get("/orders").text
 
