@@ -24,6 +24,8 @@ def tell_step(step: StepRecord) -> str:
         return ""
     if "order" in said and "position" in said:
         return _report(step)
+    if "position" in said:
+        return _from_the_broker(step)
     if record.status is StepStatus.DENIED:
         return _denial(said["verdict"])
     return _TELLERS[record.step](said)
@@ -151,6 +153,27 @@ def _report(step: StepRecord) -> str:
     fill = report["fill"]
     end = f"; the run goes on to {said['status']}" if said["status"] == RunStatus.MONITORING.value else ""
     return f"broker: filled {fill['quantity']} at {_net(fill['price'])}, fees {_money(fill['fees'])}{end}"
+
+
+def _from_the_broker(step: StepRecord) -> str:
+    """Say what the broker told of contracts without an order of ours: how they ended, or who traded them."""
+    given = step.input.content["given"] if step.input is not None else {}
+    said = step.output.content if step.output is not None else {}
+    if said.get("fill") is not None:
+        verdict = said["verdict"]["reason"]
+        what = "closed at the broker, not by us" if verdict else "taken over from the account"
+        return f"broker: {said['fill']['quantity']} {what} at {_net(said['fill']['price'])}"
+    ends = [_ending(ending) for ending in given.get("endings", ())]
+    traded = given.get("shares_traded")
+    if traded is not None:
+        ends.append(f"{traded['quantity']:+d} shares traded at {traded['price']}")
+    return "broker: " + "; ".join(ends)
+
+
+def _ending(ending: Told) -> str:
+    of, shares = ending["contract"], ending["shares"]
+    delivered = "" if shares is None else f", {shares['quantity']:+d} shares at {shares['price']}"
+    return f"{of['kind'].replace('_', ' ')} of {abs(of['quantity'])} {strike_text(of)}{delivered}"
 
 
 def strike_text(leg: Told) -> str:

@@ -1,5 +1,7 @@
 """Rolls, and the closing side of a proposal."""
 
+from typing import Literal
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -32,6 +34,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run_id", name="pk_rolls"),
     )
     op.create_index("ix_rolls_position_id", "rolls", ["position_id"])
-    with op.batch_alter_table("proposals") as proposals:
+    rebuild: Literal["always", "never"] = "always" if op.get_bind().dialect.name == "sqlite" else "never"
+    with op.batch_alter_table("proposals", recreate=rebuild) as proposals:
         proposals.add_column(sa.Column("closing", sa.Text(), nullable=True))
     op.create_index("ix_positions_chain_id", "positions", ["chain_id"])
