@@ -21,7 +21,7 @@ from thetaloom.web.front import Front, FrontDoor
 from thetaloom.web.problems import COMMANDED, documented
 
 PRICE_MAX = 1_000_000
-router = APIRouter(prefix="/findings")
+router = APIRouter(prefix="/findings", tags=["positions"])
 
 
 class Adopt(Asked):

@@ -2,7 +2,9 @@
 
 from thetaloom.web.pages import (
     approvals,
+    care,
     dashboard,
+    journal,
     lineage,
     listings,
     rank,
@@ -18,6 +20,8 @@ ROUTERS = (
     approvals.router,
     runs.router,
     listings.router,
+    care.router,
+    journal.router,
     strategies.router,
     rank.router,
     risk.router,

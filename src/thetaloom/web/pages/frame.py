@@ -9,6 +9,7 @@ from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.engine.last_gate import halts_now
 from thetaloom.errors import InvalidInput
+from thetaloom.store.queries.alerts import list_alerts
 from thetaloom.store.queries.paging import Window
 from thetaloom.store.queries.proposals import list_proposals
 from thetaloom.web.front import Front
@@ -21,6 +22,9 @@ NOTICES: Mapping[str, str] = {
     "canceled": "The cancellation was asked for; the broker's report decides.",
     "run_canceled": "The run was canceled.",
     "closing": "The position is being closed.",
+    "rolling": "The roll was asked for. What it proposes waits for your approval.",
+    "noted": "The note is in the journal.",
+    "note_gone": "The note was taken out.",
     "targets": "The targets are canceled and placed anew.",
     "halted": "New risk is halted. Exits go on.",
     "lifted": "The halt was lifted. New risk is allowed again.",
@@ -48,6 +52,7 @@ class Frame:
     mode: str
     halts: Mapping[str, str]
     pending: int
+    alerts: int  # that stand
     notice: str
     section: str  # the entry of the navigation that is lit
 
@@ -72,6 +77,7 @@ def frame_of(front: Front, section: str, notice: str = "") -> Frame:
         mode=platform.settings.mode.value,
         halts=halts,
         pending=waiting.total,
+        alerts=list_alerts(front.database, front.user, window=Window(limit=1)).total,
         notice=NOTICES.get(notice, ""),
         section=section,
     )

@@ -8,11 +8,10 @@ from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
 from thetaloom.domain.book.execution_quality import OrderQuality
-from thetaloom.domain.book.position_status import SpreadShown, position_status, spreads_shown
 from thetaloom.domain.run.lineage import LineageRecord
 from thetaloom.domain.run.runs import RunStatus, StepStatus, WorkflowRun
 from thetaloom.domain.run.why import Why
-from thetaloom.domain.values.ids import RunId, StrategyId
+from thetaloom.domain.values.ids import ClientOrderId, RunId, StrategyId
 from thetaloom.engine import commands
 from thetaloom.engine.lineage import ReplayReport
 from thetaloom.store.queries.lineage import step_record
@@ -22,11 +21,12 @@ from thetaloom.store.queries.runs import RunDetail, list_runs, run_detail
 from thetaloom.store.queries.story import tell_step
 from thetaloom.store.queries.why import why_of
 from thetaloom.web.front import Front, FrontDoor
-from thetaloom.web.marked import MarkedReview, reviews_of
 from thetaloom.web.pages.dashboard import Choice, choices
 from thetaloom.web.pages.forms import Notice, PageNumber, Word, see
 from thetaloom.web.pages.frame import Frame, frame_of
+from thetaloom.web.pages.holding import Holding, holding_of
 from thetaloom.web.pages.market_rows import MarketRows, market_rows
+from thetaloom.web.pages.order_notes import OrderNote, order_notes
 from thetaloom.web.pages.paging import Pager, pager_of, window_of
 from thetaloom.web.pages.render import page
 from thetaloom.web.pages.timeline import Entry, timeline_of
@@ -57,9 +57,8 @@ class RunView:
     timeline: Sequence[Entry]
     why: Why
     market: MarketRows | None  # as it was read for the decision
-    review: MarkedReview | None
-    spreads: Sequence[SpreadShown]  # of the position, with their targets
-    position_status: str
+    holding: Holding | None  # None: it never held anything
+    notes: Mapping[ClientOrderId, OrderNote]
     verified: Verified | None
     replayed: ReplayReport | None
     quality: Sequence[OrderQuality] = ()  # of the orders that filled
@@ -161,7 +160,6 @@ def _shown(
 ) -> Response:
     detail = run_detail(front.database, front.user, RunId(run_id))
     position = detail.position
-    reviews = {} if position is None else reviews_of(front, [position])
     read = recorded_view(front.database, front.user, detail)
     view = RunView(
         frame=frame_of(front, "runs", notice),
@@ -169,9 +167,8 @@ def _shown(
         timeline=timeline_of(detail.timeline, lambda record: _told(front, record)),
         why=why_of(front.database, front.user, detail),
         market=None if read is None else market_rows(read),
-        review=None if position is None else reviews.get(position.id),
-        spreads=() if position is None else spreads_shown(position, detail.orders),
-        position_status="" if position is None else position_status(position, detail.orders).value,
+        holding=None if position is None else holding_of(front, position, detail.orders),
+        notes=order_notes(front, detail.orders),
         verified=verified,
         replayed=replayed,
         quality=orders_quality(front.database, front.user, run=detail.run.id).orders,
