@@ -164,6 +164,42 @@ def test_cancels_left_behind_by_a_kill_are_brought_to_the_broker(lite: DeskBench
     assert lite.run(run).reason == "halted"
 
 
+def resume(bench: DeskBench) -> None:
+    """Lift the halt of all behind the engine's back, as another process does between two of its turns."""
+    bench.desk.halts.lower("all")
+    bench.write(lambda uow: uow.accounts.resume("all"))
+
+
+def test_a_halt_lifted_and_raised_anew_between_two_turns_covers_the_entries_of_meanwhile(lite: DeskBench) -> None:
+    first = lite.engine
+    first.handle(commands.Halt(user_id=ANNA, scope="all", note="one"))
+    first.settle()
+    resume(lite)
+    lite.restart()
+    run = lite.start_run()
+
+    lite.engine.handle(commands.Halt(user_id=ANNA, scope="all", note="another"))
+    first.settle()
+
+    assert lite.broker.requests[-1] == ("cancel", lite.order(run).client_order_id)
+
+
+def test_an_entry_whose_cancel_was_refused_is_asked_again_under_the_next_halt(lite: DeskBench) -> None:
+    run = lite.start_run()
+    lite.broker.plan(Trouble.REFUSED)
+    lite.desk.halts.hoist(NEWS)
+    lite.engine.settle()
+    assert lite.order(run).status is OrderStatus.WORKING
+    resume(lite)
+    lite.engine.settle()
+
+    lite.desk.halts.hoist(replace(NEWS, at="2026-01-07T15:05:00+00:00"))
+    lite.engine.settle()
+
+    assert lite.sent("cancel") == [lite.order(run).client_order_id] * 2
+    assert lite.order(run).status is OrderStatus.CANCELED
+
+
 def test_books_halt_where_no_flag_can_be_raised(lite: DeskBench) -> None:
     flags = HeldFlags()
     flags.is_broken = True

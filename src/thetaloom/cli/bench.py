@@ -32,6 +32,7 @@ from thetaloom.cli import (
     bench_paper,
     bench_peers,
     bench_pricing,
+    bench_races,
     bench_scenarios,
     bench_simulation,
     bench_walk,
@@ -189,6 +190,7 @@ MEASURES: tuple[Callable[[], list[Figure]], ...] = (
     bench_simulation.simulation,
     bench_walk.walks,
     bench_halt.halts,
+    bench_races.approval_races,
     bench_watch.watches,
     waiting_runs,
     demo_run,
@@ -384,7 +386,8 @@ def _print(console: Console, about: dict[str, str], figures: list[Figure]) -> No
     table.add_column("")
     table.add_column("how", style="dim", overflow="fold")
     for each in figures:
-        verdict = "[green]met[/]" if each.is_met else "[red]missed[/]"
+        verdict = "" if each.bar is None else "[green]met[/]" if each.is_met else "[red]missed[/]"
+        bar = "" if each.bar is None else f"≤ {each.bar:g}"
         how = "; ".join(part for part in (each.note, each.peer) if part)
-        table.add_row(each.name, f"{each.figure:,.2f} {each.unit}", f"≤ {each.bar:g}", verdict, how)
+        table.add_row(each.name, f"{each.figure:,.2f} {each.unit}", bar, verdict, how)
     console.print(table)

@@ -1,8 +1,10 @@
 """The halt with a stopwatch: 500 working orders, the database locked by another, and the machine busy."""
 
+import shutil
 import sqlite3
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,10 +13,11 @@ from tempfile import TemporaryDirectory
 
 from thetaloom.cli.bench_figures import Figure, timed
 from thetaloom.domain.book.halts import StandingHalt
-from thetaloom.domain.book.orders import Order, OrderStatus
+from thetaloom.domain.book.orders import Order
 from thetaloom.domain.values.ids import ClientOrderId, RunId
 from thetaloom.engine import commands
 from thetaloom.engine.loop import EngineLoop
+from thetaloom.ports.clock import Clock
 from thetaloom.store.database import open_database
 from thetaloom.store.halt_files import HaltFiles
 from thetaloom.store.upgrading import upgrade
@@ -25,8 +28,10 @@ MEMORY = Path("/dev/shm")
 ORDERS = 500
 NEW_RUNS = 6
 SENT_BEFORE = 2
+CASH = 100_000_000  # the halt is measured, not the limits on what is at risk
 LOOKS = 2_000
-TURNS_MAX = 12_000
+TURNS_MAX = 3_000  # of 10 ms
+STOP_SECONDS_MAX = 60.0
 LOCKED_SECONDS = 0.5
 HALT = StandingHalt(scope="all", reason="bench", by="bench", at="now")
 WIDE = {
@@ -47,8 +52,8 @@ WIDE = {
 class TimedBroker(ScriptedBroker):
     """Remembers when each request came."""
 
-    def __init__(self, *given: object) -> None:
-        super().__init__(*given)  # type: ignore[arg-type]  # the clock
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock, cash=CASH)
         self.came: list[tuple[str, float]] = []
 
     def submit(self, order: Order) -> None:
@@ -65,6 +70,15 @@ class TimedBroker(ScriptedBroker):
         """Return the seconds from ``begun`` to the last request of a kind; 0 where none came after it."""
         return max((at - begun for known, at in list(self.came) if known == verb), default=0.0)
 
+    def asked(self, verb: str) -> int:
+        """Return how many requests of a kind came."""
+        return sum(known == verb for known, _ in list(self.came))
+
+    def busiest_second(self, verb: str) -> int:
+        """Return the most requests of a kind that came within one second."""
+        times = [at for known, at in self.came if known == verb]
+        return max((bisect_right(times, at + 1.0) - place for place, at in enumerate(times)), default=0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Halted:
@@ -72,17 +86,19 @@ class Halted:
 
     last_order_ms: float
     cancels_seconds: float
+    busiest: int  # cancels within one second
 
 
 def halts() -> list[Figure]:
     """From the flag to the last order sent, with 500 working orders, and until all cancels are asked for."""
-    with _desk(ORDERS) as (bench, flags, path):
-        look = timed(lambda: [flags.raised() for _ in range(LOOKS)]) / LOOKS * 1000
-        quiet = _halt(bench, flags, lambda: None)
-    with _desk(ORDERS) as (bench, flags, path):
-        locked = _halt(bench, flags, lambda: _hold(path))
-    with _desk(ORDERS) as (bench, flags, path), _busy():
-        busy = _halt(bench, flags, lambda: None)
+    with _folder() as folder:
+        with _desk(folder, "quiet") as (bench, flags, _):
+            look = timed(lambda: [flags.raised() for _ in range(LOOKS)]) / LOOKS * 1000
+            quiet = _halt(bench, flags, lambda: None)
+        with _desk(folder, "locked") as (bench, flags, path):
+            locked = _halt(bench, flags, lambda: _hold(path))
+        with _desk(folder, "busy") as (bench, flags, _), _busy():
+            busy = _halt(bench, flags, lambda: None)
     rate = bench.broker.capabilities.orders_per_second
     note = f"{ORDERS} working orders, while new runs send theirs"
     return [
@@ -92,12 +108,22 @@ def halts() -> list[Figure]:
             figure=quiet.cancels_seconds,
             unit="s",
             bar=10,
-            note=f"{ORDERS} orders and more, each with its commit, at most {rate} a second",
+            note=f"{ORDERS} orders and more; in the busiest second {quiet.busiest}, {rate} allowed",
         ),
         Figure(
-            name="halt, database locked", figure=locked.last_order_ms, unit="ms", bar=100, note="by another connection"
+            name="halt, database locked",
+            figure=locked.last_order_ms,
+            unit="ms",
+            bar=100,
+            note=f"by another connection for {LOCKED_SECONDS} s; last cancel after {locked.cancels_seconds:.1f} s",
         ),
-        Figure(name="halt, machine busy", figure=busy.last_order_ms, unit="ms", bar=100, note="a thread that computes"),
+        Figure(
+            name="halt, machine busy",
+            figure=busy.last_order_ms,
+            unit="ms",
+            bar=100,
+            note=f"a thread that computes; last cancel after {busy.cancels_seconds:.1f} s",
+        ),
         Figure(name="look at the halt flags", figure=look, unit="µs", bar=200, note="right before each send"),
     ]
 
@@ -111,27 +137,27 @@ def _halt(bench: DeskBench, flags: HaltFiles, before: Callable[[], None]) -> Hal
     broker.came.clear()
     loop = EngineLoop(bench.engine, seconds_until=lambda at: 1.0, each_turn=lambda: None)
     loop.start()
-    _wait(lambda: len(broker.came) >= SENT_BEFORE)
+    _wait(loop, lambda: broker.asked("submit") >= SENT_BEFORE)
     before()
     begun = time.perf_counter()
     flags.hoist(HALT)
-    _wait(lambda: not _working(bench))
-    loop.stop()
+    # What was asked of the broker, not our books: to read those over and over would be most of what is measured.
+    _wait(loop, lambda: broker.asked("cancel") >= ORDERS + broker.asked("submit"))
+    loop.stop(STOP_SECONDS_MAX)
     return Halted(
-        last_order_ms=max(0.0, broker.since("submit", begun)) * 1000, cancels_seconds=broker.since("cancel", begun)
+        last_order_ms=max(0.0, broker.since("submit", begun)) * 1000,
+        cancels_seconds=broker.since("cancel", begun),
+        busiest=broker.busiest_second("cancel"),
     )
 
 
-def _working(bench: DeskBench) -> int:
-    with bench.store.reading() as uow:
-        return len(uow.orders.open_orders())
-
-
-def _wait(is_over: Callable[[], bool]) -> None:
+def _wait(loop: EngineLoop, is_over: Callable[[], bool]) -> None:
     pause = threading.Event()
     for _ in range(TURNS_MAX):
         if is_over():
             return
+        if loop.failure is not None:
+            raise RuntimeError("the engine stopped") from loop.failure
         pause.wait(0.01)
     raise TimeoutError("the engine did not come to an end")
 
@@ -161,23 +187,30 @@ def _busy() -> Iterator[None]:
 
 
 @contextmanager
-def _desk(count: int) -> Iterator[tuple[DeskBench, HaltFiles, Path]]:
+def _folder() -> Iterator[Path]:
     memory = MEMORY if MEMORY.is_dir() else None  # what is measured is the halt, not the disk
     with TemporaryDirectory(prefix="thetaloom-bench-", dir=memory) as home:
-        path = Path(home, "thetaloom.db")
-        database = open_database(path)
-        upgrade(database)
-        flags = HaltFiles(Path(home, "halt"))
-        flags.prepare()
-        bench = DeskBench(database, make_broker=lambda clock, market: TimedBroker(clock))
-        for name, limit in WIDE.items():
-            bench.engine.handle(commands.SetLimit(user_id=ANNA, name=name, limit=limit))
+        empty = open_database(Path(home, "empty.db"))
+        upgrade(empty)
+        empty.close()
+        yield Path(home)
+
+
+@contextmanager
+def _desk(folder: Path, name: str) -> Iterator[tuple[DeskBench, HaltFiles, Path]]:
+    path = Path(shutil.copy(folder / "empty.db", folder / f"{name}.db"))
+    database = open_database(path)
+    flags = HaltFiles(folder / f"{name}-halt")
+    flags.prepare()
+    bench = DeskBench(database, make_broker=lambda clock, market: TimedBroker(clock))
+    try:
+        for limit, number in WIDE.items():
+            bench.engine.handle(commands.SetLimit(user_id=ANNA, name=limit, limit=number))
         bench.restart(halts=flags)
-        _fill_books(bench, count)
-        try:
-            yield bench, flags, path
-        finally:
-            database.close()
+        _fill_books(bench, ORDERS)
+        yield bench, flags, path
+    finally:
+        database.close()
 
 
 def _fill_books(bench: DeskBench, count: int) -> None:
@@ -186,10 +219,12 @@ def _fill_books(bench: DeskBench, count: int) -> None:
     with bench.store.unit_of_work() as uow:
         for number in range(1, count):
             run_id, order_id = RunId(f"run-{number:016d}"), ClientOrderId(f"tl-{number:016d}")
-            copy = replace(order, client_order_id=order_id, run_id=run_id, broker_order_id=None)
-            sent = replace(copy, status=OrderStatus.SUBMITTED)
+            copy = replace(order, client_order_id=order_id, run_id=run_id)
+            bench.broker.submit(copy)
+            known = bench.broker.find(order_id)
             uow.runs.add(replace(run, id=run_id, version=1, seq=0, due_at=None))
-            uow.orders.add(sent)
-            bench.made.submit(sent)
+            uow.orders.add(replace(copy, broker_order_id=None if known is None else known.broker_order_id))
+        # Both books agree already: each answer heard would be a transaction and a record more.
+        uow.accounts.set_report_cursor(bench.broker.account_id, bench.broker.reports_since(0)[-1].sequence)
         uow.commit()
     bench.engine.settle()

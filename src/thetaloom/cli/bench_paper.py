@@ -42,7 +42,7 @@ def paper_admissions() -> list[Figure]:
         held = len(bench.broker.holdings())
         bench.broker.close()
     note = f"{POSITIONS} positions, {held} contracts, exact margin, two durable commits, median of {ROUNDS}"
-    return [Figure(name="paper order beside 50 positions", figure=milliseconds, unit="ms", bar=20, note=note)]
+    return [Figure(name="paper order beside 50 positions", figure=milliseconds, unit="ms", note=note)]
 
 
 def _hold(bench: PaperBench, symbol: str, number: int) -> None:

@@ -31,7 +31,7 @@ class HaltKeeper:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._heeded: frozenset[str] = frozenset()
+        self._heeded: dict[str, StandingHalt] = {}
         self._asked: set[ClientOrderId] = set()
         self._sent: deque[datetime] = deque()
         self._waits = True  # a process before this one may have left cancels behind
@@ -40,16 +40,18 @@ class HaltKeeper:
     @property
     def has_news(self) -> bool:
         """Whether other flags are up than those that were carried out."""
-        return frozenset(self._desk.halts.raised()) != self._heeded
+        return self._desk.halts.raised() != self._heeded
 
     def heed(self) -> None:
         """Carry out the flags that are new: into our books, and over the entries that they cover."""
         raised = self._desk.halts.raised()
-        fresh = {scope: halt for scope, halt in raised.items() if scope not in self._heeded}
+        # Lowered and raised again between two turns, it is another halt, and covers other entries.
+        fresh = {scope: halt for scope, halt in raised.items() if self._heeded.get(scope) != halt}
         if fresh:
             _write_down(self._desk, fresh)
+            self._asked.clear()  # what refused its cancel under an earlier halt is asked again
             self._waits = True
-        self._heeded = frozenset(raised)
+        self._heeded = dict(raised)
 
     def cancel_some(self) -> bool:
         """Ask the broker for the cancels that its rate allows now; return whether any was asked for."""
