@@ -72,9 +72,7 @@ def held(traded: tuple[Path, str], tmp_path: Path, kernels: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_what_is_held_is_readable_in_a_narrow_terminal(
-    held: str, width: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_held_is_readable_in_a_narrow_terminal(held: str, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, "PIPED_WIDTH", width)
 
     for line in READING:

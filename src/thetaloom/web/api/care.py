@@ -94,7 +94,9 @@ class Trade(Record):
 class Note(Asked):
     """A person's words on a trade."""
 
-    note: str = Field(max_length=4000, pattern=r"^[^\x00]*$", description="In the place of the one before; empty takes it out.")
+    note: str = Field(
+        max_length=4000, pattern=r"^[^\x00]*$", description="In the place of the one before; empty takes it out."
+    )
 
 
 @router.get("/exit-signals", responses=documented())
