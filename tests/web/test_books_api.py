@@ -63,12 +63,16 @@ def test_a_closed_position_cannot_be_closed_again(platform: Platform, client: Te
 def test_both_books_agree_after_a_fill(client: TestClient, position_id: str) -> None:
     compared = client.post("/api/sync-positions", json={"dry_run": True}).json()
 
+    phases = compared.pop("phases")
+    assert len(phases) == 7
+    assert all(phase["updated"] == phase["created"] == phase["errors"] == 0 for phase in phases)
     assert compared == {
         "dry_run": True,
         "reports_applied": 0,
         "orders_delivered": 0,
         "in_step": True,
         "drifts": [],
+        "findings": [],
     }
     assert client.post("/api/refresh-positions").json()["items"][0]["id"] == position_id
 
