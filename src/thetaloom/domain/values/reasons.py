@@ -247,10 +247,6 @@ class Reason(StrEnum):
         "The broker says that less is held than the order would trade. `thetaloom reconcile` compares the books.",
     )
     BROKER_ERROR = "broker_error", "The broker failed while it took the order; nothing is sent again by itself."
-    NEVER_ARRIVED = (
-        "never_arrived",
-        "The broker's books proved that the order never arrived, and it may not be sent any more.",
-    )
     WAITING_FOR_OPEN = "waiting_for_open", "Everything was approved; the order waits for the open and is checked anew."
     TARGET_WITHDRAWN = "target_withdrawn", "The target's order made way for another exit."
     TARGETS_REPLACED = "targets_replaced", "A person asked for targets by the strategy as it is now."
