@@ -17,6 +17,7 @@ from thetaloom.bootstrap import PAPER_ACCOUNT, Platform, build, prepare_home
 from thetaloom.brokers.paper import tables
 from thetaloom.config import MarketSource, Settings
 from thetaloom.domain.book.reports import ReportKind
+from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.run.runs import RunStatus, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
@@ -203,7 +204,12 @@ def our_books(platform: Platform) -> dict[str, Any]:
                 (entry.seq, entry.step, entry.status, entry.reason, entry.input_digest, entry.output_digest)
                 for entry in uow.lineage.of_run(run_id)
             ],
-            "events": [(entry.event.kind, entry.event.happened_at, entry.event.facts) for entry in uow.events.since(0)],
+            # Each start looks into the broker's books once more, and says so.
+            "events": [
+                (entry.event.kind, entry.event.happened_at, entry.event.facts)
+                for entry in uow.events.since(0)
+                if entry.event.kind is not EventKind.RECONCILED
+            ],
         }
     plain: dict[str, Any] = json.loads(canonical_json(found))
     for versioned in (plain["run"], plain["position"], *plain["proposals"]):
