@@ -11,7 +11,7 @@ PEERS := .venv-peers
 PEERS_LOCK := tools/peers/requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help env up demo test check coverage bench docs lock clean
+.PHONY: help env up demo test check coverage bench nightly docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,9 @@ coverage: env ## branch coverage of domain, maths and engine; fails below 95 %
 
 bench: env $(PEERS)/.installed ## measure the speed figures, beside other libraries in an environment of their own
 	$(BIN)/thetaloom bench
+
+nightly: env ## play 10,000 seeds of the whole platform; fails where a law is broken
+	$(BIN)/thetaloom simulate --seeds 10000
 
 docs: env ## write the generated reference pages anew
 	$(BIN)/python -m tools.make_docs

@@ -29,6 +29,7 @@ PAGES: dict[str, Callable[[], str]] = {
 # Parts of written pages: what stands between the two marks of that name.
 PARTS: dict[str, Callable[[], str]] = {
     "order statuses": pictures.order_picture,
+    "refusals": pictures.refusals_table,
     "run statuses": pictures.run_picture,
     "layers": pictures.layers,
     "steps": pictures.steps,

@@ -13,14 +13,14 @@ from sqlalchemy import func, select, update
 
 from thetaloom import __version__
 from thetaloom.brokers.paper.broker import PaperBroker
-from thetaloom.brokers.paper.settings import PaperSettings, read_shares
+from thetaloom.brokers.paper.settings import read_shares
 from thetaloom.config import MarketSource, Settings
 from thetaloom.dispatch.embedded import EmbeddedDispatch
 from thetaloom.dispatch.workers import is_gone, name_worker
 from thetaloom.domain.market.indicators import IV_DAYS
 from thetaloom.domain.strategy.ranking import MarketState
 from thetaloom.domain.values.calendar import DAYS_PER_YEAR, TradingCalendar
-from thetaloom.domain.values.ids import AccountId, UserId
+from thetaloom.domain.values.ids import UserId
 from thetaloom.domain.values.money import Money
 from thetaloom.engine.desk import Desk, EngineSettings
 from thetaloom.engine.engine import Engine
@@ -37,19 +37,22 @@ from thetaloom.marketdata.recorded.market import RecordedMarket
 from thetaloom.marketdata.recorded.stored import Known, open_stored_chain
 from thetaloom.marketdata.recorded.volatilities import SessionVolatilities
 from thetaloom.marketdata.synthetic.market import SyntheticMarket
+from thetaloom.paper_parts import PAPER_ACCOUNT as PAPER_ACCOUNT
+from thetaloom.paper_parts import paper_books as paper_books
+from thetaloom.paper_parts import paper_settings, paper_url
 from thetaloom.ports.clock import Clock
 from thetaloom.ports.dispatch import Lane
 from thetaloom.ports.market_data import ReplayedMarket
 from thetaloom.store.catalogue import load_catalogue
 from thetaloom.store.database import Database, open_database
 from thetaloom.store.evidence import ParquetChainCodec
+from thetaloom.store.halt_files import FOLDER, HaltFiles
 from thetaloom.store.schema import events, lineage, meta, runs, users
 from thetaloom.store.statements import insert_or_skip
 from thetaloom.store.unit_of_work import SqlStore
 from thetaloom.store.upgrading import upgrade
 
 LOCAL_USER = UserId("local")  # the one user until accounts exist
-PAPER_ACCOUNT = AccountId("PAPER")
 PULSE = "market_clock"  # in meta: where the market's clock stands, and when that was written
 PULSE_SECONDS = 5.0
 PULSE_FRESH = timedelta(seconds=15)
@@ -104,6 +107,7 @@ class Pulse:
 def prepare_home(settings: Settings) -> None:
     """Make the folder that everything is written to, readable by its owner only."""
     settings.home_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    HaltFiles(settings.home_folder / FOLDER).prepare()
     os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")  # polars gives memory back
     os.environ.setdefault("NUMBA_CACHE_DIR", str(settings.home_folder / f"kernels-{__version__}"))
 
@@ -143,8 +147,8 @@ def build(
     clock = _clock(settings, calendar, start, clock_kind, minutes_per_change)
     market = _market(settings, calendar, clock, minutes_per_change)
     broker = PaperBroker(
-        database_url=_paper_url(settings),
-        settings=_paper_settings(settings),
+        database_url=paper_url(settings),
+        settings=paper_settings(settings),
         market=market,
         clock=clock,
         calendar=calendar,
@@ -157,6 +161,7 @@ def build(
         store=store,
         market=market,
         broker=broker,
+        halts=HaltFiles(settings.home_folder / FOLDER),
         clock=clock,
         calendar=calendar,
         dispatch=EmbeddedDispatch(database, runs, owner=name_worker(), caps=caps, is_gone=is_gone),
@@ -203,12 +208,6 @@ def with_its_market(settings: Settings, pulse: Pulse | None) -> Settings:
             details={name: str(wanted) for name, wanted in other.items()},
         )
     return settings.model_copy(update=lived_in)
-
-
-def paper_books(settings: Settings) -> Path | None:
-    """Return the file of the paper broker's books; ``None`` where they live in the database itself."""
-    url = _paper_url(settings)
-    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite") else None
 
 
 def last_instant(database: Database, broker: PaperBroker) -> datetime | None:
@@ -336,26 +335,9 @@ def _engine_settings(settings: Settings) -> EngineSettings:
         fee_per_contract=Money(settings.fee_per_contract),
         data_age_seconds_max=settings.data_age_seconds_max,
         approved_age_seconds_max=settings.approved_age_seconds_max,
-    )
-
-
-def _paper_url(settings: Settings) -> str:
-    # On SQLite the broker's books are a file of their own: it is another party, with commits of its own.
-    if settings.database.startswith("sqlite"):
-        main = Path(settings.database.removeprefix("sqlite:///"))
-        return f"sqlite:///{main.with_name(main.stem + '-paper-broker.db')}"
-    return settings.database
-
-
-def _paper_settings(settings: Settings) -> PaperSettings:
-    return PaperSettings(
-        account_id=PAPER_ACCOUNT,
-        seed=settings.seed,
-        fill_at=settings.paper_fill_at,
-        fee_per_contract=Money(settings.fee_per_contract),
-        starting_cash=Money(settings.paper_cash),
-        is_cash_account=settings.paper_cash_account,
-        shares=read_shares(settings.paper_shares),
+        imbalance_policy=settings.imbalance_policy,
+        penny_classes=tuple(filter(None, settings.penny_classes.split(","))),
+        adopt=settings.adopt,
     )
 
 

@@ -17,7 +17,10 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from thetaloom.brokers.paper.settings import FillModel, PaperSettings, read_shares
+from thetaloom.domain.book.imbalance import ImbalancePolicy
 from thetaloom.domain.market.rates import RateCurve
+from thetaloom.domain.values.money import Money
 from thetaloom.errors import ConfigError, InvalidInput
 
 ENVIRONMENT_PREFIX = "THETALOOM_"
@@ -81,10 +84,38 @@ class Settings(BaseSettings):
         max_length=1000,
         description="Shares that the paper account holds beside its options, like AAPL=100,SPY=200.",
     )
+    penny_classes: str = Field(
+        "",
+        max_length=10_000,
+        pattern=r"^([A-Z0-9]{1,6}(,[A-Z0-9]{1,6})*)?$",
+        description="Option roots known to be in the penny program, like AAPL,MSFT; "
+        "any other class counts as nickel until its quotes prove that it moves in pennies.",
+    )
+    imbalance_policy: ImbalancePolicy = Field(
+        ImbalancePolicy.BY_RISK,
+        description="What is done about legs that stand alone: ask, complete (order the missing legs, no worse than "
+        "approved), unwind, or by_risk (unwind a sold leg without cover, ask about the rest).",
+    )
+    paper_fill_model: FillModel = Field(
+        FillModel.AT,
+        description="How paper orders fill: at their limit, queue (after a drawn time there), or improve (better).",
+    )
+    paper_interest_rate: Decimal = Field(
+        Decimal(0), gt=-1, lt=1, description="Interest on the paper account's cash of either sign, per year; 0 = none."
+    )
+    paper_early_assignment: bool = Field(
+        False, description="Whether calls sold by the paper account are assigned before dividends that pay for it."
+    )
     evaluations_max: int = Field(5, ge=1, le=100, description="Runs evaluated at once.")
     executions_max: int = Field(3, ge=1, le=100, description="Runs executed at once.")
     data_age_seconds_max: int = Field(300, ge=1, description="Oldest chain that a decision may rest on.")
     approved_age_seconds_max: int = Field(600, ge=1, description="How long after approval an order may be staged.")
+    adopt: str = Field(
+        "ask",
+        min_length=1,
+        max_length=64,
+        description="What becomes of holdings that came from elsewhere: ask, ignore, or the id of a strategy.",
+    )
     log_level: str = Field("warning", pattern="^(debug|info|warning|error)$", description="What is logged.")
 
     @property
@@ -103,6 +134,21 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.home_folder / 'thetaloom.db'}"
+
+    @property
+    def paper(self) -> PaperSettings:
+        """The settings of the paper broker."""
+        return PaperSettings(
+            seed=self.seed,
+            fill_at=self.paper_fill_at,
+            fee_per_contract=Money(self.fee_per_contract),
+            starting_cash=Money(self.paper_cash),
+            is_cash_account=self.paper_cash_account,
+            shares=read_shares(self.paper_shares),
+            fill_model=self.paper_fill_model,
+            interest_rate=self.paper_interest_rate,
+            early_assignment=self.paper_early_assignment,
+        )
 
     @classmethod
     def settings_customise_sources(

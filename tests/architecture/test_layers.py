@@ -10,12 +10,15 @@ from thetaloom.domain.run.runs import StepName
 
 Imports = Mapping[str, frozenset[str]]
 VENDORS = ("thetaloom.brokers.", "thetaloom.marketdata.")
-# Vendors know themselves, config holds their settings, bootstrap chooses them, and testing offers them to tests.
-KNOW_VENDORS = {"brokers", "marketdata", "config", "bootstrap", "testing", "backtest"}
+# Vendors know themselves, config holds their settings, bootstrap and its parts choose them, and testing offers them.
+# The simulation is a part of the test kit that has a command of its own, and benches measure on worlds of the kit.
+SIMULATE = "thetaloom.cli.simulate"
+BENCHES = "thetaloom.cli.bench_"
+KNOW_VENDORS = {"brokers", "marketdata", "config", "bootstrap", "paper_parts", "testing", "backtest"}
 # What reads no vendor's feed but a file that ships with the package: the table of trading sessions, and clocks.
 VENDOR_FREE = {"thetaloom.marketdata.calendar_table", "thetaloom.marketdata.clocks", "thetaloom.marketdata.instants"}
-# The queries, and the database as a whole: to open it, bring it to this version and copy it.
-READABLE = tuple(f"thetaloom.store.{name}" for name in ("queries", "database", "upgrading", "backup"))
+# The queries; the database as a whole: to open it, bring it to this version and copy it; the flags, which need none.
+READABLE = tuple(f"thetaloom.store.{name}" for name in ("queries", "database", "upgrading", "backup", "halt_files"))
 
 
 def room_of(module: str) -> str:
@@ -63,7 +66,9 @@ def test_shipped_code_never_leans_on_the_test_kit(imports: Imports) -> None:
         f"{module} -> {imported}"
         for module, found in imports.items()
         for imported in found
-        if room_of(imported) == "testing" and room_of(module) != "testing"
+        if room_of(imported) == "testing"
+        and room_of(module) != "testing"
+        and not module.startswith((SIMULATE, BENCHES))
     }
 
     assert not strangers

@@ -14,9 +14,10 @@ from typing import Any, Literal
 from sqlalchemy import create_engine, select
 
 from thetaloom.bootstrap import PAPER_ACCOUNT, Platform, build, prepare_home
-from thetaloom.brokers.paper import books
+from thetaloom.brokers.paper import tables
 from thetaloom.config import MarketSource, Settings
 from thetaloom.domain.book.reports import ReportKind
+from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.run.runs import RunStatus, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
@@ -203,7 +204,12 @@ def our_books(platform: Platform) -> dict[str, Any]:
                 (entry.seq, entry.step, entry.status, entry.reason, entry.input_digest, entry.output_digest)
                 for entry in uow.lineage.of_run(run_id)
             ],
-            "events": [(entry.event.kind, entry.event.happened_at, entry.event.facts) for entry in uow.events.since(0)],
+            # Each start looks into the broker's books once more, and says so.
+            "events": [
+                (entry.event.kind, entry.event.happened_at, entry.event.facts)
+                for entry in uow.events.since(0)
+                if entry.event.kind is not EventKind.RECONCILED
+            ],
         }
     plain: dict[str, Any] = json.loads(canonical_json(found))
     for versioned in (plain["run"], plain["position"], *plain["proposals"]):
@@ -216,13 +222,13 @@ def broker_books(platform: Platform) -> dict[str, Any]:
     """Return all that the paper broker's books hold, as plain data."""
     engine = create_engine(broker_url(platform.settings))
     with engine.connect() as connection:
-        orders: list[dict[str, Any]] = [json.loads(body) for body in connection.scalars(select(books.orders.c.body))]
-        reports = connection.scalars(select(books.reports.c.body).order_by(books.reports.c.sequence))
+        orders: list[dict[str, Any]] = [json.loads(body) for body in connection.scalars(select(tables.orders.c.body))]
+        reports = connection.scalars(select(tables.reports.c.body).order_by(tables.reports.c.sequence))
         found = {
             "orders": sorted(orders, key=lambda order: str(order["client_order_id"])),
             "reports": [json.loads(body) for body in reports],
-            "cash": connection.scalar(select(books.accounts.c.cash)),
-            "holdings": [list(row) for row in connection.execute(select(books.holdings))],
+            "cash": connection.scalar(select(tables.accounts.c.cash)),
+            "holdings": [list(row) for row in connection.execute(select(tables.holdings))],
         }
     engine.dispose()
     return found

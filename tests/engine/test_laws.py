@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.engine.world import TARGET, World, check
+from thetaloom.domain.book.refusals import Refusal
 from thetaloom.store.database import open_database
 from thetaloom.testing.broker import Trouble
 from thetaloom.testing.desk import DeskBench, put_credit_spread
@@ -25,6 +26,10 @@ DEEDS = st.one_of(
     st.tuples(st.just("pause"), st.integers(0, 9)),
     st.tuples(st.just("release"), st.booleans()),
     st.tuples(st.just("restart"), st.none()),
+    st.tuples(st.just("arrive"), st.none()),
+    st.tuples(st.just("refuse"), st.sampled_from(Refusal)),
+    st.tuples(st.just("repeat"), st.integers(0, 30)),
+    st.tuples(st.just("expire"), st.integers(0, 9)),
 )
 
 
@@ -35,7 +40,7 @@ def test_the_books_agree_whatever_happens(sqlite_template: Path, deeds: list[tup
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
         database = open_database(Path(shutil.copy(sqlite_template, folder)))
         world = World(DeskBench(database))
-        for deed, how in [("start", False), *deeds, ("release", False), ("wait", 16), ("wait", 16), ("wait", 16)]:
+        for deed, how in [("start", False), *deeds, ("release", False), *[("wait", 16)] * 7]:
             world.do(deed, how)
         check(world)
         database.close()

@@ -266,6 +266,13 @@ def test_expiration_settles_at_the_intrinsic_value(
     bench.market.set_spot("SPY", spot, at=AFTER_CLOSE - timedelta(minutes=1))
 
     bench.pass_time(to=AFTER_CLOSE)
+    bench.settle_expired()
+    held = bench.position(run)
+    assert held is not None and not held.holds_contracts
+    if held.shares:  # the short leg alone was in the money: the shares it brought are still held
+        assert bench.run(run).status is RunStatus.MONITORING
+        bench.broker.trade_shares_elsewhere("SPY", -held.shares_held, Price(str(spot)))
+        bench.engine.settle()
 
     position = bench.position(run)
     assert (bench.run(run).outcome, bench.run(run).reason) == (outcome, reason)
@@ -284,18 +291,24 @@ def test_an_index_option_is_settled_in_cash(lite: DeskBench) -> None:
     lite.market.set_spot("XSP", 550, at=AFTER_CLOSE - timedelta(days=1))
 
     lite.pass_time(to=AFTER_CLOSE + timedelta(minutes=15))
+    lite.settle_expired()
 
     assert (lite.run(run).outcome, lite.run(run).reason) == (Outcome.EXPIRED, "cash_settled")
 
 
-def test_an_expired_position_waits_for_a_price_to_settle_at(lite: DeskBench) -> None:
+def test_an_expired_position_waits_for_the_brokers_word_and_then_somebody_is_asked_once(lite: DeskBench) -> None:
     run = lite.enter()
     lite.market.set_spot("SPY", None)
     lite.pass_time(to=AFTER_CLOSE)
     assert lite.run(run).status is RunStatus.MONITORING
 
-    lite.market.set_spot("SPY", 575, at=AFTER_CLOSE)
-    lite.pass_time(to=builders.new_york("2026-01-20 09:30"))
+    lite.pass_time(to=builders.new_york("2026-01-20 15:00"))
+
+    assert lite.run(run).reason == "settlement_missing"
+    assert lite.events(run).count(EventKind.SETTLEMENT_MISSING) == 1
+    assert not lite.sent("cancel") and len(lite.orders(run)) == 1
+
+    lite.settle_expired(575)
 
     assert lite.run(run).outcome is Outcome.EXPIRED
 
@@ -311,6 +324,7 @@ def test_a_position_whose_close_never_got_a_quote_is_settled_at_expiration(bench
     assert bench.run(run).status is RunStatus.CLOSING
 
     bench.pass_time(to=AFTER_CLOSE + timedelta(minutes=1))
+    bench.settle_expired()
 
     assert (bench.run(run).outcome, bench.run(run).reason) == (Outcome.EXPIRED, "expired_worthless")
     assert bench.replay(run).identical

@@ -1,7 +1,5 @@
 """The life of an order: walked, filled, refused, canceled, in doubt, and never sent twice."""
 
-from dataclasses import replace
-
 import pytest
 
 from thetaloom.domain.book.orders import Effect, OrderStatus
@@ -16,6 +14,12 @@ from thetaloom.testing.broker import Trouble
 from thetaloom.testing.desk import ANNA, DeskBench, put_credit_spread
 
 THREE = put_credit_spread(size=SizeRule(quantity=3))
+
+
+def look_twice(bench: DeskBench) -> None:
+    """Let the engine look into the broker's books until what is absent is proven so."""
+    for _ in range(4):
+        bench.pass_time(seconds=15)
 
 
 def test_an_entry_walks_from_better_than_mid_toward_natural_and_gives_up(bench: DeskBench) -> None:
@@ -183,7 +187,7 @@ def test_an_acknowledgement_after_the_closing_fill_changes_nothing(bench: DeskBe
 def test_a_late_acknowledgement_lets_the_walk_begin(bench: DeskBench) -> None:
     bench.broker.plan(Trouble.UNREPORTED)
     run = bench.start_run()
-    bench.pass_time(seconds=60)
+    bench.pass_time(seconds=14)
     assert bench.order(run).status is OrderStatus.SUBMITTED and bench.sent("replace") == []
 
     bench.broker.release()
@@ -212,10 +216,12 @@ def test_an_order_that_never_arrived_is_sent_again_once_the_books_prove_it(bench
 def test_an_order_accepted_in_silence_is_never_sent_again(bench: DeskBench) -> None:
     bench.broker.plan(Trouble.ACCEPTED_IN_SILENCE)
     run = bench.start_run()
+    assert bench.order(run).status is OrderStatus.SUBMITTED
     for _ in range(4):
         bench.pass_time(seconds=15)
     bench.restart()
-    assert bench.order(run).status is OrderStatus.SUBMITTED
+    assert bench.order(run).status is OrderStatus.WORKING, "the broker's books know it"
+    assert bench.events(run).count(EventKind.ORDER_RESOLVED) == 1
 
     bench.broker.release()
     bench.broker.fill(bench.order(run).client_order_id)
@@ -231,7 +237,8 @@ def test_an_order_that_never_arrived_is_withdrawn_when_new_risk_is_halted(bench:
     bench.write(lambda uow: uow.accounts.halt("all", "by another process", bench.clock.now()))
 
     bench.restart()
-    bench.engine.settle()
+    assert not bench.run(run).is_final, "one look proves nothing"
+    look_twice(bench)
 
     assert (bench.run(run).outcome, bench.run(run).reason) == (Outcome.DENIED, "halted")
     assert len(bench.sent("submit")) == 1
@@ -244,7 +251,7 @@ def test_an_order_that_never_arrived_is_not_sent_after_its_time(bench: DeskBench
     bench.clock.advance(minutes=61)
 
     bench.restart()
-    bench.engine.settle()
+    look_twice(bench)
 
     assert (bench.run(run).outcome, bench.run(run).reason) == (Outcome.UNFILLED, "order_timed_out")
     assert len(bench.sent("submit")) == 1
@@ -255,7 +262,7 @@ def test_canceling_an_order_that_never_arrived_ends_the_run(bench: DeskBench) ->
     run = bench.start_run()
 
     bench.engine.handle(commands.CancelOrder(user_id=ANNA, client_order_id=bench.order(run).client_order_id))
-    bench.engine.settle()
+    look_twice(bench)
 
     assert (bench.run(run).outcome, bench.run(run).reason) == (Outcome.CANCELED, "order_canceled")
     assert bench.sent("cancel") == []
@@ -344,7 +351,7 @@ def test_a_late_fill_cancels_the_closing_order_that_would_sell_too_much(bench: D
     assert find_drifts(bench.desk) == ()
 
 
-def test_a_report_that_the_books_cannot_hold_sets_its_run_aside_and_halts_the_account(bench: DeskBench) -> None:
+def test_a_fill_of_a_rejected_order_is_booked_and_halts_the_account(bench: DeskBench) -> None:
     other = bench.enter()
     run = bench.start_run()
     order = bench.order(run)
@@ -353,20 +360,36 @@ def test_a_report_that_the_books_cannot_hold_sets_its_run_aside_and_halts_the_ac
 
     bench.engine.settle()
 
-    assert bench.run(run).outcome is Outcome.DENIED
-    assert bench.lineage(run)[-1].status.value == "failed"
-    assert bench.events(run)[-1] is EventKind.RUN_FAILED
-    assert len(find_drifts(bench.desk)) == 2
+    position = bench.position(run)
+    assert position is not None and position.quantity == 1
+    assert bench.run(run).status is RunStatus.MONITORING, "what is held is watched"
+    assert find_drifts(bench.desk) == ()
+    assert bench.facts(EventKind.ORDER_CONTRADICTED)["contradiction"] == "refused_and_filled"
     with bench.store.unit_of_work() as uow:
         assert "account:TEST-1" in uow.accounts.halts()
     assert bench.run(other).status is RunStatus.MONITORING
-    bench.restart()  # the report was read: it does not stop the next start
+    assert bench.faults(run) == [] and bench.replay(run).identical
+
+
+def test_an_overfill_is_booked_whole_and_halts_the_account(bench: DeskBench) -> None:
+    run = bench.start_run()
+    bench.broker.overfill(bench.order(run).client_order_id, 3)
+
+    bench.engine.settle()
+
+    position, order = bench.position(run), bench.order(run)
+    assert position is not None and position.quantity == 3
+    assert (order.filled, order.overfilled, order.status) == (3, 2, OrderStatus.FILLED)
+    assert find_drifts(bench.desk) == ()
+    assert bench.facts(EventKind.ORDER_CONTRADICTED)["contradiction"] == "overfill"
+    with bench.store.unit_of_work() as uow:
+        assert "3 of 1 filled" in uow.accounts.halts()["account:TEST-1"]
 
 
 def test_a_contradiction_in_an_open_run_makes_it_wait_for_a_person(bench: DeskBench) -> None:
     run = bench.enter()
     order = bench.order(run)
-    bench.write(lambda uow: uow.positions.save(replace(uow.positions.of_run(run) or builders.position(), lots=())))
+    bench.write(lambda uow: uow.positions.save(builders.with_lots(uow.positions.of_run(run) or builders.position())))
     close = builders.closing(order, limit="-1.00", run_id=run, staged_at=bench.clock.now(), status=OrderStatus.WORKING)
     bench.write(lambda uow: uow.orders.add(close))
     bench.broker.submit(close)

@@ -2,12 +2,14 @@
 
 import contextlib
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from thetaloom.domain.book.orders import Effect
+from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.strategy.strategies import ExitKind, ExitUnit, SizeRule
-from thetaloom.domain.values.ids import RunId
+from thetaloom.domain.values.ids import ClientOrderId, RunId
 from thetaloom.engine import commands
 from thetaloom.engine.reconcile import find_drifts
 from thetaloom.errors import NotAllowed
@@ -26,6 +28,7 @@ class World:
     def __init__(self, bench: DeskBench) -> None:
         self.bench = bench
         self.runs: list[RunId] = []
+        bench.broker.capabilities = replace(bench.broker.capabilities, absence_seconds=40)
         bench.save(BUSY)
 
     def do(self, deed: str, how: Any) -> None:
@@ -52,13 +55,34 @@ class World:
         known = sorted({order for verb, order in self.bench.broker.requests if verb == "submit"})
         arrived = [found for order in known if (found := self.bench.broker.find(order)) is not None and found.is_open]
         if arrived:
-            chosen = arrived[number % len(arrived)].client_order_id
+            chosen = arrived[number % len(arrived)].client_order_id or ClientOrderId("")
             order = next(one for run in self.runs for one in self.bench.orders(run) if one.client_order_id == chosen)
             self.bench.broker.fill(chosen, min(quantity, order.quantity - arrived[number % len(arrived)].filled))
 
     def trouble(self, trouble: Trouble) -> None:
         """Let the next request go wrong."""
         self.bench.broker.plan(trouble)
+
+    def arrive(self, _: None) -> None:
+        """Let what was late arrive."""
+        self.bench.broker.arrive()
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Let the next request be refused for a cause."""
+        self.bench.broker.refusal = refusal
+        self.bench.broker.plan(Trouble.REFUSED)
+
+    def repeat(self, number: int) -> None:
+        """Tell something twice."""
+        told = len(self.bench.broker.reports_since(0))
+        if told:
+            self.bench.broker.repeat(number % told + 1)
+
+    def expire(self, number: int) -> None:
+        """Let a working order expire."""
+        working = [known.client_order_id for known in self.bench.broker.open_orders()]
+        if working:
+            self.bench.broker.expire(working[number % len(working)] or ClientOrderId(""))
 
     def cancel(self, number: int) -> None:
         """Cancel a run."""
@@ -94,6 +118,7 @@ def check(world: World) -> None:
     """Hold the books against each other."""
     bench = world.bench
     assert find_drifts(bench.desk) == ()
+    assert all(count == 1 for count in bench.broker.arrivals.values()), "one intent, one order"
     submitted = Counter(order for verb, order in bench.broker.requests if verb == "submit")
     for run in world.runs:
         stored, position, orders = bench.run(run), bench.position(run), bench.orders(run)

@@ -218,7 +218,7 @@ def test_open_orders_are_the_ones_that_may_still_fill_oldest_first(store: SqlSto
 
 def test_positions_are_found_by_what_is_held_and_when(store: SqlStore) -> None:
     run, other = a_run(1), a_run(2, account_id=AccountId("paper-2"))
-    opening, closing = a_fill(an_order(run)), a_fill(an_order(run), 2, price=Price("-0.50"))
+    opening, closing = a_fill(an_order(run)), a_fill(an_order(run), 2, price=Price("-0.50"), legs=())
     held = a_position(other).with_open_fill(a_fill(an_order(other)))
     with store.unit_of_work() as work:
         for each, position in ((run, a_position(run).with_open_fill(opening)), (other, held)):

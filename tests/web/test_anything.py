@@ -19,7 +19,11 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
     max_leaves=8,
 )
-KEYS = ("symbols", "strategy_ids", "force", "reason", "note", "content_hash", "scope", "dry_run", "toml", "id", "legs")
+KEYS = (
+    *("symbols", "strategy_ids", "force", "reason", "note", "content_hash", "scope", "dry_run", "toml", "id", "legs"),
+    *("quantity", "part", "dte", "expiration", "strikes", "add", "take_off", "strategy_id", "price", "token"),
+    *("days_back", "position_id", "account_id"),
+)
 BODIES = st.dictionaries(st.sampled_from(KEYS), JSON, max_size=4) | JSON
 ROUTES = st.sampled_from(
     [
@@ -35,6 +39,21 @@ ROUTES = st.sampled_from(
         ("GET", "/api/workflow/status/{}"),
         ("GET", "/api/workflow/list?symbol={}&strategy={}"),
         ("POST", "/api/positions/{}/close"),
+        ("POST", "/api/positions/{}/roll"),
+        ("POST", "/api/positions/{}/adjust"),
+        ("GET", "/api/positions/{}/chain"),
+        ("POST", "/api/positions/{}/targets"),
+        ("GET", "/api/findings?standing={}"),
+        ("POST", "/api/findings/{}/adopt"),
+        ("POST", "/api/findings/{}/assign"),
+        ("POST", "/api/findings/{}/ignore"),
+        ("GET", "/api/exit-signals?symbol={}&position={}"),
+        ("GET", "/api/journal?symbol={}"),
+        ("GET", "/api/journal/{}"),
+        ("POST", "/api/journal/{}/note"),
+        ("GET", "/api/orders/quality?since={}&run={}"),
+        ("POST", "/api/refresh-positions"),
+        ("GET", "/api/pending-orders?offset={}"),
         ("POST", "/api/orders/{}/cancel"),
         ("GET", "/api/order-status/{}"),
         ("POST", "/api/sync-positions"),

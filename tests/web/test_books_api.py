@@ -63,12 +63,16 @@ def test_a_closed_position_cannot_be_closed_again(platform: Platform, client: Te
 def test_both_books_agree_after_a_fill(client: TestClient, position_id: str) -> None:
     compared = client.post("/api/sync-positions", json={"dry_run": True}).json()
 
+    phases = compared.pop("phases")
+    assert len(phases) == 7
+    assert all(phase["updated"] == phase["created"] == phase["errors"] == 0 for phase in phases)
     assert compared == {
         "dry_run": True,
         "reports_applied": 0,
         "orders_delivered": 0,
         "in_step": True,
         "drifts": [],
+        "findings": [],
     }
     assert client.post("/api/refresh-positions").json()["items"][0]["id"] == position_id
 
@@ -126,7 +130,12 @@ def test_a_halt_stops_new_risk_until_it_is_lifted(platform: Platform, client: Te
     assert client.get("/api/orders").json()["total"] == 0 or (
         client.get("/api/orders").json()["items"][0]["status"] == "DENIED"
     )
-    assert client.post("/api/resume").json() == {"halted": False, "halts": {}}
+    shown = client.post("/api/resume")
+    assert (shown.status_code, shown.json()["code"]) == (409, "confirmation_needed")
+    assert shown.json()["details"]["reason"] == "<b>news</b>"
+    assert client.post("/api/resume", json={"token": "another"}).status_code == 409
+    lifted = client.post("/api/resume", json={"token": shown.json()["details"]["token"]})
+    assert lifted.json() == {"halted": False, "halts": {}}
     assert client.post("/api/resume").status_code == 404
 
 
@@ -134,3 +143,54 @@ def test_a_scope_that_is_none_is_refused(client: TestClient) -> None:
     answer = client.post("/api/halt", json={"scope": "everything"})
 
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
+
+
+def test_a_position_tells_its_status_and_its_spreads(client: TestClient, position_id: str) -> None:
+    position = client.get(f"/api/positions/{position_id}").json()
+
+    (spread,) = position["spreads"]
+    assert position["status"] == "open_full"
+    assert (spread["name"], spread["remaining"], spread["target_order"]) == ("whole", position["quantity"], None)
+    assert (position["chain_id"], position["rolled_from"], position["loose"]) == (position_id, None, [])
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"quantity": 99}, 409, "more_than_held"),
+        ({"part": "fly"}, 422, "invalid_input"),
+        ({"quantity": 0}, 422, "invalid_input"),
+        ({"much": 1}, 422, "invalid_input"),
+    ],
+)
+def test_a_partial_close_that_makes_no_sense_is_refused(
+    client: TestClient, position_id: str, body: dict[str, object], status: int, code: str
+) -> None:
+    answer = client.post(f"/api/positions/{position_id}/close", json=body)
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert client.get(f"/api/positions/{position_id}").json()["status"] == "open_full"
+
+
+def test_a_part_named_in_the_body_is_closed(platform: Platform, client: TestClient, position_id: str) -> None:
+    asked = client.post(f"/api/positions/{position_id}/close", json={"part": "whole", "quantity": 1})
+    pass_minutes(platform, 15)
+
+    closed = client.get(f"/api/positions/{position_id}").json()
+    assert asked.status_code == 200
+    assert (closed["status"], closed["spreads"][0]["remaining"]) == ("closed", 0)
+
+
+def test_targets_are_replaced_on_demand(client: TestClient, position_id: str) -> None:
+    answer = client.post(f"/api/positions/{position_id}/targets")
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "open_full")
+    assert client.post("/api/positions/none/targets").status_code == 404
+
+
+def test_the_run_page_shows_the_spreads(client: TestClient, position_id: str) -> None:
+    run_id = client.get(f"/api/positions/{position_id}").json()["run_id"]
+
+    page = client.get(f"/runs/{run_id}").text
+
+    assert "Spreads and their targets" in page and "open full" in page

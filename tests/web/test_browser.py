@@ -9,8 +9,9 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.web.conftest import DEMO
+from tests.web.conftest import DEMO, pass_minutes
 from thetaloom.bootstrap import Platform
+from thetaloom.domain.run.runs import WorkflowRun
 from thetaloom.domain.values.ids import StrategyId
 from thetaloom.engine.commands import StartRun
 from thetaloom.web.app import create_app
@@ -108,10 +109,41 @@ def test_no_page_is_wider_than_its_window(waiting: Platform, address: str, page:
     proposal_id = page.request.get(f"{address}/api/workflow/pending").json()["items"][0]["id"]
     paths = ("/", "/runs", f"/runs/{run_id}", "/approvals", f"/approvals/{proposal_id}", "/positions", "/orders")
     others = ("/strategies", f"/strategies/{DEMO}", f"/lineage/{run_id}/8", "/reasons", "/api", "/halts")
+    cared = ("/alerts", "/alerts?show=over", "/journal", "/reconcile")
     judged = ("/risk", "/rank?symbol=GOOG", "/strategies/senex-trident?symbol=GOOG")
-    for path in (*paths, *others, *judged):
+    for path in (*paths, *others, *cared, *judged):
         page.goto(address + path)
         page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+
+
+def test_a_person_looks_after_a_position_on_pages_that_fit(platform: Platform, address: str, page: Page) -> None:
+    start = StartRun(user_id=platform.user_id, symbol="GOOG", strategy_id=StrategyId(DEMO))
+    run = platform.engine.handle(start)
+    assert isinstance(run, WorkflowRun)
+    platform.engine.settle()
+    page.goto(f"{address}/approvals")
+    page.get_by_role("link", name="Review").first.click()
+    page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("status").first).to_contain_text("Approved.")
+    pass_minutes(platform, 10)
+
+    page.get_by_role("link", name="Journal", exact=True).click()
+    page.get_by_role("link", name="GOOG").click()
+    page.get_by_label("Your own words").fill("calm\nday")
+    page.get_by_role("button", name="Keep the note").click()
+    expect(page.get_by_role("status").first).to_contain_text("The note is in the journal.")
+    expect(page.get_by_label("Your own words")).to_have_value("calm\nday")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+    page.goto(f"{address}/runs/{run.id}")
+    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_label("or days to it").fill("29")
+    page.get_by_role("button", name="Propose the roll").click()
+    expect(page.get_by_role("status").first).to_contain_text("The roll was asked for.")
+    for path in ("/orders", "/alerts", "/positions"):
+        page.goto(address + path)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 

@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 
 from tests.web.conftest import DEMO
 from thetaloom.bootstrap import Platform
+from thetaloom.domain.risk.limits import LIMITS
 from thetaloom.engine.commands import SetLimit
 
 LEGS = [
@@ -53,7 +54,7 @@ def test_a_trade_is_judged_and_nothing_is_written(client: TestClient) -> None:
     assert (Decimal(found["max_loss"]), Decimal(found["net_price"])) == (Decimal(800), Decimal(1))
     assert {factor["name"] for factor in found["factors"]} >= {"fixed", "kelly", "budget", "limits", "vix"}
     assert [factor["name"] for factor in found["factors"] if factor["binds"]] == ["fixed"]
-    assert len(found["checks"]) == 46
+    assert len(found["checks"]) == len(LIMITS)
     before, after = found["budget_before"], found["budget_after"]
     assert Decimal(after["risk_in_use"]) - Decimal(before["risk_in_use"]) == 800
     assert client.get("/api/workflow/list").json()["total"] == 0

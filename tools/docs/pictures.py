@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from thetaloom.domain.book import orders
+from thetaloom.domain.book import orders, refusals
 from thetaloom.domain.run import runs
 from thetaloom.engine.steps import PIPELINE
 
@@ -21,6 +21,12 @@ def order_picture() -> str:
     ]
     moves = sorted(_moves(orders.SUCCESSORS) + fills, key=lambda move: list(orders.OrderStatus).index(move[0]))
     return _diagram(orders.OrderStatus.STAGED, moves)
+
+
+def refusals_table() -> str:
+    """List what a broker's refusals mean and what follows."""
+    rows = (f"| `{one.value}` | `{one.reason.value}` | {one.action.value} | {one.text} |" for one in refusals.Refusal)
+    return "\n".join(("| Refusal | Reason code | What Thetaloom does | Advice |", "|---|---|---|---|", *rows)) + "\n"
 
 
 def run_picture() -> str:

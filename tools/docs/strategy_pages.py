@@ -118,9 +118,17 @@ def _legs(strategy: Strategy) -> str:
 def _exits(strategy: Strategy) -> str:
     parts = []
     if strategy.exits:
-        parts.append(table(("Rule", "Threshold", "Priority"), map(exit_row, strategy.exits)))
+        rows = [exit_row(rule) for rule in strategy.exits]
+        has_conditions = any(row[2] for row in rows)
+        heads = ("Rule", "Threshold", "When", "Priority") if has_conditions else ("Rule", "Threshold", "Priority")
+        parts.append(table(heads, rows if has_conditions else [(row[0], row[1], row[3]) for row in rows]))
     else:
         parts.append("None: a person closes it, or it expires.")
+    if strategy.ladder is not None:
+        parts.append(
+            f"From {strategy.ladder.threshold_dte} days to expiration on, the ladder: each spread is offered\n"
+            "at breakeven, at 6, 5 and 4 days with 70, 80 and 90 % of its max loss given up, then with all of it."
+        )
     if strategy.targets:
         heads = ("Target", "Legs", "Structures", "Profit")
         parts.append("Independent profit targets, each an order of its own that no other cancels:")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from thetaloom.domain.strategy.rule_words import COMPARED, condition_words
+from thetaloom.domain.strategy.rule_words import COMPARED, condition_words, exit_conditions, exit_number
 from thetaloom.domain.strategy.strategies import (
     ExitKind,
     ExitRule,
@@ -19,6 +19,7 @@ from thetaloom.domain.strategy.strategies import (
     WidthTable,
 )
 from thetaloom.domain.values.instruments import Right
+from thetaloom.engine.walks import walk_of
 from tools.docs.markdown import code
 
 
@@ -59,17 +60,17 @@ def entry_words(strategy: Strategy) -> Iterator[str]:
     for condition in strategy.conditions:
         yield f"Only with {condition_words(condition, code)}."
     yield _liquidity_words(strategy.liquidity)
-    walk = strategy.order
+    walk = walk_of(strategy)
     yield (
-        f"The order starts {walk.start_offset:.2f} better than mid and takes up to {walk.steps_max} steps of "
-        f"{walk.interval_seconds} s, at most {_number(walk.reach * 100)} % of the way to natural."
+        f"The order starts {walk.start_offset or 0:.2f} better than mid and takes up to {walk.steps_max} steps of "
+        f"{walk.interval_seconds} s, at most {_number((walk.reach or Decimal(0)) * 100)} % of the way to natural."
     )
 
 
-def exit_row(rule: ExitRule) -> tuple[str, str, str]:
+def exit_row(rule: ExitRule) -> tuple[str, str, str, str]:
     """Return an exit rule as a row of its table."""
     name = {ExitKind.DTE: "days to expiration"}.get(rule.kind, rule.kind.value.replace("_", " "))
-    return name, f"{_number(rule.threshold)} {_unit(rule.unit)}", str(rule.priority)
+    return name, exit_number(rule), ", ".join(exit_conditions(rule)), str(rule.priority)
 
 
 def target_row(target: TargetRule) -> tuple[str, str, str, str]:
@@ -141,10 +142,6 @@ def _table_words(table: WidthTable) -> str:
 
 def _window(rule: ExpirationRule) -> str:
     return f"{rule.dte_min} to {rule.dte_max} DTE, target {rule.dte_target}"
-
-
-def _unit(unit: str) -> str:
-    return {"percent_of_premium": "% of the premium"}.get(unit, unit.replace("_", " "))
 
 
 def _number(number: Decimal) -> str:

@@ -8,6 +8,7 @@ from rich.markup import escape
 from thetaloom.cli.access import carry_out, opened, reading
 from thetaloom.cli.output import JsonOption, emit, pairs, say, table, to_plain
 from thetaloom.cli.paging import LimitOption, OffsetOption, shown_of, window
+from thetaloom.cli.rolling import closing_lines
 from thetaloom.cli.why import what_comes_next
 from thetaloom.cli.words import legs_text, money_text, percent_text, price_text
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
@@ -118,6 +119,7 @@ def _print(one: Proposal) -> None:
         "run": one.run_id,
         "strategy": f"{one.strategy_id}, revision {one.strategy_revision}",
         "spot": one.spot,
+        **closing_lines(one),
         "legs": legs_text(one.legs),
         "quantity": one.quantity,
         "mid, natural": f"{price_text(one.mid_price)}, {price_text(one.natural_price)}",

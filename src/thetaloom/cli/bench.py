@@ -22,7 +22,22 @@ from rich.table import Table
 
 from thetaloom import __version__
 from thetaloom.bootstrap import Platform, engine_loop, open_demo
-from thetaloom.cli import bench_judgement, bench_margin, bench_market, bench_peers, bench_pricing, bench_scenarios
+from thetaloom.cli import (
+    bench_expiry,
+    bench_guard,
+    bench_halt,
+    bench_judgement,
+    bench_margin,
+    bench_market,
+    bench_paper,
+    bench_peers,
+    bench_pricing,
+    bench_races,
+    bench_scenarios,
+    bench_simulation,
+    bench_walk,
+    bench_watch,
+)
 from thetaloom.cli.bench_figures import Figure, timed
 from thetaloom.cli.output import JsonOption, console, emit
 from thetaloom.config import MarketSource, load_settings
@@ -160,15 +175,23 @@ def server() -> list[Figure]:
 MEASURES: tuple[Callable[[], list[Figure]], ...] = (
     chain_greeks,
     bench_market.market_view,
+    bench_guard.mark_guard,
+    bench_expiry.assignment_radar,
     bench_pricing.american_chains,
     bench_pricing.probabilities,
     transitions,
     proposals,
     bench_margin.book_margins,
+    bench_paper.paper_admissions,
     bench_scenarios.scenario_grids,
     bench_scenarios.payoffs,
     bench_judgement.rankings,
     bench_judgement.many_rankings,
+    bench_simulation.simulation,
+    bench_walk.walks,
+    bench_halt.halts,
+    bench_races.approval_races,
+    bench_watch.watches,
     waiting_runs,
     demo_run,
     server,
@@ -363,7 +386,8 @@ def _print(console: Console, about: dict[str, str], figures: list[Figure]) -> No
     table.add_column("")
     table.add_column("how", style="dim", overflow="fold")
     for each in figures:
-        verdict = "[green]met[/]" if each.is_met else "[red]missed[/]"
+        verdict = "" if each.bar is None else "[green]met[/]" if each.is_met else "[red]missed[/]"
+        bar = "" if each.bar is None else f"≤ {each.bar:g}"
         how = "; ".join(part for part in (each.note, each.peer) if part)
-        table.add_row(each.name, f"{each.figure:,.2f} {each.unit}", f"≤ {each.bar:g}", verdict, how)
+        table.add_row(each.name, f"{each.figure:,.2f} {each.unit}", bar, verdict, how)
     console.print(table)

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One measured figure beside its bar; ``peer`` is another library's figure from the same run."""
+    """One measured figure beside its bar, if it has one; ``peer`` is another library's figure from the same run."""
 
     name: str
     figure: float
     unit: str
-    bar: float
+    bar: float | None = None
     note: str = ""
     peer: str = ""
 
     @property
     def is_met(self) -> bool:
-        """Whether the figure is within its bar."""
-        return self.figure <= self.bar
+        """Whether the figure is within its bar; without one it always is."""
+        return self.bar is None or self.figure <= self.bar
 
 
 def timed(work: Callable[[], object]) -> float:

@@ -62,7 +62,7 @@ def payoffs() -> list[Figure]:
     from thetaloom.domain.strategy.payoff_case import payoff_case
     from thetaloom.domain.strategy.payoff_curve import curves_of_case
 
-    cases = [_condor(470.0 + number) for number in range(STRUCTURES)]
+    cases = [condor(470.0 + number) for number in range(STRUCTURES)]
     milliseconds = median_of(lambda: [payoff_case(case) for case in cases], 5) / STRUCTURES
     peer = ask_peer("optionlab_payoff", {"structures": [_as_optionlab(case) for case in cases]})
     said = peer_text("optionlab", peer, 1 / STRUCTURES)
@@ -151,7 +151,8 @@ def _american_cells(book: "list[ScenarioPosition]") -> list[list[object]]:
     return rows
 
 
-def _condor(spot: float) -> dict[str, Any]:
+def condor(spot: float) -> dict[str, Any]:
+    """Return the fields of an iron condor around a spot."""
     legs = [
         {"quantity": quantity, "right": right, "strike": strike, "price": price, "expiration": EXPIRES.isoformat()}
         for quantity, right, strike, price in (

@@ -18,19 +18,21 @@ from rich.text import Text
 
 from thetaloom import __version__
 from thetaloom.bootstrap import Platform, open_demo
+from thetaloom.cli.demo_records import fill_json, order_json, run_json
+from thetaloom.cli.demo_scenes import SceneName, Story, StoryScene, scene_of
 from thetaloom.cli.output import JsonOption, console, emit
 from thetaloom.config import DEFAULT_HOME, MarketSource, load_settings
-from thetaloom.domain.book.orders import Effect
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.run.runs import FINAL, RunStatus, WorkflowRun
 from thetaloom.domain.values.ids import RunId, StrategyId
-from thetaloom.engine.commands import ApproveProposal, StartRun
+from thetaloom.engine.commands import ApproveProposal, SaveStrategy, StartRun
 from thetaloom.engine.engine import DECIDERS
 from thetaloom.engine.lineage import replay_run, verify_run
 from thetaloom.engine.play import play
 from thetaloom.ports.clock import MovableClock
+from thetaloom.store.queries.chains import chain_of
 from thetaloom.store.queries.lineage import step_record
-from thetaloom.store.queries.runs import RunDetail, run_detail
+from thetaloom.store.queries.runs import run_detail
 from thetaloom.store.queries.story import strike_text, tell_step, tell_why
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -112,24 +114,37 @@ def _print_row(console: Console, stamp: str, step: str, style: str, text: str, t
 def demo(
     market: Annotated[MarketSource, typer.Option(help="A real recorded day, or a made world.")] = MarketSource.RECORDED,
     days: Annotated[int | None, typer.Option(min=1, max=400, help="Calendar days to play at most.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of ids, of the paper broker and of a made world.")] = 1,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed of ids, of the paper broker and of a made world; 1 if not given.")
+    ] = None,
+    story: Annotated[
+        SceneName | None, typer.Option("--scene", help="Play this in a made world: what else can happen to a position.")
+    ] = None,
     fast: Annotated[bool, typer.Option("--fast", help="Look at a made world every 30 minutes, not every 5.")] = False,
     keep: Annotated[Path | None, typer.Option(help="Keep database and evidence in this folder.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Live through whole trades, trigger to completed, then verify and replay the evidence."""
     began = time.perf_counter()
-    scene = SCENES[market]
+    told = None if story is None else scene_of(story)
+    scene = SCENES[market] if told is None else _staged(told)
+    market, seed = scene.market, (1 if told is None else told.seed) if seed is None else seed
     printer = None if as_json else console()
     with _home(keep) as home:
         settings = load_settings(home=home, market=market, seed=seed)
         start = _recorded_start() if market is MarketSource.RECORDED else None
         minutes = 1 if market is MarketSource.RECORDED else FAST_MINUTES if fast else COARSE_MINUTES
+        if told is not None:
+            minutes = told.minutes
         with open_demo(settings, start=start, minutes_per_change=minutes) as platform:
             if printer is not None:
                 _headline(printer, scene, platform)
-            runs = [_live(platform, scene, strategy, days or scene.days, printer) for strategy in scene.strategies]
+            if told is None:
+                runs = [_live(platform, scene, strategy, days or scene.days, printer) for strategy in scene.strategies]
+            else:
+                runs = _live_story(platform, told, days or scene.days, printer)
             found = _collect(platform, scene, runs)
+            found["scene"] = None if story is None else story.value
             found["elapsed_s"] = round(time.perf_counter() - began, 3)
             if printer is None:
                 emit(found)
@@ -167,6 +182,52 @@ def _live(platform: Platform, scene: Scene, strategy: str, days: int, console: C
     clock: Any = platform.clock
     _play(platform, clock, run.id, platform.clock.now() + timedelta(days=days), teller)
     return run.id
+
+
+def _staged(told: StoryScene) -> Scene:
+    return Scene(
+        market=MarketSource.SYNTHETIC,
+        symbol="SPY",
+        strategies=(told.strategy.id,),
+        days=told.days,
+        title=f"SPY in a synthetic world: {told.title}",
+    )
+
+
+def _live_story(platform: Platform, told: StoryScene, days: int, console: Console | None) -> list[RunId]:
+    engine = platform.engine
+    clock: Any = platform.clock
+    platform.engine.handle(SaveStrategy(user_id=platform.user_id, strategy=told.strategy))
+    engine.start()
+    first = engine.handle(StartRun(user_id=platform.user_id, symbol="SPY", strategy_id=told.strategy.id))
+    if not isinstance(first, WorkflowRun):
+        raise TypeError("a started run was expected")
+    story = Story(platform, [first.id])
+    teller = _Teller(platform, console, {first.id: 0})
+    if console is not None:
+        console.print(f"\n[bold]{told.strategy.id}[/] on SPY  [dim]{first.id}[/]")
+
+    def each_turn() -> None:
+        teller.tell_news()
+        for run_id in story.runs:
+            if _approve_pending(platform, run_id):
+                engine.settle()
+        deed = told.act(story)
+        if deed is not None:
+            words, command = deed
+            if console is not None:
+                at = clock.now().astimezone(NEW_YORK)
+                _print_row(console, f"{at:%Y-%m-%d %H:%M}", "you", "bold", f"thetaloom {words}")
+            answer = engine.handle(command)
+            if isinstance(answer, WorkflowRun) and answer.id not in teller.told:
+                story.runs.append(answer.id)
+                teller.told[answer.id] = 0
+            engine.settle()
+        teller.tell_news()
+
+    stop_at = clock.now() + timedelta(days=days)
+    play(engine, clock, platform.market, until=story.is_over, stop_at=stop_at, each_turn=each_turn)
+    return story.runs
 
 
 def _play(platform: Platform, clock: MovableClock, run_id: RunId, stop_at: datetime, teller: _Teller) -> None:
@@ -209,87 +270,15 @@ def _collect(platform: Platform, scene: Scene, run_ids: list[RunId]) -> dict[str
     return {
         "market": scene.market.value,
         "synthetic": platform.market.synthetic,
-        "runs": [_run_json(detail) for detail in details],
-        "orders": [_order_json(detail, order) for detail in details for order in detail.orders],
-        "fills": [_fill_json(detail, fill) for detail in details for fill in detail.fills],
+        "runs": [run_json(detail) for detail in details],
+        "orders": [order_json(detail, order) for detail in details for order in detail.orders],
+        "fills": [fill_json(detail, fill) for detail in details for fill in detail.fills],
         "lineage": {
             "records": sum(len(detail.timeline) for detail in details),
             "verified": faults == 0,
             "replayed": sum(replay.replayed for replay in replays),
             "identical": all(replay.identical for replay in replays),
         },
-    }
-
-
-def _run_json(detail: RunDetail) -> dict[str, Any]:
-    run, position = detail.run, detail.position
-    return {
-        "id": run.id,
-        "strategy": run.strategy_id,
-        "symbol": run.symbol,
-        "status": run.status.value,
-        "outcome": run.outcome.value if run.outcome else None,
-        "reason": run.reason,
-        "steps": [
-            {
-                "seq": record.seq,
-                "step": record.step.value,
-                "status": record.status.value,
-                "reason": record.reason,
-                "duration_us": record.duration_us,
-            }
-            for record in detail.timeline
-        ],
-        "legs": [_leg_json(leg) for leg in (position.legs if position else ())],
-        "quantity": position.opened_quantity if position else 0,
-        "entry_price": _average(detail, Effect.OPEN),
-        "exit_price": _average(detail, Effect.CLOSE),
-        "fees": float(position.fees) if position else 0.0,
-        "realized_pnl": float(position.realized_pnl) if position else 0.0,
-    }
-
-
-def _average(detail: RunDetail, effect: Effect) -> float | None:
-    orders = {order.client_order_id for order in detail.orders if order.effect is effect}
-    done = [fill for fill in detail.fills if fill.client_order_id in orders]
-    quantity = sum(fill.quantity for fill in done)
-    return float(sum(float(fill.price) * fill.quantity for fill in done) / quantity) if quantity else None
-
-
-def _leg_json(leg: Any) -> dict[str, Any]:
-    contract = leg.contract
-    return {
-        "occ": contract.occ_symbol,
-        "right": contract.right.value,
-        "strike": str(contract.strike),
-        "expiration": contract.expires_on.isoformat(),
-        "quantity": leg.ratio,
-    }
-
-
-def _order_json(detail: RunDetail, order: Any) -> dict[str, Any]:
-    return {
-        "id": order.client_order_id,
-        "run": detail.run.id,
-        "effect": order.effect.value,
-        "status": order.status.value,
-        "quantity": order.quantity,
-        "filled": order.filled,
-        "limit_price": float(order.limit_price),
-        "replaced": order.revision,
-        "legs": [_leg_json(leg) for leg in order.legs],
-    }
-
-
-def _fill_json(detail: RunDetail, fill: Any) -> dict[str, Any]:
-    return {
-        "id": fill.fill_id,
-        "order": fill.client_order_id,
-        "run": detail.run.id,
-        "quantity": fill.quantity,
-        "price": float(fill.price),
-        "fees": float(fill.fees),
-        "filled_at": fill.filled_at.isoformat(),
     }
 
 
@@ -313,6 +302,7 @@ def _summary(console: Console, platform: Platform, runs: list[RunId], found: dic
         table.add_row(run["id"], run["strategy"], end, legs, *numbers, *money)
     console.print(table)
     _arithmetic(console, found)
+    _chain(console, platform, runs)
     lineage = found["lineage"]
     verified = "[green]verified[/]" if lineage["verified"] else "[red]BROKEN[/]"
     identical = "[green]identical to the byte[/]" if lineage["identical"] else "[red]DIFFERENT[/]"
@@ -334,6 +324,18 @@ def _arithmetic(console: Console, found: dict[str, Any]) -> None:
             f"{run['quantity']} {run['fees']:+.2f} fees = [bold]{run['realized_pnl']:+.2f}[/]",
             highlight=False,
         )
+
+
+def _chain(console: Console, platform: Platform, runs: list[RunId]) -> None:
+    with platform.store.reading() as uow:
+        held = [position for run in runs if (position := uow.positions.of_run(run)) is not None]
+    if not held or all(position.rolled_from is None for position in held):
+        return
+    chain = chain_of(platform.database, platform.user_id, held[0].id)
+    links = " ".join(f"{float(link.realized_pnl):+.2f}" for link in chain.links)
+    console.print(
+        f"The chain of {len(chain.links)}: {links} = [bold]{float(chain.realized_pnl):+.2f}[/]", highlight=False
+    )
 
 
 def _short_leg(leg: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ import importlib.util
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from thetaloom.cli.output import EXIT_FAILED, JsonOption, emit, say, shown_insta
 from thetaloom.config import MarketSource, Settings, load_settings
 from thetaloom.domain.strategy.hard_stops import needs_bars, needs_events
 from thetaloom.errors import ThetaloomError
+from thetaloom.store.halt_files import FOLDER, HaltFiles
 
 if TYPE_CHECKING:
     from thetaloom.bootstrap import Platform
@@ -62,10 +63,10 @@ def _findings() -> list[Finding]:
         _asked("disk", lambda: _disk(settings)),
         _asked("kernels", lambda: _kernels(settings)),
     ]
-    return findings + _of_platform()
+    return findings + _of_platform(settings)
 
 
-def _of_platform() -> list[Finding]:
+def _of_platform(settings: Settings) -> list[Finding]:
     from thetaloom.cli.access import opened
 
     try:
@@ -82,7 +83,9 @@ def _of_platform() -> list[Finding]:
             }
             return [_asked(name, lambda look=look: look(platform)) for name, look in looks.items()]  # type: ignore[misc]  # mypy does not infer a lambda with a default
     except ThetaloomError as error:
-        return [Finding(name="database", is_well=False, found=error.message, advice=error.advice)]
+        broken = Finding(name="database", is_well=False, found=error.message, advice=error.advice)
+        flags = HaltFiles(settings.home_folder / FOLDER).raised()  # they need no database
+        return [broken, _halted({scope: halt.reason for scope, halt in flags.items()})]
 
 
 def _asked(name: str, look: Callable[[], Finding]) -> Finding:
@@ -209,8 +212,13 @@ def _market_facts(platform: "Platform") -> Finding:
 
 
 def _halts(platform: "Platform") -> Finding:
+    from thetaloom.engine.last_gate import halts_now
+
     with platform.store.unit_of_work() as uow:
-        halts = dict(uow.accounts.halts())
+        return _halted(halts_now(platform.desk, uow))
+
+
+def _halted(halts: Mapping[str, str]) -> Finding:
     words = ", ".join(f"{scope} ({reason})" for scope, reason in halts.items())
     return Finding(
         name="halts",

@@ -23,6 +23,7 @@ WIDTH_MAX = 1000
 PIPED_WIDTH = 200  # no terminal to fit: wide enough that nothing is cut
 JSON_ASKED = "thetaloom.json"
 ABSENT = "–"
+GAP = 2  # between columns without lines
 STATUS_STYLES = {
     "COMPLETED": "green",
     "MONITORING": "cyan",
@@ -136,22 +137,56 @@ def shown_instant(at: datetime | None) -> str:
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, whole: Collection[str] = ()) -> None:
     """Print rows under headings: numbers to the right, known words in color, absence as a dash.
 
-    Columns that are ``whole`` are never broken; where the terminal is narrow the others are.
+    Columns that are ``whole`` are never broken; where the terminal is narrow the others are, between words.
+    Where not even the longest words fit beside each other, each row is printed as names and contents.
     """
-    kept = [list(row) for row in rows]
+    given = [list(row) for row in rows]
+    kept = [[cell(entry) for entry in row] for row in given]
     if not kept:
         say(f"[dim]{escape(title or 'nothing')}[/]")
         return
     grid = Table(title=escape(title) if title else None, title_justify="left", title_style="bold", header_style="bold")
     for index, name in enumerate(columns):
-        numeric = all(_is_number(row[index]) for row in kept)
+        numeric = all(_is_number(row[index]) for row in given)
         grid.add_column(escape(name), justify="right" if numeric else "left", overflow="fold", no_wrap=name in whole)
     for row in kept:
-        grid.add_row(*(cell(entry) for entry in row))
+        grid.add_row(*row)
     out = console()
     if Measurement.get(out, out.options.update(width=WIDTH_MAX), grid).maximum > out.width:
-        grid.box, grid.padding = None, (0, 2, 0, 0)  # without lines more of it fits
+        grid.box, grid.padding = None, (0, GAP, 0, 0)  # without lines more of it fits
+        widths = _widths(columns, kept, whole, out.width)
+        if not widths:
+            _one_by_one(title, columns, given)
+            return
+        for column, width in zip(grid.columns, widths, strict=True):
+            column.width = width
     out.print(grid)
+
+
+def _widths(columns: Sequence[str], rows: Sequence[Sequence[Text]], whole: Collection[str], width: int) -> list[int]:
+    # Each column gets its longest word; what is left goes to those that need the least more. None at all: no room.
+    least: list[int] = []
+    needs: list[int] = []
+    for index, name in enumerate(columns):
+        texts = [name, *(row[index].plain for row in rows)]
+        longest = max(len(line) for text in texts for line in text.split("\n"))
+        least.append(longest if name in whole else max(len(word) for text in texts for word in text.split() or [""]))
+        needs.append(longest)
+    left = width - sum(least) - GAP * len(columns)
+    if left < 0:
+        return []
+    for place, index in enumerate(sorted(range(len(least)), key=lambda each: needs[each] - least[each])):
+        more = min(needs[index] - least[index], left // (len(least) - place))
+        least[index] += more
+        left -= more
+    return least
+
+
+def _one_by_one(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    if title:
+        say(f"[bold]{escape(title)}[/]")
+    for row in rows:
+        pairs(cell(row[0]).plain, dict(zip(columns[1:], row[1:], strict=True)))
 
 
 def pairs(title: str, entries: Mapping[str, object], units: Mapping[str, str] | None = None) -> None:

@@ -4,10 +4,12 @@ from typing import Annotated, Any
 
 import typer
 
-from thetaloom.store.queries.paging import LIMIT_MAX, Page, Window
+from thetaloom.store.queries.paging import LIMIT_MAX, OFFSET_MAX, Page, Window
 
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=LIMIT_MAX, help="Rows to show.")]
-OffsetOption = Annotated[int, typer.Option("--offset", min=0, help="Rows to leave out before the first.")]
+OffsetOption = Annotated[
+    int, typer.Option("--offset", min=0, max=OFFSET_MAX, help="Rows to leave out before the first.")
+]
 
 
 def window(limit: int, offset: int) -> Window:

@@ -239,7 +239,7 @@ def _print_parts(detail: RunDetail) -> None:
                 "id": held.id,
                 "legs": legs_text(held.legs),
                 "quantity": held.quantity,
-                "entry": price_text(held.entry_price) if held.lots else None,
+                "entry": price_text(held.entry_price) if held.quantity else None,
                 "realized": money_text(held.realized_pnl),
                 "opened": held.opened_at,
                 "closed": held.closed_at,

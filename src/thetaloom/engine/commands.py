@@ -1,11 +1,13 @@
 """What a person, a schedule or a signal can ask of the engine."""
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
+from thetaloom.domain.book.rolls import StrikesFrom
 from thetaloom.domain.run.runs import TriggerKind
 from thetaloom.domain.strategy.strategies import Strategy
-from thetaloom.domain.values.ids import ClientOrderId, PositionId, ProposalId, RunId, StrategyId, UserId
+from thetaloom.domain.values.ids import AccountId, ClientOrderId, PositionId, ProposalId, RunId, StrategyId, UserId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +73,68 @@ class CancelOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveOrder:
+    """Look an order without an answer up in the broker's books now; the broker's word alone settles it."""
+
+    user_id: UserId
+    client_order_id: ClientOrderId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClosePosition:
-    """Close an open position now."""
+    """Close an open position now, or ``quantity`` of it, or of its spread ``part``; the rest stays."""
 
     user_id: UserId
     position_id: PositionId
+    quantity: int | None = None
+    part: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollPosition:
+    """Propose to close a position, or ``quantity`` of it, or its spread ``part``, and to open its successor.
+
+    Without ``expires_on`` and ``dte`` the expiration is that of the strategy's own rule, later than what is held.
+    """
+
+    user_id: UserId
+    position_id: PositionId
+    expires_on: date | None = None
+    dte: int | None = None  # the listed expiration nearest to so many days
+    strikes: StrikesFrom = StrikesFrom.BY_RULE
+    quantity: int | None = None
+    part: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdjustPosition:
+    """Propose to ``add`` one more of a spread, linked to the position, or ``take_off`` a spread of it at once."""
+
+    user_id: UserId
+    position_id: PositionId
+    add: str | None = None
+    take_off: str | None = None
+    quantity: int | None = None
+    expires_on: date | None = None
+    dte: int | None = None
+    strikes: StrikesFrom = StrikesFrom.SAME
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceTargets:
+    """Cancel a position's resting targets and place them as its strategy asks for them now."""
+
+    user_id: UserId
+    position_id: PositionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteTrade:
+    """Write a note into the journal of a position, in the place of the one before."""
+
+    user_id: UserId
+    position_id: PositionId
+    note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,10 +148,11 @@ class Halt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiftHalt:
-    """Allow new risk in a scope again."""
+    """Allow new risk in a scope again; ``token``, when given, must be that of the halt that was shown."""
 
     user_id: UserId
     scope: str = "all"
+    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +182,43 @@ class SetLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconcile:
-    """Compare our books with the broker's and settle what is in doubt; ``dry_run`` only compares."""
+    """Bring our books in step with the broker's, in seven phases; ``dry_run`` says what that would do."""
 
     user_id: UserId
     dry_run: bool = False
+    account_id: AccountId | None = None  # must be the one that is traded
+    position_id: PositionId | None = None
+    symbol: str | None = None
+    cancel_orphans: bool = False  # orders at the broker that are not ours
+    replace_targets: bool = False  # also those that a person had canceled
+    days_back: int = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptPosition:
+    """Make a run and a position of a holding that came from elsewhere; ``price`` where no transaction tells it."""
+
+    user_id: UserId
+    finding_id: str
+    strategy_id: StrategyId
+    price: Decimal | None = None  # net, a structure; received positive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IgnoreFinding:
+    """Leave alone what a reconciliation found; it is none of ours."""
+
+    user_id: UserId
+    finding_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignClose:
+    """Say which position lost the contracts that a trade elsewhere closed."""
+
+    user_id: UserId
+    finding_id: str
+    position_id: PositionId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,12 +236,20 @@ Command = (
     | PauseRun
     | ResumeRun
     | CancelOrder
+    | ResolveOrder
     | ClosePosition
+    | RollPosition
+    | AdjustPosition
+    | ReplaceTargets
+    | NoteTrade
     | Halt
     | LiftHalt
     | SaveStrategy
     | DeleteStrategy
     | SetLimit
     | Reconcile
+    | AdoptPosition
+    | IgnoreFinding
+    | AssignClose
     | ApplyExitRules
 )

@@ -1,14 +1,17 @@
 """What the engine works with: one market, one broker account, one database, one clock."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from thetaloom.domain.book.imbalance import ImbalancePolicy
 from thetaloom.domain.market.rates import RateCurve
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.money import Money
+from thetaloom.engine.guard_book import GuardBook
 from thetaloom.ports.broker import Broker
 from thetaloom.ports.clock import Clock
 from thetaloom.ports.dispatch import Dispatch
 from thetaloom.ports.evidence import ChainCodec
+from thetaloom.ports.halt_flags import HaltFlags
 from thetaloom.ports.market_data import MarketData
 from thetaloom.ports.store import Store
 
@@ -30,6 +33,14 @@ class EngineSettings:
     proposals_max: int = 3  # how often a run may ask again after the price left the approved band
     attempts_max: int = 5  # how often a step is tried while an outside system is unavailable
     retry_seconds: int = 2  # doubled with every attempt
+    penny_classes: tuple[str, ...] = ()  # roots known to be in the penny program; see ``domain.values.ticks``
+    reconcile_minutes: int = 30  # of market hours, between two comparisons with the broker
+    relook_seconds: int = 5  # how soon a difference seen for the first time is looked at again, and news looked for
+    adopt: str = "ask"  # what becomes of holdings from elsewhere: ask, ignore, or the id of a strategy
+    imbalance_seconds: int = 1  # how long the legs of an order may be out of balance before somebody is told
+    imbalance_policy: ImbalancePolicy = ImbalancePolicy.BY_RISK
+    complete_seconds: int = 30  # how long an order for missing legs works before it is given up
+    unwind_interval_seconds: int = 5  # between the steps of the walk that takes back a leg that stands alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +50,11 @@ class Desk:
     store: Store
     market: MarketData
     broker: Broker
+    halts: HaltFlags
     clock: Clock
     calendar: TradingCalendar
     dispatch: Dispatch
     codec: ChainCodec
     code_version: str
     settings: EngineSettings
+    guards: GuardBook = field(default_factory=GuardBook)  # of this process

@@ -5,26 +5,41 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from thetaloom.domain.book.looks import Cause
 from thetaloom.domain.values.ids import ClientOrderId, RunId
+from thetaloom.engine.care import CareRound
 from thetaloom.engine.commands import Command
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.expiry_watch import tell_expiry_alerts
+from thetaloom.engine.halting import HaltKeeper
 from thetaloom.engine.handlers import handle
+from thetaloom.engine.leg_keeper import mind_imbalances
 from thetaloom.engine.limit_faults import refuse_unread_limits
 from thetaloom.engine.lineage import Decider
 from thetaloom.engine.monitor import Monitor
+from thetaloom.engine.order_doubt import break_proofs
 from thetaloom.engine.order_manager import apply_reports
 from thetaloom.engine.order_reports import REPORT_DECIDER
-from thetaloom.engine.reconcile import Reconciled, reconcile, settle_in_flight
+from thetaloom.engine.reconcile import Reconciled, settle_in_flight
+from thetaloom.engine.reconciliation.adoption import ADOPTION_DECIDER
+from thetaloom.engine.reconciliation.holdings import ELSEWHERE_DECIDER
+from thetaloom.engine.reconciliation.schedule import LookSchedule
 from thetaloom.engine.runner import work
+from thetaloom.engine.settling import SETTLEMENT_DECIDER, apply_transactions
 from thetaloom.engine.steps import STEP_DECIDERS
 from thetaloom.errors import BrokerUnavailable, MarketDataUnavailable
 from thetaloom.ports.broker import SimulatedBroker
+from thetaloom.ports.market_data import QuoteBatch
 
 log = structlog.get_logger()
 
-DECIDERS: Mapping[str, Decider] = {**STEP_DECIDERS, REPORT_DECIDER.name: REPORT_DECIDER}
+DECIDERS: Mapping[str, Decider] = {
+    **STEP_DECIDERS,
+    **{one.name: one for one in (REPORT_DECIDER, SETTLEMENT_DECIDER, ELSEWHERE_DECIDER, ADOPTION_DECIDER)},
+}
 BROKER_LOOK = timedelta(seconds=1)  # how often the broker is asked for news that it did not announce
 IN_FLIGHT_LOOK = timedelta(seconds=15)  # how often orders without an answer are looked up in the broker's books
+ALERT_LOOK = timedelta(minutes=15)  # how often the radar looks for assignments to come
 POSITIONS_LOOK = timedelta(seconds=60)  # how often positions that another process opened are looked for
 
 
@@ -35,37 +50,64 @@ class Engine:
         self.desk = desk
         self._simulated = simulated
         self._monitor = Monitor(desk)
+        self._care = CareRound(desk)
         self.turns = 0  # so far, in this process
         self._in_flight: frozenset[ClientOrderId] = frozenset()
+        self._imbalances_told: frozenset[tuple[ClientOrderId, bool]] = frozenset()
         self._last: dict[timedelta, datetime] = {}
         self._has_news = True  # set by the broker from any thread, and by every turn that did something
+        self.halts = HaltKeeper(desk)
+        self._looks = LookSchedule(desk)
         desk.broker.on_report(self._announce)
 
     def start(self) -> Reconciled:
         """Take over from whatever came before: settle what was in doubt, then watch what is open."""
         refuse_unread_limits(self.desk)
         self.desk.dispatch.take_over()
-        settled = reconcile(self.desk)
+        settled = self._looks.look(Cause.START)
         self._monitor.reload()
+        self._care.start()
         return settled
 
     def handle(self, command: Command) -> object:
         """Carry out a command."""
-        return handle(self.desk, command)
+        answer = handle(self.desk, command)
+        if isinstance(answer, Reconciled) and not answer.dry_run:
+            self._looks.heard(answer)
+            self._monitor.refresh(answer.runs)
+        return answer
+
+    def reload(self) -> None:
+        """Look for positions that another process opened or changed."""
+        self._monitor.reload()
+
+    def see(self, batch: QuoteBatch) -> list[RunId]:
+        """Take quotes in and return the runs whose positions a rule wants closed, which are due from now on."""
+        return self._monitor.on_quotes(batch)
 
     def turn(self) -> bool:
         """Do everything that is due now, once around; return whether anything was done."""
         self.turns += 1
         moved: set[RunId] = set()
+        self.halts.heed()
         self._hear_broker(moved)
         self._watch_market(moved)
-        work(self.desk, moved)
+        work(self.desk, moved, self._monitor.write_down)
         if self._is_time(POSITIONS_LOOK):
-            self._monitor.reload()
+            self.reload()
         elif moved:
             self._monitor.refresh(moved)
-        self._has_news |= bool(moved)
-        return bool(moved)
+        if not moved:  # whatever closes goes first
+            self._take_care()
+        has_canceled = self.halts.cancel_some()  # last: whatever closes goes first
+        self._has_news |= bool(moved) or has_canceled
+        return bool(moved) or has_canceled
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When there is something to do next, if neither market nor broker has news before."""
+        asked = (self.desk.dispatch.next_due_at(), self.halts.next_at, self._monitor.next_look_at)
+        return min((at for at in asked if at is not None), default=None)
 
     def settle(self, turns_max: int = 1000) -> int:
         """Turn until nothing is left to do now; return how many turns did something."""
@@ -83,19 +125,37 @@ class Engine:
             if self._simulated is not None:
                 self._simulated.tick()
             moved.update(run.id for run in apply_reports(self.desk))
+            moved.update(run.id for run in apply_transactions(self.desk))
             if self._is_time(IN_FLIGHT_LOOK):
                 self._in_flight = settle_in_flight(self.desk, self._in_flight)
+            looked = self._looks.look_if_due() if is_time else None
+            moved.update(() if looked is None else looked.runs)
+            if is_time:
+                self._imbalances_told = mind_imbalances(self.desk, self._imbalances_told)
+            if self._is_time(ALERT_LOOK):
+                tell_expiry_alerts(self.desk)
         except BrokerUnavailable as error:
             self._has_news = True  # nobody heard it yet
+            self._looks.lost()
+            break_proofs(self.desk)
             log.warning("broker_unavailable", error=error.message)
 
     def _watch_market(self, moved: set[RunId]) -> None:
         try:
             batch = self.desk.market.poll()
             if batch is not None:
-                moved.update(self._monitor.on_quotes(batch))
+                moved.update(self.see(batch))
+            moved.update(self._monitor.on_time())
+            if not moved:
+                moved.update(self._monitor.learn())
         except MarketDataUnavailable as error:
             log.warning("market_data_unavailable", error=error.message)
+
+    def _take_care(self) -> None:
+        due = self._care.due(self._monitor.held)
+        if due:
+            glances = (self._monitor.glance(run) for run in due)
+            self._care.look([glance for glance in glances if glance is not None])
 
     def _is_time(self, every: timedelta) -> bool:
         now = self.desk.clock.now()

@@ -1,11 +1,15 @@
 """What one step finds and later steps build on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
 from thetaloom.domain.book.exits import ExitDecision, Marks
-from thetaloom.domain.book.fills import Fill
+from thetaloom.domain.book.imbalance import LegsDecision
+from thetaloom.domain.book.ladder_plan import LadderStep
+from thetaloom.domain.book.resting import Resting
+from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.market.view import MarketView
@@ -18,6 +22,7 @@ from thetaloom.domain.strategy.scoring import Score
 from thetaloom.domain.strategy.selection import Rejection
 from thetaloom.domain.strategy.strategies import Metric
 from thetaloom.domain.strategy.structures import Leg
+from thetaloom.domain.values.ids import RunId
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.domain.values.reasons import Verdict
 
@@ -74,6 +79,7 @@ class Judgement:
     as_of: datetime | None
     structures_max: int | None = None  # for which the account's shares last; ``None`` = none are needed
     score: Score | None = None  # of the market for the strategy
+    decision_floor: Price | None = None  # at any worse net price a check would fail; None = none within reach
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +96,7 @@ class RiskFinding:
     budget: RiskBudget | None = None  # before the trade
     needs_confirmation: bool = False
     warnings: tuple[str, ...] = ()
+    releases: Money | None = None  # of a roll: the buying power that closing frees; None = none, or not known
 
     @property
     def budget_after(self) -> RiskBudget | None:
@@ -104,12 +111,21 @@ class RiskFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExitFinding:
-    """Whether to hold, close or settle a position, and the rules as they stood."""
+    """Whether to hold or close a position, and the rules as they stood."""
 
     verdict: Verdict  # its reason is the exit's
-    kind: str  # hold, close or settle
+    kind: str  # hold or close
     keep_quantity: int  # structures that stay
     exit: ExitDecision | None
     marks: Marks | None
     floor: Price | None = None  # the worst net price to close at; a profit target is not given away by its order
-    settlement: Fill | None = None  # what expiration brought, as a fill at intrinsic value
+    watch: PositionWatch | None = None  # what is remembered of it from now on
+    keep: Mapping[str, int] | None = None  # spreads that stay, by name
+    place: tuple[Resting, ...] = ()  # target orders to be placed
+    look_at: datetime | None = None  # when a target may be placed that may not be yet
+    ladder: tuple[LadderStep, ...] = ()  # what the ladder does
+    wish_met: bool = False  # a person's partial close has had its fill
+    legs: LegsDecision | None = None  # about legs that stand alone
+    unwind: bool = False  # such a leg goes, and nothing else
+    asks: bool = False  # a person must find out what became of expired contracts
+    roll: RunId | None = None  # the successor that the position makes way for

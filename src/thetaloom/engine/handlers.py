@@ -4,10 +4,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from thetaloom.domain.book.orders import Effect, Order
-from thetaloom.domain.book.positions import Position
 from thetaloom.domain.risk.limits import RiskLimits
-from thetaloom.domain.run.events import Event, EventKind
+from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.run.runs import FINAL, Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
@@ -15,12 +13,21 @@ from thetaloom.domain.values.ids import RunId, UserId, make_run_id
 from thetaloom.domain.values.reasons import Reason, denied
 from thetaloom.engine import commands
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.order_manager import ask_cancel, deliver, rests_at_target
+from thetaloom.engine.halting import halt, lift_halt
+from thetaloom.engine.journal import note_trade
+from thetaloom.engine.order_doubt import Resolution
+from thetaloom.engine.order_manager import ask_cancel, deliver, resolve
+from thetaloom.engine.position_handlers import close_position, replace_targets
 from thetaloom.engine.reconcile import Reconciled, reconcile
+from thetaloom.engine.reconciliation.answers import Options
+from thetaloom.engine.reconciliation.deciding import adopt_position, assign_close, ignore_finding
 from thetaloom.engine.reviews import ExitReview, review_position
-from thetaloom.engine.step import ended, tell
+from thetaloom.engine.roll_handlers import adjust_position, refuse_while_closing, roll_position
+from thetaloom.engine.step import ended, tell, tell_user
 from thetaloom.errors import InvalidInput, InvariantError, NotAllowed, NotFound
 from thetaloom.ports.store import StoredStrategy, UnitOfWork
+
+ORDERS_SHOWN = "`thetaloom order list` shows the orders."
 
 
 def handle(desk: Desk, command: commands.Command) -> Any:
@@ -118,6 +125,7 @@ def cancel_run(desk: Desk, command: commands.CancelRun) -> WorkflowRun:
                 f"{run.id} holds a position",
                 advice=f"Close it first: thetaloom position close {position.id}",
             )
+        refuse_while_closing(uow, run)
         standing = [order for order in uow.orders.of_run(run.id) if order.is_open]
         for order in standing:
             ask_cancel(desk, uow, order, Reason.ORDER_CANCELED)
@@ -153,7 +161,7 @@ def cancel_order(desk: Desk, command: commands.CancelOrder) -> None:
     with desk.store.unit_of_work() as uow:
         order = uow.orders.get(command.client_order_id)
         if order is None:
-            raise NotFound(f"no order has the id {command.client_order_id!r}")
+            raise NotFound(f"no order has the id {command.client_order_id!r}", advice=ORDERS_SHOWN)
         _own_run(uow, command.user_id, order.run_id)
         if not order.is_open:
             raise NotAllowed("order_not_open", f"{order.client_order_id} is {order.status.value} already")
@@ -162,53 +170,16 @@ def cancel_order(desk: Desk, command: commands.CancelOrder) -> None:
     deliver(desk, command.client_order_id)
 
 
-def close_position(desk: Desk, command: commands.ClosePosition) -> Position:
-    """Make the run close its position at once."""
-    now = desk.clock.now()
-    with desk.store.unit_of_work() as uow:
-        position = uow.positions.get(command.position_id)
-        if position is None or position.user_id != command.user_id:
-            raise NotFound(f"no position has the id {command.position_id!r}")
-        run = _own_run(uow, command.user_id, position.run_id)
-        if not position.is_open:
-            raise NotAllowed("position_not_open", f"{position.id} holds nothing any more")
-        if run.status not in CLOSE_ASKED_BY:
-            raise NotAllowed("run_not_monitoring", f"{run.id} is {run.status.value}; resume or wait first")
-        if run.status is RunStatus.CLOSING and not rests_at_target(uow, run):
-            return position  # its order goes down to natural already
-        step = CLOSE_ASKED_BY[run.status]
-        asked = replace(run, next_step=step, due_at=now, reason=Reason.MANUAL_CLOSE.value, updated_at=now)
-        uow.runs.save(asked)
-        uow.commit()
-    desk.dispatch.enqueue(run.id, now)
-    return position
-
-
-def halt(desk: Desk, command: commands.Halt) -> None:
-    """Block new risk in a scope and cancel its working entries; exits go on."""
-    _check_scope(command.scope)
-    now = desk.clock.now()
-    with desk.store.unit_of_work() as uow:
-        uow.accounts.halt(command.scope, command.note or "halted by a person", now)
-        _tell_all(uow, command.user_id, EventKind.TRADING_HALTED, now, scope=command.scope, note=command.note)
-        entries = [order for order in uow.orders.open_orders() if _covers(uow, command.scope, order)]
-        for order in entries:
-            ask_cancel(desk, uow, order, Reason.HALTED)
-        uow.commit()
-    for order in entries:
-        deliver(desk, order.client_order_id)
-
-
-def lift_halt(desk: Desk, command: commands.LiftHalt) -> None:
-    """Allow new risk in a scope again."""
-    _check_scope(command.scope)
-    now = desk.clock.now()
-    with desk.store.unit_of_work() as uow:
-        if command.scope not in uow.accounts.halts():
-            raise NotFound(f"{command.scope!r} is not halted")
-        uow.accounts.resume(command.scope)
-        _tell_all(uow, command.user_id, EventKind.TRADING_RESUMED, now, scope=command.scope)
-        uow.commit()
+def resolve_order(desk: Desk, command: commands.ResolveOrder) -> Resolution:
+    """Look the order up in the broker's books now, and say what they know and what happens next."""
+    with desk.store.reading() as uow:
+        order = uow.orders.get(command.client_order_id)
+        if order is None:
+            raise NotFound(f"no order has the id {command.client_order_id!r}", advice=ORDERS_SHOWN)
+        _own_run(uow, command.user_id, order.run_id)
+    if order.account_id != desk.broker.account_id:
+        raise NotAllowed("another_account", f"{order.client_order_id} is an order of account {order.account_id}")
+    return resolve(desk, order)
 
 
 def save_strategy(desk: Desk, command: commands.SaveStrategy) -> StoredStrategy:
@@ -219,7 +190,7 @@ def save_strategy(desk: Desk, command: commands.SaveStrategy) -> StoredStrategy:
         stored = uow.strategies.save(command.user_id, command.strategy, now)
         if before is None or before.revision != stored.revision:
             facts = {"strategy": command.strategy.id, "revision": stored.revision}
-            _tell_all(uow, command.user_id, EventKind.STRATEGY_SAVED, now, **facts)
+            tell_user(uow, command.user_id, EventKind.STRATEGY_SAVED, now, **facts)
         uow.commit()
     return stored
 
@@ -244,10 +215,24 @@ def set_limit(desk: Desk, command: commands.SetLimit) -> RiskLimits:
 
 def reconcile_books(desk: Desk, command: commands.Reconcile) -> Reconciled:
     """Compare with the broker, who must have given this account to the user."""
+    account = command.account_id or desk.broker.account_id
+    if command.days_back < 1:
+        raise InvalidInput(f"{command.days_back} days back is nothing to look at")
     with desk.store.reading() as uow:
-        if uow.accounts.owner(desk.broker.account_id) != command.user_id:
-            raise NotFound(f"no account of yours has the id {desk.broker.account_id!r}")
-    return reconcile(desk, dry_run=command.dry_run)
+        if account != desk.broker.account_id or uow.accounts.owner(account) != command.user_id:
+            raise NotFound(f"no account of yours has the id {account!r}")
+        position = None if command.position_id is None else uow.positions.get(command.position_id)
+        if command.position_id is not None and (position is None or position.user_id != command.user_id):
+            raise NotFound(f"no position has the id {command.position_id!r}")
+    options = Options(
+        dry_run=command.dry_run,
+        position=command.position_id,
+        symbol=None if command.symbol is None else command.symbol.strip().upper(),
+        cancel_orphans=command.cancel_orphans,
+        replace_targets=command.replace_targets,
+        days_back=command.days_back,
+    )
+    return reconcile(desk, options)
 
 
 def apply_exit_rules(desk: Desk, command: commands.ApplyExitRules) -> tuple[ExitReview, ...]:
@@ -278,19 +263,23 @@ HANDLERS: dict[type, Any] = {
     commands.PauseRun: pause_run,
     commands.ResumeRun: resume_run,
     commands.CancelOrder: cancel_order,
+    commands.ResolveOrder: resolve_order,
     commands.ClosePosition: close_position,
+    commands.RollPosition: roll_position,
+    commands.AdjustPosition: adjust_position,
+    commands.ReplaceTargets: replace_targets,
+    commands.NoteTrade: note_trade,
     commands.Halt: halt,
     commands.LiftHalt: lift_halt,
     commands.SaveStrategy: save_strategy,
     commands.DeleteStrategy: delete_strategy,
     commands.SetLimit: set_limit,
     commands.Reconcile: reconcile_books,
+    commands.AdoptPosition: adopt_position,
+    commands.IgnoreFinding: ignore_finding,
+    commands.AssignClose: assign_close,
     commands.ApplyExitRules: apply_exit_rules,
 }
-
-
-# A person who wants out takes the place of a profit target's resting order, too.
-CLOSE_ASKED_BY = {RunStatus.MONITORING: StepName.MANAGE_POSITION, RunStatus.CLOSING: StepName.CLOSE_POSITION}
 
 
 def _own_proposal(uow: UnitOfWork, user: UserId, proposal_id: Any) -> Proposal:
@@ -353,20 +342,3 @@ def _woken(run: WorkflowRun, now: datetime) -> WorkflowRun:
 def _enqueue(desk: Desk, run: WorkflowRun) -> None:
     if run.due_at is not None:
         desk.dispatch.enqueue(run.id, run.due_at)
-
-
-def _covers(uow: UnitOfWork, scope: str, order: Order) -> bool:
-    run = uow.runs.get(order.run_id)
-    names = {"all", f"account:{order.account_id}", f"strategy:{run.strategy_id if run else ''}"}
-    return order.effect is Effect.OPEN and scope in names
-
-
-def _check_scope(scope: str) -> None:
-    kind, _, name = scope.partition(":")
-    if scope != "all" and not (kind in {"account", "strategy"} and name):
-        raise InvalidInput(f"{scope!r} is no scope; good ones: all, account:<id>, strategy:<id>")
-
-
-def _tell_all(uow: UnitOfWork, user: UserId, kind: EventKind, now: datetime, **facts: object) -> None:
-    text = {name: str(fact) for name, fact in facts.items()}
-    uow.events.add(Event(kind=kind, user_id=user, happened_at=now, facts=text))

@@ -14,6 +14,7 @@ from thetaloom.errors import Unavailable
 
 log = structlog.get_logger()
 
+FLAG_LOOK_SECONDS = 0.05  # how soon a halt flag of another process is seen at the latest
 SWEEP_SECONDS = 1.0  # what another process wrote is found at the latest after this long
 
 
@@ -75,21 +76,8 @@ class EngineLoop:
             self._refuse_posted()
         return answer
 
-    def _run(self) -> None:
-        try:
-            while not self._stop.is_set():
-                self._wake.clear()
-                self._wake.wait(self._turn())
-        except BaseException as error:  # whatever it was, who asks for the engine must hear of it
-            self._failure = error
-            log.exception("engine_stopped")
-        finally:
-            self._ended.set()
-            self._refuse_posted()
-            if self._failure is not None:
-                self._on_failure()
-
-    def _turn(self) -> float:
+    def turn(self) -> float:
+        """Take one turn: start if need be, answer what was posted, settle; return for how many seconds to sleep."""
         try:
             if not self._is_settled:
                 self.engine.start()
@@ -102,6 +90,24 @@ class EngineLoop:
             log.warning("engine_waits", error=error.message)
             self._answer_posted()  # whoever asks hears of the outage instead of waiting for its end
             return SWEEP_SECONDS
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._wake.clear()
+                self._rest(self.turn())
+        except BaseException as error:  # whatever it was, who asks for the engine must hear of it
+            self._failure = error
+            log.exception("engine_stopped")
+        finally:
+            self._ended.set()
+            self._refuse_posted()
+            if self._failure is not None:
+                self._on_failure()
+
+    def _rest(self, seconds: float) -> None:
+        while seconds > 0 and not self._wake.wait(min(seconds, FLAG_LOOK_SECONDS)) and not self.engine.halts.has_news:
+            seconds -= FLAG_LOOK_SECONDS
 
     def _answer_posted(self) -> None:
         while True:
@@ -126,7 +132,5 @@ class EngineLoop:
                 answer.set_exception(self._failure or RuntimeError("the engine has stopped"))
 
     def _patience(self) -> float:
-        due_at = self.engine.desk.dispatch.next_due_at()
-        if due_at is None:
-            return SWEEP_SECONDS
-        return min(SWEEP_SECONDS, max(0.0, self._seconds_until(due_at)))
+        next_at = self.engine.next_at
+        return SWEEP_SECONDS if next_at is None else min(SWEEP_SECONDS, max(0.0, self._seconds_until(next_at)))

@@ -7,38 +7,39 @@ it comes back as reports, each applied once in a transaction of its own. Nothing
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
-from thetaloom.domain.book.orders import Effect, Order, OrderStatus
-from thetaloom.domain.book.positions import Position
-from thetaloom.domain.book.reports import BrokerReport, ReportKind
+from thetaloom.domain.book.doubt import AfterLook, after_look, next_words
+from thetaloom.domain.book.halts import GUARD, StandingHalt
+from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, OrderStatus
+from thetaloom.domain.book.reports import BrokerOrder, BrokerReport, ReportKind
+from thetaloom.domain.book.resting import REPLACEMENTS_MAX, beyond_held, ended_at_broker, replacements, target_orders_of
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.structures import Leg
-from thetaloom.domain.values.ids import ClientOrderId, make_position_id
-from thetaloom.domain.values.reasons import Answer, Reason, Verdict
+from thetaloom.domain.values.ids import ClientOrderId
+from thetaloom.domain.values.reasons import Reason
+from thetaloom.engine.care import end_care
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.findings import ExitFinding
-from thetaloom.engine.lineage import Executed, output_of, record, record_failure
-from thetaloom.engine.order_reports import REPORT_DECIDER, ReportInputs, ReportOutput, decide_report
+from thetaloom.engine.last_gate import barred_by, is_moved_too_often, is_stopped, put_halt
+from thetaloom.engine.leg_balance import book_execution, left_alone, settle_balance
+from thetaloom.engine.lineage import Executed, record, record_failure
+from thetaloom.engine.order_doubt import Resolution, absence_of, mark_found, mark_missed, mark_unresolved, send_new
+from thetaloom.engine.order_reports import REPORT_DECIDER, decide_report
 from thetaloom.engine.order_work import LegQuote, OrderAction, OrderMove
-from thetaloom.engine.step import ended, halted_scope, next_step, tell
+from thetaloom.engine.report_effects import keep, moved_by
+from thetaloom.engine.report_inputs import report_inputs
+from thetaloom.engine.restarts import restart_after
+from thetaloom.engine.rolls import wake_successor
+from thetaloom.engine.step import tell
 from thetaloom.errors import BrokerUnavailable, DomainError, InvariantError, OutcomeUnknown, StaleVersionError
 from thetaloom.ports.store import UnitOfWork
 
 log = structlog.get_logger()
 
 STEP_OF = {Effect.OPEN: StepName.SUBMIT_ORDER, Effect.CLOSE: StepName.CLOSE_POSITION}
-EVENT_OF = {
-    ReportKind.ACCEPTED: EventKind.ORDER_ACCEPTED,
-    ReportKind.REJECTED: EventKind.ORDER_REJECTED,
-    ReportKind.REPLACED: EventKind.ORDER_REPLACED,
-    ReportKind.FILLED: EventKind.ORDER_FILLED,
-    ReportKind.CANCELED: EventKind.ORDER_CANCELED,
-    ReportKind.EXPIRED: EventKind.ORDER_EXPIRED,
-}
 
 
 def leg_quotes(desk: Desk, legs: Iterable[Leg], now: datetime) -> tuple[LegQuote, ...]:
@@ -50,7 +51,8 @@ def leg_quotes(desk: Desk, legs: Iterable[Leg], now: datetime) -> tuple[LegQuote
 def rests_at_target(uow: UnitOfWork, run: WorkflowRun) -> bool:
     """Say whether a closing order of the run rests at a profit target, where another wish may take its place."""
     orders = uow.orders.of_run(run.id)
-    return any(order.effect is Effect.CLOSE and order.is_open and order.floor is not None for order in orders)
+    exits = [order for order in orders if order.purpose in {OrderPurpose.EXIT, OrderPurpose.ROLL} and order.is_open]
+    return any(order.floor is not None for order in exits)
 
 
 def perform(uow: UnitOfWork, run: WorkflowRun, order: Order | None, move: OrderMove, now: datetime) -> None:
@@ -79,7 +81,7 @@ def deliver(desk: Desk, client_order_id: ClientOrderId, *, again: bool = False) 
             return
         is_new = order.status is OrderStatus.STAGED
         if is_new:
-            barred = _barred(desk, uow, order)
+            barred = barred_by(desk, uow, order)
             if barred is not None:
                 withdraw(desk, uow, order, barred)
                 uow.commit()
@@ -88,12 +90,37 @@ def deliver(desk: Desk, client_order_id: ClientOrderId, *, again: bool = False) 
             uow.orders.save(order)
             _tell_order(uow, order, EventKind.ORDER_SUBMITTED, desk.clock.now())
             uow.commit()
+            committed_at = desk.clock.now()
+        elif is_moved_too_often(desk, uow, order):
+            uow.commit()  # the halt that this puts in force cancels it
+            return
     try:
-        _send(desk, order, look_first=not is_new and (again or order.broker_order_id is None))
+        if is_new:
+            _submit(desk, order, committed_at)
+        elif again or order.broker_order_id is None:
+            _look_first(desk, order)
+        else:
+            _ask_again(desk, order)
     except (BrokerUnavailable, OutcomeUnknown) as error:
-        with desk.store.unit_of_work() as uow:
-            _tell_order(uow, order, EventKind.ORDER_UNRESOLVED, desk.clock.now(), message=error.message)
-            uow.commit()
+        mark_unresolved(desk, client_order_id, error.message)
+
+
+def resolve(desk: Desk, order: Order) -> Resolution:
+    """Look an order up in the broker's books now, and do what that proves. A look that fails raises."""
+    known = desk.broker.find(order.client_order_id)
+    apply_reports(desk)
+    with desk.store.reading() as uow:
+        order = uow.orders.get(order.client_order_id) or order
+    if order.is_open and (order.awaits_answer or order.unresolved_since is not None):
+        deliver(desk, order.client_order_id, again=True)
+        apply_reports(desk)
+    with desk.store.reading() as uow:
+        order = uow.orders.get(order.client_order_id) or order
+    in_doubt = order.is_open and order.unresolved_since is not None
+    words = (
+        next_words(order, desk.clock.now(), absence_of(desk)) if in_doubt else f"Nothing: it is {order.status.value}."
+    )
+    return Resolution(order=order, known=known, in_doubt=in_doubt, next=words)
 
 
 def apply_reports(desk: Desk) -> list[WorkflowRun]:
@@ -133,56 +160,90 @@ def withdraw(desk: Desk, uow: UnitOfWork, order: Order, reason: Reason) -> None:
     _apply(desk, uow, report, withdrawn=reason)
 
 
-def _barred(desk: Desk, uow: UnitOfWork, order: Order) -> Reason | None:
-    # Only after a crash between staging and sending can the two gates see different things.
-    now = desk.clock.now()
-    if now >= order.expires_at:
-        return Reason.ORDER_TIMED_OUT
-    run = uow.runs.get(order.run_id)
-    if order.effect is Effect.CLOSE or run is None:
-        return None
-    if halted_scope(dict(uow.accounts.halts()), order.account_id, run.strategy_id) is not None:
-        return Reason.HALTED
-    age_max = timedelta(seconds=desk.settings.approved_age_seconds_max)
-    return Reason.ORDER_TIMED_OUT if now - order.staged_at > age_max else None
+def _ask_again(desk: Desk, order: Order) -> None:
+    # Cancels and new limits may be asked for twice; a new order never is.
+    if order.status is OrderStatus.PENDING_CANCEL:
+        desk.broker.cancel(order.client_order_id)
+    elif order.status is OrderStatus.WORKING and order.revision:
+        _replace(desk, order)
 
 
-def _send(desk: Desk, order: Order, *, look_first: bool) -> None:
-    broker, known = desk.broker, desk.broker.find(order.client_order_id) if look_first else None
-    match order.status:
-        case OrderStatus.SUBMITTED | OrderStatus.PENDING_CANCEL if look_first and known is None:
+def _look_first(desk: Desk, order: Order) -> None:
+    known = desk.broker.find(order.client_order_id)
+    match after_look(order, known, desk.clock.now(), absence_of(desk)):
+        case AfterLook.BOOK_ACCEPTED if known is not None:
+            _book_answer(desk, order, known, ReportKind.ACCEPTED)
+        case AfterLook.BOOK_REPLACED if known is not None:
+            _book_answer(desk, order, known, ReportKind.REPLACED)
+        case AfterLook.NOTE_FOUND if known is not None:
+            mark_found(desk, order, known)
+        case AfterLook.CANCEL if known is not None:
+            mark_found(desk, order, known)
+            desk.broker.cancel(order.client_order_id)
+        case AfterLook.REPLACE:
+            _replace(desk, order)
+        case AfterLook.NOTE_MISSED:
+            mark_missed(desk, order)
+        case AfterLook.SETTLE_ABSENT:
             _settle_absent(desk, order)
-        case OrderStatus.SUBMITTED if not look_first:
-            broker.submit(order)
-        case OrderStatus.PENDING_CANCEL if known is None or known.is_open:
-            broker.cancel(order.client_order_id)
-        case OrderStatus.WORKING if order.revision and (known is None or known.limit_price != order.limit_price):
-            broker.replace(order.client_order_id, order.limit_price, order.revision)
+
+
+def _book_answer(desk: Desk, order: Order, known: BrokerOrder, kind: ReportKind) -> None:
+    """Take from the broker's books the answer that its report did not bring."""
+    report = BrokerReport(
+        sequence=0,
+        kind=kind,
+        client_order_id=order.client_order_id,
+        broker_order_id=known.broker_order_id,
+        reported_at=desk.clock.now(),
+        limit_price=known.limit_price if kind is ReportKind.REPLACED else None,
+        message="found in the broker's books",
+    )
+    with desk.store.unit_of_work() as uow:
+        _apply(desk, uow, report)
+        uow.commit()
+
+
+def _replace(desk: Desk, order: Order) -> None:
+    if not is_stopped(desk, order):  # else its cancel is on the way
+        desk.broker.replace(order.client_order_id, order.limit_price, order.revision)
 
 
 def _settle_absent(desk: Desk, order: Order) -> None:
     with desk.store.unit_of_work() as uow:
-        if order.status is OrderStatus.PENDING_CANCEL:
-            barred: Reason | None = Reason.of(order.reason)
-        else:
-            barred = _barred(desk, uow, order)
+        stored = uow.orders.get(order.client_order_id)
+        if stored != order:
+            return  # it went on meanwhile, and the proof was about how it was before
+        barred = Reason.of(order.reason) if order.status is OrderStatus.PENDING_CANCEL else barred_by(desk, uow, order)
         if barred is not None:
             withdraw(desk, uow, order, barred)
             uow.commit()
             return
-    desk.broker.submit(order)
+        # From here on it may arrive again: what was proven so far proves nothing any more.
+        uow.orders.save(order.unresolved(desk.clock.now()))
+        _tell_order(uow, order, EventKind.ORDER_SUBMITTED, desk.clock.now(), again="proven absent")
+        uow.commit()
+        committed_at = desk.clock.now()
+    _submit(desk, order, committed_at)
+
+
+def _submit(desk: Desk, order: Order, committed_at: datetime) -> None:
+    # Between the commit and the wire a flag may have gone up; what was never sent can still be withdrawn.
+    if not is_stopped(desk, order):
+        send_new(desk, order, committed_at)
+        return
+    with desk.store.unit_of_work() as uow:
+        withdraw(desk, uow, order, Reason.HALTED)
+        uow.commit()
 
 
 def _apply_once(desk: Desk, report: BrokerReport, *, tries: int = 2) -> WorkflowRun | None:
     account = desk.broker.account_id
-    overtaken: list[ClientOrderId] = []
     try:
         with desk.store.unit_of_work() as uow:
             if uow.accounts.report_cursor(account) >= report.sequence:
                 return None  # another worker applied it meanwhile
-            run = _apply(desk, uow, report)
-            if run is not None and report.fill is not None:
-                overtaken = _cancel_overtaken(desk, uow, run)
+            run, overtaken = book_report(desk, uow, report)
             uow.accounts.set_report_cursor(account, report.sequence)
             uow.commit()
     except StaleVersionError:
@@ -197,6 +258,22 @@ def _apply_once(desk: Desk, report: BrokerReport, *, tries: int = 2) -> Workflow
     return run
 
 
+def book_report(desk: Desk, uow: UnitOfWork, report: BrokerReport) -> tuple[WorkflowRun | None, list[ClientOrderId]]:
+    """Book a report in the caller's transaction; return the run it moved, and the orders to deliver afterwards."""
+    run = _apply(desk, uow, report)
+    for fill in book_execution(uow, report):
+        told = replace(report, kind=ReportKind.FILLED, fill=fill, execution=None)
+        run = _apply(desk, uow, told) or run
+    left = left_alone(uow, report.client_order_id, desk.clock.now())
+    if left is not None:
+        run = _apply(desk, uow, left) or run
+    if report.execution is not None or left is not None:
+        settle_balance(uow, report.client_order_id, desk.clock.now())
+    if run is not None and (report.fill or report.execution or left):
+        return run, _cancel_overtaken(desk, uow, run)
+    return run, []
+
+
 def _set_aside(desk: Desk, report: BrokerReport, message: str) -> WorkflowRun | None:
     """Keep a report that our books cannot hold as a failure, and let no new risk on until a person has looked."""
     account, now = desk.broker.account_id, desk.clock.now()
@@ -209,7 +286,9 @@ def _set_aside(desk: Desk, report: BrokerReport, message: str) -> WorkflowRun | 
             run = replace(run.moved_to(RunStatus.ERROR, now=now), reason=Reason.STEP_FAILED.value, due_at=None)
         run = record_failure(desk, uow, run, STEP_OF[order.effect], report, message, now)
         tell(uow, run, EventKind.RUN_FAILED, now, order=order.client_order_id, message=message)
-        uow.accounts.halt(f"account:{account}", f"broker report {report.sequence} contradicts our books", now)
+        why = f"broker report {report.sequence} contradicts our books"
+        halt = StandingHalt(scope=f"account:{account}", reason=why, by=GUARD, at=now.isoformat())
+        put_halt(desk, uow, halt, run.user_id, now)
         saved = uow.runs.save(run)
         uow.accounts.set_report_cursor(account, report.sequence)
         uow.commit()
@@ -218,12 +297,9 @@ def _set_aside(desk: Desk, report: BrokerReport, message: str) -> WorkflowRun | 
 
 def _cancel_overtaken(desk: Desk, uow: UnitOfWork, run: WorkflowRun) -> list[ClientOrderId]:
     # A late fill may leave a closing order that would sell more than is held: that would open the reverse.
-    position = uow.positions.of_run(run.id)
-    held = 0 if position is None else position.quantity
-    orders = [order for order in uow.orders.of_run(run.id) if order.effect is Effect.CLOSE and order.is_open]
-    overtaken = [order for order in orders if order.remaining > held]
+    overtaken = beyond_held(uow.positions.of_run(run.id), uow.orders.of_run(run.id))
     for order in overtaken:
-        ask_cancel(desk, uow, order, Reason.ORDER_CANCELED)
+        ask_cancel(desk, uow, order, Reason.MORE_THAN_HELD)
     return [order.client_order_id for order in overtaken]
 
 
@@ -232,20 +308,9 @@ def _apply(desk: Desk, uow: UnitOfWork, report: BrokerReport, *, withdrawn: Reas
     run = uow.runs.get(order.run_id) if order is not None else None
     if order is None or run is None:
         return None  # an order from elsewhere; reconciliation looks at those
-    report = _with_standing_limit(desk, report)
     now, started = desk.clock.now(), time.perf_counter_ns()
     held = uow.positions.of_run(run.id)
-    known = {fill.fill_id for fill in uow.orders.fills_of(order.client_order_id)}
-    given = ReportInputs(
-        report=report,
-        order=order,
-        position=held if held is not None else _empty_position(run, order, now),
-        fill_is_known=report.fill is not None and report.fill.fill_id in known,
-        run_status=run.returns_to or run.status,
-        exit_reason=run.reason,
-        exit_index=_exit_index(desk, uow, run) if order.effect is Effect.CLOSE else None,
-        withdrawn=withdrawn,
-    )
+    given = report_inputs(desk, uow, run, order, report, held, withdrawn=withdrawn)
     said = decide_report(given)
     executed = Executed(
         step=STEP_OF[order.effect],
@@ -256,73 +321,28 @@ def _apply(desk: Desk, uow: UnitOfWork, report: BrokerReport, *, withdrawn: Reas
         duration_us=(time.perf_counter_ns() - started) // 1000,
     )
     run = record(desk, uow, run, executed)
-    _keep(uow, run, given, said, is_new=held is None, now=now)
-    return uow.runs.save(_moved(uow, run, said, now))
+    keep(desk, uow, run, given, said, is_new=held is None, now=now)
+    if given.position.is_open and not said.position.is_open:
+        end_care(desk, uow, said.position, now)
+    _tell_given_up(desk, uow, run, given.order, said.order)
+    if given.order.is_open:
+        wake_successor(uow, said.order, now)
+    was_final = run.is_final
+    saved = uow.runs.save(moved_by(uow, run, said, now, desk.calendar.next_open(now)))
+    if saved.is_final and not was_final:
+        restart_after(desk, uow, saved, now)
+    return saved
 
 
-def _with_standing_limit(desk: Desk, report: BrokerReport) -> BrokerReport:
-    # A refused replace leaves the old limit standing; where the broker does not say which, its books do.
-    if report.kind is not ReportKind.REPLACE_REFUSED or report.limit_price is not None:
-        return report
-    try:
-        known = desk.broker.find(report.client_order_id)
-    except BrokerUnavailable:
-        return report
-    return report if known is None else replace(report, limit_price=known.limit_price)
-
-
-def _exit_index(desk: Desk, uow: UnitOfWork, run: WorkflowRun) -> int | None:
-    finding = output_of(desk, uow, run.id, StepName.MANAGE_POSITION, ExitFinding)
-    return None if finding.exit is None else finding.exit.index
-
-
-def _keep(
-    uow: UnitOfWork, run: WorkflowRun, given: ReportInputs, said: ReportOutput, *, is_new: bool, now: datetime
-) -> None:
-    uow.orders.save(said.order)
-    kind = EVENT_OF.get(given.report.kind)
-    fill = given.report.fill
-    if kind is not None:
-        price = fill.price if fill is not None else said.order.limit_price
-        tell(uow, run, kind, now, order=said.order.client_order_id, price=price, message=given.report.message)
-    if fill is None or given.fill_is_known:
+def _tell_given_up(desk: Desk, uow: UnitOfWork, run: WorkflowRun, before: Order, order: Order) -> None:
+    if order.purpose is not OrderPurpose.TARGET or not before.is_open or not ended_at_broker(order):
         return
-    uow.orders.add_fill(fill)
-    if is_new:
-        uow.positions.add(said.position)
-    else:
-        uow.positions.save(said.position)
-    if not given.position.is_open:
-        tell(uow, run, EventKind.POSITION_OPENED, now, position=said.position.id, price=fill.price)
-    elif said.order.effect is Effect.CLOSE:
-        ends = EventKind.POSITION_REDUCED if said.position.is_open else EventKind.POSITION_CLOSED
-        tell(uow, run, ends, now, position=said.position.id, realized_pnl=said.position.realized_pnl)
-
-
-def _moved(uow: UnitOfWork, run: WorkflowRun, said: ReportOutput, now: datetime) -> WorkflowRun:
-    if said.outcome is not None:
-        reason = Reason.of(said.reason) if said.reason else None
-        return ended(uow, run, said.outcome, Verdict(answer=Answer.ALLOW, reason=reason), now)
-    if said.status is RunStatus.MONITORING and run.returns_to is not None:
-        return replace(run, returns_to=said.status, next_step=StepName.MANAGE_POSITION, updated_at=now)
-    if said.status is RunStatus.MONITORING:
-        if run.is_final:  # how a run ended says nothing of one that was reopened
-            run = replace(run, reason="")
-        return next_step(run, StepName.MANAGE_POSITION, RunStatus.MONITORING, now)
-    return replace(run, updated_at=now)
-
-
-def _empty_position(run: WorkflowRun, order: Order, now: datetime) -> Position:
-    return Position(
-        id=make_position_id(run.id),
-        run_id=run.id,
-        user_id=run.user_id,
-        account_id=run.account_id,
-        strategy_id=run.strategy_id,
-        symbol=run.symbol,
-        legs=order.legs,
-        opened_at=now,
-    )
+    now = desk.clock.now()
+    today = desk.calendar.exchange_date(now)
+    mine = target_orders_of(uow.orders.of_run(run.id), order.part)
+    of_today = frozenset(one.client_order_id for one in mine if desk.calendar.exchange_date(one.staged_at) == today)
+    if replacements(mine, of_today) >= REPLACEMENTS_MAX:
+        tell(uow, run, EventKind.TARGET_GIVEN_UP, now, order=order.client_order_id, part=order.part)
 
 
 def _tell_order(uow: UnitOfWork, order: Order, kind: EventKind, now: datetime, **facts: object) -> None:

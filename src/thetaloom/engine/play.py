@@ -21,7 +21,7 @@ def play(
     engine.settle()
     each_turn()
     while not until():
-        instants = (market.next_change(clock.now()), engine.desk.dispatch.next_due_at())
+        instants = (market.next_change(clock.now()), engine.next_at)
         ahead = [instant for instant in instants if instant is not None]
         if not ahead or min(ahead) > stop_at:
             return

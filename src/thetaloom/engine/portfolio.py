@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from thetaloom.domain.book.orders import Effect, Order
+from thetaloom.domain.book.orders import Effect, Order, OrderStatus
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.reports import AccountSnapshot
 from thetaloom.domain.risk.guards import first_of_week, looks_far_back, loss_record
@@ -17,6 +17,7 @@ from thetaloom.domain.values.ids import RunId
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.portfolio_greeks import Greeks, are_wanted, portfolio_greeks
+from thetaloom.engine.sent import sent_of
 from thetaloom.ports.store import UnitOfWork
 
 EQUITY = "equity"  # the kind of a single stock
@@ -34,14 +35,22 @@ class Held:
 
 
 def portfolio_of(
-    desk: Desk, uow: UnitOfWork, snapshot: AccountSnapshot, limits: RiskLimits, now: datetime, *, without: RunId
+    desk: Desk,
+    uow: UnitOfWork,
+    snapshot: AccountSnapshot,
+    limits: RiskLimits,
+    now: datetime,
+    *,
+    without: RunId,
+    instead: Position | None = None,
 ) -> Portfolio:
     """Return the account's state; entry orders in flight count like positions, those of run ``without`` do not.
 
+    ``instead`` takes the place of the position that it is a later state of, as a roll will leave it.
     The greeks are computed only for a user who limits them: they need the quotes of everything that is held.
     """
     account = desk.broker.account_id
-    positions = uow.positions.open_positions(account)
+    positions = with_instead(uow.positions.open_positions(account), instead)
     entries = [
         order
         for order in uow.orders.open_orders()
@@ -56,16 +65,16 @@ def portfolio_of(
     counted += [(run.symbol, run.strategy_id) for run in opening]
     day_start = _session_start(desk, now)
     is_whole = looks_far_back(limits)
-    closed = (
-        uow.positions.all_closed(account) if is_whole else uow.positions.closed_since(account, _week_start(desk, now))
-    )
+    since = _week_start(desk, now)
+    closed = uow.positions.all_closed(account) if is_whole else uow.positions.closed_since(account, since)
     today = [position for position in closed if position.closed_at is not None and position.closed_at >= day_start]
     opened = [*uow.positions.symbols_opened_since(account, day_start), *(run.symbol for run in opening)]
     greeks = _greeks(desk, held, limits, now)
+    unseen = [_of_order(desk, order, "", "", now) for order, _ in found if _is_unseen(order)]
     return Portfolio(
         net_liquidating_value=snapshot.net_liquidating_value,
         cash=snapshot.cash,
-        buying_power=snapshot.buying_power,
+        buying_power=_without_reserves(snapshot.buying_power, unseen),
         open_positions=len(counted),
         positions_by_symbol=_counts(symbol for symbol, _ in counted),
         risk_in_use=_risk(held),
@@ -82,7 +91,16 @@ def portfolio_of(
         record=loss_record(
             closed, desk.calendar, now, cool_down_minutes=limits.symbol_cool_down_minutes, is_whole=is_whole
         ),
+        sent=sent_of(desk, uow, now),
     )
+
+
+def with_instead(positions: Iterable[Position], instead: Position | None) -> list[Position]:
+    """Return the open positions, one of them in a later state; left out where nothing of it is held then."""
+    if instead is None:
+        return list(positions)
+    later = [instead if one.id == instead.id else one for one in positions]
+    return [one for one in later if one.is_open]
 
 
 def tradeable_capital_of(desk: Desk, now: datetime, *, without: RunId) -> Money | None:
@@ -107,6 +125,16 @@ def is_equity(desk: Desk, symbol: str) -> bool | None:
     return None if known is None else known.kind == EQUITY
 
 
+def _is_unseen(order: Order) -> bool:
+    # The broker holds nothing back for an order that it may not have yet; so we do.
+    return order.broker_order_id is None and order.status is not OrderStatus.WORKING
+
+
+def _without_reserves(buying_power: Money | None, unseen: list[Held]) -> Money | None:
+    reserved = _risk(unseen)
+    return None if buying_power is None or reserved is None else buying_power - reserved
+
+
 def _session_start(desk: Desk, now: datetime) -> datetime:
     session = desk.calendar.session_on(desk.calendar.exchange_date(now))
     return now if session is None else session.open_at
@@ -123,18 +151,19 @@ def _counts(names: Iterable[str]) -> dict[str, int]:
 
 
 def _of_position(desk: Desk, position: Position, now: datetime) -> Held:
-    risk = _structure_risk(desk, position.legs, position.entry_price, position.symbol, now)
+    legs, quantity, opened_at = position.at_risk()
+    risk = _structure_risk(desk, legs, opened_at, position.symbol, now) if legs else Money(0)
     return Held(
         symbol=position.symbol,
         strategy_id=position.strategy_id,
-        legs=position.legs,
-        quantity=position.quantity,
-        risk=None if risk is None else risk * position.quantity,
+        legs=legs,
+        quantity=quantity,
+        risk=None if risk is None else risk * quantity,
     )
 
 
 def _of_order(desk: Desk, order: Order, symbol: str, strategy_id: str, now: datetime) -> Held:
-    risk = _structure_risk(desk, order.legs, order.limit_price, symbol, now)
+    risk = _structure_risk(desk, order.legs, order.limit_price, order.legs[0].contract.underlying, now)
     return Held(
         symbol=symbol,
         strategy_id=strategy_id,

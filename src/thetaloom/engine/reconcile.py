@@ -1,50 +1,76 @@
-"""Reconciliation at start: what our books committed and the broker may not have, and what the broker has to say."""
+"""Reconciliation: the broker is the truth, and our books follow it in seven phases, or ask.
 
-from dataclasses import dataclass
+The broker's books are read before anything is written; then all phases work in one transaction. A dry run is the
+same transaction, thrown away.
+"""
 
-from thetaloom.domain.book.orders import IN_FLIGHT, OrderStatus
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from time import perf_counter
+
+import structlog
+
+from thetaloom.domain.book.halts import GUARD, StandingHalt
+from thetaloom.domain.book.looks import Reconciliation
+from thetaloom.domain.book.orders import OrderStatus
+from thetaloom.domain.run.events import EventKind
+from thetaloom.domain.values.canonical import canonical_json
 from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.last_gate import put_halt
 from thetaloom.engine.order_manager import apply_reports, deliver
+from thetaloom.engine.reconciliation.answers import Drift as Drift
+from thetaloom.engine.reconciliation.answers import Options, Phase, Record
+from thetaloom.engine.reconciliation.answers import Reconciled as Reconciled
+from thetaloom.engine.reconciliation.closures import process_closures
+from thetaloom.engine.reconciliation.discovery import discover
+from thetaloom.engine.reconciliation.history import read_transactions
+from thetaloom.engine.reconciliation.holdings import sync_positions
+from thetaloom.engine.reconciliation.looking import BrokerLook, look_at_broker
+from thetaloom.engine.reconciliation.round import Round
+from thetaloom.engine.reconciliation.states import repair_targets, settle_states
+from thetaloom.engine.settling import apply_transactions
+from thetaloom.engine.step import tell_user
+from thetaloom.errors import BrokerUnavailable, NotFound, OutcomeUnknown, StaleVersionError
+from thetaloom.ports.store import UnitOfWork
+
+log = structlog.get_logger()
+
+TRIES = 3  # where another process looks at the same moment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drift:
-    """A contract of which the broker holds another number than our positions say."""
-
-    contract: OptionContract
-    ours: int
-    theirs: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reconciled:
-    """What a reconciliation did."""
-
-    reports_applied: int
-    orders_delivered: int
-    drifts: tuple[Drift, ...]
-
-
-def reconcile(desk: Desk, *, dry_run: bool = False) -> Reconciled:
-    """Read the broker's reports, deliver what was committed but may not have arrived, and compare holdings.
+def reconcile(desk: Desk, options: Options | None = None, *, dry_run: bool = False) -> Reconciled:
+    """Take the seven phases in their order; a dry run says what they would do and changes nothing.
 
     An order in doubt is looked up in the broker's books first; only proven absence lets it be sent.
     """
-    applied = 0 if dry_run else len(apply_reports(desk))
-    with desk.store.reading() as uow:
-        doubtful = [
-            order
-            for order in uow.orders.open_orders()
-            if order.account_id == desk.broker.account_id
-            and (order.status is not OrderStatus.WORKING or order.revision > 0)
-        ]
-    if not dry_run:
-        for order in doubtful:
-            deliver(desk, order.client_order_id, again=True)
-        applied += len(apply_reports(desk))
-    return Reconciled(reports_applied=applied, orders_delivered=len(doubtful), drifts=find_drifts(desk))
+    asked = options or Options(dry_run=dry_run)
+    began = perf_counter()
+    applied, delivered, left = _order_history(desk, dry_run=asked.dry_run)
+    for attempt in range(TRIES):
+        look = look_at_broker(desk)
+        try:
+            with desk.store.unit_of_work() as uow:
+                found, now = _phases(desk, uow, look, asked, applied, delivered, perf_counter() - began)
+                if not asked.dry_run:
+                    uow.commit()
+            break
+        except StaleVersionError:
+            if attempt == TRIES - 1:
+                raise
+    if asked.dry_run:
+        return found
+    for order in now.deliver:
+        deliver(desk, order)
+    for orphan in now.cancel_orphans:
+        _ask_cancel(orphan, partial(desk.broker.cancel_orphan, orphan))
+    for over in now.cancel_ours:
+        _ask_cancel(over, partial(desk.broker.cancel, over))
+    for run in now.wake:
+        desk.dispatch.enqueue(run, now.now)
+    return replace(found, left=left)
 
 
 def settle_in_flight(desk: Desk, seen_before: frozenset[ClientOrderId]) -> frozenset[ClientOrderId]:
@@ -56,7 +82,8 @@ def settle_in_flight(desk: Desk, seen_before: frozenset[ClientOrderId]) -> froze
         waiting = [
             order.client_order_id
             for order in uow.orders.open_orders()
-            if order.account_id == desk.broker.account_id and order.status in IN_FLIGHT
+            if order.account_id == desk.broker.account_id
+            and (order.awaits_answer or order.unresolved_since is not None)
         ]
     for order in waiting:
         if order in seen_before:
@@ -69,8 +96,8 @@ def find_drifts(desk: Desk) -> tuple[Drift, ...]:
     ours: dict[OptionContract, int] = {}
     with desk.store.reading() as uow:
         for position in uow.positions.open_positions(desk.broker.account_id):
-            for leg in position.legs:
-                ours[leg.contract] = ours.get(leg.contract, 0) + leg.ratio * position.quantity
+            for contract, quantity in position.held.items():
+                ours[contract] = ours.get(contract, 0) + quantity
     theirs = desk.broker.holdings()
     contracts = sorted(set(ours) | set(theirs), key=lambda contract: contract.occ_symbol)
     return tuple(
@@ -78,3 +105,110 @@ def find_drifts(desk: Desk) -> tuple[Drift, ...]:
         for contract in contracts
         if ours.get(contract, 0) != theirs.get(contract, 0)
     )
+
+
+def _order_history(desk: Desk, *, dry_run: bool) -> tuple[int, int, tuple[ClientOrderId, ...]]:
+    """Apply what the broker told and deliver what is in doubt, as many as its rate allows; the rest is left over."""
+    with desk.store.reading() as uow:
+        cursor = uow.accounts.report_cursor(desk.broker.account_id)
+    if dry_run:
+        with desk.store.reading() as uow:
+            told = desk.broker.reports_since(cursor)
+            applied = sum(uow.orders.get(one.client_order_id) is not None for one in told)
+    else:
+        applied = len(apply_reports(desk)) + len(apply_transactions(desk))
+    with desk.store.reading() as uow:
+        doubtful = [
+            order.client_order_id
+            for order in uow.orders.open_orders()
+            if order.account_id == desk.broker.account_id
+            and (order.status is not OrderStatus.WORKING or order.revision > 0)
+        ]
+    if dry_run or not doubtful:
+        return applied, len(doubtful), ()
+    at_once = desk.broker.capabilities.orders_per_second
+    for order in doubtful[:at_once]:
+        deliver(desk, order, again=True)
+    applied += len(apply_reports(desk)) + len(apply_transactions(desk))
+    return applied, len(doubtful), tuple(doubtful[at_once:])
+
+
+def _phases(
+    desk: Desk, uow: UnitOfWork, look: BrokerLook, options: Options, applied: int, delivered: int, seconds: float
+) -> tuple[Reconciled, Round]:
+    now = Round(desk, uow, look, options)
+    with now.phase(Phase.ORDER_HISTORY) as counts:
+        counts.processed, counts.updated = applied + delivered, applied
+    now.phases[0] = replace(now.phases[0], seconds=seconds)
+    steps: tuple[tuple[Phase, Callable[[Round], None]], ...] = (
+        (Phase.TRANSACTIONS, read_transactions),
+        (Phase.DISCOVER, discover),
+        (Phase.POSITIONS, sync_positions),
+        (Phase.CLOSURES, process_closures),
+        (Phase.ORDER_STATES, settle_states),
+        (Phase.TARGETS, repair_targets),
+    )
+    if look.is_still:  # a look at what moves proves nothing; the next one does
+        for phase, step in steps:
+            with now.phase(phase):
+                step(now)
+        _finish(now)
+    found = Reconciled(
+        reports_applied=0 if options.dry_run else applied,
+        orders_delivered=delivered,
+        drifts=now.drifts(),
+        phases=tuple(now.phases),
+        findings=tuple(now.findings.values()),
+        suspects=len(now.suspects) + (not look.is_still),
+        sequence=max((one.sequence for one in look.transactions), default=look.before.sequence if look.before else 0),
+        runs=tuple(now.moved),
+        dry_run=options.dry_run,
+    )
+    _tell(now, found)
+    return found, now
+
+
+def _finish(now: Round) -> None:
+    saved = now.uow.looks.of(now.account)
+    if saved is not None and now.suspects != saved.suspects:
+        now.uow.looks.suspect(now.account, now.suspects)
+    if now.options.dry_run:
+        return
+    for text in now.halts:
+        halt = StandingHalt(scope=f"account:{now.account}", reason=text, by=GUARD, at=now.now.isoformat())
+        put_halt(now.desk, now.uow, halt, now.user, now.now)
+
+
+def _tell(now: Round, found: Reconciled) -> None:
+    """Write the evidence and the story; what took how long is no part of it."""
+    record = Record(
+        cause=now.options.cause,
+        phases=tuple(replace(phase, seconds=0.0) for phase in found.phases),
+        findings=tuple(one.id for one in found.findings),
+    )
+    digest = now.uow.lineage.put_evidence(canonical_json(record), "json")
+    story = Reconciliation(
+        user_id=now.user,
+        account_id=now.account,
+        cause=now.options.cause,
+        looked_at=now.now,
+        updated=sum(phase.updated for phase in found.phases),
+        created=sum(phase.created for phase in found.phases),
+        errors=sum(phase.errors for phase in found.phases),
+        waiting=len([one for one in found.findings if one.settled_at is None]),
+        drifts=len(found.drifts),
+        digest=digest,
+    )
+    now.uow.looks.tell(story)
+    facts = {"cause": story.cause.value, "updated": story.updated, "created": story.created, "errors": story.errors}
+    more = {"waiting": story.waiting, "drifts": story.drifts, "evidence": digest}
+    tell_user(now.uow, now.user, EventKind.RECONCILED, now.now, **facts, **more)
+
+
+def _ask_cancel(order: str, ask: Callable[[], None]) -> None:
+    try:
+        ask()
+    except NotFound:
+        return  # it ended meanwhile
+    except (BrokerUnavailable, OutcomeUnknown) as error:
+        log.warning("order_not_canceled", order=order, error=error.message)

@@ -5,11 +5,13 @@ from datetime import datetime
 
 from thetaloom.domain.book.exits import ExitAnswer, ExitDecision, Marks, decide_exit
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.watch import PositionWatch, observed
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.money import Money
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.marks import mark, view_position
-from thetaloom.engine.order_manager import leg_quotes
+from thetaloom.engine.entry_facts import remembered
+from thetaloom.engine.marks import mark
+from thetaloom.engine.position_views import read_view
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +21,7 @@ class ExitReview:
     position: Position
     marks: Marks
     decision: ExitDecision
+    watch: PositionWatch
 
     @property
     def wants_out(self) -> bool:
@@ -34,9 +37,9 @@ class ExitReview:
 
 def review_position(desk: Desk, position: Position, strategy: Strategy, now: datetime) -> ExitReview:
     """Return what the exit rules say of the position at the market's prices of ``now``."""
-    quotes = leg_quotes(desk, position.legs, now)
-    age_max = strategy.liquidity.quote_age_seconds_max
-    view = view_position(desk, position, strategy.exits, quotes, age_max, now)
-    marks = mark(view)
-    decision = decide_exit(strategy.exits, position, marks, fired=frozenset(position.exits_fired))
-    return ExitReview(position=position, marks=marks, decision=decision)
+    with desk.store.reading() as uow:
+        watch = remembered(desk, uow, position)
+    marks = mark(read_view(desk, position, strategy, now, watch=watch))
+    watch = observed(watch, position, marks)
+    decision = decide_exit(strategy.exits, position, marks, frozenset(position.exits_fired), watch=watch)
+    return ExitReview(position=position, marks=marks, decision=decision, watch=watch)

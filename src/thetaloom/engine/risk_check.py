@@ -29,6 +29,7 @@ from thetaloom.engine.findings import RiskFinding
 from thetaloom.engine.history import volatility_index
 from thetaloom.engine.portfolio import is_equity, sector_of
 from thetaloom.engine.portfolio_greeks import beta_weight
+from thetaloom.engine.sent import contracts_of, notional_of
 from thetaloom.ports.store import UnitOfWork
 
 BY_RECORD = frozenset({SizeBy.KELLY, SizeBy.SMALLEST})
@@ -172,6 +173,7 @@ def trade_of(basis: RiskBasis, wanted: Wanted, quantity: int) -> Trade:
     """Return the trade as the limits look at it."""
     found, weight = wanted.evaluation, basis.beta_weight
     delta = _times(found.net_delta, quantity)
+    legs = [one.leg for one in found.legs]
     return Trade(
         symbol=wanted.symbol,
         quantity=quantity,
@@ -192,6 +194,8 @@ def trade_of(basis: RiskBasis, wanted: Wanted, quantity: int) -> Trade:
         strategy_capital_percent_max=wanted.capital_percent_max,
         legs=legs_market(found),
         around=basis.around,
+        contracts=contracts_of(legs, quantity),
+        notional=notional_of(legs, quantity),
     )
 
 

@@ -13,6 +13,7 @@ from thetaloom.domain.risk.sizing_factors import vix_row
 from thetaloom.domain.risk.use import LimitUse, limit_use
 from thetaloom.domain.values.ids import RunId, UserId
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.last_gate import halts_now
 from thetaloom.engine.portfolio import portfolio_of
 from thetaloom.engine.risk_check import surroundings
 
@@ -45,7 +46,7 @@ def risk_view(desk: Desk, user: UserId) -> RiskView:
     with desk.store.reading() as uow:
         limits = RiskLimits.from_settings(uow.accounts.limits(user))
         portfolio = portfolio_of(desk, uow, snapshot, limits, now, without=RunId(""))
-        halts = dict(uow.accounts.halts())
+        halts = halts_now(desk, uow)
     budget = budget_of(limits, portfolio)
     return RiskView(
         snapshot=snapshot,

@@ -1,6 +1,7 @@
 """The runner: takes one due run through its next step, in one transaction, and records it."""
 
 import time
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.lineage import Executed, record, record_failure
 from thetaloom.engine.order_manager import deliver
+from thetaloom.engine.restarts import restart_after
 from thetaloom.engine.step import Step, tell
 from thetaloom.engine.steps import PIPELINE
 from thetaloom.errors import ConfigError, StaleVersionError, Unavailable
@@ -56,18 +58,24 @@ def advance(desk: Desk, run_id: RunId) -> WorkflowRun | None:
         return _fail(desk, run, step.name, inputs, f"{type(error).__name__}: {error}")
 
 
-def work(desk: Desk, moved: set[RunId] | None = None) -> int:
-    """Take every due run as far as it goes now; return how many steps were taken, and in ``moved`` by which runs."""
+def work(
+    desk: Desk, moved: set[RunId] | None = None, before: Callable[[Collection[RunId]], None] = lambda runs: None
+) -> int:
+    """Take every due run as far as it goes now; return how many steps were taken, and in ``moved`` by which runs.
+
+    ``before`` is told of the runs whose steps come next, so that what they will read can be written first.
+    """
     steps = 0
     while claimed := desk.dispatch.claim(desk.clock.now()):
-        before = steps
+        done = steps
+        before(claimed)
         for run_id in claimed:
             while advance(desk, run_id) is not None:
                 steps += 1
                 if moved is not None:
                     moved.add(run_id)
             desk.dispatch.done(run_id)
-        if steps == before:  # due, but moved by somebody else meanwhile: the next turn looks again
+        if steps == done:  # due, but moved by somebody else meanwhile: the next turn looks again
             break
     return steps
 
@@ -86,9 +94,10 @@ def _commit(desk: Desk, step: Step, run: WorkflowRun, inputs: Any, said: Any, st
             )
             moved = record(desk, uow, moved, executed)
         saved = uow.runs.save(moved)
+        if saved.is_final:
+            restart_after(desk, uow, saved, desk.clock.now())
         uow.commit()
-    order = step.delivers(inputs, said)
-    if order is not None:
+    for order in step.delivers(inputs, said):
         deliver(desk, order)
     return saved
 

@@ -62,11 +62,12 @@ class ShownMarks:
 
 def shown_marks(desk: Desk, position: Position, now: datetime) -> ShownMarks:
     """Mark each leg; a smile is fitted only to the expiration of a leg whose quote can't be believed."""
-    quotes = desk.market.quotes([leg.contract for leg in position.legs], now)
+    legs = position.held_legs or position.legs
+    quotes = desk.market.quotes([leg.contract for leg in legs], now)
     age_max = timedelta(seconds=desk.settings.data_age_seconds_max)
     smiles = _Smiles(desk, position.symbol, now, age_max)
     marks = []
-    for leg in position.legs:
+    for leg in legs:
         quote = quotes.get(leg.contract)
         verdict = judge_quote(quote, now, age_max, to_sell=True)  # a bid of zero is no market to mark at
         if verdict.is_allowed and quote is not None and quote.mid is not None:

@@ -1,15 +1,16 @@
 """What a step is, and the moves that steps share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from thetaloom.domain.book.halts import scopes_over
 from thetaloom.domain.run.events import Event, EventKind
 from thetaloom.domain.run.proposals import Proposal
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
-from thetaloom.domain.values.ids import ClientOrderId, RunId, make_proposal_id
+from thetaloom.domain.values.ids import ClientOrderId, RunId, UserId, make_proposal_id
 from thetaloom.domain.values.reasons import Reason, Verdict, denied
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.lineage import Decider
@@ -23,7 +24,7 @@ class Step:
 
     ``gather`` reads and changes nothing; ``act`` writes in the transaction that also holds the lineage record
     and returns the run as it goes on. An output that ``is_quiet`` changed nothing and leaves no record.
-    ``delivers`` names the order that must be brought to the broker once the transaction is committed.
+    ``delivers`` names the orders that must be brought to the broker once the transaction is committed.
     """
 
     name: StepName
@@ -31,7 +32,7 @@ class Step:
     gather: Callable[[Desk, WorkflowRun], Any]
     act: Callable[[Desk, UnitOfWork, WorkflowRun, Any, Any], WorkflowRun]
     is_quiet: Callable[[Any], bool] = lambda said: False
-    delivers: Callable[[Any, Any], ClientOrderId | None] = lambda given, said: None
+    delivers: Callable[[Any, Any], tuple[ClientOrderId, ...]] = lambda given, said: ()
 
 
 def strategy_of(desk: Desk, run: WorkflowRun) -> Strategy:
@@ -57,11 +58,17 @@ def ended(uow: UnitOfWork, run: WorkflowRun, outcome: Outcome, verdict: Verdict,
     return replace(run.moved_to(RunStatus.COMPLETED, now=now, outcome=outcome), reason=reason)
 
 
-def tell(uow: UnitOfWork, run: WorkflowRun, kind: EventKind, now: datetime, **facts: object) -> None:
+def tell(uow: UnitOfWork, run: WorkflowRun, kind: EventKind, now: datetime, /, **facts: object) -> None:
     """Write an event about this run."""
     text = {"symbol": run.symbol, "strategy": run.strategy_id}
     text |= {name: str(fact) for name, fact in facts.items()}
     uow.events.add(Event(kind=kind, user_id=run.user_id, happened_at=now, run_id=run.id, facts=text))
+
+
+def tell_user(uow: UnitOfWork, user: UserId, kind: EventKind, now: datetime, /, **facts: object) -> None:
+    """Write an event about something that belongs to no single run."""
+    text = {name: str(fact) for name, fact in facts.items()}
+    uow.events.add(Event(kind=kind, user_id=user, happened_at=now, facts=text))
 
 
 def proposals_of(uow: UnitOfWork, run: RunId) -> list[Proposal]:
@@ -71,12 +78,9 @@ def proposals_of(uow: UnitOfWork, run: RunId) -> list[Proposal]:
     return sorted(found, key=lambda proposal: place[proposal.id])
 
 
-def halted_scope(halts: dict[str, str], account_id: str, strategy_id: str) -> str | None:
+def halted_scope(halts: Mapping[str, str], account_id: str, strategy_id: str) -> str | None:
     """Return the halted scope that covers this account and strategy, if any."""
-    for scope in ("all", f"account:{account_id}", f"strategy:{strategy_id}"):
-        if scope in halts:
-            return scope
-    return None
+    return next((scope for scope in scopes_over(account_id, strategy_id) if scope in halts), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

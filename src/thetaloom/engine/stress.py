@@ -39,13 +39,14 @@ def stress_book(
     underlyings = sorted({leg.contract.underlying for position in held for leg in position.legs})
     returns = _returns(desk, {*underlyings, benchmark} if held else set(), now)
     betas = {symbol: _beta(desk, symbol, benchmark, now) for symbol in underlyings}
-    quotes = desk.market.quotes([leg.contract for position in held for leg in position.legs], now)
+    quotes = desk.market.quotes([contract for position in held for contract in position.held], now)
     believed_at = last_open_moment(desk.calendar, now)
     legs = []
     for position in held:
-        for leg in position.legs:
-            quote = quotes.get(leg.contract)
-            legs.append(_leg(desk, position, leg, quote, now, believed_at, betas[leg.contract.underlying], exact=exact))
+        for contract, quantity in position.held.items():
+            leg = Leg(contract=contract, ratio=quantity)
+            quote = quotes.get(contract)
+            legs.append(_leg(desk, position, leg, quote, now, believed_at, betas[contract.underlying], exact=exact))
     return StressBook(as_of=now, benchmark=benchmark, positions=tuple(legs), returns=returns)
 
 
@@ -81,9 +82,9 @@ def _leg(
         rates = (settings.rates.at(years), settings.dividend_yield)
         iv = _implied(contract, float(mid), float(spot), years, rates, exact=exact)
     return ScenarioPosition(
-        label=f"{position.id} {leg.ratio * position.quantity:+d} {contract.notation}",
+        label=f"{position.id} {leg.ratio:+d} {contract.notation}",
         underlying=contract.underlying,
-        quantity=leg.ratio * position.quantity,
+        quantity=leg.ratio,
         contract=contract,
         spot=None if spot is None else float(spot),
         iv=iv,

@@ -1,13 +1,39 @@
 """The broker: takes orders and answers only through its reports and its books."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from thetaloom.domain.book.orders import Order
+from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import AccountSnapshot, BrokerOrder, BrokerReport
-from thetaloom.domain.values.ids import AccountId, ClientOrderId
+from thetaloom.domain.book.transactions import Transaction
+from thetaloom.domain.values.ids import AccountId, BrokerOrderId, ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
-from thetaloom.domain.values.money import Price
+from thetaloom.domain.values.money import Money, Price
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerCapabilities:
+    """What a broker can do, so that nobody has to find out with an order."""
+
+    legs_max: int  # of one order
+    gtc: bool  # orders of several legs may rest over many sessions
+    replace: bool  # a working order's limit can be moved without a gap in which none works
+    native_oco: bool
+    absence_seconds: int  # how long an order that ``find`` does not know may still turn up
+    orders_per_second: int  # requests that it takes without refusing more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a broker says that an order would do; nothing was placed."""
+
+    buying_power_effect: Money | None  # what it would tie up, fees included; negative where it frees something
+    buying_power_after: Money | None
+    fees: Money | None  # negative: we would pay them
+    refusal: Refusal | None = None  # None: it would be taken
+    message: str = ""
 
 
 class Broker(Protocol):
@@ -21,6 +47,15 @@ class Broker(Protocol):
     account_id: AccountId
     simulated: bool
 
+    @property
+    def capabilities(self) -> BrokerCapabilities:
+        """What this broker can do."""
+        ...
+
+    def preview(self, order: Order) -> Preview:
+        """Say what an order would do, without placing it; what the broker does not tell is ``None``."""
+        ...
+
     def submit(self, order: Order) -> None:
         """Send a new order. A client order id that the broker has seen before is not a second order."""
         ...
@@ -33,8 +68,16 @@ class Broker(Protocol):
         """Ask to cancel a working order."""
         ...
 
+    def cancel_orphan(self, broker_order_id: BrokerOrderId) -> None:
+        """Ask to cancel a working order that is not ours. Raises ``NotFound`` where no such order works."""
+        ...
+
     def find(self, client_order_id: ClientOrderId) -> BrokerOrder | None:
         """Look the order up in the broker's books; ``None`` proves that it never arrived."""
+        ...
+
+    def open_orders(self) -> Sequence[BrokerOrder]:
+        """Return all orders that work, oldest first, also those that were placed elsewhere."""
         ...
 
     def reports_since(self, sequence: int) -> Sequence[BrokerReport]:
@@ -47,6 +90,10 @@ class Broker(Protocol):
 
     def holdings(self) -> Mapping[OptionContract, int]:
         """Return the contracts held, bought positive and sold negative, by the broker's books."""
+        ...
+
+    def transactions(self, after: int) -> Sequence[Transaction]:
+        """Return the transactions after the sequence ``after``, oldest first; they are kept until the end of time."""
         ...
 
     def on_report(self, wake: Callable[[], None]) -> None:

@@ -1,19 +1,27 @@
 """The store: one transaction at a time, through repositories that speak in domain values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from thetaloom.domain.book.alerts import Alert
+from thetaloom.domain.book.elsewhere import Finding
 from thetaloom.domain.book.fills import Fill
-from thetaloom.domain.book.orders import Order
+from thetaloom.domain.book.ladder import LadderState
+from thetaloom.domain.book.leg_fills import LegExecution
+from thetaloom.domain.book.looks import AccountLook, LinkedTransaction, Reconciliation
+from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.protection import PositionCare
+from thetaloom.domain.book.rolls import Roll
+from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.risk.violations import Violation
 from thetaloom.domain.run.events import Event
 from thetaloom.domain.run.lineage import LineageRecord
 from thetaloom.domain.run.proposals import Proposal
-from thetaloom.domain.run.runs import WorkflowRun
+from thetaloom.domain.run.runs import RunStatus, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.ids import (
     AccountId,
@@ -43,6 +51,18 @@ class StoredEvent:
     event: Event
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenStamp:
+    """What tells whether an open position was changed since it was read, without reading it."""
+
+    position_id: PositionId
+    run_id: RunId
+    version: int
+    run_version: int
+    status: RunStatus
+    high_at: datetime | None  # when its highest mark rose last
+
+
 class Strategies(Protocol):
     """Immutable revisions; the newest is the one new runs use."""
 
@@ -67,6 +87,10 @@ class Runs(Protocol):
 
     def add(self, run: WorkflowRun) -> None: ...
     def get(self, run: RunId) -> WorkflowRun | None: ...
+    def many(self, runs: Iterable[RunId]) -> Sequence[WorkflowRun]:
+        """Return those of the runs that are stored, in no order."""
+        ...
+
     def save(self, run: WorkflowRun) -> WorkflowRun:
         """Write the run if its version is still the stored one and return it with the next version.
 
@@ -76,6 +100,10 @@ class Runs(Protocol):
 
     def open_of(self, user: UserId, strategy: StrategyId, symbol: str) -> Sequence[WorkflowRun]:
         """Return the runs that are not completed."""
+        ...
+
+    def restarts_since(self, user: UserId, strategy: str, symbol: str, since: datetime) -> int:
+        """Count the runs of the pair that others started by their completion, from ``since`` on."""
         ...
 
     def created_since(self, user: UserId, since: datetime) -> int: ...
@@ -100,6 +128,10 @@ class Orders(Protocol):
         """Return the orders that are staged, submitted, working or being canceled, oldest first."""
         ...
 
+    def entries_since(self, account: AccountId, since: datetime) -> Sequence[Order]:
+        """Return the entry orders staged from ``since`` on that were sent, or may have been."""
+        ...
+
     def save(self, order: Order) -> None:
         """Write the order. Raises ``StaleVersionError`` for an older copy than the stored one.
 
@@ -112,6 +144,19 @@ class Orders(Protocol):
         ...
 
     def fills_of(self, order: ClientOrderId) -> Sequence[Fill]: ...
+    def recent_fills(self, account: AccountId, effect: Effect, count: int) -> Sequence[tuple[Order, Fill]]:
+        """Return the account's newest fills of this effect with their orders, newest first."""
+        ...
+
+    def add_execution(self, execution: LegExecution, sequence: int) -> bool:
+        """Add one leg's execution, told by the report ``sequence``; False when it is known already."""
+        ...
+
+    def out_of_balance(self) -> Sequence[Order]:
+        """Return the orders, open or not, with legs done that belong to no whole structure."""
+        ...
+
+    def executions_of(self, order: ClientOrderId) -> Sequence[LegExecution]: ...
 
 
 class Positions(Protocol):
@@ -120,7 +165,15 @@ class Positions(Protocol):
     def add(self, position: Position) -> None: ...
     def get(self, position: PositionId) -> Position | None: ...
     def of_run(self, run: RunId) -> Position | None: ...
+    def of_runs(self, runs: Iterable[RunId]) -> Sequence[Position]:
+        """Return the positions that these runs opened, in no order."""
+        ...
+
     def open_positions(self, account: AccountId | None = None) -> Sequence[Position]: ...
+    def open_stamps(self, account: AccountId) -> Sequence[OpenStamp]:
+        """Return a stamp of each open position, oldest first."""
+        ...
+
     def closed_since(self, account: AccountId, since: datetime) -> Sequence[Position]: ...
     def opened_since(self, account: AccountId, since: datetime) -> int: ...
     def all_closed(self, account: AccountId) -> Sequence[Position]:
@@ -129,6 +182,10 @@ class Positions(Protocol):
 
     def closed_of(self, account: AccountId, strategy: StrategyId) -> Sequence[Position]:
         """Return the strategy's positions that hold nothing any more, in the order of closing."""
+        ...
+
+    def of_chain(self, chain: PositionId) -> Sequence[Position]:
+        """Return the positions of a chain of rolls and adjustments, oldest first."""
         ...
 
     def symbols_opened_since(self, account: AccountId, since: datetime) -> Sequence[str]:
@@ -169,6 +226,8 @@ class Accounts(Protocol):
     def owner(self, account: AccountId) -> UserId | None: ...
     def report_cursor(self, account: AccountId) -> int: ...
     def set_report_cursor(self, account: AccountId, sequence: int) -> None: ...
+    def transaction_cursor(self, account: AccountId) -> int: ...
+    def set_transaction_cursor(self, account: AccountId, sequence: int) -> None: ...
     def limits(self, user: UserId) -> Mapping[str, str]:
         """Return the user's own risk limits, name → number as text; what is absent has its default."""
         ...
@@ -190,6 +249,94 @@ class Violations(Protocol):
     def add(self, violation: Violation) -> None: ...
 
 
+class Watches(Protocol):
+    """What is remembered of positions while they are watched."""
+
+    def get(self, position: PositionId) -> PositionWatch | None: ...
+    def many(self, positions: Iterable[PositionId]) -> Sequence[PositionWatch]:
+        """Return what is remembered of these positions, in no order."""
+        ...
+
+    def of_open(self, account: AccountId) -> Sequence[PositionWatch]: ...
+    def save(self, watches: Iterable[PositionWatch]) -> Sequence[PositionWatch]:
+        """Write memories; a mark that is stored higher stays, and ladders too. Return them as they are stored."""
+        ...
+
+    def set_ladders(self, position: PositionId, ladders: Mapping[str, LadderState]) -> None:
+        """Write what the ladders of a saved position remember; ``save`` leaves them alone."""
+        ...
+
+
+class Alerts(Protocol):
+    """What a person should look at; ``engine.alerts`` raises and ends them."""
+
+    def get(self, alert: str) -> Alert | None: ...
+    def standing_of(self, user: UserId, subject: str) -> Sequence[Alert]:
+        """Return the alerts about a subject that are not over, oldest first."""
+        ...
+
+    def standing(self, account: AccountId) -> Sequence[Alert]: ...
+    def add(self, alert: Alert) -> None: ...
+    def save(self, alert: Alert) -> None: ...
+
+
+class Looks(Protocol):
+    """The broker's transactions with what explains them, findings, and the story of comparisons."""
+
+    def of(self, account: AccountId) -> AccountLook | None: ...
+    def save(self, look: AccountLook) -> None:
+        """Write a look, one ahead of the stored one. Raises ``StaleVersionError`` when somebody else looked first."""
+        ...
+
+    def suspect(self, account: AccountId, suspects: Mapping[str, str]) -> None: ...
+    def add_transactions(self, new: Iterable[LinkedTransaction]) -> None: ...
+    def waiting(self, account: AccountId, since: datetime) -> Sequence[LinkedTransaction]:
+        """Return the transactions from ``since`` on that nothing explains yet, oldest first."""
+        ...
+
+    def link(self, linked: Iterable[LinkedTransaction]) -> None: ...
+    def linked_since(self, account: AccountId, since: datetime) -> Sequence[LinkedTransaction]: ...
+    def standing(self, account: AccountId) -> Sequence[Finding]:
+        """Return the findings that still explain a difference, oldest first."""
+        ...
+
+    def finding(self, finding: str) -> Finding | None: ...
+    def save_finding(self, finding: Finding) -> None: ...
+    def findings_about(self, account: AccountId, key: str) -> int: ...
+    def tell(self, told: Reconciliation) -> None: ...
+
+
+class Rolls(Protocol):
+    """What was asked of positions that make way for a successor, saved by compare-and-swap on their version."""
+
+    def add(self, roll: Roll) -> None: ...
+    def get(self, run: RunId) -> Roll | None:
+        """Return the roll that this run proposes and opens; ``None`` for any other run."""
+        ...
+
+    def of_position(self, position: PositionId) -> Sequence[Roll]: ...
+    def closing(self, position: PositionId) -> Roll | None:
+        """Return the approved roll for which the position is to be closed, if there is one."""
+        ...
+
+    def save(self, roll: Roll) -> Roll: ...
+
+
+class Care(Protocol):
+    """Who protects positions, when somebody last looked, and what people note."""
+
+    def get(self, position: PositionId) -> PositionCare | None: ...
+    def of_open(self, account: AccountId) -> Sequence[PositionCare]: ...
+    def save(self, cares: Iterable[PositionCare]) -> None: ...
+    def last_look(self, account: AccountId) -> datetime | None: ...
+    def looked(self, account: AccountId, now: datetime) -> None: ...
+    def note(self, user: UserId, position: PositionId, note: str, now: datetime) -> None:
+        """Write a person's note, in the place of the one before."""
+        ...
+
+    def note_of(self, position: PositionId) -> str: ...
+
+
 class UnitOfWork(Protocol):
     """One transaction. Nothing is kept unless ``commit`` was called; leaving the block otherwise rolls back."""
 
@@ -202,6 +349,11 @@ class UnitOfWork(Protocol):
     events: Events
     accounts: Accounts
     violations: Violations
+    watches: Watches
+    rolls: Rolls
+    alerts: Alerts
+    looks: Looks
+    care: Care
 
     def commit(self) -> None: ...
 

@@ -82,7 +82,7 @@ class Structured(TypeDecorator[Any]):
         return None if value is None else _read(self.kind, value)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=4096)
 def _read(kind: Any, text: str) -> Any:
     # Values are immutable, and every step of a run reads the same strategy and legs again.
     return from_json(text.encode(), kind)

@@ -3,7 +3,7 @@
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from thetaloom.errors import InvariantError, StoreDamaged, StoreUnavailable, ThetaloomError
+from thetaloom.errors import InvalidInput, InvariantError, StoreDamaged, StoreUnavailable, ThetaloomError
 
 _FREE_SPACE = "Free space on the disk; then try again."
 _BACKUP = "Put the file aside and bring back a backup with `thetaloom db restore`."
@@ -48,6 +48,8 @@ def named(error: BaseException, is_conflict: bool = False) -> ThetaloomError | N
     for start in _UNAVAILABLE:
         if code.startswith(start):
             return _unavailable(start, error)
+    if not code and "NUL (0x00)" in str(error):  # PostgreSQL keeps every other character
+        return InvalidInput("a text holds a NUL character, which no name and no note has")
     if not code and type(error).__module__.startswith("psycopg") and type(error).__name__ == "OperationalError":
         return _unavailable("08", error)
     return None

@@ -6,7 +6,6 @@ and reached through the records of a run.
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -16,53 +15,44 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
     UniqueConstraint,
     false,
 )
-from sqlalchemy.types import TypeEngine
 
 from thetaloom.domain.book.fills import LegFill
-from thetaloom.domain.book.orders import Effect, OrderStatus, TimeInForce
-from thetaloom.domain.book.positions import Lot
+from thetaloom.domain.book.ladder import LadderState
+from thetaloom.domain.book.orders import Effect, OrderPurpose, OrderStatus, TimeInForce
+from thetaloom.domain.book.refusals import Refusal
+from thetaloom.domain.book.rolls import ClosingTerms
+from thetaloom.domain.book.spreads import Loose, ShareLot, Spread
+from thetaloom.domain.book.watch import EntryFacts
 from thetaloom.domain.risk.violations import Action, Severity
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, StepStatus, TriggerKind
 from thetaloom.domain.strategy.strategies import Strategy
-from thetaloom.domain.strategy.structures import Leg
+from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.ports.dispatch import Lane
+from thetaloom.store.care_tables import alerts as alerts
+from thetaloom.store.care_tables import journal_notes as journal_notes
+from thetaloom.store.care_tables import position_care as position_care
+from thetaloom.store.care_tables import watch_pulse as watch_pulse
 from thetaloom.store.columns import Exact, Instant, Structured, Word
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-_LEGS = Structured(tuple[Leg, ...])
-# SQLite numbers rows by itself only when the key is called INTEGER.
-_SEQUENCE = BigInteger().with_variant(Integer(), "sqlite")
-
-
-def _needed(name: str, kind: TypeEngine[Any] | type[TypeEngine[Any]]) -> Column[Any]:
-    return Column(name, kind, nullable=False)
-
-
-def _owner() -> Column[str]:
-    return Column("user_id", Text, nullable=False)
-
-
-def _run() -> Column[str]:
-    return Column("run_id", Text, ForeignKey("runs.id"), nullable=False)
-
+from thetaloom.store.look_tables import account_looks as account_looks
+from thetaloom.store.look_tables import broker_transactions as broker_transactions
+from thetaloom.store.look_tables import findings as findings
+from thetaloom.store.look_tables import reconciliations as reconciliations
+from thetaloom.store.schema_rolls import rolls as rolls
+from thetaloom.store.table_parts import LEGS as _LEGS
+from thetaloom.store.table_parts import SEQUENCE as _SEQUENCE
+from thetaloom.store.table_parts import metadata as metadata
+from thetaloom.store.table_parts import needed as _needed
+from thetaloom.store.table_parts import owner as _owner
+from thetaloom.store.table_parts import run as _run
 
 meta = Table(
     "meta",
@@ -97,6 +87,7 @@ accounts = Table(
     _needed("broker", Text),
     _needed("is_live", Boolean),
     _needed("report_cursor", BigInteger),
+    _needed("transaction_cursor", BigInteger),
 )
 
 risk_limits = Table(
@@ -201,6 +192,7 @@ proposals = Table(
     _needed("version", Integer),
     Column("needs_confirmation", Boolean, nullable=False, server_default=false()),
     Column("warnings", Structured(tuple[str, ...]), nullable=False, server_default="[]"),
+    Column("closing", Structured(ClosingTerms)),
     Index(None, "run_id"),
     Index(None, "user_id", "created_at"),
     Index(None, "user_id", "status", "created_at"),
@@ -214,6 +206,8 @@ orders = Table(
     _owner(),
     _needed("account_id", Text),
     _needed("effect", Word(Effect)),
+    _needed("purpose", Word(OrderPurpose)),
+    _needed("part", Text),
     _needed("legs", _LEGS),
     _needed("quantity", Integer),
     _needed("limit_price", Exact(Price)),
@@ -227,9 +221,32 @@ orders = Table(
     _needed("expires_at", Instant),
     _needed("reason", Text),
     _needed("is_open", Boolean),
+    Column("refusal", Word(Refusal)),
+    Column("unresolved_since", Instant),
+    Column("absent_since", Instant),
+    Column("confirmed_revision", Integer, nullable=False, server_default="0"),
+    Column("legs_loose_since", Instant),
+    Column("sequence", BigInteger, nullable=False, server_default="0"),  # in the order of staging
     Index(None, "run_id"),
     Index(None, "user_id", "staged_at"),
     Index(None, "is_open", "staged_at"),
+    Index(None, "sequence"),
+    Index(None, "legs_loose_since"),
+)
+
+leg_executions = Table(
+    "leg_executions",
+    metadata,
+    Column("client_order_id", Text, ForeignKey("orders.client_order_id"), nullable=False),
+    _needed("execution_id", Text),
+    _owner(),
+    _needed("contract", Structured(OptionContract)),
+    _needed("quantity", Integer),
+    _needed("price", Exact(Price)),
+    _needed("fees", Exact(Money)),
+    _needed("executed_at", Instant),
+    _needed("sequence", BigInteger),  # of the report that told of it
+    PrimaryKeyConstraint("client_order_id", "execution_id"),
 )
 
 fills = Table(
@@ -257,19 +274,40 @@ positions = Table(
     _needed("strategy_id", Text),
     _needed("symbol", Text),
     _needed("legs", _LEGS),
-    _needed("lots", Structured(tuple[Lot, ...])),
+    _needed("spreads", Structured(tuple[Spread, ...])),
+    _needed("loose", Structured(tuple[Loose, ...])),
+    _needed("shares", Structured(tuple[ShareLot, ...])),
     _needed("opened_quantity", Integer),
     _needed("realized", Exact(Money)),
     _needed("fees", Exact(Money)),
     _needed("opened_at", Instant),
     Column("closed_at", Instant),
     _needed("exits_fired", Structured(tuple[int, ...])),
+    Column("keep_asked", Structured(Mapping[str, int])),
+    _needed("ended_as", Text),
+    _needed("endings", Structured(tuple[str, ...])),
+    Column("rolled_from", Text),
+    _needed("chain_id", Text),
     _needed("version", Integer),
     _needed("is_open", Boolean),
     Index(None, "user_id", "opened_at"),
     Index(None, "is_open", "opened_at"),
     Index(None, "account_id", "opened_at"),
     Index(None, "account_id", "closed_at"),
+    Index(None, "chain_id"),
+)
+
+position_watch = Table(
+    "position_watch",
+    metadata,
+    Column("position_id", Text, ForeignKey("positions.id"), primary_key=True),
+    _owner(),
+    Column("entry", Structured(EntryFacts)),
+    _needed("legs", _LEGS),
+    Column("high_close", Exact(Price)),
+    Column("high_water", Exact(Money)),
+    Column("high_at", Instant),
+    _needed("ladders", Structured(Mapping[str, LadderState])),
 )
 
 risk_violations = Table(

@@ -1,16 +1,17 @@
 """Between rows and values: what every repository and query needs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Insert, Table, Update, bindparam, update
+from sqlalchemy import ColumnElement, Connection, Insert, Select, Table, Update, bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from thetaloom.errors import StaleVersionError
 from thetaloom.store.database import Database
 
 T = TypeVar("T")
+KEYS_MAX = 500  # in one list; SQLite once took no more than 999 parameters
 
 
 def names_of(kind: type[Any]) -> tuple[str, ...]:
@@ -37,6 +38,13 @@ def value_of(kind: type[T], row: Any) -> T:
 def values_of(kind: type[T], rows: Iterable[Any]) -> tuple[T, ...]:
     """Rebuild a value from each row."""
     return tuple(value_of(kind, row) for row in rows)
+
+
+def rows_in(connection: Connection, statement: Select[Any], wanted: Iterable[str]) -> Iterator[Any]:
+    """Run a statement with an expanding parameter ``of_any`` for all wanted keys, a limited number at once."""
+    keys = list(wanted)
+    for first in range(0, len(keys), KEYS_MAX):
+        yield from connection.execute(statement, {"of_any": keys[first : first + KEYS_MAX]})
 
 
 def insert_or_skip(database: Database, table: Table) -> Insert:

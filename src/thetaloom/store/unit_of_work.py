@@ -9,14 +9,19 @@ from thetaloom.errors import ConfigError, InvariantError
 from thetaloom.ports import store
 from thetaloom.store.database import Database
 from thetaloom.store.repositories.accounts import SqlAccounts
+from thetaloom.store.repositories.alerts import SqlAlerts
+from thetaloom.store.repositories.care import SqlCare
 from thetaloom.store.repositories.events import SqlEvents
 from thetaloom.store.repositories.lineage import SqlLineage
+from thetaloom.store.repositories.looks import SqlLooks
 from thetaloom.store.repositories.orders import SqlOrders
 from thetaloom.store.repositories.positions import SqlPositions
 from thetaloom.store.repositories.proposals import SqlProposals
+from thetaloom.store.repositories.rolls import SqlRolls
 from thetaloom.store.repositories.runs import SqlRuns
 from thetaloom.store.repositories.strategies import SqlStrategies
 from thetaloom.store.repositories.violations import SqlViolations
+from thetaloom.store.repositories.watches import SqlWatches
 from thetaloom.store.schema import meta
 from thetaloom.store.upgrading import INSTALLATION_ID
 
@@ -35,6 +40,11 @@ class SqlUnitOfWork:
         self.events: store.Events = SqlEvents(connection, database)
         self.accounts: store.Accounts = SqlAccounts(connection, database)
         self.violations: store.Violations = SqlViolations(connection)
+        self.watches: store.Watches = SqlWatches(connection)
+        self.rolls: store.Rolls = SqlRolls(connection)
+        self.alerts: store.Alerts = SqlAlerts(connection)
+        self.looks: store.Looks = SqlLooks(connection, database)
+        self.care: store.Care = SqlCare(connection)
 
 
 class SqlStore:

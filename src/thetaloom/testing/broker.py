@@ -1,43 +1,40 @@
 """A broker that does what a test tells it, above all what brokers should not do."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from thetaloom.domain.book.fills import Fill
-from thetaloom.domain.book.orders import Order, OrderStatus
-from thetaloom.domain.book.reports import AccountSnapshot, BrokerOrder, BrokerReport, ReportKind
+from thetaloom.domain.book.leg_fills import LegExecution
+from thetaloom.domain.book.orders import Effect, Order, OrderStatus
+from thetaloom.domain.book.refusals import Refusal
+from thetaloom.domain.book.reports import REFUSALS, AccountSnapshot, BrokerOrder, BrokerReport, ReportKind
+from thetaloom.domain.book.transactions import (
+    Transaction,
+    trade_transactions,
+)
+from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import AccountId, BrokerOrderId, ClientOrderId, FillId
 from thetaloom.domain.values.instruments import OptionContract
-from thetaloom.domain.values.money import Money, Price
+from thetaloom.domain.values.money import Price
 from thetaloom.errors import BrokerUnavailable, NotFound, OutcomeUnknown
+from thetaloom.ports.broker import BrokerCapabilities, Preview
 from thetaloom.ports.clock import Clock
 from thetaloom.testing import builders
+from thetaloom.testing import scripted_transactions as own
 from thetaloom.testing.builders import Number
+from thetaloom.testing.scripted_account import ScriptedAccount
+from thetaloom.testing.troubles import Known as Known
+from thetaloom.testing.troubles import Trouble as Trouble
 
-
-class Trouble(StrEnum):
-    """What goes wrong with one request."""
-
-    UNAVAILABLE = "unavailable"  # BrokerUnavailable; nothing arrived
-    LOST = "lost"  # OutcomeUnknown; nothing arrived
-    ACCEPTED_IN_SILENCE = "accepted_in_silence"  # OutcomeUnknown; it arrived, and its report is held back
-    UNREPORTED = "unreported"  # no error; it arrived, and its report is held back: a late acknowledgement
-    REFUSED = "refused"  # rejected, or refused to cancel or replace
-
-
+CAPABILITIES = BrokerCapabilities(
+    legs_max=4, gtc=True, replace=True, native_oco=False, absence_seconds=0, orders_per_second=1_000
+)
 HELD_BACK = frozenset({Trouble.ACCEPTED_IN_SILENCE, Trouble.UNREPORTED})
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    order: Order
-    broker_order_id: BrokerOrderId
-    status: OrderStatus
-
-
-class ScriptedBroker:
+class ScriptedBroker(ScriptedAccount):
     """Implements ``ports.broker.Broker``: orders work until the test fills, expires or rejects them.
 
     ``plan`` names the troubles of the requests to come, in their order. Reports that were held back come with
@@ -55,47 +52,63 @@ class ScriptedBroker:
         cash: Number = 100_000,
         fills_at_once: bool = False,
     ) -> None:
-        self.account_id = account_id
+        super().__init__(clock, account_id=account_id, cash=cash, is_live=not simulated)
         self.simulated = simulated
-        self.is_live = not simulated
         self.requests: list[tuple[str, ClientOrderId]] = []  # all that were sent, arrived or not
+        self.capabilities = CAPABILITIES  # a test may set others
+        self.arrivals: Counter[ClientOrderId] = Counter()  # how often a new order reached the broker
+        self.refusal: Refusal | None = None  # told with what is refused
+        self.previews: deque[Preview] = deque()  # what the next questions are answered with
         self.is_down = False  # while set, every call raises BrokerUnavailable
-        self._clock = clock
         self._fills_at_once = fills_at_once
         self._troubles: deque[Trouble | None] = deque()
-        self._orders: dict[ClientOrderId, _Known] = {}
+        self._on_the_way: list[tuple[datetime, Order]] = []
+        self._executions = 0
+        self._numbered_before = 0
+        self._orders: dict[ClientOrderId, Known] = {}
         self._reports: list[BrokerReport] = []
         self._held_back: list[BrokerReport] = []
         self._withholding = False
-        self._wakes: list[Callable[[], None]] = []
-        self.balances: AccountSnapshot = AccountSnapshot(
-            account_id=account_id,
-            as_of=clock.now(),
-            cash=Money(str(cash)),
-            net_liquidating_value=Money(str(cash)),
-            buying_power=Money(str(cash)),
-            is_live=self.is_live,
-        )
-        self.held: dict[OptionContract, int] = {}  # a test may change it: trades made elsewhere, assignments
 
     def plan(self, *troubles: Trouble | None) -> None:
         """Name what goes wrong with the next requests, one each; ``None`` lets one pass."""
         self._troubles.extend(troubles)
 
+    def preview(self, order: Order) -> Preview:
+        """Answer the next of ``previews``, or else by the order alone."""
+        self._check_up()
+        return self.previews.popleft() if self.previews else own.preview_of(order, self.balances.buying_power)
+
     def submit(self, order: Order) -> None:
         """Send a new order."""
         trouble = self._receive("submit", order.client_order_id)
-        if order.client_order_id not in self._orders:
-            refused = trouble is Trouble.REFUSED
-            number = BrokerOrderId(f"S-{len(self._orders) + 1:06d}")
-            status = OrderStatus.REJECTED if refused else OrderStatus.WORKING
-            self._orders[order.client_order_id] = _Known(order, number, status)
-            kind = ReportKind.REJECTED if refused else ReportKind.ACCEPTED
-            message = "refused as planned" if refused else ""
-            self._report(kind, order.client_order_id, silent=trouble in HELD_BACK, message=message)
-            if self._fills_at_once and not refused:
-                self.fill(order.client_order_id)
+        if trouble is Trouble.LATE:
+            self._on_the_way.append((self.clock.now(), order))
+            raise OutcomeUnknown(f"submit {order.client_order_id}: still on its way, as planned")
+        self._take(order, trouble)
         self._answer(trouble)
+
+    def arrive(self) -> None:
+        """Let the new orders that were late arrive; after the broker's own quarantine they never do."""
+        late, self._on_the_way = self._on_the_way, []
+        patience = timedelta(seconds=self.capabilities.absence_seconds)
+        for sent_at, order in late:
+            if self.clock.now() - sent_at <= patience:
+                self._take(order, None)
+
+    def _take(self, order: Order, trouble: Trouble | None) -> None:
+        self.arrivals[order.client_order_id] += 1
+        if order.client_order_id in self._orders:
+            return
+        refused = trouble is Trouble.REFUSED
+        number = BrokerOrderId(f"S-{len(self._orders) - self._numbered_before + 1:06d}")
+        status = OrderStatus.REJECTED if refused else OrderStatus.WORKING
+        self._orders[order.client_order_id] = Known(order, number, status, self.clock.now())
+        kind = ReportKind.REJECTED if refused else ReportKind.ACCEPTED
+        message = "refused as planned" if refused else ""
+        self._report(kind, order.client_order_id, silent=trouble in HELD_BACK, message=message)
+        if self._fills_at_once and not refused:
+            self.fill(order.client_order_id)
 
     def replace(self, client_order_id: ClientOrderId, limit_price: Price, revision: int) -> None:
         """Ask to move the limit of a working order."""
@@ -103,6 +116,8 @@ class ScriptedBroker:
         known = self._orders.get(client_order_id)
         if known is None or known.status is not OrderStatus.WORKING or trouble is Trouble.REFUSED:
             self._report(ReportKind.REPLACE_REFUSED, client_order_id, message="not working, or refused as planned")
+        elif trouble is Trouble.IN_WORD_ONLY:
+            self._report(ReportKind.REPLACED, client_order_id, limit_price=limit_price)
         elif revision > known.order.revision:
             moved = replace(known.order, limit_price=limit_price, revision=revision)
             self._orders[client_order_id] = replace(known, order=moved)
@@ -120,22 +135,72 @@ class ScriptedBroker:
             self._end(client_order_id, OrderStatus.CANCELED, ReportKind.CANCELED, silent=trouble in HELD_BACK)
         self._answer(trouble)
 
-    def fill(self, client_order_id: ClientOrderId, quantity: int | None = None, at: Number | None = None) -> Fill:
-        """Fill an order, by default all that remains at its limit; also one that was canceled or has expired."""
+    def fill(
+        self,
+        client_order_id: ClientOrderId,
+        quantity: int | None = None,
+        at: Number | None = None,
+        leg_prices: Sequence[Number] = (),
+    ) -> Fill:
+        """Fill an order, by default all that remains at its limit; also one that was canceled or has expired.
+
+        ``leg_prices`` are of the order's legs in their order; without them any that add up will do.
+        """
         known = self._known(client_order_id)
         number = known.order.filled + 1
         fill_id = FillId(f"{known.broker_order_id}-{number}")
-        done = builders.fill(known.order, quantity=quantity, at=at, fill_id=fill_id, filled_at=self._clock.now())
-        filled = replace(known.order, status=OrderStatus.WORKING).with_fill(done.quantity)
-        status = OrderStatus.FILLED if filled.status is OrderStatus.FILLED else known.status
-        self._orders[client_order_id] = replace(known, order=filled, status=status)
-        for leg in done.legs:
-            self.held[leg.contract] = self.held.get(leg.contract, 0) + leg.quantity
-        self.held = {contract: held for contract, held in self.held.items() if held}
-        if self.balances.cash is not None:
-            self.balances = replace(self.balances, cash=self.balances.cash + done.cash + done.fees)
+        done = builders.fill(known.order, quantity=quantity, at=at, fill_id=fill_id, filled_at=self.clock.now())
+        if leg_prices:
+            done = builders.priced(done, leg_prices)
+        self.count_filled(client_order_id, done.quantity)
+        self.record(trade_transactions(done, known.broker_order_id))
         self._report(ReportKind.FILLED, client_order_id, fill=done)
         return done
+
+    def overfill(self, client_order_id: ClientOrderId, quantity: int) -> Fill:
+        """Fill more than was ordered, as brokers should never do."""
+        known = self._known(client_order_id)
+        more = replace(known.order, quantity=known.order.filled + quantity)
+        self._orders[client_order_id] = replace(known, order=more)
+        done = self.fill(client_order_id, quantity)
+        filled = self._known(client_order_id)
+        self._orders[client_order_id] = replace(filled, order=replace(filled.order, quantity=known.order.quantity))
+        return done
+
+    def execute(
+        self,
+        client_order_id: ClientOrderId,
+        contract: OptionContract,
+        quantity: int,
+        price: Number,
+        execution_id: str | None = None,
+    ) -> LegExecution:
+        """Do contracts of one leg, bought positive, and report that leg alone; an id given twice is a duplicate."""
+        known = self._known(client_order_id)
+        self._executions += 1
+        done = LegExecution(
+            execution_id=FillId(execution_id or f"X-{self._executions}"),
+            client_order_id=client_order_id,
+            contract=contract,
+            quantity=quantity,
+            price=builders.price(price),
+            fees=builders.FEE_PER_CONTRACT * abs(quantity),
+            executed_at=self.clock.now(),
+        )
+        if all(
+            report.execution is None or report.execution.execution_id != done.execution_id
+            for report in (*self._reports, *self._held_back)
+        ):
+            self.record(own.executed(done, known.broker_order_id))
+        self._report(ReportKind.LEG_FILLED, client_order_id, execution=done)
+        return done
+
+    def count_filled(self, client_order_id: ClientOrderId, quantity: int) -> None:
+        """Let the books say that so many structures more are filled, which their legs' executions made."""
+        known = self._known(client_order_id)
+        filled = replace(known.order, status=OrderStatus.WORKING).with_fill(quantity)
+        status = OrderStatus.FILLED if filled.status is OrderStatus.FILLED else known.status
+        self._orders[client_order_id] = replace(known, order=filled, status=status)
 
     def expire(self, client_order_id: ClientOrderId) -> None:
         """Let an order expire."""
@@ -145,12 +210,25 @@ class ScriptedBroker:
         """Reject an order after all, as brokers do late."""
         self._end(client_order_id, OrderStatus.REJECTED, ReportKind.REJECTED, message=message)
 
+    def tell_rejected(self, client_order_id: ClientOrderId, message: str) -> None:
+        """Report a rejection that changes nothing in the books, as of a second send."""
+        self._report(ReportKind.REJECTED, client_order_id, message=message)
+
     def repeat(self, sequence: int) -> None:
         """Report something a second time, under a new sequence."""
         found = next((report for report in self._reports if report.sequence == sequence), None)
         if found is None:
             raise NotFound(f"no report has sequence {sequence}")
         self._let_out([found])
+
+    def tell_falsely(self, kind: ReportKind, client_order_id: ClientOrderId) -> None:
+        """Report something of an order that is not so; the books stay as they are."""
+        self._known(client_order_id)
+        self._report(kind, client_order_id, message="told falsely")
+
+    def number_anew(self) -> None:
+        """Count the orders to come from one again, as a broker does that forgot its session."""
+        self._numbered_before = len(self._orders)
 
     def withhold(self) -> None:
         """Hold all reports back from now on."""
@@ -166,15 +244,17 @@ class ScriptedBroker:
         """Look the order up in the books, which know more than the reports let out."""
         self._check_up()
         known = self._orders.get(client_order_id)
-        if known is None:
-            return None
-        return BrokerOrder(
-            client_order_id=client_order_id,
-            broker_order_id=known.broker_order_id,
-            is_open=known.status is OrderStatus.WORKING,
-            filled=known.order.filled,
-            limit_price=known.order.limit_price,
-        )
+        return None if known is None else known.told
+
+    def open_orders(self) -> Sequence[BrokerOrder]:
+        """Return the orders that work, in the order of their arrival."""
+        self._check_up()
+        return [known.told for known in self._orders.values() if known.status is OrderStatus.WORKING]
+
+    def transactions(self, after: int) -> Sequence[Transaction]:
+        """Return the transactions after a sequence, oldest first."""
+        self._check_up()
+        return [one for one in self.happened if one.sequence > after]
 
     def reports_since(self, sequence: int) -> Sequence[BrokerReport]:
         """Return the reports let out after ``sequence``, oldest first."""
@@ -184,7 +264,7 @@ class ScriptedBroker:
     def account(self) -> AccountSnapshot:
         """Return ``balances``, which a test may set; fills move the cash in it."""
         self._check_up()
-        return replace(self.balances, as_of=self._clock.now())
+        return replace(self.balances, as_of=self.clock.now())
 
     def holdings(self) -> Mapping[OptionContract, int]:
         """Return the contracts held."""
@@ -194,6 +274,28 @@ class ScriptedBroker:
     def on_report(self, wake: Callable[[], None]) -> None:
         """Have ``wake`` called when a report is let out."""
         self._wakes.append(wake)
+
+    def place_elsewhere(
+        self, legs: Sequence[Leg], quantity: int, limit_price: Price, effect: Effect = Effect.OPEN
+    ) -> BrokerOrderId:
+        """Let another program place an order: it works, and is ours neither by id nor by report."""
+        number = BrokerOrderId(f"S-{len(self._orders) + 1:06d}")
+        key = ClientOrderId(f"elsewhere-{number}")
+        theirs = replace(builders.order(limit=limit_price, quantity=quantity), client_order_id=key, legs=tuple(legs))
+        theirs = replace(theirs, effect=effect, account_id=self.account_id)
+        self._orders[key] = Known(theirs, number, OrderStatus.WORKING, self.clock.now(), is_ours=False)
+        return number
+
+    def cancel_orphan(self, broker_order_id: BrokerOrderId) -> None:
+        """Cancel a working order that is not ours."""
+        self.cancel_elsewhere(broker_order_id)
+
+    def cancel_elsewhere(self, broker_order_id: BrokerOrderId) -> None:
+        """Let another program cancel a working order, whoever placed it."""
+        key = next((key for key, one in self._orders.items() if one.broker_order_id == broker_order_id), None)
+        if key is None or self._orders[key].status is not OrderStatus.WORKING:
+            raise NotFound(f"no order {broker_order_id} works")
+        self._end(key, OrderStatus.CANCELED, ReportKind.CANCELED, message="canceled elsewhere")
 
     def _receive(self, verb: str, client_order_id: ClientOrderId) -> Trouble | None:
         self.requests.append((verb, client_order_id))
@@ -213,7 +315,7 @@ class ScriptedBroker:
         if self.is_down:
             raise BrokerUnavailable("the scripted broker is down")
 
-    def _known(self, client_order_id: ClientOrderId) -> _Known:
+    def _known(self, client_order_id: ClientOrderId) -> Known:
         if client_order_id not in self._orders:
             raise NotFound(f"order {client_order_id} never arrived")
         return self._orders[client_order_id]
@@ -240,17 +342,22 @@ class ScriptedBroker:
         fill: Fill | None = None,
         limit_price: Price | None = None,
         message: str = "",
+        execution: LegExecution | None = None,
     ) -> None:
         known = self._orders.get(client_order_id)
+        if known is not None and not known.is_ours:
+            return
         report = BrokerReport(
             sequence=0,
             kind=kind,
             client_order_id=client_order_id,
             broker_order_id=None if known is None else known.broker_order_id,
-            reported_at=self._clock.now(),
+            reported_at=self.clock.now(),
             fill=fill,
             limit_price=limit_price,
             message=message,
+            refusal=self.refusal if kind in REFUSALS else None,
+            execution=execution,
         )
         if silent or self._withholding:
             self._held_back.append(report)

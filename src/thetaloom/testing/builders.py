@@ -1,6 +1,6 @@
 """Builders with defaults, so that a test writes only what matters to it; contracts and legs are written as text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,6 +13,7 @@ import numpy as np
 from thetaloom.domain.book.fills import Fill, LegFill
 from thetaloom.domain.book.orders import Effect, Order, OrderStatus
 from thetaloom.domain.book.positions import Lot, Position
+from thetaloom.domain.book.spreads import whole_spread
 from thetaloom.domain.market.chain import ARRAY_TYPES, OptionChain, from_date, from_strike
 from thetaloom.domain.market.quotes import Quote
 from thetaloom.domain.market.view import MarketView, Measured, Named
@@ -175,6 +176,13 @@ def fill(of: Order, *, quantity: int | None = None, at: Number | None = None, **
     return Fill(**(fields | changes))
 
 
+def priced(of: Fill, prices: Sequence[Number]) -> Fill:
+    """Return the fill with these prices of its legs, and the net price that they make."""
+    legs = tuple(replace(leg, price=price(paid)) for leg, paid in zip(of.legs, prices, strict=True))
+    net = sum((-leg.price * leg.quantity for leg in legs), Price(0))
+    return replace(of, legs=legs, price=net / of.quantity)
+
+
 def leg_prices(of: tuple[Leg, ...], net: Price) -> tuple[Price, ...]:
     """Return prices of the legs, none negative, that add up to a net price: one dollar each, and one leg the rest."""
     missing = Decimal(net) + sum(leg.ratio for leg in of)
@@ -197,11 +205,16 @@ def position(*texts: str, entry: Number = "1.00", quantity: int = 1, **changes: 
         "strategy_id": StrategyId("strategy-1"),
         "symbol": held[0].contract.underlying,
         "legs": held,
-        "lots": (lot,),
+        "spreads": (replace(whole_spread(held), lots=(lot,), opened_quantity=quantity),),
         "opened_quantity": quantity,
         "opened_at": NOW,
     }
     return Position(**(fields | changes))
+
+
+def with_lots(of: Position, *lots: Lot) -> Position:
+    """Return a position whose one spread holds these lots."""
+    return replace(of, spreads=(replace(of.spreads[0], lots=lots), *of.spreads[1:]))
 
 
 def strategy(**changes: Any) -> Strategy:

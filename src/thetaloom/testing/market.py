@@ -57,11 +57,17 @@ class FixedMarket:
         self._wakes: list[Callable[[], None]] = []
 
     def set_quote(
-        self, contract: str | OptionContract, bid: Number | None, ask: Number | None, *, at: datetime | None = None
+        self,
+        contract: str | OptionContract,
+        bid: Number | None,
+        ask: Number | None,
+        *,
+        at: datetime | None = None,
+        quoted_at: datetime | None = None,
     ) -> None:
-        """Let a contract be quoted so from an instant on, by default now."""
+        """Let a contract be quoted so from an instant on, by default now; ``quoted_at`` is its stamp, if another."""
         known = contract if isinstance(contract, OptionContract) else builders.contract(contract)
-        self._add(known, builders.quote(bid, ask, at=at or self._clock.now()), at)
+        self._add(known, builders.quote(bid, ask, at=quoted_at or at or self._clock.now()), at)
 
     def set_quotes(
         self, quotes: Mapping[str, tuple[Number | None, Number | None]], *, at: datetime | None = None

@@ -10,12 +10,15 @@ from thetaloom.bootstrap import Platform
 from thetaloom.engine.loop import EngineLoop
 from thetaloom.web import problems
 from thetaloom.web.api import (
+    care,
+    findings,
     lineage,
     operations,
     orders,
     positions,
     risk,
     risk_validation,
+    rolls,
     scenarios,
     strategies,
     workflow,
@@ -46,7 +49,8 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     )
     app.state.front = Front(platform=platform, loop=loop)
     api = APIRouter(prefix="/api")
-    for noun in (strategies, workflow, positions, orders, risk, risk_validation, scenarios, lineage):
+    nouns = (strategies, workflow, positions, rolls, care, findings, orders, risk, risk_validation, scenarios, lineage)
+    for noun in nouns:
         api.include_router(noun.router)
     app.include_router(api)
     app.include_router(operations.router)

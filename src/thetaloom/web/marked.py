@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from thetaloom.domain.book.exits import ExitDecision, Marks
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.protection import ProtectionShown
 from thetaloom.domain.values.ids import PositionId
 from thetaloom.domain.values.money import Money
+from thetaloom.engine.journal import read_protection
 from thetaloom.engine.reviews import ExitReview, review_position
 from thetaloom.engine.shown_marks import ShownMarks, shown_marks
 from thetaloom.errors import Unavailable
@@ -60,3 +62,9 @@ def reviews_of(front: Front, positions: Iterable[Position]) -> Mapping[PositionI
             continue
         found[position.id] = MarkedReview(review=review, shown=shown)
     return found
+
+
+def protections(front: Front, positions: Iterable[Position]) -> Mapping[PositionId, ProtectionShown | None]:
+    """Return who protects each position now."""
+    with front.platform.store.reading() as uow:
+        return {one.id: read_protection(front.platform.desk, uow, one, front.now) for one in positions}

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from thetaloom.brokers.paper.books import BOOKS_VERSION, Phase, meta, metadata
 from thetaloom.brokers.paper.settings import Instruction
 from thetaloom.domain.book.reports import ReportKind
+from thetaloom.domain.book.transactions import Transaction, TransactionKind
 from thetaloom.domain.market.quotes import Quote
 from thetaloom.domain.values.ids import AccountId, ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
@@ -25,6 +26,19 @@ from thetaloom.testing.market import FixedMarket
 
 K = ReportKind
 FIRST, SECOND = ClientOrderId("tl-order-1"), ClientOrderId("tl-order-2")
+DEPOSIT = [
+    Transaction(
+        sequence=0,
+        transaction_id="deposit",
+        kind=TransactionKind.TRANSFER,
+        happened_at=b.NOW,
+        symbol="",
+        contract=None,
+        quantity=0,
+        price=None,
+        cash=Money(5),
+    )
+]
 SCRIPT = (Instruction(client_order_id=FIRST, fills=(3,)),)
 STORY: list[Callable[[PaperBench], object]] = [
     lambda bench: bench.broker.submit(b.order(limit="1.20", quantity=4)),
@@ -126,7 +140,7 @@ def test_a_failure_halfway_leaves_no_trace(bench: PaperBench) -> None:
     bench.broker.submit(b.order(limit="0.90"))
 
     with pytest.raises(RuntimeError, match="halfway"), bench.broker._books.write() as ledger:
-        ledger.add_cash(Money(5))
+        ledger.record(DEPOSIT)
         ledger.report(K.CANCELED, FIRST, None, b.NOW)
         raise RuntimeError("halfway")
 
@@ -206,7 +220,7 @@ def test_books_of_a_newer_program_are_refused(books_url: str) -> None:
         connection.execute(meta.update().values(version=BOOKS_VERSION + 1))
     engine.dispose()
 
-    with pytest.raises(ConfigError, match="version 2, this program reads version 1"):
+    with pytest.raises(ConfigError, match="version 3, this program reads version 2"):
         PaperBench(books_url)
 
 

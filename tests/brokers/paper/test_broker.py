@@ -7,6 +7,7 @@ import pytest
 
 from thetaloom.brokers.paper.settings import Instruction, PaperSettings
 from thetaloom.domain.book.orders import Order, OrderStatus, TimeInForce
+from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import ReportKind
 from thetaloom.domain.values.ids import AccountId, ClientOrderId
 from thetaloom.domain.values.money import Money, Price
@@ -45,7 +46,7 @@ def test_an_index_order_fills_until_a_quarter_past_four(bench: PaperBench) -> No
     legs = ("-1 SPXW 2026-01-16 P 5600", "+1 SPXW 2026-01-16 P 5595")
     bench.market.set_quotes({text[3:]: (1, 1.1) for text in legs})
     bench.clock.move_to(b.new_york("2026-01-05 16:14"))
-    bench.broker.submit(b.order(*legs, limit="-0.06"))
+    bench.broker.submit(b.order(*legs, limit="-0.05"))
 
     assert bench.tick() == [K.FILLED]
     bench.broker.submit(b.order(*legs, limit="5.00", client_order_id=ID_2))
@@ -155,7 +156,7 @@ def test_random_partial_fills_repeat_with_the_seed(tmp_path_factory: pytest.Temp
         (b.order(limit="0.90005"), "limit 0.90005 is finer than a cent per contract"),
         (b.order("-1 SPY 2026-01-16 P 560", limit="-0.01"), "pays for an order that only sells"),
         (b.order(limit="0.90", quantity=244), "the order needs 100357.20, 100000.00 is left"),
-        (b.order("-1 SPY 2026-01-16 C 600"), "what the order could cost is unknown"),
+        (b.order("-1 QQQ 2026-01-16 C 600"), "what the order could cost is unknown"),
         (b.closing(b.order(), limit="-1.10"), "cannot close 1 SPY 2026-01-16 P 560: 0 held"),
     ],
 )
@@ -220,17 +221,21 @@ def test_overnight_the_last_marks_of_the_day_stand(bench: PaperBench) -> None:
     assert worths == [Money("99998.70"), Money("99998.70"), None]
 
 
-def test_buying_power_is_unknown_when_what_is_held_cannot_be_valued(bench: PaperBench) -> None:
+def test_what_has_no_mark_is_held_back_for_at_its_most_and_without_a_spot_is_unknown(bench: PaperBench) -> None:
     call = "SPY 2026-01-16 C 600"
     bench.market.set_quote(call, 1, "1.10")
     bench.broker.submit(b.order(f"-1 {call}", limit="1.02"))
     assert bench.tick() == [K.FILLED]
 
     bench.market.drop_quote(call)
+    unmarked = bench.broker.account().buying_power
+    bench.market.set_spot("SPY", None)
     bench.broker.submit(b.order(limit="0.90", client_order_id=ID_2))
 
+    assert unmarked == Money("100101.35") - Money(100 * (575 + 90))
     assert bench.broker.account().buying_power is None
     assert "the buying power is unknown" in bench.last().message
+    assert bench.last().refusal is Refusal.INSUFFICIENT_BUYING_POWER
 
 
 def test_a_cash_account_secures_puts_and_sells_no_calls(sqlite_books: str) -> None:
@@ -304,22 +309,26 @@ def test_a_replace_beyond_the_buying_power_is_refused(sqlite_books: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("legs", "spot", "outcomes", "cash"),
+    ("legs", "spot", "outcomes", "cash", "shares"),
     [
-        (("-1 SPY 2026-01-16 P 560", "+1 SPY 2026-01-16 P 555"), "558.25", ["expired", "assigned"], "-175.00"),
-        (("-1 SPY 2026-01-16 P 560", "+1 SPY 2026-01-16 P 555"), "550", ["exercised", "assigned"], "-500.00"),
-        (("-1 SPY 2026-01-16 P 560", "+1 SPY 2026-01-16 P 555"), "560", ["expired", "expired"], "0"),
-        (("-1 SPY 2026-01-16 P 560", "+1 SPY 2026-01-16 P 555"), "559.99", ["expired", "assigned"], "-1.00"),
-        (("-1 SPY 2026-01-16 P 560", "+1 SPY 2026-01-16 P 555"), "559.995", ["expired", "expired"], "0"),
-        (("+1 SPXW 2026-01-16 C 5600", "-1 SPXW 2026-01-16 C 5605"), "5602.15", ["cash_settled", "expired"], "215.00"),
+        (("-1 SPY 2026-01-16 P 560", "+1 SPY 2026-01-16 P 555"), "558.25", ["expired", "assigned"], -56_000, 100),
+        (("-1 SPY 2026-01-16 P 560", "+1 SPY 2026-01-16 P 555"), "550", ["exercised", "assigned"], -500, 0),
+        (("-1 SPY 2026-01-16 P 560", "+1 SPY 2026-01-16 P 555"), "560", ["expired", "expired"], 0, 0),
+        (("-1 SPY 2026-01-16 P 560", "+1 SPY 2026-01-16 P 555"), "559.99", ["expired", "assigned"], -56_000, 100),
+        (("-1 SPY 2026-01-16 P 560", "+1 SPY 2026-01-16 P 555"), "559.995", ["expired", "expired"], 0, 0),
+        (("+1 SPY 2026-01-16 P 560",), "550", ["exercised"], 56_000, -100),
+        (("+1 SPY 2026-01-16 C 560",), "570", ["exercised"], -56_000, 100),
+        (("-1 SPY 2026-01-16 C 560", "+1 SPY 2026-01-16 C 600"), "570", ["assigned", "expired"], 56_000, -100),
+        (("+1 SPXW 2026-01-16 C 5600", "-1 SPXW 2026-01-16 C 5605"), "5602.15", ["cash_settled", "expired"], 215, 0),
     ],
 )
-def test_what_expires_turns_into_cash(
-    bench: PaperBench, legs: tuple[str, ...], spot: str, outcomes: list[str], cash: str
+def test_what_expires_turns_into_cash_or_shares(
+    bench: PaperBench, legs: tuple[str, ...], spot: str, outcomes: list[str], cash: int, shares: int
 ) -> None:
     contracts = [leg.contract for leg in b.legs(*legs)]
     bench.market.set_quotes({contract.notation: (1, 1) for contract in contracts})
-    bench.broker.submit(b.order(*legs, limit=0))
+    limit = 0 if len(contracts) > 1 else -1
+    bench.broker.submit(b.order(*legs, limit=limit))
     assert bench.tick() == [K.FILLED]
     before = bench.broker.account().cash
     close = b.new_york("2026-01-16 16:00")
@@ -334,9 +343,10 @@ def test_what_expires_turns_into_cash(
     bench.tick(close + timedelta(hours=2))
 
     after = bench.broker.account().cash
-    assert len(unknown) == 2 and bench.broker.holdings() == {}
+    assert len(unknown) == len(legs) and bench.broker.holdings() == {}
     assert before is not None and after is not None and after - before == Money(cash)
     assert [settled.outcome for settled in bench.broker.settlements()] == outcomes
+    assert bench.broker.account().shares == ({contracts[0].underlying: shares} if shares else {})
     assert wakes == [True]
 
 

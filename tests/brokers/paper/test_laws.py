@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thetaloom.domain.book.orders import Order
+from thetaloom.domain.book.transactions import TransactionKind, balance_of
 from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.testing import builders as b
@@ -85,15 +86,19 @@ def test_the_books_keep_the_laws(script: list[tuple[object, ...]]) -> None:
 
     reports = bench.broker.reports_since(0)
     fills = [report.fill for report in reports if report.fill]
-    settled = [settlement.cash for settlement in bench.broker.settlements()]
+    transactions = bench.broker.transactions(0)
 
-    # cash is conserved, to the cent
+    # cash is conserved, to the cent, and every movement is a transaction
     account = bench.broker.account()
-    moved = sum((fill.cash + fill.fees for fill in fills), Money(0)) + sum(settled, Money(0))
-    assert account.cash == Money(100_000) + moved == (account.cash or Money(0)).to_cents()
-    # everything has expired and settled, and nothing is held or reserved
-    assert bench.broker.holdings() == {}
-    assert account.buying_power == account.net_liquidating_value == account.cash
+    balance = balance_of(Money(100_000), transactions)
+    assert account.cash == balance.cash == balance.cash.to_cents()
+    assert bench.broker.holdings() == balance.contracts == {} and account.shares == balance.shares
+    traded = [one for one in transactions if one.kind is TransactionKind.TRADE]
+    assert sum((fill.cash + fill.fees for fill in fills), Money(0)) == balance_of(Money(0), traded).cash
+    assert [one.sequence for one in transactions] == list(range(1, len(transactions) + 1))
+    # everything has expired and settled, and nothing is reserved
+    if not account.shares:
+        assert account.buying_power == account.net_liquidating_value == account.cash
     # sequences grow without a gap, and our side can follow every order
     assert [report.sequence for report in reports] == list(range(1, len(reports) + 1))
     for order in story.sent.values():

@@ -14,16 +14,22 @@ from thetaloom.domain.book.exits import (
     Marks,
     decide_exit,
 )
+from thetaloom.domain.book.marks import MarketFacts
 from thetaloom.domain.book.positions import Lot, Position
+from thetaloom.domain.book.spreads import whole_spread
+from thetaloom.domain.book.watch import EntryFacts, watch_of
+from thetaloom.domain.market.words import DealerGamma, MarketBias, Regime
 from thetaloom.domain.strategy.strategies import EXIT_UNITS, ExitKind, ExitRule, ExitUnit
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import AccountId, FillId, PositionId, RunId, StrategyId, UserId
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.domain.values.reasons import ALLOWED, Reason, denied
+from thetaloom.testing.builders import with_lots
 
 NOW = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
 PERCENT, DOLLARS = ExitUnit.PERCENT_OF_PREMIUM, ExitUnit.DOLLARS
 LOT = Lot(fill_id=FillId("1"), quantity=4, price=Price("1.20"), opened_at=NOW)
+LEGS = (Leg.parse("-1 SPY 2026-02-20 P 560"), Leg.parse("+1 SPY 2026-02-20 P 555"))
 CREDIT = Position(
     id=PositionId("pos-1"),
     run_id=RunId("run-1"),
@@ -31,12 +37,12 @@ CREDIT = Position(
     account_id=AccountId("paper"),
     strategy_id=StrategyId("put-credit-spread"),
     symbol="SPY",
-    legs=(Leg.parse("-1 SPY 2026-02-20 P 560"), Leg.parse("+1 SPY 2026-02-20 P 555")),
-    lots=(LOT,),
+    legs=LEGS,
+    spreads=(replace(whole_spread(LEGS), lots=(LOT,), opened_quantity=4),),
     opened_quantity=4,
     opened_at=NOW,
 )
-DEBIT = replace(CREDIT, lots=(replace(LOT, price=Price("-2.00")),))
+DEBIT = with_lots(CREDIT, replace(LOT, price=Price("-2.00")))
 MARKS = Marks(
     now=NOW,
     close_price=Price("-1.20"),
@@ -48,6 +54,18 @@ MARKS = Marks(
     structure_delta=Decimal("0.08"),
     short_deltas=(Decimal("-0.16"),),
     quotes_verdict=ALLOWED,
+)
+ENTRY = EntryFacts(
+    spot=Price(600),
+    iv=Decimal("0.25"),
+    atr=Decimal(6),
+    delta=Decimal("0.10"),
+    dealer=DealerGamma.LONG,
+    zero_gamma=Price(595),
+    closing_cost_max=Money(500),
+)
+WATCH = replace(
+    watch_of(CREDIT), entry=ENTRY, legs=CREDIT.legs, high_close=Price("-0.40"), high_water=Money(320), high_at=NOW
 )
 TARGET = ExitRule(kind=ExitKind.PROFIT_TARGET, threshold=Decimal(50), unit=PERCENT)
 STOP = ExitRule(kind=ExitKind.STOP_LOSS, threshold=Decimal(200), unit=PERCENT)
@@ -96,6 +114,71 @@ EDGES: dict[ExitKind, tuple[ExitRule, Marks, Marks]] = {
         replace(MARKS, spot=Price("570")),
         replace(MARKS, spot=Price("570.01")),
     ),
+    ExitKind.TRAILING: (
+        ExitRule(kind=ExitKind.TRAILING, threshold=Decimal(25), unit=PERCENT),
+        replace(MARKS, close_price=Price("-0.70")),  # the best was -0.40, and 0.30 is a quarter of 1.20
+        replace(MARKS, close_price=Price("-0.695")),
+    ),
+    ExitKind.CLOCK: (
+        ExitRule(kind=ExitKind.CLOCK, at="15:30"),
+        replace(MARKS, clock_minute=930, close_minute=960),
+        replace(MARKS, clock_minute=929, close_minute=960),
+    ),
+    ExitKind.EXPIRY_FRIDAY: (
+        ExitRule(kind=ExitKind.EXPIRY_FRIDAY, at="12:05"),
+        replace(MARKS, clock_minute=725, close_minute=960, is_expiry_friday=True),
+        replace(MARKS, clock_minute=724, close_minute=960, is_expiry_friday=True),
+    ),
+    ExitKind.SHORT_STRIKE: (
+        ExitRule(kind=ExitKind.SHORT_STRIKE, threshold=Decimal(2), unit=DOLLARS),
+        replace(MARKS, spot=Price("558")),
+        replace(MARKS, spot=Price("558.01")),
+    ),
+    ExitKind.THETA: (
+        ExitRule(kind=ExitKind.THETA, threshold=Decimal("0.04"), unit=ExitUnit.SHARE),
+        replace(MARKS, close_price=Price("1.50"), structure_theta=Decimal("-0.06")),
+        replace(MARKS, close_price=Price("1.50"), structure_theta=Decimal("-0.0599")),
+    ),
+    ExitKind.IV_CRUSH: (
+        ExitRule(kind=ExitKind.IV_CRUSH, threshold=Decimal("0.20"), unit=ExitUnit.SHARE),
+        replace(MARKS, iv=Decimal("0.20")),  # of 0.25 at entry
+        replace(MARKS, iv=Decimal("0.2001")),
+    ),
+    ExitKind.ATR: (
+        ExitRule(kind=ExitKind.ATR, threshold=Decimal(2), unit=ExitUnit.ATR),
+        replace(MARKS, spot=Price("588")),  # 600 at entry, an average true range of 6
+        replace(MARKS, spot=Price("588.01")),
+    ),
+    ExitKind.GAMMA_FLIP: (
+        ExitRule(kind=ExitKind.GAMMA_FLIP),
+        replace(MARKS, facts=MarketFacts(dealer=DealerGamma.SHORT)),
+        replace(MARKS, facts=MarketFacts(dealer=DealerGamma.LONG)),
+    ),
+    ExitKind.ZERO_GAMMA: (
+        ExitRule(kind=ExitKind.ZERO_GAMMA, threshold=Decimal("0.5"), unit=ExitUnit.PERCENT),
+        replace(MARKS, spot=Price("587.05"), facts=MarketFacts(zero_gamma=Price(590))),
+        replace(MARKS, spot=Price("587.06"), facts=MarketFacts(zero_gamma=Price(590))),
+    ),
+    ExitKind.EARNINGS: (
+        ExitRule(kind=ExitKind.EARNINGS, threshold=Decimal(1), unit=ExitUnit.DAYS),
+        replace(MARKS, facts=MarketFacts(days_to_earnings=1)),
+        replace(MARKS, facts=MarketFacts(days_to_earnings=2)),
+    ),
+    ExitKind.AFTER_EARNINGS: (
+        ExitRule(kind=ExitKind.AFTER_EARNINGS),
+        replace(MARKS, after_earnings=True),
+        replace(MARKS, after_earnings=False),
+    ),
+    ExitKind.OPPOSING_REGIME: (
+        ExitRule(kind=ExitKind.OPPOSING_REGIME, threshold=Decimal(70), unit=ExitUnit.PERCENT),
+        replace(MARKS, facts=MarketFacts(regime=Regime.BEAR, regime_confidence=Decimal(70))),
+        replace(MARKS, facts=MarketFacts(regime=Regime.BEAR, regime_confidence=Decimal("69.9"))),
+    ),
+    ExitKind.OPPOSING_BIAS: (
+        ExitRule(kind=ExitKind.OPPOSING_BIAS, threshold=Decimal(60), unit=ExitUnit.PERCENT),
+        replace(MARKS, facts=MarketFacts(bias=MarketBias.BEARISH, bias_confidence=Decimal(60))),
+        replace(MARKS, facts=MarketFacts(bias=MarketBias.BEARISH, bias_confidence=Decimal("59.9"))),
+    ),
 }
 UNKNOWN = replace(MARKS, close_price=None, spot=None, minutes_to_close=None, structure_delta=None, short_deltas=(None,))
 BAD_QUOTES = denied(Reason.CROSSED_QUOTE, bid="1.00", ask="0.90")
@@ -110,20 +193,20 @@ def test_the_tables_are_total() -> None:
 def test_each_rule_fires_at_its_threshold_with_its_reason(kind: ExitKind) -> None:
     rule, met, _ = EDGES[kind]
 
-    decision = decide_exit((rule,), CREDIT, met)
+    decision = decide_exit((rule,), CREDIT, met, watch=WATCH)
 
     assert decision.answer is ExitAnswer.CLOSE
     assert (decision.rule, decision.index, decision.quantity) == (rule, 0, 4)
     assert decision.reason is EXIT_REASONS[kind]
     assert decision.checks[0].distance == 0
-    assert decision.facts["threshold"] == str(rule.threshold)
+    assert decision.facts["threshold"] == str(decision.checks[0].threshold)
 
 
 @pytest.mark.parametrize("kind", ExitKind)
 def test_each_rule_holds_just_before_its_threshold_and_says_how_far_it_is(kind: ExitKind) -> None:
     rule, _, not_met = EDGES[kind]
 
-    decision = decide_exit((rule,), CREDIT, not_met)
+    decision = decide_exit((rule,), CREDIT, not_met, watch=WATCH)
 
     assert decision.answer is ExitAnswer.HOLD
     assert (decision.rule, decision.index, decision.reason, decision.quantity) == (None, None, None, 0)
@@ -133,7 +216,7 @@ def test_each_rule_holds_just_before_its_threshold_and_says_how_far_it_is(kind: 
 
 @pytest.mark.parametrize("kind", sorted(set(ExitKind) - {ExitKind.DTE, ExitKind.DAYS_HELD}))
 def test_an_unknown_number_meets_no_rule_and_is_listed_as_unknown(kind: ExitKind) -> None:
-    decision = decide_exit((EDGES[kind][0],), CREDIT, UNKNOWN)
+    decision = decide_exit((EDGES[kind][0],), CREDIT, UNKNOWN, watch=WATCH)
 
     assert decision.answer is ExitAnswer.HOLD
     assert decision.checks[0].met is None
@@ -145,7 +228,7 @@ def test_an_unknown_number_meets_no_rule_and_is_listed_as_unknown(kind: ExitKind
 def test_on_quotes_that_cannot_be_believed_only_the_rules_that_need_none_fire(kind: ExitKind) -> None:
     rule, met, _ = EDGES[kind]
 
-    decision = decide_exit((rule,), CREDIT, replace(met, quotes_verdict=BAD_QUOTES))
+    decision = decide_exit((rule,), CREDIT, replace(met, quotes_verdict=BAD_QUOTES), watch=WATCH)
 
     assert decision.checks[0].met is (None if kind in NEEDS_QUOTES else True)
     assert decision.facts["quotes"] == "crossed_quote (bid=1.00, ask=0.90)"
@@ -177,7 +260,7 @@ def test_a_stop_of_half_the_debit_closes_a_debit() -> None:
 
 
 def test_the_premium_of_several_lots_is_their_average() -> None:
-    position = replace(CREDIT, lots=(replace(LOT, quantity=1), replace(LOT, quantity=2, price=Price("1.00"))))
+    position = with_lots(CREDIT, replace(LOT, quantity=1), replace(LOT, quantity=2, price=Price("1.00")))
 
     # Premium 320, so a profit of 160 is half: closing at 160 / 300.
     at_target = decide_exit((TARGET,), position, replace(MARKS, close_price=Price("-0.53")))
@@ -199,7 +282,7 @@ def test_dollars_count_what_a_partial_close_has_realized() -> None:
 
 
 def test_a_position_opened_for_nothing_has_no_percent_of_premium() -> None:
-    position = replace(CREDIT, lots=(replace(LOT, price=Price(0)),))
+    position = with_lots(CREDIT, replace(LOT, price=Price(0)))
 
     assert decide_exit((TARGET,), position, replace(MARKS, close_price=Price(1))).checks[0].met is None
 
@@ -215,7 +298,7 @@ def test_the_lowest_priority_number_wins_and_then_the_first_listed() -> None:
 
 @pytest.mark.parametrize(("held", "percent", "closed"), [(4, 50, 2), (3, 50, 1), (1, 50, 1), (10, 25, 2), (4, 100, 4)])
 def test_a_part_is_of_what_is_still_held_and_at_least_one(held: int, percent: int, closed: int) -> None:
-    position = replace(CREDIT, lots=(replace(LOT, quantity=held),))
+    position = with_lots(CREDIT, replace(LOT, quantity=held))
     rule = replace(TIME, quantity_percent=percent)
 
     assert decide_exit((rule,), position, replace(MARKS, dte=5)).quantity == closed
@@ -256,7 +339,7 @@ def test_one_unknown_short_delta_leaves_the_largest_unknown_unless_another_has_b
 
 
 def test_nothing_held_is_nothing_to_close() -> None:
-    decision = decide_exit(DEFAULTS, replace(CREDIT, lots=()), replace(MARKS, dte=1))
+    decision = decide_exit(DEFAULTS, with_lots(CREDIT), replace(MARKS, dte=1))
 
     assert decision.answer is ExitAnswer.HOLD
     assert decision.facts["quantity_held"] == "0"
@@ -280,7 +363,7 @@ def test_facts_name_what_is_unknown() -> None:
     st.lists(st.integers(-900, 0).map(lambda cents: Price("0.01") * cents), min_size=2, max_size=2),
 )
 def test_a_stop_that_fires_also_fires_when_more_is_lost(premium: Price, closes: list[Price]) -> None:
-    position = replace(CREDIT, lots=(replace(LOT, price=premium),))
+    position = with_lots(CREDIT, replace(LOT, price=premium))
     worse, better = sorted(closes)
 
     fires = [

@@ -82,22 +82,27 @@ def test_a_move_is_made_if_and_only_if_the_table_has_it(before: OrderStatus, aft
 
 
 @pytest.mark.parametrize("status", S)
-def test_a_fill_counts_if_and_only_if_the_status_can_fill(status: OrderStatus) -> None:
+def test_a_fill_counts_whatever_the_status_and_only_a_whole_one_ends_the_order(status: OrderStatus) -> None:
     order = replace(ORDER, status=status, filled=3 if status is S.FILLED else 0)
 
-    if status in FILLABLE:
-        assert order.with_fill(1).filled == 1
-        assert order.with_fill(1).status is status
-        assert order.with_fill(3).status is S.FILLED
-    else:
-        with pytest.raises(IllegalTransitionError):
-            order.with_fill(1)
+    one, all_of_it = order.with_fill(1), order.with_fill(3)
+
+    assert one.filled == order.filled + 1
+    assert one.status is (S.WORKING if status is S.STAGED else status), "what fills has arrived and is not sent again"
+    assert all_of_it.status is S.FILLED
 
 
-@pytest.mark.parametrize("quantity", [-1, 0, 4])
-def test_a_fill_of_nothing_or_of_more_than_remains_is_refused(quantity: int) -> None:
+@pytest.mark.parametrize("quantity", [-1, 0])
+def test_a_fill_of_nothing_is_refused(quantity: int) -> None:
     with pytest.raises(OverfillError):
         replace(ORDER, status=S.WORKING).with_fill(quantity)
+
+
+def test_more_than_was_ordered_is_booked_because_it_is_real() -> None:
+    order = replace(ORDER, status=S.WORKING).with_fill(5)
+
+    assert (order.status, order.filled, order.remaining, order.overfilled) == (S.FILLED, 5, 0, 2)
+    assert order.with_fill(1).overfilled == 3
 
 
 def test_a_partial_fill_does_not_forget_that_a_cancel_is_on_its_way() -> None:
@@ -138,10 +143,9 @@ def test_an_impossible_order_cannot_be_made(wrong: dict[str, object]) -> None:
         replace(ORDER, **wrong)  # type: ignore[arg-type]  # wrong on purpose
 
 
-@pytest.mark.parametrize("filled", [-1, 4])
-def test_an_order_filled_beyond_its_quantity_cannot_be_made(filled: int) -> None:
+def test_an_order_filled_less_than_nothing_cannot_be_made() -> None:
     with pytest.raises(OverfillError):
-        replace(ORDER, filled=filled)
+        replace(ORDER, filled=-1)
 
 
 def test_the_whole_quantity_in_any_other_status_than_filled_cannot_be_made() -> None:
@@ -167,6 +171,25 @@ def test_whatever_happens_filled_means_the_whole_quantity_and_nothing_else_does(
         except (IllegalTransitionError, OverfillError):
             assert order is before
 
-        assert order.filled == filled <= order.quantity
+        assert order.filled == filled == order.quantity - order.remaining + order.overfilled
         assert (order.status is S.FILLED) == (order.remaining == 0)
         assert before.status in OPEN or order.status in {before.status, S.FILLED}
+
+
+def test_doubt_lasts_until_a_word_of_the_broker_and_starts_anew_with_each_look_that_fails() -> None:
+    sent, later = replace(ORDER, status=S.SUBMITTED), datetime(2026, 1, 5, 15, 1, tzinfo=UTC)
+    doubtful = sent.unresolved(NOW)
+    missed = doubtful.missed(NOW).missed(later)
+
+    assert (doubtful.unresolved_since, doubtful.absent_since) == (NOW, None)
+    assert (missed.unresolved_since, missed.absent_since) == (NOW, NOW)
+    assert missed.unresolved(later) == replace(missed, absent_since=None)
+    assert missed.answered() == doubtful, "a word about it, and still no answer to what was sent"
+    assert replace(missed, status=S.WORKING).answered() == replace(sent, status=S.WORKING)
+
+
+def test_a_new_limit_awaits_its_answer() -> None:
+    moved = replace(ORDER, status=S.WORKING).with_limit(Price("1.20"))
+
+    assert moved.awaits_answer and not replace(moved, confirmed_revision=1).awaits_answer
+    assert not replace(moved, status=S.EXPIRED).awaits_answer

@@ -7,13 +7,16 @@ from hypothesis import strategies as st
 
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.orders import CLOSED, OPEN, Effect, Order, OrderStatus
-from thetaloom.domain.book.reports import BrokerReport, ReportKind, apply_report
+from thetaloom.domain.book.refusals import NextAction, Refusal
+from thetaloom.domain.book.reports import BrokerReport, Contradiction, ReportKind, apply_report, contradiction_of
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import AccountId, BrokerOrderId, ClientOrderId, FillId, RunId
 from thetaloom.domain.values.money import Money, Price
-from thetaloom.errors import IllegalTransitionError, InvalidInput, OverfillError
+from thetaloom.domain.values.reasons import Reason
+from thetaloom.errors import IllegalTransitionError, InvalidInput
 
 S, K = OrderStatus, ReportKind
+TOLD_BY_FILLS = {K.FILLED, K.LEG_FILLED, K.LEGS_LEFT}
 NOW = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
 ORDER = Order(
     client_order_id=ClientOrderId("tl-1"),
@@ -69,7 +72,7 @@ MOVES: dict[tuple[ReportKind, OrderStatus], OrderStatus] = {
 
 
 def test_every_kind_but_a_fill_is_in_the_table() -> None:
-    assert {kind for kind, _ in MOVES} == set(K) - {K.FILLED}
+    assert {kind for kind, _ in MOVES} == set(K) - TOLD_BY_FILLS
 
 
 @pytest.mark.parametrize(("kind", "before"), MOVES)
@@ -81,7 +84,7 @@ def test_a_report_moves_an_open_order_as_the_table_says(kind: ReportKind, before
     assert order.reason == ("says the broker" if order.status in CLOSED else "")
 
 
-@pytest.mark.parametrize("kind", sorted(set(K) - {K.FILLED}))
+@pytest.mark.parametrize("kind", sorted(set(K) - TOLD_BY_FILLS))
 @pytest.mark.parametrize("status", sorted(CLOSED))
 def test_a_late_or_repeated_report_changes_no_closed_order(kind: ReportKind, status: OrderStatus) -> None:
     order = replace(ORDER, status=status, filled=3 if status is S.FILLED else 0, broker_order_id=BrokerOrderId("b-1"))
@@ -124,9 +127,58 @@ def test_a_late_fill_after_the_end_opens_a_position_all_the_same(status: OrderSt
     assert whole.status is S.FILLED
 
 
-def test_a_fill_of_more_than_was_ordered_contradicts_the_books() -> None:
-    with pytest.raises(OverfillError):
-        apply_report(ORDER, replace(FILLED, fill=replace(FILL, quantity=4)))
+@pytest.mark.parametrize(
+    ("status", "quantity", "contradiction"),
+    [
+        (S.WORKING, 3, None),
+        (S.CANCELED, 3, None),
+        (S.EXPIRED, 1, None),
+        (S.WORKING, 4, Contradiction.OVERFILL),
+        (S.REJECTED, 1, Contradiction.REFUSED_AND_FILLED),
+        (S.DENIED, 1, Contradiction.REFUSED_AND_FILLED),
+        (S.STAGED, 1, Contradiction.NEVER_SENT),
+    ],
+)
+def test_a_fill_that_our_books_did_not_allow_for_is_booked_and_named(
+    status: OrderStatus, quantity: int, contradiction: Contradiction | None
+) -> None:
+    order, report = replace(ORDER, status=status), replace(FILLED, fill=replace(FILL, quantity=quantity))
+
+    assert contradiction_of(order, report) is contradiction
+    assert apply_report(order, report).filled == quantity
+
+
+def test_a_report_without_a_fill_contradicts_nothing() -> None:
+    assert contradiction_of(replace(ORDER, status=S.REJECTED), REPORT) is None
+
+
+def test_a_duplicate_refused_is_the_first_one_alive() -> None:
+    refused = replace(REPORT, kind=K.REJECTED, refusal=Refusal.DUPLICATE)
+    doubtful = ORDER.unresolved(NOW)
+
+    assert apply_report(doubtful, refused) == replace(doubtful, broker_order_id=BrokerOrderId("b-1"))
+
+
+def test_a_refused_cancel_of_what_the_broker_never_spoke_of_leaves_it_in_doubt() -> None:
+    pending = replace(ORDER, status=S.PENDING_CANCEL).unresolved(NOW)
+    unknown = replace(REPORT, kind=K.CANCEL_REFUSED, broker_order_id=None)
+
+    assert apply_report(pending, unknown) == pending
+    assert apply_report(pending.with_fill(1), unknown).status is S.WORKING
+
+
+def test_a_refusal_is_kept_with_the_order_and_comes_with_nothing_else() -> None:
+    refused = apply_report(ORDER, replace(REPORT, kind=K.REJECTED, refusal=Refusal.STRIKE_GONE))
+
+    assert (refused.status, refused.refusal) == (S.REJECTED, Refusal.STRIKE_GONE)
+    with pytest.raises(InvalidInput, match="no refusal"):
+        replace(REPORT, refusal=Refusal.UNKNOWN)
+
+
+def test_every_refusal_has_advice_a_next_action_and_a_reason_and_none_sends_again() -> None:
+    assert {member.action for member in Refusal} == set(NextAction)
+    assert all(member.text.endswith(".") and Reason.of(member.reason.value) for member in Refusal)
+    assert Refusal("market_closed") is Refusal.MARKET_CLOSED  # type: ignore[call-arg]  # by value
 
 
 @pytest.mark.parametrize("kind", [K.REPLACED, K.REPLACE_REFUSED])
@@ -160,7 +212,7 @@ def test_a_fill_comes_with_its_own_kind_and_its_own_order() -> None:
         replace(FILLED, client_order_id=ClientOrderId("tl-2"))
 
 
-@given(st.lists(st.sampled_from(sorted(set(K) - {K.FILLED})), max_size=12), st.data())
+@given(st.lists(st.sampled_from(sorted(set(K) - TOLD_BY_FILLS)), max_size=12), st.data())
 def test_a_sent_order_survives_reports_in_any_order_and_counts_every_fill(
     kinds: list[ReportKind], data: st.DataObject
 ) -> None:

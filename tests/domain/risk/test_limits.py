@@ -15,6 +15,7 @@ from thetaloom.domain.risk.limits import (
     LossRecord,
     Portfolio,
     RiskLimits,
+    Sent,
     Surroundings,
     Trade,
     Warned,
@@ -64,6 +65,7 @@ LIMITED = RiskLimits(
     ex_dividend_days_min=5,
     minutes_after_open_min=30,
     minutes_before_close_min=75,
+    max_notional_per_session=Decimal(1_000_000),
 )
 EXPOSURE = Exposure(
     by_symbol={"SPY": Money(1000)},
@@ -131,6 +133,7 @@ TRADE = Trade(
     around=AROUND,
     is_entry=False,
 )
+WIRED = replace(TRADE, at_wire=True, contracts=4, notional=Money(200_000), replaces=200)
 ENTRY = replace(TRADE, is_entry=True, approval_age_seconds=60)
 
 
@@ -157,6 +160,11 @@ def legs(**changes: Any) -> Trade:
 def around(**changes: Any) -> Trade:
     """The trade in another market."""
     return replace(TRADE, around=replace(AROUND, **changes))
+
+
+def sent(**changes: Any) -> Portfolio:
+    """The account that has sent orders."""
+    return replace(PORTFOLIO, sent=Sent(**changes))
 
 
 # For each limit what just passes and what alone denies, with the number and the bound that are shown.
@@ -207,6 +215,16 @@ JUST_PASSES: dict[str, Case] = {
     "ex_dividend_days_min": (PORTFOLIO, around(days_to_ex_dividend=Decimal(5))),
     "minutes_after_open_min": (PORTFOLIO, around(minutes_since_open=30)),
     "minutes_before_close_min": (PORTFOLIO, around(minutes_to_close=75)),
+    "max_orders_per_second": (sent(orders_in_second=24), WIRED),
+    "max_orders_per_minute": (sent(orders_in_minute=99), WIRED),
+    "max_orders_per_hour": (sent(orders_in_hour=499), WIRED),
+    "max_orders_per_session": (sent(orders_in_session=999), WIRED),
+    "max_contracts_per_minute": (sent(contracts_in_minute=496), WIRED),
+    "max_contracts_per_hour": (sent(contracts_in_hour=1996), WIRED),
+    "max_contracts_per_session": (sent(contracts_in_session=4996), WIRED),
+    "max_contracts_per_symbol": (sent(contracts_by_symbol={"SPY": 1996, "QQQ": 5000}), WIRED),
+    "max_notional_per_session": (sent(notional_in_session=Money(800_000)), WIRED),
+    "max_replaces_per_order": (PORTFOLIO, WIRED),
 }
 # A reserve of 1000 dollars and 99 % are the same bound of this account; so that one alone denies, the other is off.
 # The tolerances keep the risk within 80 % of what is tradeable, the allocation within 80 % of what it is worth.
@@ -292,6 +310,16 @@ ALONE_DENIES: dict[str, tuple[Case, str, str]] = {
     "ex_dividend_days_min": ((PORTFOLIO, around(days_to_ex_dividend=Decimal(4))), "4", "5"),
     "minutes_after_open_min": ((PORTFOLIO, around(minutes_since_open=29)), "29", "30"),
     "minutes_before_close_min": ((PORTFOLIO, around(minutes_to_close=74)), "74", "75"),
+    "max_orders_per_second": ((sent(orders_in_second=25), WIRED), "26", "25"),
+    "max_orders_per_minute": ((sent(orders_in_minute=100), WIRED), "101", "100"),
+    "max_orders_per_hour": ((sent(orders_in_hour=500), WIRED), "501", "500"),
+    "max_orders_per_session": ((sent(orders_in_session=1000), WIRED), "1001", "1000"),
+    "max_contracts_per_minute": ((sent(contracts_in_minute=497), WIRED), "501", "500"),
+    "max_contracts_per_hour": ((sent(contracts_in_hour=1997), WIRED), "2001", "2000"),
+    "max_contracts_per_session": ((sent(contracts_in_session=4997), WIRED), "5001", "5000"),
+    "max_contracts_per_symbol": ((sent(contracts_by_symbol={"SPY": 1997}), WIRED), "2001", "2000"),
+    "max_notional_per_session": ((sent(notional_in_session=Money("800000.01")), WIRED), "1000000.01", "1000000"),
+    "max_replaces_per_order": ((PORTFOLIO, replace(WIRED, replaces=201)), "201", "200"),
 }
 UNDEFINED = replace(TRADE, max_loss=None, undefined_risk_allowed=True)
 SHARES = {name for name in DENYING if name.endswith("_percent") and ROW[name].unit == "dollars"}
@@ -431,6 +459,15 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "max_trades_per_day": "10",
         "max_loss_per_day_percent": "5",
         "max_loss_per_week_percent": "10",
+        "max_orders_per_second": "25",
+        "max_orders_per_minute": "100",
+        "max_orders_per_hour": "500",
+        "max_orders_per_session": "1000",
+        "max_contracts_per_minute": "500",
+        "max_contracts_per_hour": "2000",
+        "max_contracts_per_session": "5000",
+        "max_contracts_per_symbol": "2000",
+        "max_replaces_per_order": "200",
     }
 
 
@@ -717,3 +754,10 @@ def test_unknown_stress_takes_the_stricter_tolerance() -> None:
 
     assert verdict.reason is Reason.STRESSED_TOLERANCE
     assert seed.reason is Reason.TOLERANCE
+
+
+def test_guards_against_a_runaway_only_show_their_use_before_the_wire() -> None:
+    much = sent(orders_in_second=10_000, contracts_in_minute=10_000, contracts_by_symbol={"SPY": 10_000})
+
+    assert first_denial(RiskLimits(), much, replace(WIRED, at_wire=False)) is None
+    assert first_denial(RiskLimits(), much, WIRED) == "max_orders_per_second"

@@ -286,7 +286,7 @@ def test_to_edit_a_rule_is_to_change_one_place(name: str) -> None:
     strategy = CATALOGUE[name]
     before = strategy_document(strategy)
     for at, rule in enumerate(strategy.exits):
-        other = rule.threshold / 2 if rule.unit is ExitUnit.DELTA else rule.threshold + 1
+        other = rule.threshold / 2 if rule.unit in (ExitUnit.DELTA, ExitUnit.SHARE) else rule.threshold + 1
         edited = replace(rule, threshold=other)
         exits = (*strategy.exits[:at], edited, *strategy.exits[at + 1 :])
         after = strategy_document(replace(strategy, exits=exits))

@@ -11,6 +11,7 @@ from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.strategy.cautions import cautions
 from thetaloom.domain.strategy.documents import parse_strategy
 from thetaloom.domain.strategy.evaluation import Evaluation
+from thetaloom.domain.strategy.exit_rules import LadderRule
 from thetaloom.domain.strategy.strategies import ExitKind, ExitRule, ExitUnit, Preference, Strategy
 
 P90, P95 = "SPY 2026-01-16 P 90", "SPY 2026-01-16 P 95"
@@ -61,8 +62,10 @@ def test_missing_exits_are_told(evaluate: Evaluate, spread: Strategy, expiration
     calendar = replace(parse_strategy(CALENDAR), exits=(stop,))
 
     assert "no exit rule" in cautions(replace(spread, exits=()), numbers, front)[0]
+    laddered = replace(spread, ladder=LadderRule(), exits=(stop,))
+    assert "only what has a profit target" in cautions(laddered, numbers, front)[0]
     assert "before the front expires" in cautions(calendar, numbers, front)[0]
-    assert "not placed yet" in cautions(replace(parse_strategy(TRIDENT), exits=(DTE_EXIT,)), numbers, front)[0]
+    assert not any("exit rule" in one for one in cautions(replace(parse_strategy(TRIDENT), exits=()), numbers, front))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from thetaloom.domain.strategy.documents import parse_strategy, strategy_document
+from thetaloom.domain.strategy.exit_rules import BY_THE_CLOCK, LadderRule
 from thetaloom.domain.strategy.leg_rules import MEASURED_FROM_A_LEG, WISHES_A_STRIKE
 from thetaloom.domain.strategy.metrics import METRIC_MAX
 from thetaloom.domain.strategy.schema import strategy_schema
@@ -77,6 +78,12 @@ THRESHOLDS = {
     ExitUnit.DAYS: ("1", "24"),
     ExitUnit.MINUTES: ("1", "390"),
     ExitUnit.DELTA: ("0.000000001", "1"),
+    ExitUnit.PERCENT_OF_MAX_LOSS: ("0.5", "100"),
+    ExitUnit.PERCENT_OF_PEAK: ("0.5", "100"),
+    ExitUnit.R: ("0.01", "1"),
+    ExitUnit.SHARE: ("0.000000001", "1"),
+    ExitUnit.PERCENT: ("0.5", "25"),
+    ExitUnit.ATR: ("0.1", "100"),
 }
 
 
@@ -148,10 +155,25 @@ def exit_rules(draw: st.DrawFn) -> ExitRule:
     kind = draw(st.sampled_from(ExitKind))
     unit = draw(st.sampled_from(sorted(EXIT_UNITS[kind])))
     whole = unit in (ExitUnit.DAYS, ExitUnit.MINUTES)
-    threshold = draw(plain_decimals(*THRESHOLDS[unit], places=0 if whole else 9))
-    percent = draw(st.integers(1, 100))
+    threshold = Decimal(0)
+    if unit is not ExitUnit.NONE:
+        threshold = draw(plain_decimals(*THRESHOLDS[unit], places=0 if whole else 9))
+    needs_activation = unit is ExitUnit.PERCENT_OF_PEAK
+    activates = plain_decimals("0.5", "500")
     return ExitRule(
-        kind=kind, threshold=threshold, unit=unit, priority=draw(st.integers(1, 9)), quantity_percent=percent
+        kind=kind,
+        threshold=threshold,
+        unit=unit,
+        at=draw(st.sampled_from(["00:00", "09:45", "15:30", "23:59"])) if kind in BY_THE_CLOCK else None,
+        intraday_only=kind is ExitKind.CLOCK and draw(st.booleans()),
+        activates_at=draw(activates if needs_activation else st.none() | activates)
+        if kind is ExitKind.TRAILING
+        else None,
+        only_if_profit_above=draw(st.none() | plain_decimals("-200", "-1")),
+        only_if_profit_below=draw(st.none() | plain_decimals("0", "100")),
+        only_if_loss=kind is not ExitKind.PROFIT_TARGET and draw(st.booleans()),
+        priority=draw(st.integers(1, 9)),
+        quantity_percent=draw(st.integers(1, 100)),
     )
 
 
@@ -202,6 +224,7 @@ def whole_strategies(draw: st.DrawFn) -> Strategy:
         drops=drops,
         shares=draw(st.sampled_from([-100, 0, 0, 100, 250])),
         targets=targets,
+        ladder=draw(st.none() | st.builds(LadderRule, threshold_dte=st.integers(3, 24))),
     )
 
 
@@ -372,10 +395,42 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"order.start_offset": "-0.01"}, "order.start_offset", "at least 0"),
     ({"size.quantity": 0}, "size.quantity", "at least 1"),
     ({"size.risk_percent": 0}, "size.risk_percent", "above 0"),
-    ({"exits[0].unit": "days"}, "exits[0].unit", "dollars or percent_of_premium for profit_target"),
+    ({"exits[0].unit": "days"}, "exits[0].unit", "dollars or percent_of_max_loss or percent_of_premium or r for"),
     ({"exits[0].threshold": 0}, "exits[0].threshold", "above 0 and at most 1000"),
     ({"exits[0].threshold": -50}, "exits[0].threshold", "at least 0"),
     ({"exits[0].threshold": 1001}, "exits[0].threshold", "at most 1000 percent_of_premium"),
+    ({"exits[0].at": "15:30"}, "exits[0].at", "expected nothing for profit_target"),
+    ({"exits[0].activates_at": 20}, "exits[0].activates_at", "as only trailing heeds it"),
+    ({"exits[0].intraday_only": True}, "exits[0].intraday_only", "as only a clock rule heeds it"),
+    ({"exits[0].only_if_loss": True}, "exits[0].only_if_loss", "which is no loss"),
+    ({"exits[0]": {"kind": "clock"}}, "exits[0].at", "is missing; expected the exchange's time for clock, like 15:30"),
+    ({"exits[0]": {"kind": "clock", "at": "24:00"}}, "exits[0].at", '"24:00"'),
+    ({"exits[0]": {"kind": "clock", "at": "15:30", "threshold": 5}}, "exits[0].threshold", "expected none for clock"),
+    ({"exits[0]": {"kind": "gamma_flip", "unit": "days"}}, "exits[0].unit", "expected none for gamma_flip"),
+    (
+        {"exits[0]": {"kind": "stop_loss", "threshold": 200}},
+        "exits[0].unit",
+        "or percent_of_premium or r for stop_loss",
+    ),
+    ({"exits[0]": {"kind": "stop_loss", "threshold": 2, "unit": "r"}}, "exits[0].threshold", "expected at most 1"),
+    (
+        {"exits[0]": {"kind": "stop_loss", "threshold": 101, "unit": "percent_of_max_loss"}},
+        "exits[0].threshold",
+        "at most 100 percent_of_max_loss",
+    ),
+    (
+        {"exits[0]": {"kind": "trailing", "threshold": 50, "unit": "percent_of_peak"}},
+        "exits[0].activates_at",
+        "is missing; expected the profit",
+    ),
+    (
+        {"exits[0].only_if_profit_above": 5, "exits[0].only_if_profit_below": 5},
+        "exits[0].only_if_profit_above",
+        "expected less than only_if_profit_below, which is 5",
+    ),
+    ({"exits[0]": {"kind": "iv_crush", "threshold": 20, "unit": "share"}}, "exits[0].threshold", "at most 1 share"),
+    ({"ladder": {"threshold_dte": 45}}, "ladder.threshold_dte", "expected less than dte_max"),
+    ({"ladder": {"threshold_dte": 2}}, "ladder.threshold_dte", "at least 3"),
     ({"exits[0].priority": 0}, "exits[0].priority", "at least 1"),
     ({"exits[0].quantity_percent": 0}, "exits[0].quantity_percent", "at least 1"),
     ({"exits[0].quantity_percent": 101}, "exits[0].quantity_percent", "at most 100"),

@@ -10,6 +10,7 @@ from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName
 from thetaloom.domain.strategy.strategies import ApprovalMode, ApprovalRule, OrderRule, SizeRule
+from thetaloom.domain.values.ids import RunId
 from thetaloom.domain.values.money import Price
 from thetaloom.engine import commands
 from thetaloom.errors import NotAllowed, NotFound
@@ -247,15 +248,41 @@ def test_limits_are_checked_again_at_execution(bench: DeskBench) -> None:
     assert bench.left_nothing(run)
 
 
-def test_an_approval_after_the_close_is_not_executed(lite: DeskBench) -> None:
+def approved_at_the_close(lite: DeskBench, *, queue_for_open: bool) -> RunId:
+    """Approve a proposal in the last minute and let the market close before the order can be staged."""
     lite.clock.move_to(builders.new_york("2026-01-05 15:40"))
-    lite.save(MANUAL)
+    rule = replace(MANUAL.approval, queue_for_open=queue_for_open)
+    lite.save(replace(MANUAL, approval=rule))
     run = lite.start_run()
     lite.clock.move_to(builders.new_york("2026-01-05 15:59"))
     lite.engine.handle(commands.ApproveProposal(user_id=ANNA, proposal_id=lite.proposals(run)[0].id))
     lite.clock.move_to(builders.new_york("2026-01-05 16:00"))
-
     lite.engine.settle()
+    return run
+
+
+def test_an_approval_that_meets_a_closed_market_waits_for_the_open_and_is_asked_for_again(lite: DeskBench) -> None:
+    run = approved_at_the_close(lite, queue_for_open=True)
+    assert (lite.run(run).status, lite.orders(run)) == (RunStatus.EXECUTING, [])
+    assert lite.facts(EventKind.ORDER_QUEUED)["until"] == "2026-01-06T14:30:00+00:00"
+    lite.restart()
+    lite.pass_time(to=builders.new_york("2026-01-06 09:29"))
+    assert lite.steps(run)[-1] is StepName.SUBMIT_ORDER
+
+    lite.pass_time(to=builders.new_york("2026-01-06 09:31"))
+
+    first, second = lite.proposals(run)
+    assert (first.status, second.status) == (ProposalStatus.SPENT, ProposalStatus.PENDING)
+    assert lite.run(run).status is RunStatus.PENDING_APPROVAL and lite.orders(run) == []
+    lite.engine.handle(commands.ApproveProposal(user_id=ANNA, proposal_id=second.id))
+    lite.engine.settle()
+    assert lite.sent("submit") == [lite.order(run).client_order_id]
+    assert lite.events(run).count(EventKind.ORDER_QUEUED) == 1
+    assert lite.replay(run).identical
+
+
+def test_an_approval_after_the_close_is_not_executed_where_nothing_may_wait_for_the_open(lite: DeskBench) -> None:
+    run = approved_at_the_close(lite, queue_for_open=False)
 
     assert (lite.run(run).outcome, lite.run(run).reason) == (Outcome.DENIED, "market_closed")
 

@@ -1,25 +1,25 @@
-"""What the paper broker holds back for contracts held: simple, and never less than they can cost as rules go.
+"""What the paper account must secure, and what an order ties up: by the exact margin of ``domain.risk``.
 
-Contracts of one underlying and one expiration are taken together: what they can lose at most at expiration,
-at any price of the underlying, is held back in full. Bought contracts cover sold ones that expire no later
-than themselves. What is sold without cover costs, in a margin account, its mark plus the greater of 20 % of the
-underlying less the amount out of the money and 10 % (of the underlying for a call, of the strike for a put),
-counting a strangle on both sides; in a cash account a put costs its whole strike and a call may not be sold at all.
+A contract without a mid counts at the most it can be worth where it is sold, and at nothing where it is bought.
+Without a price of the underlying only what is covered can be told; shares bought then count for nothing.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import ROUND_CEILING, Decimal
+from functools import lru_cache
 
+from thetaloom.domain.book.orders import Effect
+from thetaloom.domain.risk.margin import book_margin
+from thetaloom.domain.risk.margin_bound import effect_bound
+from thetaloom.domain.risk.margin_rules import AccountKind, Holding, MarginLeg, Underlying, UnderlyingKind, kind_of
 from thetaloom.domain.strategy.structures import Leg
-from thetaloom.domain.values.instruments import OptionContract, Right, Settlement
-from thetaloom.domain.values.money import NOTHING, Money, Price
+from thetaloom.domain.values.instruments import OptionContract, Right
+from thetaloom.domain.values.money import CENT, NOTHING, Money, Price
+from thetaloom.errors import InvalidInput, NotAllowed
 
-NAKED_RATE = Decimal("0.20")
-NAKED_RATE_MIN = Decimal("0.10")
 ZERO = Price(0)
+BOOKS_REMEMBERED = 512  # of one underlying each, as they were at one moment
 
 Held = Mapping[OptionContract, int]  # bought positive, sold negative
 
@@ -32,104 +32,101 @@ class Marks:
     mids: Mapping[OptionContract, Price]
 
 
-def requirement(held: Held, marks: Marks, *, is_cash_account: bool) -> Money | None:
-    """Return what must be held back for ``held``; ``None`` where that is unknown or not permitted."""
-    groups: dict[str, dict[tuple[date, Settlement], dict[OptionContract, int]]] = defaultdict(dict)
-    for contract, quantity in held.items():
-        day = (contract.expires_on, contract.settlement)  # what settles at the open covers nothing until the close
-        groups[contract.underlying].setdefault(day, {})[contract] = quantity
-    total = NOTHING
-    for expirations in groups.values():
-        need = _of_underlying(expirations, marks, is_cash_account=is_cash_account)
-        if need is None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """What the account holds, and at what it is judged."""
+
+    held: Held
+    shares: Mapping[str, int]
+    marks: Marks
+    is_cash_account: bool
+
+    def requirement(self) -> Money | None:
+        """Return what must be secured before any premium; ``None`` where that is unknown or not permitted."""
+        total = NOTHING
+        for symbol in sorted({contract.underlying for contract in self.held} | set(self.shares)):
+            need = self._of(symbol)
+            if need is None:
+                return None
+            total += need
+        return total
+
+    def shares_worth(self) -> Money:
+        """Return what the shares are worth for securing something; those of unknown price count for nothing."""
+        known = ((self.marks.spots.get(symbol), quantity) for symbol, quantity in self.shares.items())
+        return sum((spot.times(quantity) for spot, quantity in known if spot is not None), NOTHING)
+
+    def excess(self, cash: Money) -> Money | None:
+        """Return what ``cash`` and shares leave beyond what must be secured."""
+        need = self.requirement()
+        return None if need is None else cash + self.shares_worth() - need
+
+    def effect(self, legs: Sequence[Leg], quantity: int, limit: Price, effect: Effect) -> Money | None:
+        """Return what an order ties up before fees, negative where it frees something; ``None`` as above."""
+        first = legs[0].contract
+        spot = self.marks.spots.get(first.underlying)
+        closes = effect is Effect.CLOSE
+        if spot is None or spot <= 0:
+            if closes:
+                return NOTHING
+            bound = effect_bound(legs, limit, spot=ZERO, is_cash_account=self.is_cash_account)
+            return None if bound is None else bound * quantity
+        if not closes and any(leg.contract not in self.marks.mids for leg in legs):
+            bound = effect_bound(legs, limit, spot=spot, is_cash_account=self.is_cash_account)
+            return None if bound is None else bound * quantity
+        before = self._holding(first.underlying, spot, kind_of(first))
+        ordered = (self._leg(leg.contract, leg.ratio * quantity, spot) for leg in legs)
+        after = replace(before, legs=(*before.legs, *ordered))
+        needs, needed = _initial(after, self.is_cash_account), _initial(before, self.is_cash_account)
+        if needs is None or needed is None:
             return None
-        total += need
-    return total
+        return needs - needed - limit.times(first.multiplier, quantity)
+
+    def _of(self, symbol: str) -> Money | None:
+        mine = {contract: quantity for contract, quantity in self.held.items() if contract.underlying == symbol}
+        spot, shares = self.marks.spots.get(symbol), self.shares.get(symbol, 0)
+        if spot is None or spot <= 0:
+            return self._without_spot(mine) if shares >= 0 else None
+        kind = kind_of(next(iter(mine))) if mine else UnderlyingKind.EQUITY
+        return _initial(self._holding(symbol, spot, kind), self.is_cash_account)
+
+    def _holding(self, symbol: str, spot: Price, kind: UnderlyingKind) -> Holding:
+        return Holding(
+            underlying=Underlying(symbol=symbol, price=spot, kind=kind),
+            legs=tuple(self._leg(one, many, spot) for one, many in self.held.items() if one.underlying == symbol),
+            shares=self.shares.get(symbol, 0),
+        )
+
+    def _without_spot(self, held: Held) -> Money | None:
+        if all(quantity > 0 for quantity in held.values()):
+            return NOTHING
+        legs = [Leg(contract=contract, ratio=quantity) for contract, quantity in held.items()]
+        try:
+            return effect_bound(legs, ZERO, spot=ZERO, is_cash_account=self.is_cash_account)
+        except InvalidInput:  # several multipliers, for which there is no one bound
+            return None
+
+    def _leg(self, contract: OptionContract, quantity: int, spot: Price) -> MarginLeg:
+        # What is bought secures by its right alone; without its price a book is known again when only quotes moved.
+        most = spot if contract.right is Right.CALL else Price(contract.strike)
+        price = ZERO if quantity > 0 else self.marks.mids.get(contract, most)
+        return MarginLeg(contract=contract, quantity=quantity, price=price)
 
 
-def reserve(legs: Iterable[Leg], limit: Price, fee: Money, marks: Marks, *, is_cash_account: bool) -> Money | None:
-    """Return the buying power that opening one structure at ``limit`` takes: its requirement less what it brings."""
-    legs = tuple(legs)
-    need = requirement({leg.contract: leg.ratio for leg in legs}, marks, is_cash_account=is_cash_account)
-    if need is None:
+@lru_cache(maxsize=BOOKS_REMEMBERED)
+def _initial(holding: Holding, is_cash_account: bool) -> Money | None:
+    try:
+        return book_margin([holding], AccountKind.CASH if is_cash_account else AccountKind.MARGIN).initial
+    except NotAllowed:
         return None
-    fees = fee * sum(abs(leg.ratio) for leg in legs)
-    return max(NOTHING, need - limit.times(legs[0].contract.multiplier) + fees)
 
 
-def _of_underlying(
-    expirations: Mapping[tuple[date, Settlement], dict[OptionContract, int]], marks: Marks, *, is_cash_account: bool
-) -> Money | None:
-    # A group without sold contracts needs nothing and may cover an earlier one, once.
-    spare = [day for day in sorted(expirations) if all(quantity > 0 for quantity in expirations[day].values())]
-    total = NOTHING
-    for day in sorted(set(expirations) - set(spare)):
-        held = expirations[day]
-        need = _of_expiration(held, marks, is_cash_account=is_cash_account)
-        for later in [one for one in spare if one > day]:
-            covered = held | expirations[later]
-            lower = _of_expiration(covered, marks, is_cash_account=is_cash_account)
-            if lower is not None and (need is None or lower < need):
-                need, held = lower, covered
-                spare.remove(later)
-        if need is None:
-            return None
-        total += need
-    return total
+def fees_of(legs: Iterable[Leg], quantity: int, fee: Money) -> Money:
+    """Return the fees of so many structures, positive."""
+    return (fee * (quantity * sum(abs(leg.ratio) for leg in legs))).to_cents()
 
 
-def _of_expiration(held: Held, marks: Marks, *, is_cash_account: bool) -> Money | None:
-    naked = _naked(held, Right.CALL, lowest_first=True)
-    if is_cash_account and naked:
-        return None
-    if not is_cash_account:
-        naked |= _naked(held, Right.PUT, lowest_first=False)
-    covered = {contract: quantity + naked.get(contract, 0) for contract, quantity in held.items()}
-    total = worst_loss(covered)
-    for contract, quantity in naked.items():
-        each = _naked_requirement(contract, marks)
-        if each is None:
-            return None
-        total += each * quantity
-    return total
-
-
-def worst_loss(held: Held) -> Money:
-    """Return what contracts of one expiration cost at most when they settle; calls sold must be covered."""
-    corners = {ZERO, *(Price(contract.strike) for contract in held)}
-    worths = (
-        sum((intrinsic(one, spot).times(one.multiplier, quantity) for one, quantity in held.items()), NOTHING)
-        for spot in corners
-    )
-    return max(NOTHING, -min(worths))
-
-
-def intrinsic(contract: OptionContract, spot: Price) -> Price:
-    """Return what a contract is worth per share when it settles at ``spot``."""
-    strike = Price(contract.strike)
-    return max(ZERO, spot - strike if contract.right is Right.CALL else strike - spot)
-
-
-def _naked(held: Held, right: Right, *, lowest_first: bool) -> dict[OptionContract, int]:
-    """Return how many of which sold contracts have no bought one of their right, the dearest first."""
-    of_right = {contract: quantity for contract, quantity in held.items() if contract.right is right}
-    left = max(0, -sum(of_right.values()))
-    naked = {}
-    for contract in sorted(of_right, key=lambda one: one.strike, reverse=not lowest_first):
-        taken = min(left, max(0, -of_right[contract]))
-        if taken:
-            naked[contract] = taken
-            left -= taken
-    return naked
-
-
-def _naked_requirement(contract: OptionContract, marks: Marks) -> Money | None:
-    strike = Price(contract.strike)
-    spot, mid = marks.spots.get(contract.underlying), marks.mids.get(contract)
-    is_put = contract.right is Right.PUT
-    if spot is None or mid is None:
-        return strike.times(contract.multiplier) if is_put else None
-    otm = max(ZERO, spot - strike if is_put else strike - spot)
-    floor = (strike if is_put else spot) * NAKED_RATE_MIN
-    each = max(mid, intrinsic(contract, spot)) + max(spot * NAKED_RATE - otm, floor)
-    return (min(each, strike) if is_put else each).times(contract.multiplier)
+def reserve_of(effect: Money, quantity: int) -> Money:
+    """Return what one structure of an order holds back while it works, in cents and never too little."""
+    each = Decimal(max(effect, NOTHING)) / quantity
+    return Money(each.quantize(CENT, ROUND_CEILING))

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from enum import StrEnum
 
 from thetaloom.domain.values.ids import AccountId, ClientOrderId
 from thetaloom.domain.values.money import Money
@@ -43,6 +44,14 @@ class Instruction:
             raise ConfigError("paper broker: a scripted fill needs a positive quantity")
 
 
+class FillModel(StrEnum):
+    """How an order that the market has reached is filled."""
+
+    AT = "at"  # at once, at its limit
+    IMPROVE = "improve"  # at once, better than its limit by a drawn share of what there is
+    QUEUE = "queue"  # at its limit, after a drawn time at that price or when the market crosses it
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaperSettings:
     """How the paper account starts and how its orders fill."""
@@ -53,20 +62,30 @@ class PaperSettings:
     fee_per_contract: Money = FEE_PER_CONTRACT  # positive; charged when opening and when closing
     starting_cash: Money = STARTING_CASH  # counts when the account is created, and never again
     is_cash_account: bool = False
-    shares: Mapping[str, int] = field(default_factory=dict)  # held beside the contracts, for ever
+    shares: Mapping[str, int] = field(default_factory=dict)  # held since the account was opened, beside all others
     quote_age_max: timedelta = QUOTE_AGE_MAX
     partial_fill_probability: Decimal = Decimal(0)  # that a fill of more than one structure is only a part
+    fill_model: FillModel = FillModel.AT
+    queue_seconds_max: int = 600  # the longest that the queue model lets an order stand at its price
+    latency: timedelta = timedelta(0)  # until an order, or a moved limit, reaches the market
+    interest_rate: Decimal = Decimal(0)  # a year, on cash of either sign; 0 = none
+    early_assignment: bool = False  # of calls sold before a dividend that exceeds what time is left in them
+    assignment_probability: Decimal = Decimal(0)  # a night, of a sold contract with no time value left
     script: tuple[Instruction, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.account_id:
             raise ConfigError("paper broker: the account needs an id")
-        for name in ("fill_at", "partial_fill_probability"):
+        for name in ("fill_at", "partial_fill_probability", "assignment_probability"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"paper broker: {name} is {getattr(self, name)}, not within 0 to 1")
         if self.fee_per_contract < Money(0) or self.starting_cash < Money(0):
             raise ConfigError("paper broker: fees and starting cash are not negative")
         if self.starting_cash != self.starting_cash.to_cents():
             raise ConfigError("paper broker: the starting cash has parts of a cent")
+        if self.queue_seconds_max < 0 or self.latency < timedelta(0):
+            raise ConfigError("paper broker: queue and latency take no negative time")
+        if not -1 < self.interest_rate < 1:
+            raise ConfigError(f"paper broker: an interest rate of {self.interest_rate} a year, not within -1 to 1")
         if self.quote_age_max <= timedelta(0):
             raise ConfigError("paper broker: quote_age_max must be positive")

@@ -1,27 +1,43 @@
-"""What an expired holding turns into: cash, always.
-
-The paper account holds no stock. A stock option that ends at least a cent in the money is exercised or assigned
-and the shares are sold or bought back at once at the settlement price, so that only the intrinsic value moves.
-"""
+"""What an expired holding turns into: cash where it settles in cash, else shares at the strike."""
 
 from datetime import datetime
 
-from thetaloom.brokers.paper.books import Settlement
-from thetaloom.brokers.paper.buying_power import intrinsic
+from thetaloom.brokers.paper.tables import Settlement
+from thetaloom.domain.book.transactions import Transaction, TransactionKind, expiration_transactions
 from thetaloom.domain.values.instruments import OptionContract
-from thetaloom.domain.values.money import Money, Price
+from thetaloom.domain.values.money import NOTHING, Price
 
-EXERCISED_FROM = Price("0.01")  # OCC exercises by exception what is in the money by a cent
+OUTCOMES = {
+    TransactionKind.CASH_SETTLEMENT: "cash_settled",
+    TransactionKind.EXERCISE: "exercised",
+    TransactionKind.ASSIGNMENT: "assigned",
+    TransactionKind.EXPIRATION: "expired",
+}
 
 
-def settle(contract: OptionContract, quantity: int, spot: Price, at: datetime) -> Settlement:
+def settle(
+    contract: OptionContract, quantity: int, spot: Price, at: datetime
+) -> tuple[Settlement, tuple[Transaction, ...]]:
     """Return the settlement of ``quantity`` contracts held, sold ones negative, at the price that decides."""
-    worth = intrinsic(contract, spot)
-    if contract.is_index:
-        outcome = "cash_settled" if worth > Price(0) else "expired"
-    elif worth >= EXERCISED_FROM:
-        outcome = "exercised" if quantity > 0 else "assigned"
-    else:
-        outcome = "expired"
-    cash = Money(0) if outcome == "expired" else worth.times(contract.multiplier, quantity).to_cents()
-    return Settlement(contract=contract, quantity=quantity, spot=spot, cash=cash, settled_at=at, outcome=outcome)
+    happened = expiration_transactions(contract, quantity, spot, at, settlement_id(contract))
+    return told(contract, quantity, spot, at, happened), happened
+
+
+def told(
+    contract: OptionContract, quantity: int, spot: Price | None, at: datetime, happened: tuple[Transaction, ...]
+) -> Settlement:
+    """Return the settlement that transactions tell of."""
+    return Settlement(
+        contract=contract,
+        quantity=quantity,
+        spot=spot,
+        cash=sum((one.cash for one in happened), NOTHING),
+        settled_at=at,
+        outcome=OUTCOMES[happened[0].kind],
+        shares=sum(one.quantity for one in happened if one.contract is None),
+    )
+
+
+def settlement_id(contract: OptionContract) -> str:
+    """Return the id of the transaction that a contract ends with; it can end only once."""
+    return f"settlement-{contract.compact}-{contract.multiplier}"

@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import gcd
 
-from thetaloom.domain.book.price_walk import INDEX_TICK, INDEX_TICK_ROOTS, net_tick
 from thetaloom.domain.strategy.evaluation import Evaluation, LegEvaluation
 from thetaloom.domain.strategy.strategies import Strategy, TargetRule
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.money import CENT, HUNDRED, Price
+from thetaloom.domain.values.ticks import tick_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,18 @@ def target_orders(evaluation: Evaluation, strategy: Strategy) -> tuple[TargetOrd
     return tuple(order for order in orders if order is not None)
 
 
+def target_limit(legs: tuple[Leg, ...], entry: Price, percent: Decimal) -> Price | None:
+    """Return the limit at which closing ``legs`` earns ``percent`` of the entry's premium; without one, ``None``."""
+    if entry == 0:
+        return None  # no premium, no part of it
+    wished = Price(abs(Decimal(entry)) * percent / HUNDRED - Decimal(entry))
+    tick = tick_of(legs, wished)
+    limit = wished.to_tick(tick)
+    if limit == 0:  # no limit price; what was sold is bought back for the least there is
+        limit = Price(-tick if entry > 0 else tick)
+    return limit
+
+
 def target_text(order: TargetOrder) -> str:
     """Say in plain words what a target's order does."""
     word, said = ("credit", "pays") if order.entry_credit > 0 else ("debit", "brings")
@@ -62,14 +74,10 @@ def _order(target: TargetRule, parts: list[LegEvaluation]) -> TargetOrder | None
         if part.mid is None:
             return None
         entry -= Decimal(part.mid) * (part.leg.ratio // common)
-    if entry == 0:
-        return None  # no premium, no part of it
     legs = tuple(replace(part.leg, ratio=-part.leg.ratio // common) for part in parts)
-    wished = Price(abs(entry) * target.percent / HUNDRED - entry)
-    tick = _tick(legs, wished)
-    limit = wished.to_tick(tick)
-    if limit == 0:  # no limit price; what was sold is bought back for the least there is
-        limit = Price(-tick if entry > 0 else tick)
+    limit = target_limit(legs, Price(entry), target.percent)
+    if limit is None:
+        return None
     return TargetOrder(
         name=target.name,
         legs=legs,
@@ -78,9 +86,3 @@ def _order(target: TargetRule, parts: list[LegEvaluation]) -> TargetOrder | None
         entry_credit=Price(entry),
         limit_price=limit,
     )
-
-
-def _tick(legs: tuple[Leg, ...], price: Price) -> Decimal:
-    if len(legs) > 1 and legs[0].contract.root in INDEX_TICK_ROOTS:
-        return INDEX_TICK  # what rests for weeks keeps to the step that every venue takes
-    return net_tick(legs, price)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from thetaloom.domain.values.money import Price
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied, unknown
 
+WORTHLESS_ASK_MAX = Price("0.10")  # two nickels: what is offered for no more and bid for by nobody is worth nothing
 PRICE_DIGITS = 4  # feeds quote options to the cent or half cent; floats carry noise beyond
 
 
@@ -40,8 +41,14 @@ class Quote:
         return now - self.quoted_at
 
 
-def judge_quote(quote: Quote | None, now: datetime, age_max: timedelta, *, to_sell: bool) -> Verdict:
-    """Say whether ``quote`` may be traded on. A leg to sell needs a bid; a leg to buy only needs an ask."""
+def judge_quote(
+    quote: Quote | None, now: datetime, age_max: timedelta, *, to_sell: bool, closes: bool = False
+) -> Verdict:
+    """Say whether ``quote`` may be traded on. A leg to sell needs a bid; a leg to buy only needs an ask.
+
+    Where the order ``closes``, a leg that is offered for next to nothing may have a bid of zero: it is worth nothing,
+    and a structure that waited for somebody to bid for its worthless wing could never be stopped out.
+    """
     if quote is None or (quote.bid is None and quote.ask is None):
         return unknown(Reason.NO_QUOTE)
     if quote.ask is None:
@@ -50,7 +57,8 @@ def judge_quote(quote: Quote | None, now: datetime, age_max: timedelta, *, to_se
         return denied(Reason.INVALID_QUOTE, bid=quote.bid, ask=quote.ask)
     if quote.bid is not None and quote.bid > quote.ask:
         return denied(Reason.CROSSED_QUOTE, bid=quote.bid, ask=quote.ask)
-    if quote.bid is None or (to_sell and quote.bid == 0):
+    is_worthless = closes and quote.bid == 0 and quote.ask <= WORTHLESS_ASK_MAX
+    if quote.bid is None or (to_sell and quote.bid == 0 and not is_worthless):
         return denied(Reason.ONE_SIDED_QUOTE, bid=quote.bid, ask=quote.ask)
     if quote.age(now) > age_max:
         return denied(

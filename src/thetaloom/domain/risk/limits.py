@@ -12,6 +12,7 @@ from thetaloom.domain.risk.limits_facts import Exposure as Exposure
 from thetaloom.domain.risk.limits_facts import LegMarket as LegMarket
 from thetaloom.domain.risk.limits_facts import LossRecord as LossRecord
 from thetaloom.domain.risk.limits_facts import Portfolio as Portfolio
+from thetaloom.domain.risk.limits_facts import Sent as Sent
 from thetaloom.domain.risk.limits_facts import Surroundings as Surroundings
 from thetaloom.domain.risk.limits_facts import Trade as Trade
 from thetaloom.domain.risk.limits_greeks import GREEK_LIMITS
@@ -22,6 +23,7 @@ from thetaloom.domain.risk.limits_rows import Group as Group
 from thetaloom.domain.risk.limits_rows import Limit as Limit
 from thetaloom.domain.risk.limits_rows import LimitCheck as LimitCheck
 from thetaloom.domain.risk.limits_rows import Warned as Warned
+from thetaloom.domain.risk.limits_runaway import RUNAWAY_LIMITS as RUNAWAY_LIMITS
 from thetaloom.domain.risk.limits_settings import RiskLimits as RiskLimits
 from thetaloom.domain.risk.limits_trade import TRADE_LIMITS
 from thetaloom.domain.values.money import Money
@@ -35,6 +37,7 @@ LIMITS: tuple[Limit, ...] = (
     *GUARD_LIMITS,
     *GREEK_LIMITS,
     *MARKET_LIMITS,
+    *RUNAWAY_LIMITS,
 )
 
 
@@ -80,11 +83,11 @@ class _Watched:
 
 def _names_read(limit: Limit) -> set[str]:
     watched = _Watched()
-    limit.check(watched, _NOBODY, _SOMETHING)  # type: ignore[arg-type]  # stands in for limits, and counts
+    limit.check(watched, NOBODY, _SOMETHING)  # type: ignore[arg-type]  # stands in for limits, and counts
     return watched.read
 
 
-_NOBODY = Portfolio(
+NOBODY = Portfolio(
     net_liquidating_value=None,
     cash=None,
     buying_power=None,

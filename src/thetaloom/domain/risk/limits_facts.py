@@ -1,7 +1,7 @@
 """What the limits look at: the account as it stands, the trade to be judged, and the market around it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -35,6 +35,21 @@ class LossRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What entry orders were sent up to now, counted from the committed ones; cancels take nothing off."""
+
+    orders_in_second: int = 0
+    orders_in_minute: int = 0
+    orders_in_hour: int = 0
+    orders_in_session: int = 0
+    contracts_in_minute: int = 0
+    contracts_in_hour: int = 0
+    contracts_in_session: int = 0
+    contracts_by_symbol: Mapping[str, int] = field(default_factory=dict)  # of the session
+    notional_in_session: Money = NOTHING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Portfolio:
     """An account as it stands before the trade. ``None`` is unknown."""
 
@@ -55,6 +70,7 @@ class Portfolio:
     net_vega: Decimal | None = None  # dollars per vol point
     exposure: Exposure = Exposure()
     record: LossRecord = LossRecord()
+    sent: Sent = Sent()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +121,10 @@ class Trade:
     around: Surroundings = Surroundings()
     is_entry: bool = False  # judged at the last gate before an order
     approval_age_seconds: int | None = None  # since the decision; only at that gate
+    at_wire: bool = False  # judged right before it is sent
+    contracts: int = 0
+    notional: Money = NOTHING  # strike times multiplier of every contract
+    replaces: int = 0  # so far
 
     def __post_init__(self) -> None:
         if self.quantity < 1:

@@ -22,6 +22,7 @@ class Group(StrEnum):
     GUARDS = "guards"
     GREEKS = "greeks"
     MARKET = "market"
+    RUNAWAY = "runaway"
 
 
 class Warned(StrEnum):

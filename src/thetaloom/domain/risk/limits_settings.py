@@ -68,6 +68,16 @@ class RiskLimits:
     ex_dividend_days_min: int | None = None
     minutes_after_open_min: int | None = None
     minutes_before_close_min: int | None = None
+    max_orders_per_second: int = 25
+    max_orders_per_minute: int = 100
+    max_orders_per_hour: int = 500
+    max_orders_per_session: int = 1000
+    max_contracts_per_minute: int = 500
+    max_contracts_per_hour: int = 2000
+    max_contracts_per_session: int = 5000
+    max_contracts_per_symbol: int = 2000
+    max_notional_per_session: Decimal | None = None
+    max_replaces_per_order: int = 200
 
     def __post_init__(self) -> None:
         for limit in _rows():

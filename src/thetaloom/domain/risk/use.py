@@ -126,4 +126,13 @@ _USED: dict[str, Callable[[Portfolio], Decimal | None]] = {
     "max_gamma": lambda portfolio: _size(portfolio.net_gamma),
     "max_theta": lambda portfolio: _size(portfolio.net_theta),
     "max_vega": lambda portfolio: _size(portfolio.net_vega),
+    "max_orders_per_second": lambda portfolio: Decimal(portfolio.sent.orders_in_second),
+    "max_orders_per_minute": lambda portfolio: Decimal(portfolio.sent.orders_in_minute),
+    "max_orders_per_hour": lambda portfolio: Decimal(portfolio.sent.orders_in_hour),
+    "max_orders_per_session": lambda portfolio: Decimal(portfolio.sent.orders_in_session),
+    "max_contracts_per_minute": lambda portfolio: Decimal(portfolio.sent.contracts_in_minute),
+    "max_contracts_per_hour": lambda portfolio: Decimal(portfolio.sent.contracts_in_hour),
+    "max_contracts_per_session": lambda portfolio: Decimal(portfolio.sent.contracts_in_session),
+    "max_contracts_per_symbol": lambda portfolio: _largest(portfolio.sent.contracts_by_symbol),
+    "max_notional_per_session": lambda portfolio: Decimal(portfolio.sent.notional_in_session),
 }

@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from thetaloom.domain.book.rolls import ClosingTerms
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.canonical import canonical_json, digest_of
 from thetaloom.domain.values.ids import AccountId, ProposalId, RunId, StrategyId, UserId
@@ -63,11 +64,12 @@ class Proposal:
     version: int = 0
     needs_confirmation: bool = False  # so much of the risk budget would be in use that no rule may approve
     warnings: tuple[str, ...] = ()  # of the risk budget, in plain words with numbers
+    closing: ClosingTerms | None = None  # of a roll: what is closed first, under the same approval
 
     @property
     def content_hash(self) -> str:
-        """Digest of what the approval binds to: legs, quantity, limit band, max loss and expiry."""
-        bound = (
+        """Digest of what the approval binds to: legs, quantity, limit band, max loss and expiry, and what is closed."""
+        bound: tuple[object, ...] = (
             self.id,
             self.account_id,
             [(leg.contract.occ_symbol, leg.contract.multiplier, leg.ratio) for leg in self.legs],
@@ -77,6 +79,8 @@ class Proposal:
             self.max_loss,
             self.expires_at,
         )
+        if self.closing is not None:
+            bound = (*bound, self.closing)
         return digest_of(canonical_json(bound))
 
     def decided(self, status: ProposalStatus, *, by: str, at: datetime, note: str = "") -> "Proposal":

@@ -88,6 +88,8 @@ class TriggerKind(StrEnum):
     SCHEDULE = "schedule"
     SCAN = "scan"
     SIGNAL = "signal"
+    ROLL = "roll"  # of a position, or an adjustment of it
+    RESTART = "restart"  # the run before it was completed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from thetaloom.domain.market.expirations import Expiration
 from thetaloom.domain.strategy.evaluation import Evaluation
-from thetaloom.domain.strategy.strategies import ExitKind, Preference, Strategy
+from thetaloom.domain.strategy.strategies import ExitKind, GuardMode, Preference, Strategy
 
 REACH_MAX = Decimal("0.5")  # of the mid; wider markets eat most of what the mid promises
 
@@ -19,13 +19,16 @@ def _about_rules(strategy: Strategy, front: Expiration) -> Iterator[str]:
     wished, sort = strategy.expiration.prefer, "monthly" if front.is_monthly else "weekly"
     if wished is not Preference.NEAREST and wished.value != sort:
         yield f"{front.expires_on} is a {sort} expiration; the strategy prefers a {wished.value} one"
+    if strategy.guard.mode is GuardMode.OFF and strategy.exits:
+        yield "the guard of its exits is off: a single bad quote can close a position"
     kinds = {rule.kind for rule in strategy.exits}
-    if not kinds:
+    has_target = bool(strategy.targets) or ExitKind.PROFIT_TARGET in kinds
+    if strategy.ladder is not None and not has_target:
+        yield "the ladder closes only what has a profit target; without one it tells a person and sends nothing"
+    if not kinds and strategy.ladder is None and not strategy.targets:
         yield "the strategy has no exit rule; a position is held to expiration unless a person closes it"
-    elif strategy.back is not None and ExitKind.DTE not in kinds:
+    elif strategy.back is not None and strategy.ladder is None and ExitKind.DTE not in kinds:
         yield "no exit watches the days to expiration; close by hand before the front expires"
-    if strategy.targets and ExitKind.PROFIT_TARGET not in kinds:
-        yield "the targets are shown and not placed yet; without an exit rule of its own no profit is taken"
 
 
 def _about_numbers(evaluation: Evaluation) -> Iterator[str]:

@@ -1,43 +1,24 @@
 """What cannot stand together in a strategy: fields out of bounds, units, references, windows."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from thetaloom.domain.strategy.assembly_checks import assembly_problems, did_you_mean
+from thetaloom.domain.strategy.exit_checks import EXIT_MAX as EXIT_MAX
+from thetaloom.domain.strategy.exit_checks import exit_problems, exit_window_problems, ladder_window_problems
 from thetaloom.domain.strategy.fields import Problems, bound_problems, fields_of, shown
 from thetaloom.domain.strategy.leg_checks import LEG_CHECKS
 from thetaloom.domain.strategy.metrics import MARKET_METRICS
 from thetaloom.domain.strategy.score_checks import SCORE_CHECKS, condition_problems
 from thetaloom.domain.strategy.strategies import (
-    EXIT_UNITS,
     ApprovalMode,
     ApprovalRule,
     Condition,
     DropRule,
-    ExitKind,
     ExitRule,
-    ExitUnit,
-    ExpirationRule,
     Strategy,
 )
 from thetaloom.errors import InvalidInput
-
-PERCENT_OF_PREMIUM_MAX = 1000
-POSITION_DELTA_MAX = 10
-MINUTES_OF_SESSION = 405  # index options trade the longest
-
-EXIT_MAX: dict[ExitKind, int] = {
-    ExitKind.PROFIT_TARGET: 10_000_000,
-    ExitKind.STOP_LOSS: 10_000_000,
-    ExitKind.DTE: 1100,
-    ExitKind.DAYS_HELD: 1100,
-    ExitKind.MINUTES_TO_CLOSE: MINUTES_OF_SESSION,
-    ExitKind.POSITION_DELTA: POSITION_DELTA_MAX,
-    ExitKind.SHORT_DELTA: 1,
-    ExitKind.UNDERLYING_ABOVE: 1_000_000,
-    ExitKind.UNDERLYING_BELOW: 1_000_000,
-}
 
 
 def strategy_problems(strategy: Strategy) -> Problems:
@@ -45,6 +26,7 @@ def strategy_problems(strategy: Strategy) -> Problems:
     problems = _walk(strategy, "") | reference_problems([(leg.name, leg.strike.of) for leg in strategy.legs])
     return problems or {
         **exit_window_problems(strategy.expiration, enumerate(strategy.exits)),
+        **ladder_window_problems(strategy.expiration, strategy.ladder),
         **assembly_problems(
             expiration=strategy.expiration,
             back=strategy.back,
@@ -89,18 +71,6 @@ def reference_problems(legs: Sequence[tuple[str | None, str | None]]) -> Problem
     return problems
 
 
-def exit_window_problems(expiration: ExpirationRule, exits: Iterable[tuple[int, ExitRule]]) -> Problems:
-    """Return the DTE exits that would close every position as soon as it opens."""
-    return {
-        f"exits[{at}].threshold": (
-            f"is {rule.threshold}: every entry has at most {expiration.dte_max} DTE and would close at once; "
-            f"expected less than dte_max"
-        )
-        for at, rule in exits
-        if rule.kind is ExitKind.DTE and rule.threshold >= expiration.dte_max
-    }
-
-
 def _walk(record: Any, path: str) -> Problems:
     problems: Problems = {}
     for field in fields_of(type(record)):
@@ -134,26 +104,6 @@ def _drop_problems(rule: DropRule) -> Problems:
     return condition_problems(Condition(metric=rule.metric, comparison=rule.comparison, threshold=rule.threshold))
 
 
-def _exit_problems(rule: ExitRule) -> Problems:
-    problems: Problems = {}
-    if rule.unit not in EXIT_UNITS[rule.kind]:
-        good = " or ".join(sorted(EXIT_UNITS[rule.kind]))
-        problems["unit"] = f'is "{rule.unit}"; expected {good} for {rule.kind}'
-    is_percent = rule.unit is ExitUnit.PERCENT_OF_PREMIUM
-    most = PERCENT_OF_PREMIUM_MAX if is_percent else EXIT_MAX[rule.kind]
-    least_word = "0 to" if rule.kind is ExitKind.DTE else "above 0 and at most"  # 0 DTE is the last day itself
-    is_whole = rule.unit not in (ExitUnit.DAYS, ExitUnit.MINUTES) or _is_whole(rule.threshold)
-    too_low = rule.threshold < 0 if rule.kind is ExitKind.DTE else rule.threshold <= 0
-    if too_low or rule.threshold > most or not is_whole:
-        whole = "a whole number " if rule.unit in (ExitUnit.DAYS, ExitUnit.MINUTES) else ""
-        problems["threshold"] = f"is {rule.threshold}; expected {whole}{least_word} {most} {rule.unit}"
-    return problems
-
-
-def _is_whole(number: Decimal) -> bool:
-    return number == number.to_integral_value()
-
-
 def _approval_problems(rule: ApprovalRule) -> Problems:
     if rule.manual_only and rule.mode is ApprovalMode.AUTOMATIC:
         return {"mode": 'is "automatic"; expected manual, as manual_only is true'}
@@ -167,6 +117,6 @@ CHECKS: dict[type, Callable[[Any], Problems]] = {
     Condition: condition_problems,
     **SCORE_CHECKS,
     DropRule: _drop_problems,
-    ExitRule: _exit_problems,
+    ExitRule: exit_problems,
     ApprovalRule: _approval_problems,
 }

@@ -7,12 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from thetaloom.domain.strategy.assembly_checks import assembly_problems, did_you_mean
-from thetaloom.domain.strategy.checks import (
-    exit_window_problems,
-    record_problems,
-    reference_problems,
-    refuse_problems,
-)
+from thetaloom.domain.strategy.checks import record_problems, reference_problems, refuse_problems
+from thetaloom.domain.strategy.exit_checks import exit_window_problems, ladder_window_problems
 from thetaloom.domain.strategy.fields import (
     MAGNITUDE_MAX,
     Field,
@@ -45,6 +41,8 @@ def parse_strategy(document: object) -> Strategy:
     if _FAILED not in (parts["expiration"], parts["exits"]):
         exits = [(at, rule) for at, rule in enumerate(parts["exits"]) if rule is not _FAILED]
         reader.add("", exit_window_problems(parts["expiration"], exits))
+    if _FAILED not in (parts["expiration"], parts["ladder"]):
+        reader.add("", ladder_window_problems(parts["expiration"], parts["ladder"]))
     assembled = {name: parts[name] for name in ASSEMBLED}
     if not any(_has_failed(part) for part in assembled.values()):
         reader.add("", assembly_problems(**assembled))

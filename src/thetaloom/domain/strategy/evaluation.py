@@ -128,10 +128,12 @@ def evaluate_structure(
     quote_age_max: timedelta,
     names: Sequence[str] = (),
     shares: int = 0,
+    net_price: Price | None = None,
 ) -> Evaluation:
     """Return the numbers of one structure. A leg that can't be believed leaves prices unknown and the verdict a no.
 
     ``names`` are the strategy's for the legs; ``shares`` are held beside one structure, negative when sold short.
+    With ``net_price`` they are those of a trade at this price instead of at mid; the quotes stay as they are.
     """
     years = {(expiration.root, expiration.expires_on): expiration.years for expiration in expirations}
     market = _Market(
@@ -147,6 +149,7 @@ def evaluate_structure(
     evaluated = tuple(_evaluate_leg(leg, name, market) for leg, name in named)
     verdict = next((one.verdict for one in evaluated if not one.verdict.is_allowed), ALLOWED)
     mid, natural = (_mid_price(evaluated), _natural_price(evaluated)) if verdict.is_allowed else (None, None)
+    mid = mid if net_price is None or mid is None else net_price
     payoff = None if mid is None else _payoff(evaluated, mid, market)
     width = max_width(legs)
     net_delta = _net(evaluated, [one.delta for one in evaluated])

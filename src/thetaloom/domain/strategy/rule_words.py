@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from thetaloom.domain.strategy.conditions import Comparison, Condition
+from thetaloom.domain.strategy.exit_rules import ExitRule, ExitUnit
 from thetaloom.domain.strategy.one_check import number_text
 from thetaloom.domain.strategy.score_rules import HardStops, ScoreBand, ScoreSlope, ScoreTerm
 
@@ -13,6 +14,20 @@ COMPARED = {
     Comparison.AT_MOST: "at most",
     Comparison.ABOVE: "above",
     Comparison.BELOW: "below",
+}
+EXIT_UNIT_WORDS = {
+    ExitUnit.PERCENT_OF_PREMIUM: " % of the premium",
+    ExitUnit.PERCENT_OF_MAX_LOSS: " % of the max loss",
+    ExitUnit.PERCENT_OF_PEAK: " % of the highest profit",
+    ExitUnit.DOLLARS: " dollars",
+    ExitUnit.R: " R",
+    ExitUnit.DAYS: " days",
+    ExitUnit.MINUTES: " minutes",
+    ExitUnit.DELTA: "",
+    ExitUnit.SHARE: "",
+    ExitUnit.PERCENT: " %",
+    ExitUnit.ATR: " ATR",
+    ExitUnit.NONE: "",
 }
 Name = Callable[[str], str]  # how a name is set apart from the words around it
 
@@ -29,6 +44,30 @@ class TermWords:
 def condition_words(condition: Condition, name: Name = str) -> str:
     """Say what a condition asks for."""
     return f"{name(condition.metric.value)} {COMPARED[condition.comparison]} {number_text(condition.threshold)}"
+
+
+def exit_number(rule: ExitRule) -> str:
+    """Say where an exit rule acts; empty where its kind says it all."""
+    if rule.at is not None:
+        return f"{rule.at} of the exchange"
+    return "" if rule.unit is ExitUnit.NONE else f"{number_text(rule.threshold)}{EXIT_UNIT_WORDS[rule.unit]}"
+
+
+def exit_conditions(rule: ExitRule) -> Iterator[str]:
+    """Say when an exit rule acts at all, and on how much."""
+    if rule.activates_at is not None:
+        unit = ExitUnit.PERCENT_OF_PREMIUM if rule.unit is ExitUnit.PERCENT_OF_PEAK else rule.unit
+        yield f"once the profit has reached {number_text(rule.activates_at)}{EXIT_UNIT_WORDS[unit]}"
+    if rule.intraday_only:
+        yield "only on the day it was opened"
+    if rule.only_if_loss:
+        yield "only while not in profit"
+    if rule.only_if_profit_above is not None:
+        yield f"only with a profit above {number_text(rule.only_if_profit_above)} % of the premium"
+    if rule.only_if_profit_below is not None:
+        yield f"only with a profit below {number_text(rule.only_if_profit_below)} % of the premium"
+    if rule.quantity_percent < 100:
+        yield f"closes {rule.quantity_percent} %"
 
 
 def score_words(terms: Iterable[ScoreTerm]) -> Iterator[TermWords]:

@@ -1,4 +1,4 @@
-"""The rules beside the legs: what quotes must offer, how orders walk, when to leave and who must approve."""
+"""The rules beside the legs: what quotes must offer, how orders walk, what each target takes, who must approve."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -38,78 +38,82 @@ class Liquidity:
     ] = 300
 
 
+class OrderPreset(Word):
+    """A walk by name. Numbers given beside it take the place of its own."""
+
+    NORMAL = "normal", "Four prices, 10 seconds apart, from mid to natural."
+    FAST = "fast", "Three prices, 5 seconds apart, from mid to natural."
+    PATIENT = "patient", "Five prices, 20 seconds apart, from a cent better than mid to natural."
+    ADAPTIVE = "adaptive", "Its steps follow the width, the time that is left and where such orders filled before."
+
+
+class OrderFloor(Word):
+    """How far an approval lets the limit go where no slippage is named."""
+
+    REACH = "reach", "The place that `reach` names."
+    NATURAL = "natural", "The natural price."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRule:
-    """How the entry and exit orders walk: start better than mid, step toward natural, stop at ``reach``."""
+    """How the entry and exit orders walk: start better than mid, step toward natural, stop at ``reach``.
 
+    What is absent comes from the preset, and without one from the strategy's view: a directional one starts 3 cents
+    better than mid and takes up to 6 steps, a neutral one a cent and 4. ``settled_walk`` fills it in.
+    """
+
+    preset: Annotated[
+        OrderPreset | None, About("A walk by name; absent: by the numbers here and the strategy's view.")
+    ] = None
     start_offset: Annotated[
-        Price,
-        About("How much better than mid the first limit is.", unit="dollars per share", at_least=0, at_most=10),
-    ] = ONE_CENT
+        Price | None,
+        About(
+            "How much better than mid the first limit is; absent: by preset or view.",
+            unit="dollars per share",
+            at_least=0,
+            at_most=10,
+        ),
+    ] = None
+    concession: Annotated[
+        Price | None,
+        About(
+            "How much worse than mid the first limit is, in place of `start_offset`.",
+            unit="dollars per share",
+            at_least=0,
+            at_most=10,
+        ),
+    ] = None
     reach: Annotated[
-        Decimal, About("Place of the last limit between mid (0) and natural (1).", at_least=0, at_most=1)
-    ] = Decimal("0.6")
-    steps_max: Annotated[int, About("Most changes of the limit.", unit="steps", at_least=0, at_most=60)] = 4
-    interval_seconds: Annotated[int, About("Pause between two steps.", unit="seconds", at_least=1, at_most=3600)] = 600
+        Decimal | None,
+        About("Place of the last limit between mid (0) and natural (1); absent: 0.6, or 1.", at_least=0, at_most=1),
+    ] = None
+    steps_max: Annotated[
+        int | None,
+        About("Most changes of the limit; absent: by preset or view.", unit="steps", at_least=0, at_most=60),
+    ] = None
+    interval_seconds: Annotated[
+        int | None,
+        About("Pause between two steps; absent: by preset, else 600.", unit="seconds", at_least=1, at_most=3600),
+    ] = None
+    horizon_seconds: Annotated[
+        int | None,
+        About(
+            "How long an adaptive walk takes to its last limit; absent: 300.",
+            unit="seconds",
+            at_least=5,
+            at_most=14_400,
+        ),
+    ] = None
     slippage_max: Annotated[
         Price | None,
         About(
-            "How far below the approved mid the net price may fall before the run asks again; absent: to `reach`.",
+            "How far below the approved mid the net price may fall before the run asks again; absent: to `floor`.",
             unit="dollars per share",
             at_least=0,
             at_most=100,
         ),
     ] = None
-
-
-class ExitKind(Word):
-    """What an exit rule watches."""
-
-    PROFIT_TARGET = "profit_target", "Profit at or above the threshold."
-    STOP_LOSS = "stop_loss", "Loss at or above the threshold."
-    DTE = "dte", "Days to expiration at or under the threshold."
-    DAYS_HELD = "days_held", "Calendar days since opening at or above the threshold."
-    MINUTES_TO_CLOSE = "minutes_to_close", "Minutes until the session ends at or under the threshold."
-    POSITION_DELTA = "position_delta", "|delta| of one structure per share at or above the threshold."
-    SHORT_DELTA = "short_delta", "The largest |delta| of a short leg at or above the threshold."
-    UNDERLYING_ABOVE = "underlying_above", "Underlying at or above the threshold."
-    UNDERLYING_BELOW = "underlying_below", "Underlying at or below the threshold."
-
-
-class ExitUnit(Word):
-    """The unit of an exit rule's threshold."""
-
-    PERCENT_OF_PREMIUM = "percent_of_premium", "Percent of the credit received or the debit paid."
-    DOLLARS = "dollars", "Dollars of the whole position; for the underlying, dollars per share."
-    DAYS = "days", "Calendar days."
-    MINUTES = "minutes", "Minutes of the session."
-    DELTA = "delta", "Delta per share, 0 to 1 for one contract."
-
-
-EXIT_UNITS: dict[ExitKind, frozenset[ExitUnit]] = {
-    ExitKind.PROFIT_TARGET: frozenset({ExitUnit.PERCENT_OF_PREMIUM, ExitUnit.DOLLARS}),
-    ExitKind.STOP_LOSS: frozenset({ExitUnit.PERCENT_OF_PREMIUM, ExitUnit.DOLLARS}),
-    ExitKind.DTE: frozenset({ExitUnit.DAYS}),
-    ExitKind.DAYS_HELD: frozenset({ExitUnit.DAYS}),
-    ExitKind.MINUTES_TO_CLOSE: frozenset({ExitUnit.MINUTES}),
-    ExitKind.POSITION_DELTA: frozenset({ExitUnit.DELTA}),
-    ExitKind.SHORT_DELTA: frozenset({ExitUnit.DELTA}),
-    ExitKind.UNDERLYING_ABOVE: frozenset({ExitUnit.DOLLARS}),
-    ExitKind.UNDERLYING_BELOW: frozenset({ExitUnit.DOLLARS}),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExitRule:
-    """One management rule; the lowest priority number wins when several are met at once."""
-
-    kind: Annotated[ExitKind, About("What the rule watches.")]
-    threshold: Annotated[Decimal, About("Where it acts; the kind says the direction.", at_least=0)]
-    unit: Annotated[ExitUnit, About("The unit of the threshold.")]
-    priority: Annotated[int, About("1 is the most urgent.", at_least=1, at_most=100)] = 1
-    quantity_percent: Annotated[int, About("How much of the position to close.", unit="%", at_least=1, at_most=100)] = (
-        100
-    )
+    floor: Annotated[OrderFloor, About("How far the limit may go.", sparse=True)] = OrderFloor.REACH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +129,27 @@ class TargetRule:
         int, About("How many of these legs' own structure it closes.", unit="structures", at_least=1, at_most=10)
     ] = 1
     percent: Annotated[Decimal, About("The profit.", unit="% of these legs' premium", above=0, at_most=1000)]
+
+
+class RestartAfter(Word):
+    """The ends of a run after which the next one may start."""
+
+    CLOSED = "closed", "Its position was closed."
+    EXPIRED = "expired", "Its position expired."
+    ASSIGNED = "assigned", "Its position ended in an assignment or an exercise."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartRule:
+    """When a completed run starts the next one; never while trading is halted, and loss guards are asked anew."""
+
+    after: Annotated[
+        tuple[RestartAfter, ...], About("The ends after which it starts again.", count_min=1, count_max=3)
+    ] = (RestartAfter.CLOSED, RestartAfter.EXPIRED)
+    cooldown_days: Annotated[int, About("How long it waits before.", unit="calendar days", at_least=0, at_most=365)] = 1
+    max_per_day: Annotated[
+        int, About("Restarts on one symbol on one day at most.", unit="runs", at_least=1, at_most=20)
+    ] = 1
 
 
 class ApprovalMode(Word):
@@ -145,8 +170,39 @@ class ApprovalRule:
         About("Automatic only up to this loss; above, a person is asked.", unit="dollars", above=0),
     ] = None
     manual_only: Annotated[bool, About("Whether the strategy must never be automated.", sparse=True)] = False
+    queue_for_open: Annotated[
+        bool,
+        About(
+            "Whether an approved trade that meets a closed market waits for the open, and asks again there.",
+            sparse=True,
+        ),
+    ] = True
+
+
+class GuardMode(Word):
+    """Whether exits that rest on the legs' quotes are guarded."""
+
+    ROBUST = "robust", "No exit on quotes that are no evidence; one that is met is confirmed by the deadline."
+    OFF = "off", "An exit acts on the mids as they are."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitGuard:
+    """What stands between bad quotes and the exits that rest on them."""
+
+    mode: Annotated[GuardMode, About("Whether such exits are guarded.")] = GuardMode.ROBUST
+    deadline_seconds: Annotated[
+        int,
+        About(
+            "How long quotes that are met and not contradicted may wait for a second one that says the same.",
+            unit="seconds",
+            at_least=1,
+            at_most=60,
+        ),
+    ] = 2
 
 
 ANY_MARKET = Liquidity()
 USUAL_WALK = OrderRule()
 BY_A_PERSON = ApprovalRule()
+GUARDED = ExitGuard()

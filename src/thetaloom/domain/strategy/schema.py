@@ -6,8 +6,18 @@ from enum import StrEnum
 from typing import Any
 
 from thetaloom.domain.strategy.documents import exact_plain, fields_document
+from thetaloom.domain.strategy.exit_rules import BY_THE_CLOCK, MAY_BE_ZERO
 from thetaloom.domain.strategy.fields import MAGNITUDE_MAX, Field, Word, fields_of, word_of, words_of
-from thetaloom.domain.strategy.strategies import EXIT_UNITS, UNITS, ExitRule, Strategy, StrikeRule, Unit
+from thetaloom.domain.strategy.strategies import (
+    EXIT_UNITS,
+    UNITS,
+    ExitKind,
+    ExitRule,
+    ExitUnit,
+    Strategy,
+    StrikeRule,
+    Unit,
+)
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # Which units fit depends on another field of the same record.
@@ -41,12 +51,20 @@ def _record_schema(record: type, definitions: dict[str, Any]) -> dict[str, Any]:
                 "if": {"properties": {key: {"const": word_of(chosen)}}},
                 "then": {
                     "properties": {"unit": {"enum": sorted(word_of(unit) for unit in allowed)}},
-                    "required": [] if Unit.NONE in allowed else ["unit"],
+                    "required": _needed(chosen, allowed),
                 },
             }
             for chosen, allowed in table.items()
         ]
     return schema
+
+
+def _needed(chosen: Any, allowed: frozenset[Any]) -> list[str]:
+    if isinstance(chosen, ExitKind):
+        if ExitUnit.NONE not in allowed:
+            return ["unit"] if chosen in MAY_BE_ZERO else ["threshold", "unit"]
+        return ["at"] if chosen in BY_THE_CLOCK else []
+    return [] if Unit.NONE in allowed else ["unit"]
 
 
 def _field_schema(field: Field, definitions: dict[str, Any]) -> dict[str, Any]:

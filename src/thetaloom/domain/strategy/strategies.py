@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from thetaloom.domain.strategy.conditions import Comparison, Condition
+from thetaloom.domain.strategy.exit_rules import EXIT_UNITS, ExitKind, ExitRule, ExitUnit, LadderRule
 from thetaloom.domain.strategy.fields import About, Word
 from thetaloom.domain.strategy.leg_rules import (
     EXACT_UNLESS_ALLOWED,
@@ -34,21 +35,24 @@ from thetaloom.domain.strategy.metrics import MARKET_METRICS, Metric, WordMetric
 from thetaloom.domain.strategy.rules import (
     ANY_MARKET,
     BY_A_PERSON,
-    EXIT_UNITS,
+    GUARDED,
     USUAL_WALK,
     ApprovalMode,
     ApprovalRule,
-    ExitKind,
-    ExitRule,
-    ExitUnit,
+    ExitGuard,
+    GuardMode,
     Liquidity,
+    OrderFloor,
+    OrderPreset,
     OrderRule,
+    RestartAfter,
+    RestartRule,
     TargetRule,
 )
 from thetaloom.domain.strategy.score_rules import HardStops, ScoreRule
 from thetaloom.domain.values.ids import StrategyId
 
-# The whole language from one place; its parts stand in ``leg_rules``, ``metrics`` and ``rules``.
+# The whole language from one place; its parts stand in ``leg_rules``, ``exit_rules``, ``metrics`` and ``rules``.
 __all__ = [
     "EXACT_UNLESS_ALLOWED",
     "EXIT_UNITS",
@@ -61,17 +65,24 @@ __all__ = [
     "Comparison",
     "Condition",
     "DropRule",
+    "ExitGuard",
     "ExitKind",
     "ExitRule",
     "ExitUnit",
     "ExpirationRule",
     "Guard",
+    "GuardMode",
+    "LadderRule",
     "LegRule",
     "Level",
     "Liquidity",
     "Metric",
+    "OrderFloor",
+    "OrderPreset",
     "OrderRule",
     "Preference",
+    "RestartAfter",
+    "RestartRule",
     "SelectBy",
     "Side",
     "SizeBy",
@@ -200,6 +211,15 @@ class Strategy:
     targets: Annotated[
         tuple[TargetRule, ...], About("Independent profit targets for parts of the structure.", sparse=True)
     ] = ()
+    ladder: Annotated[
+        LadderRule | None, About("Closing limits that give way day by day as expiration nears.", sparse=True)
+    ] = None
+    restart: Annotated[
+        RestartRule | None, About("When a completed run starts the next one; absent: never.", sparse=True)
+    ] = None
+    guard: Annotated[
+        ExitGuard, About("What guards the exits that rest on the legs' quotes against bad ones.", sparse=True)
+    ] = GUARDED
     approval: Annotated[ApprovalRule, About("Who approves a proposal, and for how long it stands.")] = BY_A_PERSON
     allow_undefined_risk: Annotated[bool, About("Whether a structure may have an unlimited loss.")] = False
     open_runs_max: Annotated[

@@ -123,6 +123,22 @@ class TradingCalendar:
         session = self.session_at(at)
         return None if session is None else (session.close_at - at) // timedelta(minutes=1)
 
+    def minute_of_day(self, at: datetime) -> int:
+        """Return the minutes since midnight on the wall of the exchange."""
+        wall = _aware(at).astimezone(self._zone)
+        return wall.hour * 60 + wall.minute
+
+    def at_minute(self, on: date, minute: int) -> datetime:
+        """Return the instant at which the wall of the exchange shows a minute of a day."""
+        return datetime(on.year, on.month, on.day, minute // 60, minute % 60, tzinfo=self._zone).astimezone(UTC)
+
+    def ends_week(self, contract: OptionContract, on: date) -> bool:
+        """Tell whether a contract trades last on a date, and settles on the last session of its week."""
+        if self.exchange_date(self.last_trading_at(contract)) != on:
+            return False
+        settles_on = self.exchange_date(self.settles_at(contract))
+        return self.next_session(settles_on).session_on.isocalendar()[:2] != settles_on.isocalendar()[:2]
+
     def next_session(self, on: date) -> TradingSession:
         """Return the first session after a date."""
         self._check_day(on)

@@ -6,7 +6,7 @@ instants are ISO 8601 in UTC, and a number that is not finite is refused: what i
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -72,6 +72,9 @@ def _plain(value: Any, hook: Callable[[object], object] | None) -> Any:
 
 
 def _plain_value(value: Any, hook: Callable[[object], object] | None) -> Any:
+    kind = type(value)
+    if kind is tuple or kind is dict:  # before the question what else it may be, which costs more than the answer
+        return _plain_list(value, hook) if kind is tuple else _plain_mapping(value, hook)
     match value:
         case int() | str() if not isinstance(value, Enum):
             return value
@@ -86,12 +89,16 @@ def _plain_value(value: Any, hook: Callable[[object], object] | None) -> Any:
         case Mapping():
             return _plain_mapping(value, hook)
         case list() | tuple():
-            if set(map(type, value)) == {float} and all(map(math.isfinite, value)):  # a year of bars is long
-                return list(value)
-            return [_plain(entry, hook) for entry in value]
+            return _plain_list(value, hook)
         case set() | frozenset():
             return sorted((_plain(entry, hook) for entry in value), key=_encoded)
     return _plain_other(value, hook)
+
+
+def _plain_list(value: Sequence[Any], hook: Callable[[object], object] | None) -> list[Any]:
+    if set(map(type, value)) == {float} and all(map(math.isfinite, value)):  # a year of bars is long
+        return list(value)
+    return [_plain(entry, hook) for entry in value]
 
 
 def _decimal(wanted: type[Decimal], given: object) -> Decimal:

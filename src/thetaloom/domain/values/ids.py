@@ -30,9 +30,20 @@ def make_position_id(run: RunId) -> PositionId:
     return PositionId(f"pos-{_short('position', run)}")
 
 
-def make_client_order_id(run: RunId, purpose: str, attempt: int) -> ClientOrderId:
+def make_client_order_id(run: RunId, purpose: str, attempt: int, part: str = "") -> ClientOrderId:
     """Name an order by what it is for, so that the same intent can never become two orders."""
-    return ClientOrderId(f"tl-{_short('order', run, purpose, str(attempt))}")
+    wanted = f"{purpose}:{part}" if part else purpose
+    return ClientOrderId(f"tl-{_short('order', run, wanted, str(attempt))}")
+
+
+def make_alert_id(user: str, subject: str, cause: str, raised_at: str) -> str:
+    """Name an alert by what it is about and when it came up."""
+    return f"al-{_short('alert', user, subject, cause, raised_at)}"
+
+
+def make_finding_id(account: AccountId, key: str, number: int) -> str:
+    """Name a finding by what it is about; ``number`` tells apart those that came again."""
+    return f"find-{_short('finding', account, key, str(number))}"
 
 
 def _short(*parts: str) -> str:

@@ -192,6 +192,29 @@ class Reason(StrEnum):
     VIX_HALVING = "vix_halving", "The VIX is so high that a trade may lose only half of the usual."
     TOO_SOON_AFTER_OPEN = "too_soon_after_open", "The session opened too few minutes ago for the account's limit."
     TOO_NEAR_THE_CLOSE = "too_near_the_close", "The session closes in too few minutes for the account's limit."
+    # runaway
+    MAX_ORDERS_PER_SECOND = "max_orders_per_second", "More orders were to be sent within a second than allowed."
+    MAX_ORDERS_PER_MINUTE = "max_orders_per_minute", "More orders were to be sent within a minute than allowed."
+    MAX_ORDERS_PER_HOUR = "max_orders_per_hour", "More orders were to be sent within an hour than allowed."
+    MAX_ORDERS_PER_SESSION = "max_orders_per_session", "More orders were to be sent in the session than allowed."
+    MAX_CONTRACTS_PER_MINUTE = (
+        "max_contracts_per_minute",
+        "More contracts were to be sent within a minute than allowed.",
+    )
+    MAX_CONTRACTS_PER_HOUR = "max_contracts_per_hour", "More contracts were to be sent within an hour than allowed."
+    MAX_CONTRACTS_PER_SESSION = (
+        "max_contracts_per_session",
+        "More contracts were to be sent in the session than allowed.",
+    )
+    MAX_CONTRACTS_PER_SYMBOL = (
+        "max_contracts_per_symbol",
+        "More contracts on the symbol were to be sent in the session than allowed.",
+    )
+    MAX_NOTIONAL_PER_SESSION = (
+        "max_notional_per_session",
+        "More dollars of contracts were to be sent in the session than allowed.",
+    )
+    MAX_REPLACES_PER_ORDER = "max_replaces_per_order", "The limit price of one order was to be moved too often."
     # sizing
     VIX_UNKNOWN = "vix_unknown", "The sizing rule scales with the VIX, and the VIX is not known."
     IV_UNKNOWN = "iv_unknown", "The sizing rule scales with implied volatility, and that is not known."
@@ -211,6 +234,33 @@ class Reason(StrEnum):
     ORDER_REJECTED = "order_rejected", "The broker refused the order; its message is kept with the order."
     ORDER_CANCELED = "order_canceled", "The order was canceled by a person."
     ORDER_EXPIRED = "order_expired", "The order expired at the end of the trading session."
+    # what the broker refused, and what is in doubt
+    INSUFFICIENT_BUYING_POWER = (
+        "insufficient_buying_power",
+        "The broker says that the account lacks the buying power. Deposit money, close something, or trade smaller.",
+    )
+    STRIKE_GONE = "strike_gone", "A contract of the order is not listed any more; the run selects and evaluates anew."
+    BAD_PRICE = "bad_price", "The broker took neither the limit nor the next valid price."
+    TOO_MANY_LEGS = "too_many_legs", "The broker takes fewer legs in one order. Use a structure with fewer legs."
+    QUANTITY_CONFLICT = (
+        "quantity_conflict",
+        "The broker says that less is held than the order would trade. `thetaloom reconcile` compares the books.",
+    )
+    BROKER_ERROR = "broker_error", "The broker failed while it took the order; nothing is sent again by itself."
+    WAITING_FOR_OPEN = "waiting_for_open", "Everything was approved; the order waits for the open and is checked anew."
+    TARGET_WITHDRAWN = "target_withdrawn", "The target's order made way for another exit."
+    TARGETS_REPLACED = "targets_replaced", "A person asked for targets by the strategy as it is now."
+    MORE_THAN_HELD = "more_than_held", "The order would have closed more than is held."
+    WOULD_CLOSE_ANOTHER = (
+        "would_close_another",
+        "A leg would cancel against the other side that another position holds or is opening in this account. "
+        "Choose another strike or expiration, or close that position first.",
+    )
+    LEGS_UNWOUND = "legs_unwound", "Legs that stood alone were taken back."
+    LEGS_ALONE = (
+        "legs_alone",
+        "Legs of a position on this symbol stand alone. Settle them first: `thetaloom position show` tells how.",
+    )
     # exits and ends
     PROFIT_TARGET = "profit_target", "The profit reached the target."
     STOP_LOSS = "stop_loss", "The loss reached the stop."
@@ -219,10 +269,31 @@ class Reason(StrEnum):
     SESSION_END_EXIT = "session_end_exit", "The position's plan ends before the close of the trading session."
     DELTA_BREACH = "delta_breach", "A delta moved beyond the rule's number."
     UNDERLYING_LEVEL = "underlying_level", "The underlying crossed the rule's level."
+    TRAILING_STOP = "trailing_stop", "As much of the highest profit was given back as the rule allows."
+    CLOCK_EXIT = "clock_exit", "The exchange's clock reached the exit rule's time."
+    SHORT_STRIKE_BREACH = "short_strike_breach", "The underlying moved beyond a short strike."
+    THETA_EXIT = "theta_exit", "A day costs as large a share of the position's value as the rule allows."
+    IV_CRUSH = "iv_crush", "Implied volatility fell since entry by as much as the rule allows."
+    ATR_STOP = "atr_stop", "The underlying moved against the position by the rule's average true ranges."
+    GAMMA_FLIP = "gamma_flip", "Dealers' gamma turned against the position."
+    EARNINGS_EXIT = "earnings_exit", "Earnings are as near, or behind, as the exit rule says."
+    OPPOSING_MARKET = "opposing_market", "The market's regime or bias stands against the position."
+    EXPIRY_LADDER = "expiry_ladder", "Expiration is near, and the ladder of closing limits takes over."
+    ROLL = "roll", "The position makes way for its successor, or a part of it is taken off, as approved."
+    ROLL_NOT_CLOSED = "roll_not_closed", "The closing order of the roll did not fill: nothing has changed."
+    ROLL_INCOMPLETE = "roll_incomplete", "The roll closed the old position, but its successor was not opened."
+    ROLL_UNDER_WAY = "roll_under_way", "A roll of the position is under way already."
+    ROLL_CLOSING = "roll_closing", "The old side of the roll is being closed."
+    ROLL_SIZE = "roll_size", "The limits leave no room for as many as the roll would open."
     MANUAL_CLOSE = "manual_close", "A person asked to close the position."
     EXPIRED_WORTHLESS = "expired_worthless", "All legs expired without value."
     CASH_SETTLED = "cash_settled", "The legs were settled in cash at expiration."
     ASSIGNED = "assigned", "A short leg was assigned or a long leg exercised at expiration."
+    SETTLEMENT_MISSING = (
+        "settlement_missing",
+        "Contracts have expired, and the broker has not said what became of them; look into the account.",
+    )
+    CLOSED_ELSEWHERE = "closed_elsewhere", "The contracts were closed at the broker by a trade that was not ours."
     CANCELED_BY_USER = "canceled_by_user", "A person canceled the run."
     STEP_FAILED = "step_failed", "A step ended with an error; the record holds its message."
     # steps that had nothing to do

@@ -1,9 +1,10 @@
 """Step 9: how many structures the account may trade, and every limit that says no."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
+from thetaloom.domain.book.imbalance import Conflict
 from thetaloom.domain.risk.limits import RiskLimits
 from thetaloom.domain.risk.margin import buying_power_effect
 from thetaloom.domain.risk.margin_rules import MarginLeg
@@ -15,9 +16,11 @@ from thetaloom.domain.values.reasons import Reason, unknown
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import Indicators, Judgement, RiskFinding
 from thetaloom.engine.held import held_legs
+from thetaloom.engine.imbalance import conflict_of, conflict_verdict
 from thetaloom.engine.lineage import Decider, output_of
 from thetaloom.engine.portfolio import portfolio_of
 from thetaloom.engine.risk_check import RiskBasis, Wanted, basis_of, judge_risk
+from thetaloom.engine.roll_risk import RollSide, freed, released, roll_side, sized_for_roll
 from thetaloom.engine.step import Step, ended, next_step, strategy_of
 from thetaloom.ports.store import UnitOfWork
 
@@ -35,6 +38,8 @@ class Inputs:
     held_shares: int  # of the underlying
     is_cash_account: bool
     now: datetime
+    conflict: Conflict | None = None  # with what others hold or are opening
+    roll: RollSide | None = None  # what makes way, or is added to
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
@@ -44,24 +49,33 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         judgement = output_of(desk, uow, run.id, StepName.EVALUATE, Judgement)
         indicators = output_of(desk, uow, run.id, StepName.COMPUTE_INDICATORS, Indicators)
         limits = RiskLimits.from_settings(uow.accounts.limits(run.user_id))
-        portfolio = portfolio_of(desk, uow, snapshot, limits, now, without=run.id)
+        roll = roll_side(desk, uow, run, now)
+        instead = None if roll is None else roll.after
+        portfolio = portfolio_of(desk, uow, snapshot, limits, now, without=run.id, instead=instead)
         metrics = {metric.value: number for metric, number in indicators.metrics.items()}
-        held = held_legs(desk, uow, run.symbol, now)
+        held = held_legs(desk, uow, run.symbol, now, without=run.id, instead=instead)
+        legs = tuple(entry.leg for entry in judgement.evaluation.legs)
+        conflict = conflict_of(desk, uow, run.id, legs, instead=instead)
         basis = basis_of(desk, uow, run.symbol, portfolio, limits, strategy, metrics, now)
     return Inputs(
         symbol=run.symbol,
         strategy=strategy,
-        legs=tuple(entry.leg for entry in judgement.evaluation.legs),
+        legs=legs,
         judgement=judgement,
         basis=basis,
         held=held,
         held_shares=(snapshot.shares or {}).get(run.symbol, 0),
         is_cash_account=snapshot.is_cash_account,
         now=now,
+        conflict=conflict,
+        roll=roll,
     )
 
 
 def decide(given: Inputs) -> RiskFinding:
+    if given.conflict is not None:
+        refused = conflict_verdict(given.conflict)
+        return RiskFinding(verdict=refused, quantity=0, max_loss=None, buying_power_effect=None, checks=())
     evaluation, spot, strategy = given.judgement.evaluation, given.judgement.spot, given.strategy
     if evaluation.mid_price is None or spot is None:
         refused = unknown(Reason.NO_QUOTE)
@@ -90,7 +104,11 @@ def decide(given: Inputs) -> RiskFinding:
         capital_percent_max=strategy.capital_percent_max,
         undefined_risk_allowed=strategy.allow_undefined_risk,
     )
-    return judge_risk(given.basis, wanted)
+    if given.roll is None:
+        return judge_risk(given.basis, wanted)
+    releases = released(given.roll, spot=spot, is_cash_account=given.is_cash_account, shares=given.held_shares)
+    wanted = replace(wanted, quantity=given.roll.quantity)
+    return sized_for_roll(judge_risk(freed(given.basis, releases), wanted), given.roll, releases)
 
 
 def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: RiskFinding) -> WorkflowRun:

@@ -6,22 +6,25 @@ from decimal import Decimal
 
 import numpy as np
 
+from thetaloom.domain.book.price_walk import approved_floor, decision_floor
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import Expiration, list_expirations, nearest_years
 from thetaloom.domain.market.view import MarketView
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.candidate_checks import structures_covered
-from thetaloom.domain.strategy.evaluation import evaluate_structure
+from thetaloom.domain.strategy.evaluation import Evaluation, evaluate_structure
 from thetaloom.domain.strategy.hard_stops import Moment, sells_american
-from thetaloom.domain.strategy.judging import judge_candidate
+from thetaloom.domain.strategy.judging import Judged, judge_candidate
 from thetaloom.domain.strategy.strategies import Metric, Strategy
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.money import Price
+from thetaloom.domain.values.ticks import PENNIES
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import Candidate, Indicators, Judgement
 from thetaloom.engine.lineage import Decider, output_of
 from thetaloom.engine.shares import free_shares
 from thetaloom.engine.step import Step, ended, next_step, strategy_of
+from thetaloom.engine.walks import walk_of
 from thetaloom.errors import MarketDataUnavailable
 from thetaloom.ports.store import UnitOfWork
 
@@ -100,29 +103,8 @@ def slice_of(chain: OptionChain, legs: tuple[Leg, ...]) -> OptionChain:
 
 
 def decide(given: Inputs) -> Judgement:
-    evaluation = evaluate_structure(
-        given.legs,
-        given.chain,
-        now=given.now,
-        expirations=given.expirations,
-        rate=given.rate,
-        dividend_yield=given.dividend_yield,
-        quote_age_max=timedelta(seconds=given.strategy.liquidity.quote_age_seconds_max),
-        names=given.leg_names,
-        shares=given.strategy.shares,
-    )
-    metrics = dict(given.metrics)
-    if given.expected_move is not None and given.chain.spot:
-        metrics[Metric.EXPECTED_MOVE_PERCENT] = given.expected_move.ratio(given.chain.spot) * 100
-    judged = judge_candidate(
-        given.strategy,
-        evaluation,
-        given.view,
-        _moment(given),
-        metrics,
-        shares_held=given.shares_held,
-        forced=given.forced,
-    )
+    evaluation = _evaluated(given)
+    judged = _judged(given, evaluation)
     return Judgement(
         verdict=judged.verdict,
         evaluation=evaluation,
@@ -132,7 +114,51 @@ def decide(given: Inputs) -> Judgement:
         synthetic=given.chain.synthetic,
         as_of=given.chain.as_of,
         structures_max=structures_covered(given.strategy, given.shares_held),
+        decision_floor=_decision_floor(given, evaluation) if judged.verdict.is_allowed else None,
     )
+
+
+def _evaluated(given: Inputs, net_price: Price | None = None) -> Evaluation:
+    return evaluate_structure(
+        given.legs,
+        given.chain,
+        now=given.now,
+        expirations=given.expirations,
+        rate=given.rate,
+        dividend_yield=given.dividend_yield,
+        quote_age_max=timedelta(seconds=given.strategy.liquidity.quote_age_seconds_max),
+        names=given.leg_names,
+        shares=given.strategy.shares,
+        net_price=net_price,
+    )
+
+
+def _judged(given: Inputs, evaluation: Evaluation) -> Judged:
+    metrics = dict(given.metrics)
+    if given.expected_move is not None and given.chain.spot:
+        metrics[Metric.EXPECTED_MOVE_PERCENT] = given.expected_move.ratio(given.chain.spot) * 100
+    return judge_candidate(
+        given.strategy,
+        evaluation,
+        given.view,
+        _moment(given),
+        metrics,
+        shares_held=given.shares_held,
+        forced=given.forced,
+    )
+
+
+def _decision_floor(given: Inputs, evaluation: Evaluation) -> Price | None:
+    """Return the worst price an order may reach at which every check still passes; ``None`` where all of them do."""
+    mid, natural = evaluation.mid_price, evaluation.natural_price
+    if mid is None or natural is None:
+        return None
+    worst = approved_floor(walk_of(given.strategy), mid=mid, natural=natural, ticks=PENNIES)
+
+    def holds(price: Price) -> bool:
+        return _judged(given, _evaluated(given, price)).verdict.is_allowed
+
+    return decision_floor(holds, mid=mid, worst=worst)
 
 
 def _moment(given: Inputs) -> Moment:

@@ -1,22 +1,28 @@
 """Step 10: the proposal is shown, and waits for a person or for the strategy's own rule."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from thetaloom.domain.book.price_walk import approved_floor, walk_tick
+from thetaloom.domain.book.price_walk import approved_floor
+from thetaloom.domain.book.rolls import ClosingTerms, Roll
 from thetaloom.domain.book.targets import target_orders, target_text
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
+from thetaloom.domain.strategy.evaluation import LegEvaluation
 from thetaloom.domain.strategy.strategies import ApprovalMode, Strategy
 from thetaloom.domain.values.ids import AccountId, RunId, UserId, make_proposal_id
 from thetaloom.domain.values.money import Money
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied
+from thetaloom.domain.values.ticks import TickRule, quoted_in_pennies, tick_rule
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import Candidate, Judgement, RiskFinding
 from thetaloom.engine.lineage import Decider, output_of
+from thetaloom.engine.order_work import LegQuote, judge_legs, net_prices, ticks_of
+from thetaloom.engine.rolls import closing_quotes
 from thetaloom.engine.step import Step, ended, next_step, proposals_of, strategy_of, tell
+from thetaloom.engine.walks import EXIT_REACH, walk_of
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 
@@ -40,6 +46,9 @@ class Inputs:
     fee_per_contract: Money
     closes_at: datetime
     now: datetime
+    penny_classes: tuple[str, ...] = ()
+    roll: Roll | None = None  # a person asked for it, and a person decides on it
+    closing: tuple[LegQuote, ...] = ()  # of a roll: the legs that are closed first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +69,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         candidate = output_of(desk, uow, run.id, StepName.SELECT_STRUCTURE, Candidate)
         judgement = output_of(desk, uow, run.id, StepName.EVALUATE, Judgement)
         risk = output_of(desk, uow, run.id, StepName.CHECK_RISK, RiskFinding)
+        roll = uow.rolls.get(run.id)
     newest = earlier[-1] if earlier else None
     return Inputs(
         run_id=run.id,
@@ -77,6 +87,9 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         fee_per_contract=desk.settings.fee_per_contract,
         closes_at=desk.calendar.next_close(now),
         now=now,
+        penny_classes=desk.settings.penny_classes,
+        roll=roll,
+        closing=() if roll is None or not roll.closes else closing_quotes(desk, roll, now),
     )
 
 
@@ -109,7 +122,9 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Outp
         if given.waiting is not None:  # else the run has asked often enough, and this one was never shown
             uow.proposals.save(proposal.decided(ProposalStatus.EXPIRED, by="clock", at=given.now))
             tell(uow, run, EventKind.APPROVAL_EXPIRED, given.now, proposal=proposal.id)
-        return ended(uow, run, Outcome.APPROVAL_EXPIRED, said.verdict, given.now)
+        is_unpriced = given.waiting is None and said.verdict.reason is not Reason.PRICE_MOVED
+        outcome = Outcome.NO_TRADE if is_unpriced else Outcome.APPROVAL_EXPIRED
+        return ended(uow, run, outcome, said.verdict, given.now)
     if said.status is ProposalStatus.REJECTED:
         return ended(uow, run, Outcome.REFUSED, said.verdict, given.now)
     if said.automatic:
@@ -127,6 +142,11 @@ def _verdict_on(proposal: Proposal, now: datetime) -> Verdict:
 
 def _propose(given: Inputs) -> Output:
     proposal = _proposal(given)
+    if given.roll is not None and given.roll.closes:
+        unpriced = judge_legs(given.closing, given.now, given.strategy.liquidity.quote_age_seconds_max, closes=True)
+        if not unpriced.is_allowed:
+            return _unpriced(proposal, unpriced)
+        proposal = replace(proposal, closing=_closing_terms(given, given.roll, proposal))
     if given.attempt > given.proposals_max:
         spent = denied(Reason.PRICE_MOVED, proposals=given.attempt, limit=given.proposals_max)
         expired = ProposalStatus.EXPIRED
@@ -134,7 +154,8 @@ def _propose(given: Inputs) -> Output:
             verdict=spent, status=expired, proposal=proposal, content_hash=proposal.content_hash, automatic=False
         )
     rule = given.strategy.approval
-    automatic = rule.mode is ApprovalMode.AUTOMATIC and _within(given.risk.max_loss, rule.max_loss_automatic)
+    by_rule = rule.mode is ApprovalMode.AUTOMATIC and given.roll is None
+    automatic = by_rule and _within(given.risk.max_loss, rule.max_loss_automatic)
     automatic = automatic and not given.risk.needs_confirmation  # then a person decides, with the warning before them
     if automatic:
         proposal = proposal.decided(
@@ -152,6 +173,37 @@ def _propose(given: Inputs) -> Output:
     )
 
 
+def _unpriced(proposal: Proposal, verdict: Verdict) -> Output:
+    # What can't be priced can't be shown, and what was not shown can't be approved.
+    expired = ProposalStatus.EXPIRED
+    return Output(
+        verdict=verdict, status=expired, proposal=proposal, content_hash=proposal.content_hash, automatic=False
+    )
+
+
+def _closing_terms(given: Inputs, roll: Roll, proposal: Proposal) -> ClosingTerms:
+    mid, natural = net_prices(given.closing)
+    if mid is None or natural is None:
+        raise InvariantError(f"{given.run_id}: a closing side without prices passed its checks")
+    rule = replace(walk_of(given.strategy), reach=EXIT_REACH)
+    ticks = ticks_of(given.closing, given.penny_classes)
+    floor = approved_floor(rule, mid=mid, natural=natural, ticks=ticks)
+    contracts = sum(abs(one.leg.ratio) for one in given.closing) * roll.quantity
+    opened = proposal.limit_floor.times(proposal.legs[0].contract.multiplier, proposal.quantity)
+    return ClosingTerms(
+        position_id=roll.position_id,
+        part=roll.part,
+        legs=roll.closing_legs,
+        quantity=roll.quantity,
+        mid_price=mid,
+        natural_price=natural,
+        limit_floor=floor,
+        fees=given.fee_per_contract * -contracts,
+        releases=given.risk.releases,
+        net_floor=floor.times(roll.legs[0].contract.multiplier, roll.quantity) + opened,
+    )
+
+
 def _within(max_loss: Money | None, limit: Money | None) -> bool:
     return limit is None or (max_loss is not None and max_loss <= limit)
 
@@ -162,7 +214,13 @@ def _proposal(given: Inputs) -> Proposal:
     if mid is None or natural is None or spot is None or risk.buying_power_effect is None:
         raise InvariantError(f"{given.run_id}: a candidate without prices passed its checks")
     legs = tuple(entry.leg for entry in evaluation.legs)
-    tick = walk_tick(given.strategy.order, legs, mid=mid, natural=natural, floor=None)
+    floor = approved_floor(
+        walk_of(given.strategy),
+        mid=mid,
+        natural=natural,
+        ticks=_ticks(evaluation.legs, given.penny_classes),
+        decision_floor=given.judgement.decision_floor,
+    )
     contracts = sum(abs(entry.leg.ratio) for entry in evaluation.legs) * risk.quantity
     expires_at = given.now + timedelta(minutes=given.strategy.approval.expires_minutes)
     return Proposal(
@@ -179,7 +237,7 @@ def _proposal(given: Inputs) -> Proposal:
         quantity=risk.quantity,
         mid_price=mid,
         natural_price=natural,
-        limit_floor=approved_floor(given.strategy.order, mid=mid, natural=natural, tick=tick),
+        limit_floor=floor,
         max_profit=None if evaluation.max_profit is None else evaluation.max_profit * risk.quantity,
         max_loss=risk.max_loss,
         breakevens=evaluation.breakevens,
@@ -197,6 +255,11 @@ def _proposal(given: Inputs) -> Proposal:
         needs_confirmation=risk.needs_confirmation,
         warnings=risk.warnings,
     )
+
+
+def _ticks(legs: tuple[LegEvaluation, ...], penny_classes: tuple[str, ...]) -> TickRule:
+    proved = [one.leg.contract.root for one in legs if quoted_in_pennies((one.bid, one.ask))]
+    return tick_rule([one.leg for one in legs], (*penny_classes, *proved))
 
 
 def _scaled(number: Decimal | None, quantity: int) -> Decimal | None:

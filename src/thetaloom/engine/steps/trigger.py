@@ -7,6 +7,7 @@ from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, TriggerKind, WorkflowRun
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied, unknown
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.last_gate import halts_now
 from thetaloom.engine.lineage import Decider
 from thetaloom.engine.step import Step, ended, halted_scope, next_step, strategy_of, tell
 from thetaloom.ports.store import UnitOfWork
@@ -44,7 +45,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     now = desk.clock.now()
     with desk.store.reading() as uow:
         open_runs = uow.runs.open_of(run.user_id, run.strategy_id, run.symbol)
-        halts = dict(uow.accounts.halts())
+        halts = halts_now(desk, uow)
     return Inputs(
         trigger=run.trigger,
         forced=run.forced,

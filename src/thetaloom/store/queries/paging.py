@@ -13,6 +13,7 @@ from thetaloom.errors import InvalidInput
 T = TypeVar("T")
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 1000
+OFFSET_MAX = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +34,8 @@ class Window:
     offset: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 < self.limit <= LIMIT_MAX or self.offset < 0:
-            raise InvalidInput(f"a page has 1 to {LIMIT_MAX} rows and starts at 0 or later")
+        if not 0 < self.limit <= LIMIT_MAX or not 0 <= self.offset <= OFFSET_MAX:
+            raise InvalidInput(f"a page has 1 to {LIMIT_MAX} rows and starts at 0 to {OFFSET_MAX}")
 
 
 FIRST_PAGE = Window()

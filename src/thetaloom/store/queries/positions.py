@@ -1,12 +1,16 @@
 """Positions: what is held, and what was."""
 
+from collections.abc import Iterable, Mapping, Sequence
+
 from sqlalchemy import select
 
+from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.positions import Position
-from thetaloom.domain.values.ids import PositionId, UserId
+from thetaloom.domain.values.ids import PositionId, RunId, UserId
 from thetaloom.errors import NotFound
 from thetaloom.store.database import Database
 from thetaloom.store.queries.paging import FIRST_PAGE, Page, Window, matching, owned, page_of
+from thetaloom.store.schema import orders
 from thetaloom.store.schema import positions as table
 from thetaloom.store.statements import columns_of, value_of
 
@@ -35,3 +39,19 @@ def position_detail(database: Database, user: UserId, position: PositionId) -> P
     if row is None:
         raise NotFound(f"there is no position {position}", advice="`thetaloom position list` shows the positions.")
     return value_of(Position, row)
+
+
+def orders_of_positions(
+    database: Database, user: UserId, positions: Iterable[Position]
+) -> Mapping[PositionId, Sequence[Order]]:
+    """Return the orders that opened, close or closed each position, oldest first."""
+    runs: dict[RunId, PositionId] = {position.run_id: position.id for position in positions}
+    found: dict[PositionId, list[Order]] = {position: [] for position in runs.values()}
+    if not runs:
+        return found
+    chosen = select(*columns_of(orders, Order)).where(owned(orders, user), orders.c.run_id.in_(list(runs)))
+    with database.connect() as connection:
+        for row in connection.execute(chosen.order_by(orders.c.sequence)):
+            order = value_of(Order, row)
+            found[runs[order.run_id]].append(order)
+    return found

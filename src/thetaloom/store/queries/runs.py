@@ -70,9 +70,7 @@ def run_detail(database: Database, user: UserId, run: RunId) -> RunDetail:
         placed = values_of(
             Order,
             connection.execute(
-                select(*columns_of(orders, Order))
-                .where(orders.c.run_id == run)
-                .order_by(orders.c.staged_at, orders.c.client_order_id)
+                select(*columns_of(orders, Order)).where(orders.c.run_id == run).order_by(orders.c.sequence)
             ),
         )
         position = connection.execute(select(*columns_of(positions, Position)).where(positions.c.run_id == run)).first()

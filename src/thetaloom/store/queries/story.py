@@ -24,6 +24,8 @@ def tell_step(step: StepRecord) -> str:
         return ""
     if "order" in said and "position" in said:
         return _report(step)
+    if "position" in said:
+        return _from_the_broker(step)
     if record.status is StepStatus.DENIED:
         return _denial(said["verdict"])
     return _TELLERS[record.step](said)
@@ -94,6 +96,10 @@ def _risk(said: Told) -> str:
 
 def _approval(said: Told) -> str:
     proposal = said["proposal"]
+    if said["status"] == "pending" and proposal.get("closing"):
+        terms = proposal["closing"]
+        closes = f"closes {terms['position_id']} down to {_net(terms['limit_floor'])} first"
+        return f"proposed {proposal['id']}: {closes}, both sides together {_signed(terms['net_floor'])} at worst"
     if said["status"] == "pending":
         return f"proposed {proposal['id']}, waits until {proposal['expires_at'][11:16]} UTC"
     by = "its own rule" if proposal["decided_by"].startswith("rule:") else proposal["decided_by"]
@@ -102,6 +108,8 @@ def _approval(said: Told) -> str:
 
 def _order(said: Told) -> str:
     move = said["move"]
+    if said.get("asks_close"):
+        return f"all holds still: the old position is closed now, down to {_net(said['verdict']['facts']['floor'])}"
     if move["limit_price"] is None:
         return f"{move['action']} the order"
     return (
@@ -115,9 +123,24 @@ def _management(said: Told) -> str:
     if said["kind"] == "settle":
         return f"{Reason.of(verdict['reason']).text} (spot {verdict['facts']['spot']})"
     facts = verdict["facts"]
-    numbers = f": {facts['rule']} {facts['value']} against {facts['threshold']} {facts['unit']}" if facts else ""
+    if verdict["reason"] == Reason.ROLL.value:
+        return f"makes way for its successor {facts['successor']}, closing down to {_net(facts['floor'])}"
+    if said["kind"] == "hold" and (said.get("place") or said.get("ladder")):
+        return "hold: " + "; ".join((*map(_placed, said.get("place", ())), *map(_climbed, said.get("ladder", ()))))
+    numbers = ""
+    if "rule" in facts:
+        numbers = f": {facts['rule']} {facts['value']} against {facts['threshold']} {facts['unit']}"
     profit = f", unrealized {facts['unrealized_pnl']}" if facts.get("unrealized_pnl") else ""
     return f"exit {verdict['reason']}{numbers}{profit}" if verdict["reason"] else "hold"
+
+
+def _placed(target: Told) -> str:
+    return f"target of {target['part']} at {_net(target['limit_price'])}, {target['percent']} % of its premium"
+
+
+def _climbed(step: Told) -> str:
+    at = f" at {_net(step['limit_price'])}" if step.get("limit_price") is not None else ""
+    return f"ladder of {step['part']}: {step['action']}{at}"
 
 
 def _report(step: StepRecord) -> str:
@@ -132,6 +155,27 @@ def _report(step: StepRecord) -> str:
     return f"broker: filled {fill['quantity']} at {_net(fill['price'])}, fees {_money(fill['fees'])}{end}"
 
 
+def _from_the_broker(step: StepRecord) -> str:
+    """Say what the broker told of contracts without an order of ours: how they ended, or who traded them."""
+    given = step.input.content["given"] if step.input is not None else {}
+    said = step.output.content if step.output is not None else {}
+    if said.get("fill") is not None:
+        verdict = said["verdict"]["reason"]
+        what = "closed at the broker, not by us" if verdict else "taken over from the account"
+        return f"broker: {said['fill']['quantity']} {what} at {_net(said['fill']['price'])}"
+    ends = [_ending(ending) for ending in given.get("endings", ())]
+    traded = given.get("shares_traded")
+    if traded is not None:
+        ends.append(f"{traded['quantity']:+d} shares traded at {traded['price']}")
+    return "broker: " + "; ".join(ends)
+
+
+def _ending(ending: Told) -> str:
+    of, shares = ending["contract"], ending["shares"]
+    delivered = "" if shares is None else f", {shares['quantity']:+d} shares at {shares['price']}"
+    return f"{of['kind'].replace('_', ' ')} of {abs(of['quantity'])} {strike_text(of)}{delivered}"
+
+
 def strike_text(leg: Told) -> str:
     """Return a leg's contract as ``710 put``."""
     contract = leg["contract"]
@@ -143,6 +187,10 @@ def _net(price: str | None) -> str:
         return "an unknown price"
     number = float(price)
     return f"{abs(number):.2f} {'credit' if number >= 0 else 'debit'}"
+
+
+def _signed(amount: str) -> str:
+    return f"{float(amount):+,.2f}"
 
 
 def _money(amount: str | None) -> str:

@@ -12,6 +12,8 @@ from thetaloom.store.schema import accounts as table
 from thetaloom.store.schema import halts, risk_limits
 from thetaloom.store.statements import insert_or_skip
 
+CURSORS = {"report_cursor": 0, "transaction_cursor": 0}  # nothing was read yet
+
 
 class SqlAccounts:
     """Accounts in the database."""
@@ -23,7 +25,7 @@ class SqlAccounts:
     def ensure(self, account: AccountId, user: UserId, broker: str, is_live: bool) -> None:
         """Make the account known. One that is known must be the same: paper money never turns into real money."""
         given = {"user_id": user, "broker": broker, "is_live": is_live}
-        self._connection.execute(insert_or_skip(self._database, table), {"id": account, "report_cursor": 0} | given)
+        self._connection.execute(insert_or_skip(self._database, table), {"id": account, **CURSORS} | given)
         row = self._connection.execute(select(table).where(table.c.id == account)).one()
         known = {name: row._mapping[name] for name in given}
         if known != given:
@@ -39,14 +41,28 @@ class SqlAccounts:
 
     def report_cursor(self, account: AccountId) -> int:
         """Return the sequence of the last report that was read."""
-        cursor = self._connection.scalar(select(table.c.report_cursor).where(table.c.id == account))
+        return self._cursor(account, "report_cursor")
+
+    def set_report_cursor(self, account: AccountId, sequence: int) -> None:
+        """Remember the sequence of the last report that was read."""
+        self._set_cursor(account, "report_cursor", sequence)
+
+    def transaction_cursor(self, account: AccountId) -> int:
+        """Return the sequence of the last transaction that was read."""
+        return self._cursor(account, "transaction_cursor")
+
+    def set_transaction_cursor(self, account: AccountId, sequence: int) -> None:
+        """Remember the sequence of the last transaction that was read."""
+        self._set_cursor(account, "transaction_cursor", sequence)
+
+    def _cursor(self, account: AccountId, name: str) -> int:
+        cursor = self._connection.scalar(select(table.c[name]).where(table.c.id == account))
         if cursor is None:
             raise NotFound(f"there is no account {account}")
         return int(cursor)
 
-    def set_report_cursor(self, account: AccountId, sequence: int) -> None:
-        """Remember the sequence of the last report that was read."""
-        moved = update(table).where(table.c.id == account).values(report_cursor=sequence)
+    def _set_cursor(self, account: AccountId, name: str, sequence: int) -> None:
+        moved = update(table).where(table.c.id == account).values({name: sequence})
         if self._connection.execute(moved).rowcount != 1:
             raise NotFound(f"there is no account {account}")
 

@@ -1,6 +1,6 @@
 """Positions: saved by compare-and-swap."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -8,13 +8,30 @@ from sqlalchemy import Connection, bindparam, func, insert, select
 
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.values.ids import AccountId, PositionId, RunId, StrategyId
+from thetaloom.ports.store import OpenStamp
+from thetaloom.store.schema import position_watch, runs
 from thetaloom.store.schema import positions as table
-from thetaloom.store.statements import columns_of, row_of, swap, value_of, values_of, versioned_update
+from thetaloom.store.statements import columns_of, row_of, rows_in, swap, value_of, values_of, versioned_update
 
 _SELECT = select(*columns_of(table, Position))
 _GET = _SELECT.where(table.c.id == bindparam("of_id"))
 _OF_RUN = _SELECT.where(table.c.run_id == bindparam("of_run"))
+_OF_RUNS = _SELECT.where(table.c.run_id.in_(bindparam("of_any", expanding=True)))
 _OPEN = _SELECT.where(table.c.is_open).order_by(table.c.opened_at, table.c.id)
+_STAMPS = (
+    select(
+        table.c.id.label("position_id"),
+        table.c.run_id,
+        table.c.version,
+        runs.c.version.label("run_version"),
+        runs.c.status,
+        position_watch.c.high_at,
+    )
+    .join(runs, runs.c.id == table.c.run_id)
+    .outerjoin(position_watch, position_watch.c.position_id == table.c.id)
+    .where(table.c.is_open, table.c.account_id == bindparam("of_account"))
+    .order_by(table.c.opened_at, table.c.id)
+)
 _UPDATE = versioned_update(table)
 
 
@@ -43,6 +60,14 @@ class SqlPositions:
         held = _OPEN if account is None else _OPEN.where(table.c.account_id == account)
         return values_of(Position, self._connection.execute(held))
 
+    def of_runs(self, runs: Iterable[RunId]) -> Sequence[Position]:
+        """Return the positions that these runs opened, in no order."""
+        return values_of(Position, rows_in(self._connection, _OF_RUNS, runs))
+
+    def open_stamps(self, account: AccountId) -> Sequence[OpenStamp]:
+        """Return a stamp of each open position, oldest first."""
+        return values_of(OpenStamp, self._connection.execute(_STAMPS, {"of_account": account}))
+
     def closed_since(self, account: AccountId, since: datetime) -> Sequence[Position]:
         """Return what was closed from ``since`` on, in the order of closing."""
         closed = _SELECT.where(table.c.account_id == account, table.c.closed_at >= since)
@@ -64,6 +89,11 @@ class SqlPositions:
             table.c.account_id == account, table.c.strategy_id == strategy, table.c.closed_at.is_not(None)
         )
         return values_of(Position, self._connection.execute(closed.order_by(table.c.closed_at, table.c.id)))
+
+    def of_chain(self, chain: PositionId) -> Sequence[Position]:
+        """Return the positions of a chain of rolls and adjustments, oldest first."""
+        linked = _SELECT.where(table.c.chain_id == chain)
+        return values_of(Position, self._connection.execute(linked.order_by(table.c.opened_at, table.c.id)))
 
     def symbols_opened_since(self, account: AccountId, since: datetime) -> Sequence[str]:
         """Return the symbol of each position opened from ``since`` on."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, insert, select, tuple_, update
+from sqlalchemy import Connection, Select, bindparam, insert, select, tuple_, update
 from sqlalchemy.sql.functions import max as newest
 
 from thetaloom.domain.strategy.strategies import Strategy
@@ -13,6 +13,10 @@ from thetaloom.store.schema import strategies as table
 from thetaloom.store.statements import columns_of, value_of, values_of
 
 _SELECT = select(*columns_of(table, StoredStrategy))
+_OF_ONE = (table.c.user_id == bindparam("of_user"), table.c.id == bindparam("of_id"))
+# Each run asks for these at every step: made once, they are not put together and compared again each time.
+_NEWEST = _SELECT.add_columns(table.c.hidden_at).where(*_OF_ONE).order_by(table.c.revision.desc()).limit(1)
+_REVISION = _SELECT.where(*_OF_ONE, table.c.revision == bindparam("of_revision"))
 
 
 def newest_of(user: UserId) -> Select[tuple[object, ...]]:
@@ -33,13 +37,12 @@ class SqlStrategies:
 
     def latest(self, user: UserId, strategy: StrategyId) -> StoredStrategy | None:
         """Return the newest revision; ``None`` for one that never was or is deleted."""
-        row = self._connection.execute(newest_of(user).where(table.c.id == strategy)).first()
-        return None if row is None else value_of(StoredStrategy, row)
+        row = self._connection.execute(_NEWEST, {"of_user": user, "of_id": strategy}).first()
+        return None if row is None or row.hidden_at is not None else value_of(StoredStrategy, row)
 
     def revision(self, user: UserId, strategy: StrategyId, revision: int) -> StoredStrategy | None:
         """Return one revision, deleted or not."""
-        key = (table.c.user_id == user, table.c.id == strategy, table.c.revision == revision)
-        row = self._connection.execute(_SELECT.where(*key)).first()
+        row = self._connection.execute(_REVISION, {"of_user": user, "of_id": strategy, "of_revision": revision}).first()
         return None if row is None else value_of(StoredStrategy, row)
 
     def all_latest(self, user: UserId) -> Sequence[StoredStrategy]:

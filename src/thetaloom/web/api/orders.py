@@ -1,5 +1,6 @@
 """Orders: lists, one with its fills, cancel."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -7,6 +8,7 @@ from fastapi import APIRouter, Query
 from thetaloom.domain.book.orders import OrderStatus
 from thetaloom.domain.values.ids import ClientOrderId, RunId
 from thetaloom.engine.commands import CancelOrder
+from thetaloom.store.queries.order_quality import ORDERS_MAX, orders_quality
 from thetaloom.store.queries.orders import list_orders, order_detail
 from thetaloom.web.api import records
 from thetaloom.web.api.queries import Id, PageWindow
@@ -27,6 +29,20 @@ def orders(
     """List the orders, newest first."""
     wanted = RunId(run) if run else None
     return paged(list_orders(front.database, front.user, status=status, run=wanted, window=window), records.Order)
+
+
+@router.get("/orders/quality", responses=documented())
+def quality(
+    front: FrontDoor,
+    since: datetime | None = None,
+    run: Annotated[str | None, Query(max_length=128)] = None,
+    limit: Annotated[int, Query(ge=1, le=ORDERS_MAX)] = 50,
+) -> records.QualityReport:
+    """Measure filled orders against mid on arrival, mid at the fill and the best in hindsight, newest first."""
+    wanted = RunId(run) if run else None
+    start = since if since is None or since.tzinfo else since.replace(tzinfo=UTC)
+    found = orders_quality(front.database, front.user, start=start, run=wanted, count=limit)
+    return records.QualityReport.model_validate(found)
 
 
 @router.get("/pending-orders", responses=documented())

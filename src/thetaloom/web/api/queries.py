@@ -4,9 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Query
 
-from thetaloom.store.queries.paging import LIMIT_DEFAULT, LIMIT_MAX, Window
-
-OFFSET_MAX = 1_000_000_000
+from thetaloom.store.queries.paging import LIMIT_DEFAULT, LIMIT_MAX, OFFSET_MAX, Window
 
 
 def the_window(

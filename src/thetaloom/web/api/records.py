@@ -11,7 +11,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, computed_field
 
-from thetaloom.domain.book.orders import Effect, OrderStatus, TimeInForce
+from thetaloom.domain.book.orders import Effect, OrderPurpose, OrderStatus, TimeInForce
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, StepStatus, TriggerKind
 from thetaloom.domain.strategy.structures import Leg as DomainLeg
@@ -168,6 +168,21 @@ class Step(Record):
     hash: str
 
 
+class ClosingSide(Record):
+    """Of a roll: what is closed first, under the same approval."""
+
+    position_id: str
+    part: str = Field(description="The spread that is closed; empty: whole structures.")
+    legs: Legs = Field(description="As closing trades them.")
+    quantity: int
+    mid_price: Exact
+    natural_price: Exact
+    limit_floor: Exact = Field(description="The worst net price that the approval covers.")
+    fees: Exact
+    releases: Exact | None = Field(description="Buying power that closing frees; null is unknown.")
+    net_floor: Exact = Field(description="The least that both sides together may bring, before fees.")
+
+
 class Proposal(Record):
     """What a person or a rule decides on, bound by ``content_hash`` to what was shown."""
 
@@ -206,6 +221,7 @@ class Proposal(Record):
     decided_by: str
     decided_at: datetime | None
     decision_note: str
+    closing: ClosingSide | None = Field(description="Of a roll; null: nothing is closed.")
     content_hash: str
 
 
@@ -217,6 +233,8 @@ class Order(Record):
     run_id: str
     account_id: str
     effect: Effect
+    purpose: OrderPurpose = Field(description="What it is for.")
+    part: str = Field(description="The spread it closes; empty: whatever is held.")
     legs: Legs
     quantity: int
     filled: int
@@ -250,22 +268,44 @@ class OrderWithFills(Record):
     fills: list[Fill]
 
 
-class Position(Record):
-    """One structure held, or no longer held."""
+class OrderQuality(Record):
+    """How well one order was filled. Costs are what was given up: positive is worse, null unknown."""
 
-    id: str
-    run_id: str
-    strategy_id: str
-    account_id: str
-    symbol: str
-    legs: Legs
+    client_order_id: str
     quantity: int
-    opened_quantity: int
-    is_open: bool
-    realized_pnl: Exact = Field(description="Of what is closed, after all fees so far.")
-    fees: Exact
-    opened_at: datetime
-    closed_at: datetime | None
+    fill_price: Exact
+    first_limit_at: datetime
+    last_filled_at: datetime
+    arrival_mid: Exact
+    arrival_half_spread: Exact
+    arrival_cost: Exact = Field(description="Dollars given up against mid on arrival.")
+    arrival_half_spreads: Exact | None = Field(description="The same in half-spreads on arrival: 0 at mid, 1 natural.")
+    fill_mid: Exact | None
+    fill_cost: Exact | None = Field(description="Dollars given up against mid at the fill.")
+    fill_place: Exact | None = Field(description="Between mid (0) and natural (1) at the fill.")
+    hindsight_price: Exact | None = Field(description="The best price that a recorded moment would have given.")
+    hindsight_cost: Exact | None
+    limits: int
+    seconds: int
+
+
+class QualitySummary(Record):
+    """Many orders at a glance."""
+
+    orders: int
+    arrival_cost: Exact
+    hindsight_cost: Exact
+    arrival_half_spreads_mean: Exact | None
+    fill_place_mean: Exact | None
+    limits_mean: Exact | None
+    seconds_mean: Exact | None
+
+
+class QualityReport(Record):
+    """Filled orders, newest first, and all of them together."""
+
+    summary: QualitySummary
+    orders: list[OrderQuality]
 
 
 class Marks(Record):

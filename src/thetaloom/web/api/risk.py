@@ -12,12 +12,14 @@ from thetaloom.domain.risk.budget_profiles import ProfileName
 from thetaloom.domain.risk.violations import Action, Severity
 from thetaloom.domain.values.money import Price
 from thetaloom.domain.values.reasons import Reason
-from thetaloom.engine.commands import Halt, LiftHalt
+from thetaloom.engine.commands import LiftHalt
+from thetaloom.engine.last_gate import halts_now
 from thetaloom.store.queries.violations import list_violations
 from thetaloom.web.api.queries import PageWindow
 from thetaloom.web.api.records import Exact, Page, Record, paged
 from thetaloom.web.api.workflow import Asked, Note
 from thetaloom.web.front import Front, FrontDoor
+from thetaloom.web.halting import halt_at_once
 from thetaloom.web.limits import limits_now
 from thetaloom.web.problems import COMMANDED, documented
 
@@ -97,9 +99,12 @@ class HaltRequest(Asked):
 
 
 class ResumeRequest(Asked):
-    """What to lift."""
+    """What to lift; without the token of the halt the answer is a 409 that shows it."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"scope": "all", "token": "0fa31c9e"}]})
 
     scope: Scope = Field(default="all", description="`all`, `account:<id>` or `strategy:<id>`.")
+    token: str | None = Field(default=None, max_length=64, description="As the first, refused try showed it.")
 
 
 class Halts(Record):
@@ -184,15 +189,15 @@ def halts(front: FrontDoor) -> Halts:
 async def halt(front: FrontDoor, asked: Annotated[HaltRequest | None, Body()] = None) -> Halts:
     """Stop new risk and cancel working entries; exits go on."""
     given = asked or HaltRequest()
-    await front.tell(Halt(user_id=front.user, scope=given.scope, note=given.note))
+    await halt_at_once(front, given.scope, given.note)
     return await front.read(lambda: _halts(front))
 
 
 @router.post("/resume", responses=COMMANDED)
 async def resume(front: FrontDoor, asked: Annotated[ResumeRequest | None, Body()] = None) -> Halts:
-    """Allow new risk again."""
+    """Allow new risk again, in two steps: the first answer, a 409, shows the halt and the token of the second."""
     given = asked or ResumeRequest()
-    await front.tell(LiftHalt(user_id=front.user, scope=given.scope))
+    await front.tell(LiftHalt(user_id=front.user, scope=given.scope, token=given.token or ""))
     return await front.read(lambda: _halts(front))
 
 
@@ -205,5 +210,5 @@ def reasons() -> Reasons:
 
 def _halts(front: Front) -> Halts:
     with front.platform.store.reading() as seen:
-        found = dict(seen.accounts.halts())
+        found = halts_now(front.platform.desk, seen)
     return Halts(halted=bool(found), halts=found)

@@ -17,7 +17,7 @@ from thetaloom.store.queries.health import backlog
 from thetaloom.store.queries.proposals import list_proposals
 from thetaloom.store.queries.runs import list_runs, run_detail, run_stats
 from thetaloom.store.queries.why import why_of
-from thetaloom.web.api import records
+from thetaloom.web.api import position_records, records
 from thetaloom.web.api.queries import Id, PageWindow
 from thetaloom.web.api.records import Page, Record, paged
 from thetaloom.web.approving import proposal_meant
@@ -125,7 +125,7 @@ class RunStatusRecord(Record):
     proposals: list[records.Proposal]
     orders: list[records.Order]
     fills: list[records.Fill]
-    position: records.Position | None
+    position: position_records.Position | None
     why: WhyRecord
 
 
@@ -221,7 +221,7 @@ def status(front: FrontDoor, run_id: Id) -> RunStatusRecord:
         proposals=proposals,
         orders=[records.Order.model_validate(each) for each in detail.orders],
         fills=[records.Fill.model_validate(each) for each in detail.fills],
-        position=None if detail.position is None else records.Position.model_validate(detail.position),
+        position=None if detail.position is None else position_records.Position.model_validate(detail.position),
         why=_why(why_of(front.database, front.user, detail)),
     )
 

@@ -1,15 +1,31 @@
 """The pages: plain HTML from one typed view record each; every form works without JavaScript."""
 
-from thetaloom.web.pages import approvals, dashboard, lineage, listings, rank, reference, risk, runs, strategies
+from thetaloom.web.pages import (
+    approvals,
+    care,
+    dashboard,
+    journal,
+    lineage,
+    listings,
+    rank,
+    reconciling,
+    reference,
+    risk,
+    runs,
+    strategies,
+)
 
 ROUTERS = (
     dashboard.router,
     approvals.router,
     runs.router,
     listings.router,
+    care.router,
+    journal.router,
     strategies.router,
     rank.router,
     risk.router,
+    reconciling.router,
     lineage.router,
     reference.router,
 )

@@ -7,18 +7,21 @@ from typing import Annotated
 from fastapi import APIRouter, Form
 from starlette.responses import Response
 
+from thetaloom.domain.book.halts import StandingHalt
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.reports import AccountSnapshot
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.run.runs import WorkflowRun
 from thetaloom.domain.values.ids import PositionId
-from thetaloom.engine.commands import Halt, LiftHalt
+from thetaloom.engine.commands import LiftHalt
+from thetaloom.engine.last_gate import standing_halts
 from thetaloom.errors import InvalidInput, Unavailable
 from thetaloom.store.queries.paging import Window
 from thetaloom.store.queries.positions import list_positions
 from thetaloom.store.queries.proposals import list_proposals
 from thetaloom.store.queries.runs import list_runs
 from thetaloom.web.front import Front, FrontDoor
+from thetaloom.web.halting import halt_at_once
 from thetaloom.web.marked import MarkedReview, reviews_of
 from thetaloom.web.pages.forms import Notice, Word, Words, see
 from thetaloom.web.pages.frame import Frame, frame_of
@@ -58,6 +61,7 @@ class HaltsView:
     """The halts in force, each with the form that lifts it."""
 
     frame: Frame
+    standing: Sequence[StandingHalt]
 
 
 @router.get("/")
@@ -85,22 +89,29 @@ def dashboard(front: FrontDoor, notice: Notice = "") -> Response:
 @router.get("/halts")
 def halts(front: FrontDoor, notice: Notice = "") -> Response:
     """Show the halts; lifting one is a second, separate step."""
-    return page("halts.html", HaltsView(frame=frame_of(front, "halts", notice)))
+    with front.platform.store.reading() as seen:
+        standing = tuple(standing_halts(front.platform.desk, seen).values())
+    return page("halts.html", HaltsView(frame=frame_of(front, "halts", notice), standing=standing))
 
 
 @router.post("/halts")
 async def halt(front: FrontDoor, scope: Word = "all", note: Words = "") -> Response:
     """Halt new risk."""
-    await front.tell(Halt(user_id=front.user, scope=scope, note=note.strip()))
+    await halt_at_once(front, scope, note.strip())
     return see("/halts", "halted")
 
 
 @router.post("/halts/lifting")
-async def lift(front: FrontDoor, scope: Word = "all", confirmed: Annotated[str, Form(max_length=8)] = "") -> Response:
+async def lift(
+    front: FrontDoor,
+    scope: Word = "all",
+    confirmed: Annotated[str, Form(max_length=8)] = "",
+    token: Annotated[str, Form(max_length=64)] = "",
+) -> Response:
     """Allow new risk again, once the person has said that it may be."""
     if confirmed != "yes":
         raise InvalidInput("the halt stands: the confirmation was not ticked", advice="Go back, read and tick the box.")
-    await front.tell(LiftHalt(user_id=front.user, scope=scope))
+    await front.tell(LiftHalt(user_id=front.user, scope=scope, token=token or None))
     return see("/halts", "lifted")
 
 

@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.values.calendar import TradingCalendar
+from thetaloom.engine.last_gate import halts_now
 from thetaloom.errors import InvalidInput
+from thetaloom.store.queries.alerts import list_alerts
 from thetaloom.store.queries.paging import Window
 from thetaloom.store.queries.proposals import list_proposals
 from thetaloom.web.front import Front
@@ -20,10 +22,18 @@ NOTICES: Mapping[str, str] = {
     "canceled": "The cancellation was asked for; the broker's report decides.",
     "run_canceled": "The run was canceled.",
     "closing": "The position is being closed.",
+    "rolling": "The roll was asked for. What it proposes waits for your approval.",
+    "noted": "The note is in the journal.",
+    "note_gone": "The note was taken out.",
+    "targets": "The targets are canceled and placed anew.",
     "halted": "New risk is halted. Exits go on.",
     "lifted": "The halt was lifted. New risk is allowed again.",
     "paused": "The run was set aside.",
     "resumed": "The run goes on.",
+    "compared": "Our books were compared with the broker's.",
+    "adopted": "The holding is a position of the strategy now.",
+    "left": "It is left alone.",
+    "assigned": "The close was booked to the position.",
 }
 
 
@@ -42,6 +52,7 @@ class Frame:
     mode: str
     halts: Mapping[str, str]
     pending: int
+    alerts: int  # that stand
     notice: str
     section: str  # the entry of the navigation that is lit
 
@@ -51,7 +62,7 @@ def frame_of(front: Front, section: str, notice: str = "") -> Frame:
     platform, now = front.platform, front.now
     calendar, market = platform.desk.calendar, platform.market
     with platform.store.reading() as seen:
-        halts = dict(seen.accounts.halts())
+        halts = halts_now(platform.desk, seen)
     waiting = list_proposals(front.database, front.user, status=ProposalStatus.PENDING, window=Window(limit=1))
     there, utc = now.astimezone(ZoneInfo(calendar.zone_name)), now.astimezone(UTC)
     return Frame(
@@ -66,6 +77,7 @@ def frame_of(front: Front, section: str, notice: str = "") -> Frame:
         mode=platform.settings.mode.value,
         halts=halts,
         pending=waiting.total,
+        alerts=list_alerts(front.database, front.user, window=Window(limit=1)).total,
         notice=NOTICES.get(notice, ""),
         section=section,
     )

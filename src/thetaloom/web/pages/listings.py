@@ -5,22 +5,28 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.rolls import StrikesFrom
+from thetaloom.domain.run.runs import WorkflowRun
 from thetaloom.domain.values.ids import ClientOrderId, PositionId
-from thetaloom.engine.commands import CancelOrder, ClosePosition
+from thetaloom.engine.commands import CancelOrder, ClosePosition, ReplaceTargets, RollPosition
+from thetaloom.errors import InvalidInput
+from thetaloom.store.queries.order_quality import QualityReport, orders_quality
 from thetaloom.store.queries.orders import list_orders
-from thetaloom.store.queries.positions import list_positions
+from thetaloom.store.queries.positions import list_positions, position_detail
 from thetaloom.web.front import FrontDoor
 from thetaloom.web.marked import MarkedReview, reviews_of
-from thetaloom.web.pages.forms import Notice, PageNumber, see
+from thetaloom.web.pages.forms import Notice, PageNumber, Word, count_of, day_of, see
 from thetaloom.web.pages.frame import Frame, frame_of
+from thetaloom.web.pages.order_notes import OrderNote, order_notes
 from thetaloom.web.pages.paging import Pager, pager_of, window_of
 from thetaloom.web.pages.render import page
 
 router = APIRouter()
+MEASURED = 20  # of the newest orders with a fill; each is measured by the evidence of all its moves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +41,12 @@ class PositionsView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrdersView:
-    """Some orders."""
+    """Some orders, what is to be said below them, and what the fills of the newest ones were worth."""
 
     frame: Frame
     orders: Sequence[Order]
+    notes: Mapping[ClientOrderId, OrderNote]
+    quality: QualityReport
     pager: Pager
 
 
@@ -57,19 +65,71 @@ def positions(
     return page("positions.html", view)
 
 
+@router.get("/positions/{position_id}")
+def position(front: FrontDoor, position_id: str) -> Response:
+    """Lead to the page of the run that holds the position."""
+    found = position_detail(front.database, front.user, PositionId(position_id))
+    return RedirectResponse(f"/runs/{found.run_id}#position", 303)
+
+
 @router.post("/positions/{position_id}/closing")
-async def close(front: FrontDoor, position_id: str) -> Response:
-    """Close a position now."""
-    command = ClosePosition(user_id=front.user, position_id=PositionId(position_id))
+async def close(front: FrontDoor, position_id: str, part: Word = "", quantity: Word = "") -> Response:
+    """Close a position now, or a part of it."""
+    command = ClosePosition(
+        user_id=front.user,
+        position_id=PositionId(position_id),
+        quantity=count_of(quantity, "quantity"),
+        part=part.strip() or None,
+    )
     closing = await front.ask(command, Position)
     return see(f"/runs/{closing.run_id}", "closing")
+
+
+@router.post("/positions/{position_id}/rolling")
+async def roll(
+    front: FrontDoor,
+    position_id: str,
+    expiration: Word = "",
+    dte: Word = "",
+    strikes: Word = "",
+    quantity: Word = "",
+    part: Word = "",
+) -> Response:
+    """Start the run that proposes the roll, and show it."""
+    if strikes and strikes not in list(StrikesFrom):
+        raise InvalidInput(f"{strikes!r} is no way to choose strikes; good ones: {', '.join(StrikesFrom)}")
+    command = RollPosition(
+        user_id=front.user,
+        position_id=PositionId(position_id),
+        expires_on=day_of(expiration, "expiration"),
+        dte=count_of(dte, "dte"),
+        strikes=StrikesFrom(strikes) if strikes else StrikesFrom.BY_RULE,
+        quantity=count_of(quantity, "quantity"),
+        part=part.strip() or None,
+    )
+    started = await front.ask(command, WorkflowRun)
+    return see(f"/runs/{started.id}", "rolling")
+
+
+@router.post("/positions/{position_id}/targets")
+async def replace_targets(front: FrontDoor, position_id: str) -> Response:
+    """Place the targets as the strategy asks for them now."""
+    command = ReplaceTargets(user_id=front.user, position_id=PositionId(position_id))
+    changed = await front.ask(command, Position)
+    return see(f"/runs/{changed.run_id}", "targets")
 
 
 @router.get("/orders")
 def orders(front: FrontDoor, number: Annotated[PageNumber, Query(alias="page")] = 1, notice: Notice = "") -> Response:
     """List the orders, newest first."""
     found = list_orders(front.database, front.user, window=window_of(number))
-    view = OrdersView(frame=frame_of(front, "orders", notice), orders=found.rows, pager=pager_of("/orders", found))
+    view = OrdersView(
+        frame=frame_of(front, "orders", notice),
+        orders=found.rows,
+        notes=order_notes(front, found.rows),
+        quality=orders_quality(front.database, front.user, count=MEASURED),
+        pager=pager_of("/orders", found),
+    )
     return page("orders.html", view)
 
 

@@ -26,12 +26,12 @@ def plain_number(number: Decimal) -> str:
 
 def percent(part: Decimal | None) -> str:
     """Write a part of one as a percentage."""
-    return UNKNOWN if part is None else f"{part * 100:.1f} %"
+    return UNKNOWN if part is None else percent_of_whole(part * 100)
 
 
 def percent_of_whole(number: Decimal | None) -> str:
     """Write a number that is a percentage already."""
-    return UNKNOWN if number is None else f"{number:.1f} %"
+    return UNKNOWN if number is None else f"{number:.1f} %".replace("-", MINUS)
 
 
 def age(seconds: float) -> str:

@@ -78,7 +78,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(money=filters.money, signed=filters.signed, when=_when)
-    environment.filters.update(part=numbers.percent, percent=numbers.percent_of_whole)
+    environment.filters.update(in_unit=numbers.number_with_unit, part=numbers.percent, percent=numbers.percent_of_whole)
     environment.globals.update(version=__version__)
     return environment
 

@@ -38,6 +38,7 @@ TITLES = {
     Group.HOLDINGS: "What is held",
     Group.GREEKS: "Greeks of the book",
     Group.MARKET: "The market",
+    Group.RUNAWAY: "Runaway guards at the last gate",
 }
 # A part of the usual grid, as a page is read and not computed with.
 SHOWN = Shocks(

@@ -7,23 +7,26 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
+from thetaloom.domain.book.execution_quality import OrderQuality
 from thetaloom.domain.run.lineage import LineageRecord
 from thetaloom.domain.run.runs import RunStatus, StepStatus, WorkflowRun
 from thetaloom.domain.run.why import Why
-from thetaloom.domain.values.ids import RunId, StrategyId
+from thetaloom.domain.values.ids import ClientOrderId, RunId, StrategyId
 from thetaloom.engine import commands
 from thetaloom.engine.lineage import ReplayReport
 from thetaloom.store.queries.lineage import step_record
 from thetaloom.store.queries.market_view import recorded_view
+from thetaloom.store.queries.order_quality import orders_quality
 from thetaloom.store.queries.runs import RunDetail, list_runs, run_detail
 from thetaloom.store.queries.story import tell_step
 from thetaloom.store.queries.why import why_of
 from thetaloom.web.front import Front, FrontDoor
-from thetaloom.web.marked import MarkedReview, reviews_of
 from thetaloom.web.pages.dashboard import Choice, choices
 from thetaloom.web.pages.forms import Notice, PageNumber, Word, see
 from thetaloom.web.pages.frame import Frame, frame_of
+from thetaloom.web.pages.holding import Holding, holding_of
 from thetaloom.web.pages.market_rows import MarketRows, market_rows
+from thetaloom.web.pages.order_notes import OrderNote, order_notes
 from thetaloom.web.pages.paging import Pager, pager_of, window_of
 from thetaloom.web.pages.render import page
 from thetaloom.web.pages.timeline import Entry, timeline_of
@@ -54,9 +57,11 @@ class RunView:
     timeline: Sequence[Entry]
     why: Why
     market: MarketRows | None  # as it was read for the decision
-    review: MarkedReview | None
+    holding: Holding | None  # None: it never held anything
+    notes: Mapping[ClientOrderId, OrderNote]
     verified: Verified | None
     replayed: ReplayReport | None
+    quality: Sequence[OrderQuality] = ()  # of the orders that filled
 
 
 @router.get("")
@@ -155,7 +160,6 @@ def _shown(
 ) -> Response:
     detail = run_detail(front.database, front.user, RunId(run_id))
     position = detail.position
-    reviews = {} if position is None else reviews_of(front, [position])
     read = recorded_view(front.database, front.user, detail)
     view = RunView(
         frame=frame_of(front, "runs", notice),
@@ -163,9 +167,11 @@ def _shown(
         timeline=timeline_of(detail.timeline, lambda record: _told(front, record)),
         why=why_of(front.database, front.user, detail),
         market=None if read is None else market_rows(read),
-        review=None if position is None else reviews.get(position.id),
+        holding=None if position is None else holding_of(front, position, detail.orders),
+        notes=order_notes(front, detail.orders),
         verified=verified,
         replayed=replayed,
+        quality=orders_quality(front.database, front.user, run=detail.run.id).orders,
     )
     return page("run.html", view)
 

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from thetaloom.domain.strategy.fields import word_of
-from thetaloom.domain.strategy.rule_words import stop_words
+from thetaloom.domain.strategy.rule_words import exit_conditions, exit_number, stop_words
 from thetaloom.domain.strategy.strategies import (
     ApprovalMode,
     BackRule,
     Condition,
     ExitRule,
-    ExitUnit,
     LegRule,
+    OrderFloor,
+    OrderPreset,
     Preference,
     SelectBy,
     SizeBy,
@@ -21,6 +22,7 @@ from thetaloom.domain.strategy.strategies import (
     Term,
     Unit,
 )
+from thetaloom.engine.walks import walk_of
 
 UNIT_WORDS = {
     Unit.DELTA: "",
@@ -29,13 +31,6 @@ UNIT_WORDS = {
     Unit.PERCENT: " %",
     Unit.TABLE: " dollars",
     Unit.NONE: "",
-}
-EXIT_UNIT_WORDS = {
-    ExitUnit.PERCENT_OF_PREMIUM: " % of the premium",
-    ExitUnit.DOLLARS: " dollars",
-    ExitUnit.DAYS: " days",
-    ExitUnit.MINUTES: " minutes",
-    ExitUnit.DELTA: "",
 }
 
 
@@ -60,7 +55,7 @@ def in_words(strategy: Strategy) -> tuple[Rules, ...]:
         Rules(title="Size and risk", lines=list(_size(strategy))),
         Rules(title="Orders", lines=list(_orders(strategy))),
         *([Rules(title="Targets", lines=[*map(_target, strategy.targets)])] if strategy.targets else []),
-        Rules(title="Leave when", lines=[*map(_exit, strategy.exits)] or [_HELD]),
+        Rules(title="Leave when", lines=[*map(_exit, strategy.exits), *_ladder(strategy)] or [_HELD]),
         Rules(title="Approval", lines=[_approval(strategy)]),
     )
 
@@ -165,20 +160,36 @@ def _size(strategy: Strategy) -> Iterator[str]:
 
 
 def _orders(strategy: Strategy) -> Iterator[str]:
-    rule = strategy.order
-    yield f"The first limit is {_text(rule.start_offset)} dollars better than mid."
-    yield (
-        f"It moves up to {rule.steps_max} times, every {rule.interval_seconds} seconds, to"
-        f" {_text(rule.reach * 100)} % of the way from mid to natural."
-    )
+    rule = walk_of(strategy)
+    offset = Decimal(rule.start_offset or 0)
+    side = "better" if offset >= 0 else "worse"
+    yield f"The first limit is {_text(abs(offset))} dollars {side} than mid."
+    way = f"to {_text((rule.reach or Decimal(0)) * 100)} % of the way from mid to natural"
+    if rule.preset is OrderPreset.ADAPTIVE:
+        seconds = f"{rule.horizon_seconds} seconds"
+        yield f"It moves up to {rule.steps_max} times within {seconds}, {way}, as width, time and past fills suggest."
+    else:
+        yield f"It moves up to {rule.steps_max} times, every {rule.interval_seconds} seconds, {way}."
+    if rule.floor is OrderFloor.NATURAL:
+        yield "It never falls below the natural price that was approved."
+    yield "It never falls to a price at which one of the conditions would no longer hold."
     if rule.slippage_max is not None:
         yield f"It never falls more than {_text(rule.slippage_max)} dollars below the approved mid."
 
 
 def _exit(rule: ExitRule) -> str:
-    part = "" if rule.quantity_percent == 100 else f", for {rule.quantity_percent} % of the position"
-    number = f"{_text(rule.threshold)}{EXIT_UNIT_WORDS[rule.unit]}"
-    return f"{rule.kind.value} {number} (priority {rule.priority}{part}): {rule.kind.text}"
+    said = "".join(f", {part}" for part in exit_conditions(rule))
+    number = exit_number(rule)
+    where = f" {number}" if number else ""
+    return f"{rule.kind.value}{where} (priority {rule.priority}{said}): {rule.kind.text}"
+
+
+def _ladder(strategy: Strategy) -> Iterator[str]:
+    if strategy.ladder is not None:
+        yield (
+            f"From {strategy.ladder.threshold_dte} days to expiration on, each spread is offered at breakeven, and each"
+            " day at more of its max loss."
+        )
 
 
 def _approval(strategy: Strategy) -> str:

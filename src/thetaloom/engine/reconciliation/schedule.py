@@ -1,0 +1,101 @@
+"""When the engine compares its books with the broker's by itself."""
+
+from collections import deque
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import structlog
+
+from thetaloom.domain.book.looks import Cause
+from thetaloom.domain.values.ids import ClientOrderId
+from thetaloom.engine.desk import Desk
+from thetaloom.engine.order_manager import deliver
+from thetaloom.engine.reconcile import reconcile
+from thetaloom.engine.reconciliation.answers import Options, Reconciled
+from thetaloom.errors import StaleVersionError
+
+log = structlog.get_logger()
+
+SECOND = timedelta(seconds=1)
+
+
+class LookSchedule:
+    """At start, when the broker answers again, every so often in market hours, and on news that is not ours."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._sequence = 0  # of the last transaction that is known
+        self._looked_at: datetime | None = None
+        self._news_at: datetime | None = None
+        self._suspects = 0
+        self._was_lost = False
+        self._left: deque[ClientOrderId] = deque()  # in doubt since the start, more than the broker takes at once
+
+    def lost(self) -> None:
+        """Remember that the broker did not answer."""
+        self._was_lost = True
+
+    def look(self, cause: Cause) -> Reconciled:
+        """Compare now, and remember what that leaves to do."""
+        found = reconcile(self._desk, Options(cause=cause))
+        self.heard(found)
+        self._was_lost = False
+        return found
+
+    def heard(self, found: Reconciled) -> None:
+        """Take over from a comparison, whoever asked for it."""
+        now = self._desk.clock.now()
+        self._sequence = max(self._sequence, found.sequence)
+        self._looked_at = self._news_at = now
+        self._suspects = found.suspects
+        self._left.extend(order for order in found.left if order not in self._left)
+
+    def look_if_due(self) -> Reconciled | None:
+        """Compare if it is time to; return what that did."""
+        self._deliver_left()
+        cause = self._due()
+        if cause is None:
+            return None
+        try:
+            return self.look(cause)
+        except StaleVersionError:
+            log.info("reconciliation_left_to_another_process")
+            return None
+
+    def _due(self) -> Cause | None:
+        now, settings = self._desk.clock.now(), self._desk.settings
+        if self._was_lost:
+            return Cause.RECONNECT
+        if self._looked_at is None:
+            return None  # not started yet
+        if now - (self._news_at or self._looked_at) < timedelta(seconds=settings.relook_seconds):
+            return None
+        self._news_at = now
+        if self._suspects:
+            return Cause.SCHEDULE
+        if self._has_news():
+            return Cause.NEWS
+        is_long_ago = now - self._looked_at >= timedelta(minutes=settings.reconcile_minutes)
+        return Cause.SCHEDULE if is_long_ago and self._desk.calendar.is_open(now) else None
+
+    def _has_news(self) -> bool:
+        """Say whether the broker has transactions of contracts that no order of ours made; ours are passed over."""
+        fresh = self._desk.broker.transactions(self._sequence)
+        if not fresh:
+            return False
+        with self._desk.store.reading() as uow:
+            for one in fresh:
+                is_ours = one.client_order_id is not None and uow.orders.get(one.client_order_id) is not None
+                if one.contract is not None and not is_ours:
+                    return True
+                self._sequence = one.sequence
+        return False
+
+    def _deliver_left(self) -> None:
+        for order in _taken(self._left, self._desk.broker.capabilities.orders_per_second):
+            deliver(self._desk, order, again=True)
+
+
+def _taken(left: deque[ClientOrderId], count: int) -> Iterable[ClientOrderId]:
+    for _ in range(min(count, len(left))):
+        yield left.popleft()

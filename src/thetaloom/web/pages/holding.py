@@ -1,0 +1,73 @@
+"""What the page of a run shows of its position: its guard, its alerts, its chain, and what time will do to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from thetaloom.domain.book.alerts import Alert
+from thetaloom.domain.book.assignment import Likelihood, RadarBlip
+from thetaloom.domain.book.expiry import ExpiryPlan
+from thetaloom.domain.book.orders import Order
+from thetaloom.domain.book.position_status import SpreadShown, position_status, spreads_shown
+from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.protection import ProtectionShown
+from thetaloom.domain.values.money import Money
+from thetaloom.engine.expiry_plans import expiry_plan
+from thetaloom.engine.journal import read_protection
+from thetaloom.errors import NotFound, Unavailable
+from thetaloom.store.queries.alerts import list_alerts
+from thetaloom.store.queries.chains import PositionChain, chain_of
+from thetaloom.web.front import Front
+from thetaloom.web.marked import MarkedReview, reviews_of
+
+QUIET = frozenset({Likelihood.UNLIKELY, Likelihood.IMPOSSIBLE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """A position in full."""
+
+    position: Position
+    status: str
+    review: MarkedReview | None  # None: closed, or nothing is known of its market
+    spreads: Sequence[SpreadShown]
+    parts: Sequence[str]  # names of the spreads that can be closed or rolled alone
+    protection: ProtectionShown | None
+    high_water: Money | None
+    low_water: Money | None
+    alerts: Sequence[Alert]
+    chain: PositionChain
+    plan: ExpiryPlan | None  # None: nothing is held
+    blips: Sequence[RadarBlip]  # sold contracts whose assignment cannot be ruled out
+
+
+def holding_of(front: Front, position: Position, orders: Sequence[Order]) -> Holding:
+    """Return all that is known of a position now; ``orders`` are those of its run."""
+    desk = front.platform.desk
+    with front.platform.store.reading() as uow:
+        protection = read_protection(desk, uow, position, front.now)
+        watch, care = uow.watches.get(position.id), uow.care.get(position.id)
+    plan, blips = _plan(front, position)
+    held = [spread.name for spread in position.spreads if spread.quantity]
+    return Holding(
+        position=position,
+        status=position_status(position, orders).value,
+        review=reviews_of(front, [position]).get(position.id),
+        spreads=spreads_shown(position, orders),
+        parts=held if len(held) > 1 else (),
+        protection=protection,
+        high_water=None if watch is None else watch.high_water,
+        low_water=None if care is None else care.low_water,
+        alerts=list_alerts(front.database, front.user, position=position.id).rows,
+        chain=chain_of(front.database, front.user, position.id),
+        plan=plan,
+        blips=[blip for blip in blips if blip.likelihood not in QUIET or blip.alerts],
+    )
+
+
+def _plan(front: Front, position: Position) -> tuple[ExpiryPlan | None, Sequence[RadarBlip]]:
+    if not position.is_open:
+        return None, ()
+    try:
+        return expiry_plan(front.platform.desk, position, front.now)
+    except (NotFound, Unavailable):
+        return None, ()

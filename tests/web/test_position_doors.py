@@ -1,0 +1,114 @@
+"""The routes about what is held: what they answer, and that every slip is refused in the one shape of errors."""
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.web.conftest import pass_minutes
+from thetaloom.bootstrap import Platform
+
+SHAPE = {"code", "message", "advice", "details"}
+BAD_BODIES: tuple[object, ...] = (
+    [],
+    "text",
+    5,
+    {"quantity": "many"},
+    {"quantity": 10**30},
+    {"quantity": 1.5},
+    {"part": "x" * 50},
+    {"expiration": "soon"},
+    {"nothing": 1},
+)
+
+
+@pytest.fixture
+def position_id(platform: Platform, client: TestClient, proposal_id: str) -> str:
+    """The id of an open position."""
+    client.post(f"/api/workflow/approve/{proposal_id}")
+    pass_minutes(platform, 10)
+    return str(client.get("/api/positions", params={"open": True}).json()["items"][0]["id"])
+
+
+def test_a_body_that_makes_no_sense_is_refused_by_every_route(client: TestClient, position_id: str) -> None:
+    for verb in ("close", "roll", "adjust"):
+        path = f"/api/positions/{position_id}/{verb}"
+        for body in BAD_BODIES:
+            answer = client.post(path, json=body)
+            assert (answer.status_code in {409, 422}, set(answer.json())) == (True, SHAPE), (verb, body)
+        huge = client.post(path, content=b'"' + b"x" * 2_000_000 + b'"', headers={"content-type": "application/json"})
+        broken = client.post(path, content=b"{", headers={"content-type": "application/json"})
+        assert (huge.status_code, huge.json()["code"], set(huge.json())) == (413, "body_too_large", SHAPE)
+        assert (broken.status_code, broken.json()["code"], set(broken.json())) == (400, "malformed", SHAPE)
+    assert client.get(f"/api/positions/{position_id}").json()["status"] == "open_full"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "positions/none/chain", 404),
+        ("POST", "positions/none/roll", 404),
+        ("GET", "journal/none", 404),
+        ("POST", "findings/none/ignore", 404),
+        ("POST", "findings/none/adopt", 422),
+        ("POST", "findings/none/assign", 422),
+        ("POST", "journal/none/note", 422),
+        ("GET", "findings?standing=maybe", 422),
+        ("GET", "exit-signals?standing=maybe", 422),
+        ("GET", "exit-signals?limit=99999", 422),
+        ("GET", "journal?open=maybe", 422),
+        ("GET", "orders/quality?since=soon", 422),
+        ("GET", "orders/quality?limit=0", 422),
+        ("GET", "pending-orders?offset=99999999999999999999", 422),
+        ("POST", "resume", 404),
+    ],
+)
+def test_a_slip_is_answered_in_the_shape_of_errors(client: TestClient, method: str, path: str, status: int) -> None:
+    answer = client.request(method, f"/api/{path}")
+
+    assert (answer.status_code, set(answer.json())) == (status, SHAPE)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"dry_run": "perhaps"}, 422),
+        ({"days_back": 10**20}, 422),
+        ({"symbol": 5}, 422),
+        ({"position_id": "none"}, 404),
+        ({"account_id": "none"}, 404),
+        ([], 422),
+    ],
+)
+def test_a_comparison_asked_wrongly_is_refused(client: TestClient, body: object, status: int) -> None:
+    answer = client.post("/api/sync-positions", json=body)
+
+    assert (answer.status_code, set(answer.json())) == (status, SHAPE)
+
+
+def test_what_is_held_is_told_by_every_route(client: TestClient, position_id: str) -> None:
+    chain = client.get(f"/api/positions/{position_id}/chain").json()
+    (trade,) = client.get("/api/journal").json()["items"]
+    signals = client.get("/api/exit-signals", params={"position": position_id}).json()
+    (order,) = client.get("/api/orders").json()["items"]
+
+    assert [link["position_id"] for link in chain["links"]] == [position_id]
+    assert (trade["position_id"], trade["is_open"]) == (position_id, True)
+    assert {one["position_id"] for one in signals["items"]} <= {position_id}
+    assert client.get("/api/findings").json()["total"] == 0
+    assert client.get(f"/api/order-status/{order['client_order_id']}").json()["fills"] != []
+    assert client.post("/api/refresh-positions").json()["total"] == 1
+
+
+def test_a_note_is_kept_and_one_with_a_nul_is_refused(client: TestClient, position_id: str) -> None:
+    path = f"/api/journal/{position_id}"
+
+    kept, refused = (client.post(f"{path}/note", json={"note": text}) for text in ("good", "a\x00b"))
+
+    assert (kept.json()["note"], refused.status_code, set(refused.json())) == ("good", 422, SHAPE)
+    assert client.get(path).json()["note"] == "good"
+
+
+def test_a_roll_starts_one_run_and_not_two(client: TestClient, position_id: str) -> None:
+    first, second = (client.post(f"/api/positions/{position_id}/roll", json={"dte": 30}) for _ in range(2))
+
+    assert (first.status_code, first.json()["trigger"]) == (200, "roll")
+    assert (second.status_code, second.json()["code"], set(second.json())) == (409, "roll_under_way", SHAPE)
