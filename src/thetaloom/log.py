@@ -6,6 +6,15 @@ import sys
 import structlog
 
 
+class _StandardError:
+    """Writes to whatever standard error is at the moment: a stream that was replaced and closed breaks nothing."""
+
+    def msg(self, message: str) -> None:
+        print(message, file=sys.stderr, flush=True)  # noqa: T201  # this is where logs go
+
+    debug = info = warning = error = critical = exception = fatal = log = msg
+
+
 def configure(level: str) -> None:
     """Log events of ``level`` and above, as text on a terminal and as JSON elsewhere."""
     terminal = sys.stderr.isatty()
@@ -18,6 +27,6 @@ def configure(level: str) -> None:
             structlog.processors.format_exc_info if not terminal else structlog.processors.ExceptionPrettyPrinter(),
             structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *names: _StandardError(),
         cache_logger_on_first_use=True,
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from difflib import ndiff
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +20,8 @@ from thetaloom.config import MarketSource, Settings
 from thetaloom.domain.book.reports import ReportKind
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import ProposalStatus
-from thetaloom.domain.run.runs import RunStatus, WorkflowRun
+from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
+from thetaloom.domain.strategy.rules import ExitGuard, GuardMode
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.canonical import canonical_json
 from thetaloom.domain.values.ids import RunId, StrategyId
@@ -44,6 +46,17 @@ MADE: dict[str, Any] = {
     "start": "",
     "fills": (1, 2),
 }
+# What a process tells of what it alone can see: its looks, and since when it trusts a quote.
+OF_ONE_LIFE = frozenset(
+    {
+        EventKind.RECONCILED,
+        EventKind.POSITION_BLINDED,
+        EventKind.POSITION_SIGHTED,
+        EventKind.PROTECTION_CHANGED,
+        EventKind.ALERT_RAISED,
+        EventKind.ALERT_ENDED,
+    }
+)
 LONGEST = timedelta(days=60)  # no strategy of the catalogue holds on for longer
 
 
@@ -150,10 +163,12 @@ def day_trade() -> Strategy:
     demo = next(one for one in load_catalogue() if one.id == "goog-demo-put-credit-spread")
     first, stop, before_close = demo.exits
     part = replace(first, threshold=Decimal(4), quantity_percent=50)
+    # A guard that starts anew looks at other moments, and at each of them this broker may fill the next part.
     return replace(
         demo,
         id=StrategyId(DAY_TRADE),
         symbols=(),
+        guard=ExitGuard(mode=GuardMode.OFF),
         size=replace(demo.size, quantity=4),
         order=replace(demo.order, interval_seconds=300),
         exits=(part, first, stop, replace(before_close, threshold=Decimal(60))),
@@ -200,15 +215,18 @@ def our_books(platform: Platform) -> dict[str, Any]:
             "orders": orders,
             "fills": fills,
             "position": uow.positions.of_run(run_id),
+            # A watch that starts anew does not remember the quotes that it saw: it may not see less for that.
             "lineage": [
-                (entry.seq, entry.step, entry.status, entry.reason, entry.input_digest, entry.output_digest)
+                (entry.seq, entry.step, entry.status, entry.reason, entry.output_digest)
+                if entry.step is StepName.MANAGE_POSITION
+                else (entry.seq, entry.step, entry.status, entry.reason, entry.input_digest, entry.output_digest)
                 for entry in uow.lineage.of_run(run_id)
             ],
-            # Each start looks into the broker's books once more, and says so.
+            # Each start looks into the broker's books once more, and says so; and what they lack is sent once more.
             "events": [
                 (entry.event.kind, entry.event.happened_at, entry.event.facts)
                 for entry in uow.events.since(0)
-                if entry.event.kind is not EventKind.RECONCILED
+                if entry.event.kind not in OF_ONE_LIFE and "again" not in entry.event.facts
             ],
         }
     plain: dict[str, Any] = json.loads(canonical_json(found))
@@ -280,9 +298,15 @@ def differences(undisturbed: Any, found: Any, path: str = "") -> list[str]:
         pairs = [(f"{path}.{key}", undisturbed.get(key), found.get(key)) for key in keys]
     elif isinstance(undisturbed, list) and isinstance(found, list) and len(undisturbed) == len(found):
         pairs = [(f"{path}[{place}]", *both) for place, both in enumerate(zip(undisturbed, found, strict=True))]
+    elif isinstance(undisturbed, list) and isinstance(found, list):
+        return [f"{path}: {line}" for line in ndiff(*_lines(undisturbed, found)) if line[0] in "+-"]
     else:
         return [] if undisturbed == found else [f"{path}: undisturbed {undisturbed!r}, found {found!r}"]
     return [line for where, one, other in pairs for line in differences(one, other, where)]
+
+
+def _lines(*lists: list[Any]) -> list[list[str]]:
+    return [[repr(one) for one in every] for every in lists]
 
 
 def plain(world: World) -> dict[str, Any]:

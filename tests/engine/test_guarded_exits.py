@@ -148,13 +148,13 @@ def test_a_position_whose_quotes_stay_bad_is_told_once_and_again_when_they_are_g
     lite.market.set_quote("SPY 2026-01-16 P 560", "4.00", "3.00")
     lite.pass_time(seconds=1)
     lite.pass_time(seconds=60)
-    assert lite.events(run).count(EventKind.POSITION_BLIND) == 1
-    assert "crossed" in lite.facts(EventKind.POSITION_BLIND)["quotes"]
+    assert lite.events(run).count(EventKind.POSITION_BLINDED) == 1
+    assert "crossed" in lite.facts(EventKind.POSITION_BLINDED)["quotes"]
 
     for _ in range(3):
         quote_market(lite, 575)
         lite.pass_time(seconds=1)
 
     assert lite.events(run).count(EventKind.POSITION_SIGHTED) == 1
-    assert lite.events(run).count(EventKind.POSITION_BLIND) == 1
+    assert lite.events(run).count(EventKind.POSITION_BLINDED) == 1
     assert lite.run(run).status is RunStatus.MONITORING

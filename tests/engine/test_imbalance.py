@@ -181,7 +181,7 @@ def test_a_working_order_that_leaves_a_sold_leg_bare_is_canceled_and_the_leg_tak
     (order,) = unwinding(bench, run)
     assert not bench.orders(run)[0].is_open and bench.orders(run)[0].reason == "legs_alone"
     assert order.staged_at - began <= timedelta(seconds=3)
-    assert bench.events(run).count(EventKind.LEGS_OUT_OF_BALANCE) == 1
+    assert bench.events(run).count(EventKind.LEGS_UNBALANCED) == 1
 
 
 def test_a_person_who_closes_a_broken_position_gets_rid_of_the_bare_leg_first(bench: DeskBench) -> None:

@@ -168,11 +168,11 @@ def test_three_retries_at_the_checks_and_then_a_person_is_told_once(lite: DeskBe
     for checks in (1, 2, 3):
         lite.pass_time(minutes=15)
         assert len(trade.of()) == 1 + checks
-    assert lite.events().count(EventKind.LADDER_NOTICE) == 0
+    assert lite.events().count(EventKind.LADDER_ANNOUNCED) == 0
     trade.to(7, 20, 0)
 
     assert len(trade.of()) == 4 and all(one.status is OrderStatus.REJECTED for one in trade.of())
-    assert lite.events().count(EventKind.LADDER_NOTICE) == 1
+    assert lite.events().count(EventKind.LADDER_ANNOUNCED) == 1
     (alert,) = trade.alerts()
     assert (
         alert.urgency is Urgency.IMMEDIATE
@@ -202,10 +202,10 @@ def test_without_a_target_a_person_is_told_and_nothing_is_sent(lite: DeskBench) 
     trade = Trade(lite, put_credit_spread(exits=(LOW,), ladder=LadderRule(threshold_dte=7)))
 
     trade.to(7, 20, 0)
-    assert trade.of() == [] and lite.events().count(EventKind.LADDER_NOTICE) == 1
+    assert trade.of() == [] and lite.events().count(EventKind.LADDER_ANNOUNCED) == 1
     assert len(trade.alerts()) == 1
     trade.to(4)
-    assert lite.events().count(EventKind.LADDER_NOTICE) == 2, "each day is told of once"
+    assert lite.events().count(EventKind.LADDER_ANNOUNCED) == 2, "each day is told of once"
     assert len(trade.alerts()) == 1
     assert trade.is_sound()
 

@@ -305,7 +305,7 @@ def test_an_expired_position_waits_for_the_brokers_word_and_then_somebody_is_ask
     lite.pass_time(to=builders.new_york("2026-01-20 15:00"))
 
     assert lite.run(run).reason == "settlement_missing"
-    assert lite.events(run).count(EventKind.SETTLEMENT_MISSING) == 1
+    assert lite.events(run).count(EventKind.SETTLEMENT_MISSED) == 1
     assert not lite.sent("cancel") and len(lite.orders(run)) == 1
 
     lite.settle_expired(575)

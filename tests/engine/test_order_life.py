@@ -398,13 +398,13 @@ def test_legs_out_of_balance_are_told_after_a_second_and_once(bench: DeskBench) 
     run = bench.start_run()
     bench.broker.execute(bench.order(run).client_order_id, SHORT, -1, "2.00")
     bench.engine.settle()
-    assert EventKind.LEGS_OUT_OF_BALANCE not in bench.events(run)
+    assert EventKind.LEGS_UNBALANCED not in bench.events(run)
 
     for _ in range(3):
         bench.pass_time(seconds=1)
 
-    assert bench.events(run).count(EventKind.LEGS_OUT_OF_BALANCE) == 1
-    assert bench.facts(EventKind.LEGS_OUT_OF_BALANCE)["legs"] == f"-1 {SHORT.notation}"
+    assert bench.events(run).count(EventKind.LEGS_UNBALANCED) == 1
+    assert bench.facts(EventKind.LEGS_UNBALANCED)["legs"] == f"-1 {SHORT.notation}"
 
 
 def test_an_order_that_ends_with_one_leg_alone_halts_the_account(bench: DeskBench) -> None:

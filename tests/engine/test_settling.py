@@ -101,7 +101,7 @@ def test_an_early_assignment_leaves_the_long_leg_loose_and_the_shares_at_the_str
     assert (position.quantity, position.shares_held) == (2 - assigned, 100 * assigned)
     assert [(one.contract, one.quantity) for one in position.loose] == [(LONG, 1)] * assigned
     assert lite.run(run).status is RunStatus.MONITORING
-    assert EventKind.ASSIGNED_EARLY in lite.events(run)
+    assert EventKind.EARLY_ASSIGNED in lite.events(run)
     advice = lite.facts(EventKind.DEFENCE_ADVISED)
     assert advice["best"] == "close_and_trade" and "exercise" in advice["exercise_long"] and "hold" in advice
     assert find_drifts(lite.desk) == ()
@@ -188,7 +188,7 @@ def test_a_broker_that_differs_from_our_own_sum_is_believed_and_told_of(lite: De
 
     position = lite.position(run)
     assert position is not None and position.shares_held == 100
-    assert "assignment, where we expected expiration" in lite.facts(EventKind.SETTLEMENT_DIFFERS)["differences"]
+    assert "assignment, where we expected expiration" in lite.facts(EventKind.SETTLEMENT_DIFFERED)["differences"]
 
 
 def test_a_fill_that_is_told_after_the_end_of_its_contracts_is_waited_for(lite: DeskBench) -> None:

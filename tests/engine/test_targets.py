@@ -202,8 +202,8 @@ def test_a_target_that_ends_at_the_broker_comes_back_three_times_a_day(trade: Tr
             break
 
     assert len(trade.targets("call")) == 4
-    assert trade.desk.events(trade.run).count(EventKind.TARGET_GIVEN_UP) == 1
-    assert trade.desk.facts(EventKind.TARGET_GIVEN_UP)["part"] == "call"
+    assert trade.desk.events(trade.run).count(EventKind.TARGET_ABANDONED) == 1
+    assert trade.desk.facts(EventKind.TARGET_ABANDONED)["part"] == "call"
     trade.desk.pass_time(to=builders.new_york("2026-01-06 09:31"))
     assert len(trade.targets("call")) == 5
     assert trade.is_sound()

@@ -31,7 +31,7 @@ from thetaloom.testing.simulation.market import Spell
 from thetaloom.testing.simulation.scene import Scene
 from thetaloom.testing.simulation.world import ACCOUNT, USER, World
 
-SOUND = Scene(seed=2, first_on=date(2026, 1, 6), sessions=1, minutes=15, faults=Faults())
+SOUND = Scene(seed=6, first_on=date(2026, 1, 6), sessions=1, minutes=15, faults=Faults())
 
 
 def change(table: Any, **values: object) -> Callable[[World], None]:
@@ -67,12 +67,12 @@ def raise_limits(world: World) -> None:
 
 
 def change_targets(**values: object) -> Callable[[World], None]:
-    """Overwrite a column of every order that rests at a target."""
+    """Overwrite columns of every order that rests at a target."""
 
     def plant(world: World) -> None:
         with world.storage.database.transaction() as transaction:
-            of_targets = update(schema.orders).where(schema.orders.c.purpose == OrderPurpose.TARGET)
-            transaction.connection.execute(of_targets.values(**values))
+            rests = (schema.orders.c.purpose == OrderPurpose.TARGET, schema.orders.c.status == OrderStatus.WORKING)
+            transaction.connection.execute(update(schema.orders).where(*rests).values(**values))
             transaction.connection.commit()
 
     return plant
@@ -80,7 +80,8 @@ def change_targets(**values: object) -> Callable[[World], None]:
 
 def forget_exits(world: World) -> None:
     """Let runs close, and no order work for them since long ago."""
-    change_targets(status=OrderStatus.EXPIRED, staged_at=world.sessions[0].open_at - timedelta(hours=1))(world)
+    change_targets(status=OrderStatus.EXPIRED)(world)
+    change(schema.orders, staged_at=world.sessions[0].open_at - timedelta(hours=1))(world)
     change(schema.runs, status=RunStatus.CLOSING)(world)
 
 

@@ -60,11 +60,14 @@ class Engine:
         self._looks = LookSchedule(desk)
         desk.broker.on_report(self._announce)
 
-    def start(self) -> Reconciled:
-        """Take over from whatever came before: settle what was in doubt, then watch what is open."""
+    def start(self) -> Reconciled | None:
+        """Take over from whatever came before: settle what was in doubt, then watch what is open.
+
+        Returns ``None`` when other processes kept looking at the account meanwhile; it is looked at again soon.
+        """
         refuse_unread_limits(self.desk)
         self.desk.dispatch.take_over()
-        settled = self._looks.look(Cause.START)
+        settled = self._looks.look_at_start()
         self._monitor.reload()
         self._care.start()
         return settled

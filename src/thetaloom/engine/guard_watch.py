@@ -137,7 +137,7 @@ class GuardWatch:
                 run, position = uow.runs.get(run_id), positions.get(run_id)
                 if run is None or position is None:
                     continue
-                kind = EventKind.POSITION_BLIND if run_id in self.blind else EventKind.POSITION_SIGHTED
+                kind = EventKind.POSITION_BLINDED if run_id in self.blind else EventKind.POSITION_SIGHTED
                 tell(uow, run, kind, found.given.seen.now, position=position.id, **_flaws(position, found.decision))
             uow.commit()
         self._news = {}

@@ -81,7 +81,7 @@ def _place(desk: Desk, uow: UnitOfWork, run: WorkflowRun, position: Position, st
 
 
 def _notify(uow: UnitOfWork, run: WorkflowRun, position: Position, step: LadderStep, now: datetime) -> None:
-    tell(uow, run, EventKind.LADDER_NOTICE, now, position=position.id, part=step.part, dte=step.dte, why=step.why)
+    tell(uow, run, EventKind.LADDER_ANNOUNCED, now, position=position.id, part=step.part, dte=step.dte, why=step.why)
     alert = Alert(
         user_id=run.user_id,
         account_id=run.account_id,

@@ -94,7 +94,7 @@ def settle_balance(uow: UnitOfWork, client_order_id: ClientOrderId, now: datetim
     uow.orders.save(replace(order, legs_loose_since=since))
     run = uow.runs.get(order.run_id)
     if since is None and run is not None and not _booked_alone(uow, order):
-        tell(uow, run, EventKind.LEGS_IN_BALANCE, now, order=order.client_order_id)
+        tell(uow, run, EventKind.LEGS_BALANCED, now, order=order.client_order_id)
 
 
 def tell_imbalances(desk: Desk, told: frozenset[tuple[ClientOrderId, bool]]) -> frozenset[tuple[ClientOrderId, bool]]:
@@ -122,7 +122,7 @@ def _tell(desk: Desk, one: Imbalance, now: datetime) -> None:
         if run is None:
             return
         facts = {"order": order.client_order_id, "legs": legs, "since": one.since.isoformat()}
-        tell(uow, run, EventKind.LEGS_OUT_OF_BALANCE, now, status=order.status.value, **facts)
+        tell(uow, run, EventKind.LEGS_UNBALANCED, now, status=order.status.value, **facts)
         if not order.is_open:
             note = f"order {order.client_order_id} ended with legs that stand alone: {legs}"
             halt = StandingHalt(scope=f"account:{order.account_id}", reason=note, by=GUARD, at=now.isoformat())

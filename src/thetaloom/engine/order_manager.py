@@ -170,7 +170,8 @@ def _ask_again(desk: Desk, order: Order) -> None:
 
 def _look_first(desk: Desk, order: Order) -> None:
     known = desk.broker.find(order.client_order_id)
-    match after_look(order, known, desk.clock.now(), absence_of(desk)):
+    exact = desk.broker.capabilities.exact_books
+    match after_look(order, known, desk.clock.now(), absence_of(desk), exact_books=exact):
         case AfterLook.BOOK_ACCEPTED if known is not None:
             _book_answer(desk, order, known, ReportKind.ACCEPTED)
         case AfterLook.BOOK_REPLACED if known is not None:
@@ -216,11 +217,15 @@ def _settle_absent(desk: Desk, order: Order) -> None:
             return  # it went on meanwhile, and the proof was about how it was before
         barred = Reason.of(order.reason) if order.status is OrderStatus.PENDING_CANCEL else barred_by(desk, uow, order)
         if barred is not None:
-            withdraw(desk, uow, order, barred)
+            if order.absent_since is None:  # one look lets it be sent again; to withdraw it takes two
+                uow.orders.save(order.missed(desk.clock.now()))
+            else:
+                withdraw(desk, uow, order, barred)
             uow.commit()
             return
-        # From here on it may arrive again: what was proven so far proves nothing any more.
-        uow.orders.save(order.unresolved(desk.clock.now()))
+        if not desk.broker.capabilities.exact_books:
+            # From here on it may arrive again: what was proven so far proves nothing any more.
+            uow.orders.save(order.unresolved(desk.clock.now()))
         _tell_order(uow, order, EventKind.ORDER_SUBMITTED, desk.clock.now(), again="proven absent")
         uow.commit()
         committed_at = desk.clock.now()
@@ -342,7 +347,7 @@ def _tell_given_up(desk: Desk, uow: UnitOfWork, run: WorkflowRun, before: Order,
     mine = target_orders_of(uow.orders.of_run(run.id), order.part)
     of_today = frozenset(one.client_order_id for one in mine if desk.calendar.exchange_date(one.staged_at) == today)
     if replacements(mine, of_today) >= REPLACEMENTS_MAX:
-        tell(uow, run, EventKind.TARGET_GIVEN_UP, now, order=order.client_order_id, part=order.part)
+        tell(uow, run, EventKind.TARGET_ABANDONED, now, order=order.client_order_id, part=order.part)
 
 
 def _tell_order(uow: UnitOfWork, order: Order, kind: EventKind, now: datetime, **facts: object) -> None:

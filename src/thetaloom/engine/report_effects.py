@@ -121,7 +121,7 @@ def _tell_loose(
         return
     text = ", ".join(f"{one.quantity:+d} {one.contract.notation}" for one in came)
     _halt(desk, uow, run, f"{legs_note(said.position.id)}: {text}", now)
-    tell(uow, run, EventKind.LEGS_LOOSE, now, position=said.position.id, legs=text)
+    tell(uow, run, EventKind.LEGS_ORPHANED, now, position=said.position.id, legs=text)
 
 
 def _halt(desk: Desk, uow: UnitOfWork, run: WorkflowRun, why: str, now: datetime) -> None:

@@ -181,7 +181,7 @@ def ask_close(uow: UnitOfWork, run: WorkflowRun, work: RollWork, proposal: Propo
     parent = replace(work.parent, next_step=StepName.MANAGE_POSITION, due_at=now, updated_at=now)
     uow.runs.save(parent)
     facts = {"position": work.position.id, "successor": run.id, "floor": terms.limit_floor}
-    tell(uow, parent, EventKind.ROLL_CLOSING, now, **facts)
+    tell(uow, parent, EventKind.ROLL_STARTED, now, **facts)
 
 
 def call_off(uow: UnitOfWork, run: WorkflowRun, work: RollWork, reason: str, now: datetime) -> None:
@@ -203,7 +203,7 @@ def note_incomplete(uow: UnitOfWork, run: WorkflowRun, roll: Roll, cause: str, n
     """Tell plainly that the old position is closed and was not opened again."""
     if roll.state is not RollState.ENDED:
         uow.rolls.save(replace(roll, state=RollState.ENDED))
-    tell(uow, run, EventKind.ROLL_INCOMPLETE, now, position=roll.position_id, cause=cause)
+    tell(uow, run, EventKind.ROLL_INTERRUPTED, now, position=roll.position_id, cause=cause)
 
 
 def end_incomplete(uow: UnitOfWork, run: WorkflowRun, order: Order, now: datetime) -> None:

@@ -266,7 +266,7 @@ def _tell(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: SettlementInputs
     if given.endings:
         text = "; ".join(_words(one) for one in given.endings)
         early = [one for one in given.endings if _is_early(desk, one)]
-        kind = EventKind.ASSIGNED_EARLY if early else EventKind.CONTRACTS_ENDED
+        kind = EventKind.EARLY_ASSIGNED if early else EventKind.CONTRACTS_ENDED
         tell(uow, run, kind, now, position=position.id, contracts=text, shares=position.shares_held)
         if early:
             _tell_defences(desk, uow, run, position)
@@ -275,7 +275,7 @@ def _tell(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: SettlementInputs
     if not position.is_open:
         end_alerts(uow, position.user_id, position.id, now, run=run.id)
     if said.differs:
-        tell(uow, run, EventKind.SETTLEMENT_DIFFERS, now, position=position.id, differences="; ".join(said.differs))
+        tell(uow, run, EventKind.SETTLEMENT_DIFFERED, now, position=position.id, differences="; ".join(said.differs))
     if before.is_open:
         ends = EventKind.POSITION_REDUCED if position.is_open else EventKind.POSITION_CLOSED
         tell(uow, run, ends, now, position=position.id, realized_pnl=position.realized_pnl)

@@ -23,6 +23,7 @@ class BrokerCapabilities:
     native_oco: bool
     absence_seconds: int  # how long an order that ``find`` does not know may still turn up
     orders_per_second: int  # requests that it takes without refusing more
+    exact_books: bool = False  # a call that is over is in its books or never will be, and none is taken twice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,6 +96,7 @@ class World:
     connected: bool = True
     halted: bool = False
     absence: timedelta = QUARANTINE  # how long we wait before absence is proven
+    exact: bool = False  # the broker's books are: nothing is on its way, and nothing is taken twice
     resent_unproven: bool = False  # a send while the order was, or could still be, at the broker
 
     @property
@@ -173,7 +174,7 @@ def _put_on_wire(world: World, how: str) -> World:
     world = replace(world, resent_unproven=world.resent_unproven or unproven)
     if how == "fine" and world.connected:
         return _arrived(world)
-    if how == "late" and world.connected:
+    if how == "late" and world.connected and not world.exact:
         world = replace(world, sending=(*world.sending, 0))
     return replace(world, order=world.order.unresolved(NOW))
 
@@ -241,7 +242,7 @@ def _looked(world: World) -> World | None:
         return None
     if not world.connected:
         return replace(world, order=order.unresolved(NOW))
-    match after_look(order, _books(world.broker), NOW, world.absence):
+    match after_look(order, _books(world.broker), NOW, world.absence, exact_books=world.exact):
         case AfterLook.BOOK_ACCEPTED:
             return _delivered(world, (K.ACCEPTED, 0))
         case AfterLook.BOOK_REPLACED:
@@ -262,10 +263,12 @@ def _looked(world: World) -> World | None:
 def _settled_absent(world: World) -> World:
     order = world.order
     barred = Reason.of(order.reason) if order.status is S.PENDING_CANCEL else _barred(world)
+    if barred is not None and order.absent_since is None:
+        return replace(world, order=order.missed(NOW))
     if barred is not None:
         return _withdrawn(world, barred)
     assert may_resend(order)
-    return _put_on_wire(replace(world, order=order.unresolved(NOW)), "fine")
+    return _put_on_wire(world if world.exact else replace(world, order=order.unresolved(NOW)), "fine")
 
 
 def _barred(world: World) -> Reason | None:

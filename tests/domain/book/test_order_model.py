@@ -13,6 +13,7 @@ DEPTH = 12
 ROUNDS_MAX = 8
 ENTRY = World()
 EXIT = World(order=replace(STAGED, effect=Effect.CLOSE))
+EXACT = World(exact=True)
 
 
 def fault_of(before: World, after: World) -> str:
@@ -48,7 +49,7 @@ def explore(first: World, depth: int) -> tuple[set[World], int, list[str]]:
     return seen, paths, faults
 
 
-@pytest.mark.parametrize("first", [ENTRY, EXIT], ids=["entry", "exit"])
+@pytest.mark.parametrize("first", [ENTRY, EXIT, EXACT], ids=["entry", "exit", "exact books"])
 def test_all_paths_of_twelve_events_keep_the_laws_and_come_to_an_end(first: World) -> None:
     seen, paths, faults = explore(first, DEPTH)
     print(f"order model: {len(seen)} states, {paths} paths of {DEPTH} events")  # noqa: T201  # how much was checked

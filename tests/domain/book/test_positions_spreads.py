@@ -235,7 +235,7 @@ def test_fills_without_legs_are_shared_by_contracts_to_the_cent() -> None:
     assert position_status(closed) is PositionStatus.CLOSED
 
 
-@pytest.mark.parametrize("ended", ["expired", "rolled", "adjusted"])
+@pytest.mark.parametrize("ended", ["expired", "rolled"])
 def test_the_status_tells_how_it_ended(ended: str) -> None:
     closed = filled().with_close_fill(of_legs(LEGS, 1, [Price(1)] * 4, 2, -1))
 

@@ -33,7 +33,13 @@ from thetaloom.ports.clock import Clock
 from thetaloom.ports.market_data import MarketData
 
 CAPABILITIES = BrokerCapabilities(
-    legs_max=LEGS_MAX, gtc=True, replace=True, native_oco=False, absence_seconds=0, orders_per_second=1_000
+    legs_max=LEGS_MAX,
+    gtc=True,
+    replace=True,
+    native_oco=False,
+    absence_seconds=0,
+    orders_per_second=1_000,
+    exact_books=True,
 )
 Which = ClientOrderId | Callable[[Order], bool]
 

@@ -2,7 +2,8 @@
 
 A request that got no answer may still arrive. So one look that does not find the order proves nothing: a broker's
 books may lag, and a packet may be late. Absence is proven by two looks that both miss it, with at least the
-broker's own quarantine between them and nothing sent since the first.
+broker's own quarantine between them and nothing sent since the first. Only where the broker's books are exact, and
+no order is taken twice, may one that a single look missed be sent again at once.
 """
 
 from datetime import datetime, timedelta
@@ -43,8 +44,12 @@ class AfterLook(StrEnum):
     SETTLE_ABSENT = "settle_absent"  # withdraw it, or send it once more where everything still allows that
 
 
-def after_look(order: Order, known: BrokerOrder | None, now: datetime, absence: timedelta) -> AfterLook:
+def after_look(
+    order: Order, known: BrokerOrder | None, now: datetime, absence: timedelta, *, exact_books: bool = False
+) -> AfterLook:
     """Say what follows from a look that found ``known``, or nothing, at ``now``."""
+    if known is None and exact_books and may_resend(order):
+        return AfterLook.SETTLE_ABSENT
     if known is None:
         look = judge_look(order, is_known=False, now=now, absence=absence)
         if look is Look.NOT_YET:

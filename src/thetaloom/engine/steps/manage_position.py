@@ -337,7 +337,7 @@ def _held_on(position: Position, *, asks: bool = False) -> ExitFinding:
 def _ask(uow: UnitOfWork, run: WorkflowRun, given: Inputs) -> WorkflowRun:
     now, position, awaited = given.view.now, given.view.position, given.awaited
     contracts = "" if awaited is None else ", ".join(one.notation for one in awaited.contracts)
-    tell(uow, run, EventKind.SETTLEMENT_MISSING, now, position=position.id, contracts=contracts)
+    tell(uow, run, EventKind.SETTLEMENT_MISSED, now, position=position.id, contracts=contracts)
     held = next_step(run, StepName.MANAGE_POSITION, RunStatus.MONITORING, now, due_at=given.next_check_at)
     return replace(held, reason=Reason.SETTLEMENT_MISSING.value)
 
