@@ -299,14 +299,14 @@ def differences(undisturbed: Any, found: Any, path: str = "") -> list[str]:
     elif isinstance(undisturbed, list) and isinstance(found, list) and len(undisturbed) == len(found):
         pairs = [(f"{path}[{place}]", *both) for place, both in enumerate(zip(undisturbed, found, strict=True))]
     elif isinstance(undisturbed, list) and isinstance(found, list):
-        return [f"{path}: {line}" for line in ndiff(*_lines(undisturbed, found)) if line[0] in "+-"]
+        return [f"{path}: {line}" for line in ndiff(_lines(undisturbed), _lines(found)) if line[0] in "+-"]
     else:
         return [] if undisturbed == found else [f"{path}: undisturbed {undisturbed!r}, found {found!r}"]
     return [line for where, one, other in pairs for line in differences(one, other, where)]
 
 
-def _lines(*lists: list[Any]) -> list[list[str]]:
-    return [[repr(one) for one in every] for every in lists]
+def _lines(values: list[Any]) -> list[str]:
+    return [repr(one) for one in values]
 
 
 def plain(world: World) -> dict[str, Any]:

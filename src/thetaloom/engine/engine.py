@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from thetaloom.domain.book.looks import Cause
 from thetaloom.domain.values.ids import ClientOrderId, RunId
 from thetaloom.engine.care import CareRound
 from thetaloom.engine.commands import Command
