@@ -47,6 +47,7 @@ from thetaloom.store.catalogue import load_catalogue
 from thetaloom.store.database import Database, open_database
 from thetaloom.store.evidence import ParquetChainCodec
 from thetaloom.store.halt_files import FOLDER, HaltFiles
+from thetaloom.store.prompt_catalogue import load_prompts
 from thetaloom.store.schema import events, lineage, meta, runs, users
 from thetaloom.store.statements import insert_or_skip
 from thetaloom.store.unit_of_work import SqlStore
@@ -352,6 +353,9 @@ def _first_rows(platform: Platform) -> None:
         if known is None:  # once: a default that the user deleted or changed stays so
             for strategy in load_catalogue():
                 uow.strategies.save(LOCAL_USER, strategy, now)
+        if uow.prompts.is_new_to(LOCAL_USER):
+            for prompt in load_prompts():
+                uow.prompts.save(LOCAL_USER, prompt, now)
         uow.commit()
 
 

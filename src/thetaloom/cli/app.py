@@ -48,6 +48,7 @@ COMMANDS: dict[str, Noun] = {  # in the order of the help
     "halt": Noun("halt:halt", TRADE, "Stop new risk at once; exits go on."),
     "resume": Noun("halt:resume", TRADE, "Allow new risk again, in two steps."),
     "lineage": Noun("lineage:app", EVIDENCE, "Look at the evidence of each step, verify it and replay it."),
+    "prompt": Noun("prompt:app", EVIDENCE, "Look at prompts of language models, write, try and compare them."),
     "reconcile": Noun("reconcile:reconcile", EVIDENCE, "Compare our books with the broker's."),
     "data": Noun("data:app", EVIDENCE, "Check recorded market data."),
     "simulate": Noun("simulate:simulate", EVIDENCE, "Play days in which everything goes wrong; check the laws."),

@@ -5,9 +5,19 @@ from datetime import date
 from decimal import Decimal
 
 from thetaloom.domain.book.rolls import StrikesFrom
+from thetaloom.domain.run.prompts import Prompt
 from thetaloom.domain.run.runs import TriggerKind
 from thetaloom.domain.strategy.strategies import Strategy
-from thetaloom.domain.values.ids import AccountId, ClientOrderId, PositionId, ProposalId, RunId, StrategyId, UserId
+from thetaloom.domain.values.ids import (
+    AccountId,
+    ClientOrderId,
+    PositionId,
+    PromptId,
+    ProposalId,
+    RunId,
+    StrategyId,
+    UserId,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +238,22 @@ class ApplyExitRules:
     user_id: UserId
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavePrompt:
+    """Store a prompt template; another text becomes its next version."""
+
+    user_id: UserId
+    prompt: Prompt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovePrompt:
+    """Take a prompt template out of use; its texts stay for the opinions that name them."""
+
+    user_id: UserId
+    prompt_id: PromptId
+
+
 Command = (
     StartRun
     | ApproveProposal
@@ -252,4 +278,6 @@ Command = (
     | IgnoreFinding
     | AssignClose
     | ApplyExitRules
+    | SavePrompt
+    | RemovePrompt
 )

@@ -17,6 +17,7 @@ from thetaloom.engine.halting import halt, lift_halt
 from thetaloom.engine.journal import note_trade
 from thetaloom.engine.order_doubt import Resolution
 from thetaloom.engine.order_manager import ask_cancel, deliver, resolve
+from thetaloom.engine.prompts import remove_prompt, save_prompt
 from thetaloom.engine.position_handlers import close_position, replace_targets
 from thetaloom.engine.reconcile import Reconciled, reconcile
 from thetaloom.engine.reconciliation.answers import Options
@@ -279,6 +280,8 @@ HANDLERS: dict[type, Any] = {
     commands.IgnoreFinding: ignore_finding,
     commands.AssignClose: assign_close,
     commands.ApplyExitRules: apply_exit_rules,
+    commands.SavePrompt: save_prompt,
+    commands.RemovePrompt: remove_prompt,
 }
 
 

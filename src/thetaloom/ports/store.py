@@ -20,6 +20,7 @@ from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.risk.violations import Violation
 from thetaloom.domain.run.events import Event
 from thetaloom.domain.run.lineage import LineageRecord
+from thetaloom.domain.run.prompts import Prompt, PromptVersion
 from thetaloom.domain.run.proposals import Proposal
 from thetaloom.domain.run.runs import RunStatus, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
@@ -27,6 +28,7 @@ from thetaloom.domain.values.ids import (
     AccountId,
     ClientOrderId,
     PositionId,
+    PromptId,
     ProposalId,
     RunId,
     StrategyId,
@@ -337,6 +339,20 @@ class Care(Protocol):
     def note_of(self, position: PositionId) -> str: ...
 
 
+class Prompts(Protocol):
+    """Prompt templates with every text they have had."""
+
+    def get(self, user: UserId, prompt: PromptId) -> Prompt | None: ...
+    def all_of(self, user: UserId) -> Sequence[Prompt]: ...
+    def is_new_to(self, user: UserId) -> bool: ...
+    def versions(self, user: UserId, prompt: PromptId) -> Sequence[PromptVersion]: ...
+    def save(self, user: UserId, prompt: Prompt, now: datetime) -> Prompt:
+        """Write a template; another text becomes the next version. Return it with its version."""
+        ...
+
+    def hide(self, user: UserId, prompt: PromptId, now: datetime) -> None: ...
+
+
 class UnitOfWork(Protocol):
     """One transaction. Nothing is kept unless ``commit`` was called; leaving the block otherwise rolls back."""
 
@@ -354,6 +370,7 @@ class UnitOfWork(Protocol):
     alerts: Alerts
     looks: Looks
     care: Care
+    prompts: Prompts
 
     def commit(self) -> None: ...
 

@@ -16,6 +16,7 @@ from thetaloom.store.repositories.lineage import SqlLineage
 from thetaloom.store.repositories.looks import SqlLooks
 from thetaloom.store.repositories.orders import SqlOrders
 from thetaloom.store.repositories.positions import SqlPositions
+from thetaloom.store.repositories.prompts import SqlPrompts
 from thetaloom.store.repositories.proposals import SqlProposals
 from thetaloom.store.repositories.rolls import SqlRolls
 from thetaloom.store.repositories.runs import SqlRuns
@@ -45,6 +46,7 @@ class SqlUnitOfWork:
         self.alerts: store.Alerts = SqlAlerts(connection)
         self.looks: store.Looks = SqlLooks(connection, database)
         self.care: store.Care = SqlCare(connection)
+        self.prompts: store.Prompts = SqlPrompts(connection)
 
 
 class SqlStore:

@@ -73,6 +73,8 @@ class EventKind(StrEnum):
     FINDING_RAISED = "FindingRaised"
     FINDING_SETTLED = "FindingSettled"
     POSITION_ADOPTED = "PositionAdopted"
+    PROMPT_SAVED = "PromptSaved"
+    PROMPT_REMOVED = "PromptRemoved"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

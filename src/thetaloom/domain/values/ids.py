@@ -13,6 +13,7 @@ ClientOrderId = NewType("ClientOrderId", str)  # ours, made and committed before
 BrokerOrderId = NewType("BrokerOrderId", str)  # theirs
 FillId = NewType("FillId", str)  # the broker's id of one execution report, unique within an order
 PositionId = NewType("PositionId", str)
+PromptId = NewType("PromptId", str)  # chosen by a person
 
 
 def make_run_id(installation: str, number: int) -> RunId:
