@@ -1,5 +1,6 @@
 """What the engine works with: one market, one broker account, one database, one clock."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from thetaloom.domain.book.imbalance import ImbalancePolicy
@@ -7,6 +8,7 @@ from thetaloom.domain.market.rates import RateCurve
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.money import Money
 from thetaloom.engine.guard_book import GuardBook
+from thetaloom.ports.analyst import Analyst
 from thetaloom.ports.broker import Broker
 from thetaloom.ports.clock import Clock
 from thetaloom.ports.dispatch import Dispatch
@@ -57,4 +59,5 @@ class Desk:
     codec: ChainCodec
     code_version: str
     settings: EngineSettings
+    analysts: Mapping[str, Analyst] = field(default_factory=dict)  # by name; one that is not there has no opinion
     guards: GuardBook = field(default_factory=GuardBook)  # of this process

@@ -68,7 +68,7 @@ def columns_of(bars: Sequence[Bar]) -> Bars:
 
 def weekly(bars: Bars) -> Bars:
     """Return one bar for each week that begins on a Monday; the last may be of a week that is not over."""
-    starts = [at for at, day in enumerate(bars.days) if at == 0 or _week(day) != _week(bars.days[at - 1])]
+    starts = [at for at, day in enumerate(bars.days) if at == 0 or week_of(day) != week_of(bars.days[at - 1])]
     parts = list(pairwise([*starts, len(bars)]))
     return Bars(
         days=tuple(bars.days[end - 1] for _, end in parts),
@@ -79,5 +79,6 @@ def weekly(bars: Bars) -> Bars:
     )
 
 
-def _week(day: int) -> int:
+def week_of(day: int) -> int:
+    """Return the number of the week, begun on a Monday, that a day since 1970-01-01 is in."""
     return (day + 3) // 7  # 1970-01-01 was a Thursday

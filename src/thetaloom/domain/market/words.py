@@ -67,7 +67,7 @@ class Momentum(StrEnum):
 
 
 class MarketBias(StrEnum):
-    """The view of the market that IV rank and RSI give."""
+    """A view of the market: that of IV rank and RSI, or an analyst's."""
 
     BULLISH = "bullish"
     NEUTRAL = "neutral"

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from thetaloom.domain.strategy.analysis_rules import AnalysisRule, AnalystName
 from thetaloom.domain.strategy.assembly_checks import assembly_problems, did_you_mean
 from thetaloom.domain.strategy.exit_checks import EXIT_MAX as EXIT_MAX
 from thetaloom.domain.strategy.exit_checks import exit_problems, exit_window_problems, ladder_window_problems
@@ -112,6 +113,12 @@ def _approval_problems(rule: ApprovalRule) -> Problems:
     return {"max_loss_automatic": f"is {rule.max_loss_automatic}; expected nothing while mode is manual"}
 
 
+def _analysis_problems(rule: AnalysisRule) -> Problems:
+    if rule.analyst is not AnalystName.NONE or rule.weight is None:
+        return {}
+    return {"weight": f"is {rule.weight}; expected nothing while analyst is none"}
+
+
 CHECKS: dict[type, Callable[[Any], Problems]] = {
     **LEG_CHECKS,
     Condition: condition_problems,
@@ -119,4 +126,5 @@ CHECKS: dict[type, Callable[[Any], Problems]] = {
     DropRule: _drop_problems,
     ExitRule: exit_problems,
     ApprovalRule: _approval_problems,
+    AnalysisRule: _analysis_problems,
 }

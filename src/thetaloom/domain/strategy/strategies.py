@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
+from thetaloom.domain.strategy.analysis_rules import AnalysisRule, AnalystName
 from thetaloom.domain.strategy.conditions import Comparison, Condition
 from thetaloom.domain.strategy.exit_rules import EXIT_UNITS, ExitKind, ExitRule, ExitUnit, LadderRule
 from thetaloom.domain.strategy.fields import About, Word
@@ -58,6 +59,8 @@ __all__ = [
     "EXIT_UNITS",
     "MARKET_METRICS",
     "UNITS",
+    "AnalysisRule",
+    "AnalystName",
     "ApprovalMode",
     "ApprovalRule",
     "BackRule",
@@ -204,6 +207,10 @@ class Strategy:
     hard_stops: Annotated[HardStops | None, About("What bars an entry whatever the score; absent: nothing more.")] = (
         None
     )
+    analysis: Annotated[
+        AnalysisRule | None,
+        About("Who reads the charts before legs are chosen; absent: nobody, and none are drawn.", sparse=True),
+    ] = None
     liquidity: Annotated[Liquidity, About("What each leg must offer.")] = ANY_MARKET
     order: Annotated[OrderRule, About("How orders walk from better than mid toward natural.")] = USUAL_WALK
     size: Annotated[SizeRule, About("How many structures to trade.")] = SizeRule()
