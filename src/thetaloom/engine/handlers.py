@@ -17,8 +17,8 @@ from thetaloom.engine.halting import halt, lift_halt
 from thetaloom.engine.journal import note_trade
 from thetaloom.engine.order_doubt import Resolution
 from thetaloom.engine.order_manager import ask_cancel, deliver, resolve
-from thetaloom.engine.prompts import remove_prompt, save_prompt
 from thetaloom.engine.position_handlers import close_position, replace_targets
+from thetaloom.engine.prompts import remove_prompt, save_prompt
 from thetaloom.engine.reconcile import Reconciled, reconcile
 from thetaloom.engine.reconciliation.answers import Options
 from thetaloom.engine.reconciliation.deciding import adopt_position, assign_close, ignore_finding

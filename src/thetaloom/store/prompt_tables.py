@@ -1,9 +1,11 @@
-"""The tables of prompts: the templates, and every text they have had."""
+"""The tables of prompts: the templates, every text they have had, and what was asked of models."""
 
-from sqlalchemy import Boolean, Column, Integer, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text
 
+from thetaloom.domain.run.model_calls import CallStatus
 from thetaloom.domain.run.prompts import PromptKind, PromptLanguage
-from thetaloom.store.columns import Instant, Structured, Word
+from thetaloom.domain.values.money import Money
+from thetaloom.store.columns import Exact, Instant, Structured, Word
 from thetaloom.store.table_parts import metadata, needed
 
 prompts = Table(
@@ -35,4 +37,24 @@ prompt_versions = Table(
     needed("text", Text),
     needed("saved_at", Instant),
     needed("saved_by", Text),
+)
+
+model_calls = Table(
+    "model_calls",
+    metadata,
+    Column("id", Text, primary_key=True),
+    needed("request", Text),
+    needed("model", Text),
+    needed("prompt", Text),
+    needed("asked_at", Instant),
+    needed("day", Text),
+    needed("status", Word(CallStatus)),
+    needed("input_tokens", BigInteger),
+    needed("output_tokens", BigInteger),
+    Column("cost", Exact(Money)),
+    needed("duration_ms", BigInteger),
+    needed("answer", Text),
+    needed("failure", Text),
+    Index(None, "day"),
+    Index(None, "request", "status"),
 )

@@ -27,6 +27,7 @@ class AnalysisRequest:
     weekly: ChartSeries | None
     charts: tuple[DrawnChart, ...] = ()
     prompt: str = ""  # rendered; empty for analysts that read no words
+    prompt_reference: str = ""  # which templates it was made of, such as daily-en@3
     source: str = ""
     synthetic: bool = False
     now: datetime
