@@ -85,7 +85,7 @@ def test_what_is_not_known_yet_is_left_out_and_never_fails(series: ChartSeries) 
 
 
 def test_months_are_named_where_they_begin_and_a_year_with_its_first() -> None:
-    days = [from_date(date(2025, 11, 3) + timedelta(days=at)) for at in range(0, 100)]
+    days = [from_date(date(2025, 11, 3) + timedelta(days=at)) for at in range(100)]
 
     ticks = month_ticks(days, quarters=False)
 

@@ -1,0 +1,1 @@
+"""Who reads charts and gives an opinion; each fulfils the port ``Analyst``."""
