@@ -1,1 +1,1 @@
-"""Who reads a chart and gives an opinion; bootstrap chooses, and the engine knows them by the port alone."""
+"""Who reads charts and gives an opinion; each fulfils the port ``Analyst``."""

@@ -40,6 +40,7 @@ class Theme:
     loss: str
     caution: str
     quiet: str
+    other: str
 
 
 DARK: Final = Theme(
@@ -52,6 +53,7 @@ DARK: Final = Theme(
     loss="#ff8078",
     caution="#e3b341",
     quiet="#79c0ff",
+    other="#d2a8ff",
 )
 LIGHT: Final = Theme(
     page="#ffffff",
@@ -63,6 +65,7 @@ LIGHT: Final = Theme(
     loss="#c4302b",
     caution="#8a5a00",
     quiet="#0a62b9",
+    other="#7d3cc0",
 )
 
 

@@ -60,6 +60,14 @@ def test_an_opinion_that_contradicts_itself_cannot_be_made(wrong: dict[str, Any]
         replace(LONG, **wrong)
 
 
+@pytest.mark.parametrize(
+    ("confidence", "label"),
+    [("1", "high"), ("0.8", "high"), ("0.79", "medium"), ("0.5", "medium"), ("0.49", "low"), ("0", "low")],
+)
+def test_the_label_follows_the_number(confidence: str, label: str) -> None:
+    assert replace(LONG, confidence=Decimal(confidence)).label == label
+
+
 def test_an_opinion_comes_back_from_its_json() -> None:
     assert from_json(canonical_json(LONG), Opinion) == LONG
 

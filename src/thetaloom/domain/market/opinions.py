@@ -14,6 +14,7 @@ from thetaloom.errors import InvalidInput
 REASONS_MAX = 32
 REASON_LENGTH_MAX = 500
 CONFIDENCE_PLACES = 4
+LABELS = {"high": Decimal("0.8"), "medium": Decimal("0.5"), "low": Decimal(0)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,11 @@ class Opinion:
                 raise InvalidInput("a neutral opinion has no stop and no target")
         else:
             _refuse_wrong_sides(self)
+
+    @property
+    def label(self) -> str:
+        """The confidence in a word: high from 0.8, medium from 0.5, else low."""
+        return next(word for word, least in LABELS.items() if self.confidence >= least)
 
     @property
     def risk(self) -> Price | None:

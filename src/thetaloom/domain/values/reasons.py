@@ -296,6 +296,12 @@ class Reason(StrEnum):
     CLOSED_ELSEWHERE = "closed_elsewhere", "The contracts were closed at the broker by a trade that was not ours."
     CANCELED_BY_USER = "canceled_by_user", "A person canceled the run."
     STEP_FAILED = "step_failed", "A step ended with an error; the record holds its message."
+    # what an analyst's opinion must say
+    NO_OPINION = "no_opinion", "The analyst gave no opinion of the market; the facts say why."
+    OPINION_AGAINST = "opinion_against", "The analysts' view of the market is none that the strategy suits."
+    OPINION_UNSURE = "opinion_unsure", "The analysts' confidence is below the strategy's least."
+    REWARD_TOO_SMALL = "reward_too_small", "The first target is worth too little for the risk down to the stop."
+    RETURN_TOO_SMALL = "return_too_small", "The first target is too near to the price."
     # steps that had nothing to do
     NOT_REQUESTED = "not_requested", "The strategy does not ask for this step."
 
