@@ -20,6 +20,7 @@ from pydantic_settings import (
 from thetaloom.brokers.paper.settings import FillModel, PaperSettings, read_shares
 from thetaloom.domain.book.imbalance import ImbalancePolicy
 from thetaloom.domain.market.rates import RateCurve
+from thetaloom.domain.run.prompts import PromptLanguage
 from thetaloom.domain.values.money import Money
 from thetaloom.errors import ConfigError, InvalidInput
 
@@ -116,6 +117,34 @@ class Settings(BaseSettings):
         max_length=64,
         description="What becomes of holdings that came from elsewhere: ask, ignore, or the id of a strategy.",
     )
+    llm_model: str = Field(
+        "",
+        max_length=200,
+        description="Language model that reads charts, as provider:name such as openai:gpt-5-mini; with llm_base_url "
+        "the name alone. Empty: none.",
+    )
+    llm_base_url: str = Field(
+        "",
+        max_length=500,
+        pattern=r"^(https?://[^@\s]+)?$",
+        description="Address of any server that speaks OpenAI's protocol, such as http://127.0.0.1:8080/v1; no "
+        "user or password in it.",
+    )
+    llm_key: SecretStr | None = Field(
+        None, description="Key of the model's provider; without it the provider's own environment variable counts."
+    )
+    llm_timeout_seconds: float = Field(60.0, gt=0, le=600, description="How long one try may take.")
+    llm_attempts: int = Field(3, ge=1, le=10, description="Tries where a server is busy, limits, or does not answer.")
+    llm_temperature: float = Field(0.1, ge=0, le=2, description="How freely a model may choose its words.")
+    llm_tokens_max: int = Field(4096, ge=100, le=200_000, description="Longest answer, in tokens.")
+    llm_schema: bool = Field(True, description="Whether the server is told the answer's form as a JSON schema.")
+    llm_language: PromptLanguage = Field(PromptLanguage.ENGLISH, description="Language of prompts: en or zh.")
+    llm_tokens_per_day: int = Field(500_000, ge=0, description="Tokens that models may use in a day, UTC.")
+    llm_cost_per_day: Decimal = Field(
+        Decimal(5), ge=0, description="Dollars that models may cost in a day; counted where both prices are set."
+    )
+    llm_input_price: Decimal | None = Field(None, ge=0, description="Dollars for a million tokens of a question.")
+    llm_output_price: Decimal | None = Field(None, ge=0, description="Dollars for a million tokens of an answer.")
     log_level: str = Field("warning", pattern="^(debug|info|warning|error)$", description="What is logged.")
 
     @property

@@ -14,6 +14,7 @@ ThetaloomError
 ├── Unavailable            try again later
 │   ├── BrokerUnavailable
 │   ├── MarketDataUnavailable
+│   ├── AnswerPending      (asked, and not answered yet; no attempt is counted)
 │   └── StoreUnavailable
 └── OutcomeUnknown         ask the broker what happened; never resend
 """
@@ -126,6 +127,12 @@ class MarketDataUnavailable(Unavailable):
     """No market data for this request from this source."""
 
     code = "market_data_unavailable"
+
+
+class AnswerPending(Unavailable):
+    """Somebody outside was asked and has not answered yet; look again soon."""
+
+    code = "answer_pending"
 
 
 class StoreUnavailable(Unavailable):

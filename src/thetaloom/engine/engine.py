@@ -16,6 +16,7 @@ from thetaloom.engine.leg_keeper import mind_imbalances
 from thetaloom.engine.limit_faults import refuse_unread_limits
 from thetaloom.engine.lineage import Decider
 from thetaloom.engine.monitor import Monitor
+from thetaloom.engine.opinion_scores import judge_due
 from thetaloom.engine.order_doubt import break_proofs
 from thetaloom.engine.order_manager import apply_reports
 from thetaloom.engine.order_reports import REPORT_DECIDER
@@ -39,6 +40,7 @@ DECIDERS: Mapping[str, Decider] = {
 BROKER_LOOK = timedelta(seconds=1)  # how often the broker is asked for news that it did not announce
 IN_FLIGHT_LOOK = timedelta(seconds=15)  # how often orders without an answer are looked up in the broker's books
 ALERT_LOOK = timedelta(minutes=15)  # how often the radar looks for assignments to come
+SCORES_LOOK = timedelta(hours=1)  # how often opinions are looked for whose time has come
 POSITIONS_LOOK = timedelta(seconds=60)  # how often positions that another process opened are looked for
 
 
@@ -101,6 +103,8 @@ class Engine:
             self._monitor.refresh(moved)
         if not moved:  # whatever closes goes first
             self._take_care()
+            if self._is_time(SCORES_LOOK):
+                judge_due(self.desk)
         has_canceled = self.halts.cancel_some()  # last: whatever closes goes first
         self._has_news |= bool(moved) or has_canceled
         return bool(moved) or has_canceled

@@ -18,10 +18,11 @@ from thetaloom.engine.order_manager import deliver
 from thetaloom.engine.restarts import restart_after
 from thetaloom.engine.step import Step, tell
 from thetaloom.engine.steps import PIPELINE
-from thetaloom.errors import ConfigError, StaleVersionError, Unavailable
+from thetaloom.errors import AnswerPending, ConfigError, StaleVersionError, Unavailable
 
 log = structlog.get_logger()
 
+ANSWER_LOOK = timedelta(seconds=1)  # how soon a step that waits for an answer looks for it again
 MANAGED = frozenset({RunStatus.MONITORING, RunStatus.CLOSING})
 
 
@@ -48,6 +49,10 @@ def advance(desk: Desk, run_id: RunId) -> WorkflowRun | None:
         return _commit(desk, step, run, inputs, said, started)
     except StaleVersionError:
         log.info("run_moved_by_another_worker", run=run.id, step=step.name)
+        return None
+    except AnswerPending as error:
+        log.info("step_waits", run=run.id, step=step.name, cause=error.message)
+        _write(desk, replace(run, due_at=desk.clock.now() + ANSWER_LOOK))
         return None
     except Unavailable as error:
         return _try_later(desk, run, step.name, inputs, error)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from thetaloom.domain.book.alerts import Alert
@@ -20,6 +20,7 @@ from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.risk.violations import Violation
 from thetaloom.domain.run.events import Event
 from thetaloom.domain.run.lineage import LineageRecord
+from thetaloom.domain.run.opinion_scores import OpinionScore
 from thetaloom.domain.run.prompts import Prompt, PromptVersion
 from thetaloom.domain.run.proposals import Proposal
 from thetaloom.domain.run.runs import RunStatus, WorkflowRun
@@ -353,6 +354,17 @@ class Prompts(Protocol):
     def hide(self, user: UserId, prompt: PromptId, now: datetime) -> None: ...
 
 
+class Scores(Protocol):
+    """How opinions came out."""
+
+    def add(self, score: OpinionScore) -> None: ...
+    def due(self, on: date, limit: int) -> Sequence[OpinionScore]:
+        """Return scores not judged yet that are due on a day or before, the longest due first."""
+        ...
+
+    def save(self, score: OpinionScore) -> None: ...
+
+
 class UnitOfWork(Protocol):
     """One transaction. Nothing is kept unless ``commit`` was called; leaving the block otherwise rolls back."""
 
@@ -371,6 +383,7 @@ class UnitOfWork(Protocol):
     looks: Looks
     care: Care
     prompts: Prompts
+    scores: Scores
 
     def commit(self) -> None: ...
 

@@ -50,6 +50,7 @@ from thetaloom.store.prompt_tables import model_calls as model_calls
 from thetaloom.store.prompt_tables import prompt_versions as prompt_versions
 from thetaloom.store.prompt_tables import prompts as prompts
 from thetaloom.store.schema_rolls import rolls as rolls
+from thetaloom.store.score_tables import opinion_scores as opinion_scores
 from thetaloom.store.table_parts import LEGS as _LEGS
 from thetaloom.store.table_parts import SEQUENCE as _SEQUENCE
 from thetaloom.store.table_parts import metadata as metadata

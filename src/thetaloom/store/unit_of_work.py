@@ -20,6 +20,7 @@ from thetaloom.store.repositories.prompts import SqlPrompts
 from thetaloom.store.repositories.proposals import SqlProposals
 from thetaloom.store.repositories.rolls import SqlRolls
 from thetaloom.store.repositories.runs import SqlRuns
+from thetaloom.store.repositories.scores import SqlScores
 from thetaloom.store.repositories.strategies import SqlStrategies
 from thetaloom.store.repositories.violations import SqlViolations
 from thetaloom.store.repositories.watches import SqlWatches
@@ -47,6 +48,7 @@ class SqlUnitOfWork:
         self.looks: store.Looks = SqlLooks(connection, database)
         self.care: store.Care = SqlCare(connection)
         self.prompts: store.Prompts = SqlPrompts(connection)
+        self.scores: store.Scores = SqlScores(connection, database)
 
 
 class SqlStore:

@@ -104,11 +104,14 @@ def flat_band(atr: float | None) -> Price | None:
     return Price(round(CALM * Decimal(str(atr * math.sqrt(HORIZON_SESSIONS))), 2))
 
 
-def judge(score: OpinionScore, bars: Sequence[Bar], now: datetime) -> OpinionScore:
-    """Judge an opinion by the sessions after it, oldest first; without the one it is due on nothing is judged."""
+def judge(score: OpinionScore, bars: Sequence[Bar], now: datetime, *, gives_up: bool = False) -> OpinionScore:
+    """Judge an opinion by the sessions after it, oldest first; without the one it is due on nothing is judged.
+
+    With ``gives_up`` an opinion that cannot be judged counts as looked at, and neither right nor wrong.
+    """
     after = [bar for bar in bars if score.made_on < bar.session_on <= score.due_on]
     if not after or after[-1].session_on != score.due_on or not all(_is_price(bar) for bar in after):
-        return score
+        return replace(score, judged_at=now) if gives_up else score
     end = Price(str(after[-1].close))
     change = Decimal(end) - Decimal(score.start)
     right = _is_right(score, change)
