@@ -75,6 +75,11 @@ class Platform:
     engine: Engine
     user_id: UserId
 
+    @property
+    def wall(self) -> Clock:
+        """The wall's clock, by whose days money is spent on models."""
+        return SystemClock()
+
     def close(self) -> None:
         """Give the connections back."""
         self.broker.close()

@@ -95,6 +95,7 @@ def add(
 ) -> None:
     """Write a template: a new one, or the next version of one there is, keeping what is not given."""
     from thetaloom.engine.commands import SavePrompt
+    from thetaloom.engine.prompts import written
 
     asked: dict[str, Any] = {
         "name": name,
@@ -110,7 +111,8 @@ def add(
     with opened() as platform:
         with platform.store.reading() as uow:
             before = uow.prompts.get(platform.user_id, PromptId(prompt))
-        wish = _written(prompt, _text(file), {key: entry for key, entry in asked.items() if entry is not None}, before)
+        kept = {key: entry for key, entry in asked.items() if entry is not None}
+        wish = written(PromptId(prompt), {**kept, "text": _text(file)}, before)
         saved = carry_out(platform, SavePrompt(user_id=platform.user_id, prompt=wish))
     assert isinstance(saved, Prompt)
     if as_json:
@@ -181,14 +183,6 @@ def compare(
         say("[dim]the templates are equal[/]")
     for shown in (found.one, found.other):
         _print(shown)
-
-
-def _written(prompt: str, text: str, asked: dict[str, Any], before: Prompt | None) -> Prompt:
-    if before is None:
-        kept: dict[str, Any] = {"name": prompt, "kind": PromptKind.ANALYSIS, "language": PromptLanguage.ENGLISH}
-    else:
-        kept = {name: getattr(before, name) for name in Prompt.__slots__ if name not in ("id", "text", "version")}
-    return Prompt(**{**kept, **asked}, id=PromptId(prompt), text=text)
 
 
 def _text(file: Path) -> str:

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import unified_diff
+from typing import Any
 
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.prompt_text import Rendered, check_template, render
 from thetaloom.domain.run.prompt_values import EXAMPLE, NAMES
-from thetaloom.domain.run.prompts import Prompt, PromptLanguage, parts_of, reference_of
+from thetaloom.domain.run.prompts import Prompt, PromptKind, PromptLanguage, parts_of, reference_of
 from thetaloom.domain.values.ids import PromptId, StrategyId, UserId
 from thetaloom.engine import commands
 from thetaloom.engine.desk import Desk
@@ -36,6 +37,14 @@ class Comparison:
     one: Preview
     other: Preview
     difference: tuple[str, ...]  # of the templates, line by line, as diff writes it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """Whether a template is allowed: ``error`` is empty when it is."""
+
+    error: str
+    reads: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +97,32 @@ def own_prompt(uow: UnitOfWork, user: UserId, prompt: str) -> Prompt:
         if str(one.version) == version:
             return replace(found, version=one.version, text=one.text)
     raise NotFound(f"{name} has no version {version!r}; the newest is {found.version}")
+
+
+def written(prompt: PromptId, asked: Mapping[str, object], before: Prompt | None) -> Prompt:
+    """Return the template that a person asks for: what is not named stays as it was, or takes its usual value."""
+    kept: dict[str, Any] = {"name": prompt, "kind": PromptKind.ANALYSIS, "language": PromptLanguage.ENGLISH}
+    if before is not None:
+        kept = {name: getattr(before, name) for name in Prompt.__slots__ if name not in ("id", "version")}
+    return Prompt(**{**kept, **asked, "id": prompt})
+
+
+def validation(text: str) -> Validation:
+    """Say whether a template is allowed, and what it reads."""
+    try:
+        reads = check_template(text)
+        refuse_unknown_names(reads)
+    except InvalidInput as error:
+        return Validation(error=error.message, reads=())
+    return Validation(error="", reads=reads)
+
+
+def preview_text(text: str, values: Mapping[str, object], *, strict: bool = False) -> Preview:
+    """Fill in a template that is not stored."""
+    draft = Prompt(
+        id=PromptId("draft"), name="draft", kind=PromptKind.ANALYSIS, language=PromptLanguage.ENGLISH, text=text
+    )
+    return preview(draft, values, strict=strict)
 
 
 def preview(prompt: Prompt, values: Mapping[str, object] = EXAMPLE, *, strict: bool = False) -> Preview:

@@ -16,6 +16,7 @@ from thetaloom.web.api import (
     operations,
     orders,
     positions,
+    prompts,
     risk,
     risk_validation,
     rolls,
@@ -49,7 +50,20 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     )
     app.state.front = Front(platform=platform, loop=loop)
     api = APIRouter(prefix="/api")
-    nouns = (strategies, workflow, positions, rolls, care, findings, orders, risk, risk_validation, scenarios, lineage)
+    nouns = (
+        strategies,
+        workflow,
+        positions,
+        rolls,
+        care,
+        findings,
+        orders,
+        risk,
+        risk_validation,
+        scenarios,
+        lineage,
+        prompts,
+    )
     for noun in nouns:
         api.include_router(noun.router)
     app.include_router(api)

@@ -7,6 +7,7 @@ from thetaloom.web.pages import (
     journal,
     lineage,
     listings,
+    prompts,
     rank,
     reconciling,
     reference,
@@ -27,5 +28,6 @@ ROUTERS = (
     risk.router,
     reconciling.router,
     lineage.router,
+    prompts.router,
     reference.router,
 )

@@ -33,6 +33,8 @@ NOTICES: Mapping[str, str] = {
     "compared": "Our books were compared with the broker's.",
     "adopted": "The holding is a position of the strategy now.",
     "left": "It is left alone.",
+    "prompt_saved": "The prompt is saved.",
+    "prompt_removed": "The prompt is out of use.",
     "assigned": "The close was booked to the position.",
 }
 
