@@ -12,8 +12,10 @@ from typing import Literal
 from sqlalchemy import func, select, update
 
 from thetaloom import __version__
+from thetaloom.analysts.rules import RulesAnalyst
 from thetaloom.brokers.paper.broker import PaperBroker
 from thetaloom.brokers.paper.settings import read_shares
+from thetaloom.charts.painter import AsidePainter, InlinePainter
 from thetaloom.config import MarketSource, Settings
 from thetaloom.dispatch.embedded import EmbeddedDispatch
 from thetaloom.dispatch.workers import is_gone, name_worker
@@ -76,6 +78,8 @@ class Platform:
 
     def close(self) -> None:
         """Give the connections back."""
+        if self.desk.painter is not None:
+            self.desk.painter.close()
         self.broker.close()
         self.database.close()
 
@@ -168,6 +172,8 @@ def build(
         codec=ParquetChainCodec(),
         code_version=__version__,
         settings=_engine_settings(settings),
+        analysts={RulesAnalyst.name: RulesAnalyst()},
+        painter=AsidePainter() if clock_kind == "paced" else InlinePainter(),
     )
     platform = Platform(
         settings=settings,

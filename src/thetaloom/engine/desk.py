@@ -10,6 +10,7 @@ from thetaloom.domain.values.money import Money
 from thetaloom.engine.guard_book import GuardBook
 from thetaloom.ports.analyst import Analyst
 from thetaloom.ports.broker import Broker
+from thetaloom.ports.charts import ChartPainter
 from thetaloom.ports.clock import Clock
 from thetaloom.ports.dispatch import Dispatch
 from thetaloom.ports.evidence import ChainCodec
@@ -60,4 +61,5 @@ class Desk:
     code_version: str
     settings: EngineSettings
     analysts: Mapping[str, Analyst] = field(default_factory=dict)  # by name; one that is not there has no opinion
+    painter: ChartPainter | None = None  # None: charts are kept as numbers only
     guards: GuardBook = field(default_factory=GuardBook)  # of this process

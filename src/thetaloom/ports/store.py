@@ -20,6 +20,7 @@ from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.risk.violations import Violation
 from thetaloom.domain.run.events import Event
 from thetaloom.domain.run.lineage import LineageRecord
+from thetaloom.domain.run.opinion_records import OpinionRecord
 from thetaloom.domain.run.proposals import Proposal
 from thetaloom.domain.run.runs import RunStatus, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
@@ -337,6 +338,13 @@ class Care(Protocol):
     def note_of(self, position: PositionId) -> str: ...
 
 
+class Opinions(Protocol):
+    """What analysts said of markets, one row an answer."""
+
+    def add(self, record: OpinionRecord) -> None: ...
+    def of_run(self, run: RunId) -> Sequence[OpinionRecord]: ...
+
+
 class UnitOfWork(Protocol):
     """One transaction. Nothing is kept unless ``commit`` was called; leaving the block otherwise rolls back."""
 
@@ -354,6 +362,7 @@ class UnitOfWork(Protocol):
     alerts: Alerts
     looks: Looks
     care: Care
+    opinions: Opinions
 
     def commit(self) -> None: ...
 

@@ -14,6 +14,7 @@ from thetaloom.store.repositories.care import SqlCare
 from thetaloom.store.repositories.events import SqlEvents
 from thetaloom.store.repositories.lineage import SqlLineage
 from thetaloom.store.repositories.looks import SqlLooks
+from thetaloom.store.repositories.opinions import SqlOpinions
 from thetaloom.store.repositories.orders import SqlOrders
 from thetaloom.store.repositories.positions import SqlPositions
 from thetaloom.store.repositories.proposals import SqlProposals
@@ -44,6 +45,7 @@ class SqlUnitOfWork:
         self.rolls: store.Rolls = SqlRolls(connection)
         self.alerts: store.Alerts = SqlAlerts(connection)
         self.looks: store.Looks = SqlLooks(connection, database)
+        self.opinions: store.Opinions = SqlOpinions(connection)
         self.care: store.Care = SqlCare(connection)
 
 

@@ -73,6 +73,7 @@ class EventKind(StrEnum):
     FINDING_RAISED = "FindingRaised"
     FINDING_SETTLED = "FindingSettled"
     POSITION_ADOPTED = "PositionAdopted"
+    OPINION_RECORDED = "OpinionRecorded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
