@@ -14,6 +14,7 @@ from sqlalchemy import func, select, update
 from thetaloom import __version__
 from thetaloom.brokers.paper.broker import PaperBroker
 from thetaloom.brokers.paper.settings import read_shares
+from thetaloom.charts.painter import AsidePainter, InlinePainter
 from thetaloom.config import MarketSource, Settings
 from thetaloom.dispatch.embedded import EmbeddedDispatch
 from thetaloom.dispatch.workers import is_gone, name_worker
@@ -27,6 +28,7 @@ from thetaloom.engine.engine import Engine
 from thetaloom.engine.loop import EngineLoop
 from thetaloom.engine.trial import read_trial_market
 from thetaloom.errors import ConfigError
+from thetaloom.llm_parts import analysts_of
 from thetaloom.marketdata.calendar_table import SHIPPED_TABLE, load_calendar, read_table
 from thetaloom.marketdata.clocks import PacedClock, SystemClock, VirtualClock
 from thetaloom.marketdata.event_files import EventTable
@@ -47,7 +49,7 @@ from thetaloom.store.catalogue import load_catalogue
 from thetaloom.store.database import Database, open_database
 from thetaloom.store.evidence import ParquetChainCodec
 from thetaloom.store.halt_files import FOLDER, HaltFiles
-from thetaloom.store.prompt_catalogue import load_prompts
+from thetaloom.store.prompt_catalogue import give_prompts
 from thetaloom.store.schema import events, lineage, meta, runs, users
 from thetaloom.store.statements import insert_or_skip
 from thetaloom.store.unit_of_work import SqlStore
@@ -82,6 +84,8 @@ class Platform:
 
     def close(self) -> None:
         """Give the connections back."""
+        if self.desk.painter is not None:
+            self.desk.painter.close()
         self.broker.close()
         self.database.close()
 
@@ -174,6 +178,8 @@ def build(
         codec=ParquetChainCodec(),
         code_version=__version__,
         settings=_engine_settings(settings),
+        analysts=analysts_of(settings, database, SystemClock(), aside=clock_kind == "paced"),
+        painter=AsidePainter() if clock_kind == "paced" else InlinePainter(),
     )
     platform = Platform(
         settings=settings,
@@ -344,6 +350,7 @@ def _engine_settings(settings: Settings) -> EngineSettings:
         imbalance_policy=settings.imbalance_policy,
         penny_classes=tuple(filter(None, settings.penny_classes.split(","))),
         adopt=settings.adopt,
+        prompt_language=settings.llm_language,
     )
 
 
@@ -358,9 +365,7 @@ def _first_rows(platform: Platform) -> None:
         if known is None:  # once: a default that the user deleted or changed stays so
             for strategy in load_catalogue():
                 uow.strategies.save(LOCAL_USER, strategy, now)
-        if uow.prompts.is_new_to(LOCAL_USER):
-            for prompt in load_prompts():
-                uow.prompts.save(LOCAL_USER, prompt, now)
+        give_prompts(uow, LOCAL_USER, now)
         uow.commit()
 
 

@@ -1,8 +1,8 @@
 """An analyst that answers later: asked in a thread of its own, so that whoever watches positions never waits for it."""
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
-from threading import Lock
+from threading import Lock, Semaphore, Thread
 
 from thetaloom.domain.market.opinions import AnalysisRequest, NoOpinion, Opinion
 from thetaloom.domain.values.canonical import canonical_json, digest_of
@@ -20,7 +20,7 @@ class BackgroundAnalyst:
     def __init__(self, analyst: Analyst) -> None:
         self.name = analyst.name
         self._analyst = analyst
-        self._pool = ThreadPoolExecutor(AT_ONCE_MAX, thread_name_prefix="analyst")
+        self._room = Semaphore(AT_ONCE_MAX)
         self._asked: dict[str, Future[Opinion | NoOpinion]] = {}
         self._lock = Lock()
 
@@ -32,16 +32,25 @@ class BackgroundAnalyst:
             if future is None:
                 if len(self._asked) >= WAITING_MAX:
                     return NoOpinion(analyst=self.name, reason=FULL, made_at=request.now)
-                self._asked[key] = self._pool.submit(self._analyst.opine, request)
+                self._asked[key] = self._start(request)
                 raise AnswerPending(f"{self.name} was asked about {request.symbol}")
             if not future.done():
                 raise AnswerPending(f"{self.name} has not answered about {request.symbol} yet")
             del self._asked[key]
         return replace(future.result(), made_at=request.now)
 
-    def close(self) -> None:
-        """Ask nothing more; what is under way ends by its own time."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+    def _start(self, request: AnalysisRequest) -> Future[Opinion | NoOpinion]:
+        # A daemon: a process that ends waits for no model.
+        future: Future[Opinion | NoOpinion] = Future()
+        Thread(target=self._answer, args=(request, future), name="analyst", daemon=True).start()
+        return future
+
+    def _answer(self, request: AnalysisRequest, future: Future[Opinion | NoOpinion]) -> None:
+        with self._room:
+            try:
+                future.set_result(self._analyst.opine(request))
+            except BaseException as error:  # noqa: BLE001  # whoever fetches the answer gets it raised
+                future.set_exception(error)
 
 
 def _key(request: AnalysisRequest) -> str:

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 
 from thetaloom.domain.book.imbalance import ImbalancePolicy
 from thetaloom.domain.market.rates import RateCurve
+from thetaloom.domain.run.prompts import PromptLanguage
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.money import Money
 from thetaloom.engine.guard_book import GuardBook
 from thetaloom.ports.analyst import Analyst
 from thetaloom.ports.broker import Broker
+from thetaloom.ports.charts import ChartPainter
 from thetaloom.ports.clock import Clock
 from thetaloom.ports.dispatch import Dispatch
 from thetaloom.ports.evidence import ChainCodec
@@ -42,6 +44,7 @@ class EngineSettings:
     imbalance_seconds: int = 1  # how long the legs of an order may be out of balance before somebody is told
     imbalance_policy: ImbalancePolicy = ImbalancePolicy.BY_RISK
     complete_seconds: int = 30  # how long an order for missing legs works before it is given up
+    prompt_language: PromptLanguage = PromptLanguage.ENGLISH  # of what a language model is shown
     unwind_interval_seconds: int = 5  # between the steps of the walk that takes back a leg that stands alone
 
 
@@ -60,4 +63,5 @@ class Desk:
     code_version: str
     settings: EngineSettings
     analysts: Mapping[str, Analyst] = field(default_factory=dict)  # by name; one that is not there has no opinion
+    painter: ChartPainter | None = None  # None: charts are kept as numbers only
     guards: GuardBook = field(default_factory=GuardBook)  # of this process

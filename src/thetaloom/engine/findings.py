@@ -11,13 +11,17 @@ from thetaloom.domain.book.ladder_plan import LadderStep
 from thetaloom.domain.book.resting import Resting
 from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.market.chain import OptionChain
+from thetaloom.domain.market.chart_reading import ChartReading
+from thetaloom.domain.market.chart_series import ChartSeries, DrawnChart
 from thetaloom.domain.market.expirations import Expiration
+from thetaloom.domain.market.opinions import NoOpinion, Opinion
 from thetaloom.domain.market.view import MarketView
 from thetaloom.domain.risk.budget import RiskBudget
 from thetaloom.domain.risk.limits import LimitCheck, Trade
 from thetaloom.domain.risk.sizing import Sizing
 from thetaloom.domain.strategy.evaluation import Evaluation
 from thetaloom.domain.strategy.one_check import Check
+from thetaloom.domain.strategy.opinion_checks import Weighed
 from thetaloom.domain.strategy.scoring import Score
 from thetaloom.domain.strategy.selection import Rejection
 from thetaloom.domain.strategy.strategies import Metric
@@ -52,6 +56,31 @@ class Indicators:
     metrics: dict[Metric, Decimal]
     sessions_of_history: int
     view: MarketView = field(default_factory=MarketView)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartFinding:
+    """What the charts were drawn from, and the charts; a timeframe with fewer than two sound candles has none."""
+
+    verdict: Verdict
+    daily: ChartSeries | None = None
+    weekly: ChartSeries | None = None
+    charts: tuple[DrawnChart, ...] = ()
+    waits: bool = False  # they are being drawn; never recorded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisFinding:
+    """What the analysts said, what it comes to, and whether that suffices for an entry."""
+
+    verdict: Verdict
+    reading: ChartReading  # by the rules, which always read
+    witness: Opinion | None = None  # of another analyst, where the strategy asks for one
+    silence: NoOpinion | None = None  # why that one said nothing
+    share: Decimal  # of the analyst that the strategy names
+    weighed: Weighed
+    checks: tuple[Check, ...] = ()
+    decides: bool = True  # False: recorded only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from thetaloom.domain.market.chain import OptionChain
+from thetaloom.domain.market.chart_series import Picture
 from thetaloom.domain.run.lineage import ChainFault, LineageRecord, verify_chain
 from thetaloom.domain.run.runs import StepName, StepStatus, WorkflowRun
 from thetaloom.domain.values.canonical import canonical_json, digest_of, from_plain
@@ -22,6 +23,7 @@ from thetaloom.ports.store import Lineage, UnitOfWork
 
 T = TypeVar("T")
 CHAIN_MARK = "$chain"  # stands in the JSON where a chain stood; the digest of its Parquet follows
+PICTURE_MARK = "$picture"  # the same for a drawn chart and its PNG
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +138,8 @@ def verify_run(uow: UnitOfWork, run: WorkflowRun) -> list[ChainFault]:
         for digest in (entry.input_digest, entry.output_digest):
             try:
                 content = uow.lineage.get_evidence(digest)
-                for chain in _chains_in(msgspec.json.decode(content)):
-                    uow.lineage.get_evidence(chain)
+                for blob in _blobs_in(msgspec.json.decode(content)):
+                    uow.lineage.get_evidence(blob)
             except (NotFound, InvariantError) as error:
                 faults.append(ChainFault(run_id=run.id, seq=entry.seq, message=error.message))
     return faults
@@ -206,6 +208,10 @@ class _Evidence:
             digest = self._lineage.put_evidence(content, "chain")
             _remember(digest, value)
             return {CHAIN_MARK: digest}
+        if isinstance(value, Picture):
+            if not self._fresh:
+                self._lineage.put_evidence(value.content, "png")
+            return {PICTURE_MARK: value.digest}
         return value
 
     def _restore(self, wanted: type, given: object) -> object:
@@ -213,6 +219,8 @@ class _Evidence:
             digest = given[CHAIN_MARK]
             known = None if self._fresh else _RECENT.get(digest)
             return known if known is not None else self._codec.decode(self._lineage.get_evidence(digest))
+        if wanted is Picture and isinstance(given, dict):
+            return Picture(self._lineage.get_evidence(given[PICTURE_MARK]))
         raise TypeError(f"no way to read a {wanted.__name__}")
 
 
@@ -234,13 +242,13 @@ def _encoded(codec: ChainCodec, chain: OptionChain) -> bytes:
     return codec.encode(chain)
 
 
-def _chains_in(plain: Any) -> list[str]:
+def _blobs_in(plain: Any) -> list[str]:
     if isinstance(plain, dict):
-        if set(plain) == {CHAIN_MARK}:
-            return [plain[CHAIN_MARK]]
-        return [digest for entry in plain.values() for digest in _chains_in(entry)]
+        if len(plain) == 1 and not plain.keys().isdisjoint({CHAIN_MARK, PICTURE_MARK}):
+            return list(plain.values())
+        return [digest for entry in plain.values() for digest in _blobs_in(entry)]
     if isinstance(plain, list):
-        return [digest for entry in plain for digest in _chains_in(entry)]
+        return [digest for entry in plain for digest in _blobs_in(entry)]
     return []
 
 

@@ -6,10 +6,14 @@ from datetime import date, timedelta
 import structlog
 
 from thetaloom.domain.market.bars import Bar
-from thetaloom.domain.run.opinion_scores import HORIZON_SESSIONS, OpinionScore, judge
+from thetaloom.domain.market.chart_series import latest_of
+from thetaloom.domain.market.opinions import AnalysisRequest
+from thetaloom.domain.run.opinion_records import OpinionRecord
+from thetaloom.domain.run.opinion_scores import HORIZON_SESSIONS, OpinionScore, judge, score_of
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.engine.desk import Desk
 from thetaloom.errors import InvalidInput, MarketDataUnavailable
+from thetaloom.ports.store import UnitOfWork
 
 log = structlog.get_logger()
 AT_ONCE_MAX = 200
@@ -25,6 +29,16 @@ def due_on(calendar: TradingCalendar, made_on: date) -> date | None:
     except InvalidInput:
         return None
     return day
+
+
+def expect_score(desk: Desk, uow: UnitOfWork, record: OpinionRecord, request: AnalysisRequest, prompt: str) -> None:
+    """Write down that an opinion is to be judged, in the transaction that records it."""
+    made_on = desk.calendar.exchange_date(record.made_at)
+    due = due_on(desk.calendar, made_on)
+    atr = latest_of(request.daily.atr) if request.daily is not None else None
+    score = None if due is None else score_of(record, prompt=prompt, atr=atr, made_on=made_on, due_on=due)
+    if score is not None:
+        uow.scores.add(score)
 
 
 def judge_due(desk: Desk) -> int:

@@ -11,7 +11,7 @@ from thetaloom.domain.run.proposals import Proposal
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.ids import ClientOrderId, RunId, UserId, make_proposal_id
-from thetaloom.domain.values.reasons import Reason, Verdict, denied
+from thetaloom.domain.values.reasons import Verdict
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.lineage import Decider
 from thetaloom.errors import NotFound
@@ -84,31 +84,7 @@ def halted_scope(halts: Mapping[str, str], account_id: str, strategy_id: str) ->
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SkipInputs:
-    """What the strategy asks for."""
-
-    strategy_id: str
-    now: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
     """That a step was skipped, and why."""
 
     verdict: Verdict
-
-
-def skipped_step(name: StepName, then: StepName, status: RunStatus) -> Step:
-    """Make a step that strategies do not ask for yet; its record says so."""
-
-    def gather(desk: Desk, run: WorkflowRun) -> SkipInputs:
-        return SkipInputs(strategy_id=run.strategy_id, now=desk.clock.now())
-
-    def decide(given: SkipInputs) -> Skipped:
-        return Skipped(verdict=denied(Reason.NOT_REQUESTED, strategy=given.strategy_id))
-
-    def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: SkipInputs, said: Skipped) -> WorkflowRun:
-        return next_step(run, then, status, given.now)
-
-    decider = Decider(name=name.value, inputs=SkipInputs, decide=decide)
-    return Step(name=name, decider=decider, gather=gather, act=act)

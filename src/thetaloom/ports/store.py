@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Protocol
 
 from thetaloom.domain.book.alerts import Alert
@@ -20,8 +20,7 @@ from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.risk.violations import Violation
 from thetaloom.domain.run.events import Event
 from thetaloom.domain.run.lineage import LineageRecord
-from thetaloom.domain.run.opinion_scores import OpinionScore
-from thetaloom.domain.run.prompts import Prompt, PromptVersion
+from thetaloom.domain.run.opinion_records import OpinionRecord
 from thetaloom.domain.run.proposals import Proposal
 from thetaloom.domain.run.runs import RunStatus, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
@@ -29,12 +28,12 @@ from thetaloom.domain.values.ids import (
     AccountId,
     ClientOrderId,
     PositionId,
-    PromptId,
     ProposalId,
     RunId,
     StrategyId,
     UserId,
 )
+from thetaloom.ports.prompts import Prompts, Scores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -340,29 +339,11 @@ class Care(Protocol):
     def note_of(self, position: PositionId) -> str: ...
 
 
-class Prompts(Protocol):
-    """Prompt templates with every text they have had."""
+class Opinions(Protocol):
+    """What analysts said of markets, one row an answer."""
 
-    def get(self, user: UserId, prompt: PromptId) -> Prompt | None: ...
-    def all_of(self, user: UserId) -> Sequence[Prompt]: ...
-    def is_new_to(self, user: UserId) -> bool: ...
-    def versions(self, user: UserId, prompt: PromptId) -> Sequence[PromptVersion]: ...
-    def save(self, user: UserId, prompt: Prompt, now: datetime) -> Prompt:
-        """Write a template; another text becomes the next version. Return it with its version."""
-        ...
-
-    def hide(self, user: UserId, prompt: PromptId, now: datetime) -> None: ...
-
-
-class Scores(Protocol):
-    """How opinions came out."""
-
-    def add(self, score: OpinionScore) -> None: ...
-    def due(self, on: date, limit: int) -> Sequence[OpinionScore]:
-        """Return scores not judged yet that are due on a day or before, the longest due first."""
-        ...
-
-    def save(self, score: OpinionScore) -> None: ...
+    def add(self, record: OpinionRecord) -> None: ...
+    def of_run(self, run: RunId) -> Sequence[OpinionRecord]: ...
 
 
 class UnitOfWork(Protocol):
@@ -384,6 +365,7 @@ class UnitOfWork(Protocol):
     care: Care
     prompts: Prompts
     scores: Scores
+    opinions: Opinions
 
     def commit(self) -> None: ...
 

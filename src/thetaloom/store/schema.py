@@ -46,6 +46,7 @@ from thetaloom.store.look_tables import account_looks as account_looks
 from thetaloom.store.look_tables import broker_transactions as broker_transactions
 from thetaloom.store.look_tables import findings as findings
 from thetaloom.store.look_tables import reconciliations as reconciliations
+from thetaloom.store.opinion_tables import opinions as opinions
 from thetaloom.store.prompt_tables import model_calls as model_calls
 from thetaloom.store.prompt_tables import prompt_versions as prompt_versions
 from thetaloom.store.prompt_tables import prompts as prompts

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select
 
 from thetaloom.errors import ConfigError, InvariantError
 from thetaloom.ports import store
+from thetaloom.ports.prompts import Prompts, Scores
 from thetaloom.store.database import Database
 from thetaloom.store.repositories.accounts import SqlAccounts
 from thetaloom.store.repositories.alerts import SqlAlerts
@@ -14,6 +15,7 @@ from thetaloom.store.repositories.care import SqlCare
 from thetaloom.store.repositories.events import SqlEvents
 from thetaloom.store.repositories.lineage import SqlLineage
 from thetaloom.store.repositories.looks import SqlLooks
+from thetaloom.store.repositories.opinions import SqlOpinions
 from thetaloom.store.repositories.orders import SqlOrders
 from thetaloom.store.repositories.positions import SqlPositions
 from thetaloom.store.repositories.prompts import SqlPrompts
@@ -46,9 +48,10 @@ class SqlUnitOfWork:
         self.rolls: store.Rolls = SqlRolls(connection)
         self.alerts: store.Alerts = SqlAlerts(connection)
         self.looks: store.Looks = SqlLooks(connection, database)
+        self.opinions: store.Opinions = SqlOpinions(connection)
         self.care: store.Care = SqlCare(connection)
-        self.prompts: store.Prompts = SqlPrompts(connection)
-        self.scores: store.Scores = SqlScores(connection, database)
+        self.prompts: Prompts = SqlPrompts(connection)
+        self.scores: Scores = SqlScores(connection, database)
 
 
 class SqlStore:

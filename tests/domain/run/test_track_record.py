@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thetaloom.domain.market.bars import Bar
-from thetaloom.domain.market.opinions import Opinion
 from thetaloom.domain.market.words import MarketBias
+from thetaloom.domain.run.opinion_records import OpinionRecord
 from thetaloom.domain.run.opinion_scores import OpinionScore, flat_band, judge, score_of
 from thetaloom.domain.run.track_record import bootstrap, track_record, track_records, wilson
 from thetaloom.domain.values.ids import RunId, StrategyId, UserId
@@ -25,29 +25,31 @@ DUE = date(2026, 1, 9)
 def score(direction: MarketBias = MarketBias.BULLISH, confidence: str = "0.7", **changes: Any) -> OpinionScore:
     directed = direction is not MarketBias.NEUTRAL
     sign = 1 if direction is MarketBias.BULLISH else -1
-    opinion = Opinion(
+    record = OpinionRecord(
+        id="op-1",
+        user_id=UserId("anna"),
+        run_id=RunId("run-1"),
+        strategy_id=StrategyId("s"),
+        symbol="XYZ",
         analyst="llm",
+        model="m",
+        share=Decimal(0),
         direction=direction,
         confidence=Decimal(confidence),
         entry=Price(100) if directed else None,
         stop=Price(100 - 4 * sign) if directed else None,
         targets=(Price(100 + 8 * sign),) if directed else (),
-        model="m",
+        r_multiple=None,
+        expected_return_percent=None,
+        reasons=(),
+        no_opinion="",
+        cost=None,
+        spot=Price(100),
+        synthetic=False,
         made_at=MADE,
     )
-    made = score_of(
-        opinion,
-        run=RunId("run-1"),
-        user=UserId("anna"),
-        strategy=StrategyId("s"),
-        symbol="XYZ",
-        prompt="daily-en@1",
-        start=Price(100),
-        atr=2.0,
-        synthetic=False,
-        made_on=MADE.date(),
-        due_on=DUE,
-    )
+    made = score_of(record, prompt="daily-en@1", atr=2.0, made_on=MADE.date(), due_on=DUE)
+    assert made is not None
     return replace(made, **changes)
 
 

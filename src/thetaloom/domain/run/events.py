@@ -75,6 +75,7 @@ class EventKind(StrEnum):
     POSITION_ADOPTED = "PositionAdopted"
     PROMPT_SAVED = "PromptSaved"
     PROMPT_REMOVED = "PromptRemoved"
+    OPINION_RECORDED = "OpinionRecorded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,8 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from thetaloom.domain.market.bars import Bar
-from thetaloom.domain.market.opinions import Opinion
 from thetaloom.domain.market.words import MarketBias
-from thetaloom.domain.values.canonical import digest_of
+from thetaloom.domain.run.opinion_records import OpinionRecord
 from thetaloom.domain.values.ids import RunId, StrategyId, UserId
 from thetaloom.domain.values.money import Price
 
@@ -22,7 +21,7 @@ PLACES = 6
 class OpinionScore:
     """One opinion, and from its due day on how it came out; what cannot be judged stays ``None``."""
 
-    id: str
+    id: str  # of the opinion
     user_id: UserId
     run_id: RunId
     strategy_id: StrategyId
@@ -54,46 +53,32 @@ class OpinionScore:
         return None if self.end is None else round(self.end.ratio(self.start) - 1, PLACES)
 
 
-def make_score_id(run: RunId, analyst: str, made_at: datetime) -> str:
-    """Name a score by what it is of, so that a step that is repeated scores nothing twice."""
-    return f"score-{digest_of(f'{run}|{analyst}|{made_at.isoformat()}'.encode())[:20]}"
-
-
 def score_of(
-    opinion: Opinion,
-    *,
-    run: RunId,
-    user: UserId,
-    strategy: StrategyId,
-    symbol: str,
-    prompt: str,
-    start: Price,
-    atr: float | None,
-    synthetic: bool,
-    made_on: date,
-    due_on: date,
-) -> OpinionScore:
-    """Return the score that an opinion will get, before anybody knows it."""
+    record: OpinionRecord, *, prompt: str, atr: float | None, made_on: date, due_on: date
+) -> OpinionScore | None:
+    """Return the score that an opinion will get, before anybody knows it; ``None`` for what cannot be judged."""
+    if record.direction is None or record.confidence is None or record.spot is None or record.spot <= 0:
+        return None
     return OpinionScore(
-        id=make_score_id(run, opinion.analyst, opinion.made_at),
-        user_id=user,
-        run_id=run,
-        strategy_id=strategy,
-        symbol=symbol,
-        analyst=opinion.analyst,
-        model=opinion.model,
+        id=record.id,
+        user_id=record.user_id,
+        run_id=record.run_id,
+        strategy_id=record.strategy_id,
+        symbol=record.symbol,
+        analyst=record.analyst,
+        model=record.model,
         prompt=prompt,
-        synthetic=synthetic,
-        made_at=opinion.made_at,
+        synthetic=record.synthetic,
+        made_at=record.made_at,
         made_on=made_on,
         due_on=due_on,
-        direction=opinion.direction,
-        confidence=opinion.confidence,
-        start=start,
+        direction=record.direction,
+        confidence=record.confidence,
+        start=record.spot,
         band=flat_band(atr),
-        entry=opinion.entry,
-        stop=opinion.stop,
-        target=opinion.targets[0] if opinion.targets else None,
+        entry=record.entry,
+        stop=record.stop,
+        target=record.targets[0] if record.targets else None,
     )
 
 

@@ -47,6 +47,11 @@ def make_finding_id(account: AccountId, key: str, number: int) -> str:
     return f"find-{_short('finding', account, key, str(number))}"
 
 
+def make_opinion_id(run: RunId, analyst: str, seq: int) -> str:
+    """Name what an analyst said in a run before its record ``seq + 1``."""
+    return f"op-{_short('opinion', run, analyst, str(seq))}"
+
+
 def _short(*parts: str) -> str:
     digest = hashlib.blake2b("\x1f".join(parts).encode(), digest_size=10).digest()
     return b32encode(digest).decode().lower()

@@ -1,6 +1,112 @@
-"""Step 5: the chart, drawn only when the strategy asks for one."""
+"""Step 5: the daily and the weekly chart, drawn from exactly the numbers that are recorded."""
 
-from thetaloom.domain.run.runs import RunStatus, StepName
-from thetaloom.engine.step import skipped_step
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
-STEP = skipped_step(StepName.DRAW_CHART, then=StepName.ANALYZE, status=RunStatus.SCANNING)
+from thetaloom.domain.market.chart_series import (
+    WARM_UP,
+    Candles,
+    ChartSeries,
+    DrawnChart,
+    Timeframe,
+    chart_series,
+    daily_candles,
+    weekly_candles,
+)
+from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
+from thetaloom.domain.values.reasons import ALLOWED, Reason, denied
+from thetaloom.engine.desk import Desk
+from thetaloom.engine.findings import ChartFinding
+from thetaloom.engine.lineage import Decider
+from thetaloom.engine.step import Skipped, Step, next_step, strategy_of
+from thetaloom.errors import InvariantError
+from thetaloom.ports.store import UnitOfWork
+
+HISTORY_DAYS = 7 * (Timeframe.WEEKLY.shown_max + WARM_UP + 1)  # calendar days; the weeks reach back the farthest
+LOOK = timedelta(milliseconds=500)  # how soon charts that are being drawn are asked for again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """The candles of both timeframes with what their averages need, and the charts drawn of them."""
+
+    strategy_id: str
+    now: datetime
+    is_asked: bool = False
+    symbol: str = ""
+    daily: Candles | None = None
+    weekly: Candles | None = None
+    source: str = ""
+    synthetic: bool = False
+    charts: tuple[DrawnChart, ...] | None = ()  # None: they are being drawn
+
+
+def gather(desk: Desk, run: WorkflowRun) -> Inputs:
+    strategy, now = strategy_of(desk, run), desk.clock.now()
+    if strategy.analysis is None:
+        return Inputs(strategy_id=run.strategy_id, now=now)
+    daily, weekly = _candles(desk, run.symbol, desk.calendar.exchange_date(now))
+    source, synthetic = desk.market.name, desk.market.synthetic
+    drawn_from = _series(run.symbol, daily, weekly, source, synthetic)
+    wanted = [series for series in drawn_from if series is not None]
+    return Inputs(
+        strategy_id=run.strategy_id,
+        now=now,
+        is_asked=True,
+        symbol=run.symbol,
+        daily=daily,
+        weekly=weekly,
+        source=source,
+        synthetic=synthetic,
+        charts=() if desk.painter is None else desk.painter.paint(wanted),
+    )
+
+
+def decide(given: Inputs) -> ChartFinding | Skipped:
+    if not given.is_asked or given.daily is None or given.weekly is None:
+        return Skipped(verdict=denied(Reason.NOT_REQUESTED, strategy=given.strategy_id))
+    if given.charts is None:
+        return ChartFinding(verdict=ALLOWED, waits=True)
+    daily, weekly = _series(given.symbol, given.daily, given.weekly, given.source, given.synthetic)
+    known = {series.digest for series in (daily, weekly) if series is not None}
+    if any(chart.numbers not in known for chart in given.charts):
+        raise InvariantError(f"a chart of {given.symbol} was drawn from other numbers than those recorded")
+    return ChartFinding(verdict=ALLOWED, daily=daily, weekly=weekly, charts=given.charts)
+
+
+def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: ChartFinding | Skipped) -> WorkflowRun:
+    if _waits(said):
+        return next_step(run, StepName.DRAW_CHART, RunStatus.SCANNING, given.now, due_at=given.now + LOOK)
+    return next_step(run, StepName.ANALYZE, RunStatus.SCANNING, given.now)
+
+
+def _candles(desk: Desk, symbol: str, today: date) -> tuple[Candles, Candles]:
+    bars = desk.market.history(symbol, today - timedelta(days=HISTORY_DAYS), today)
+    daily = daily_candles(bars)
+    weekly = weekly_candles(daily)
+    return (
+        daily.last(Timeframe.DAILY.shown_max + WARM_UP),
+        weekly.last(Timeframe.WEEKLY.shown_max + WARM_UP),
+    )
+
+
+def _series(
+    symbol: str, daily: Candles, weekly: Candles, source: str, synthetic: bool
+) -> tuple[ChartSeries | None, ChartSeries | None]:
+    return (
+        chart_series(symbol, Timeframe.DAILY, daily, source=source, synthetic=synthetic),
+        chart_series(symbol, Timeframe.WEEKLY, weekly, source=source, synthetic=synthetic),
+    )
+
+
+def _waits(said: ChartFinding | Skipped) -> bool:
+    return isinstance(said, ChartFinding) and said.waits
+
+
+STEP = Step(
+    name=StepName.DRAW_CHART,
+    decider=Decider(name="draw_chart", inputs=Inputs, decide=decide),
+    gather=gather,
+    act=act,
+    is_quiet=_waits,
+)

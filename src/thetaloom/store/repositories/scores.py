@@ -6,6 +6,7 @@ from datetime import date
 from sqlalchemy import Connection, select, update
 
 from thetaloom.domain.run.opinion_scores import OpinionScore
+from thetaloom.domain.values.ids import UserId
 from thetaloom.store.database import Database
 from thetaloom.store.score_tables import opinion_scores as table
 from thetaloom.store.statements import columns_of, insert_or_skip, row_of, values_of
@@ -30,6 +31,12 @@ class SqlScores:
         return values_of(
             OpinionScore, self._connection.execute(wanted.order_by(table.c.due_on, table.c.id).limit(limit))
         )
+
+    def recent(self, user: UserId, symbol: str, analyst: str, limit: int) -> Sequence[OpinionScore]:
+        """Return an analyst's latest opinions on a symbol, oldest first."""
+        key = (table.c.user_id == user, table.c.symbol == symbol, table.c.analyst == analyst)
+        newest = _SELECT.where(*key).order_by(table.c.made_at.desc(), table.c.id).limit(limit)
+        return values_of(OpinionScore, self._connection.execute(newest))[::-1]
 
     def save(self, score: OpinionScore) -> None:
         """Write how an opinion came out; what was judged once is never judged anew."""
