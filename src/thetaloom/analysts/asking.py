@@ -121,7 +121,8 @@ async def _request(endpoint: Endpoint, question: Question) -> "ModelResponse":
 
 
 def _model(endpoint: Endpoint, client: Any) -> "Model":
-    from pydantic_ai.models import infer_model, infer_provider_class
+    from pydantic_ai.models import infer_model
+    from pydantic_ai.providers import infer_provider_class
 
     if endpoint.base_url:
         return _compatible(endpoint, client)

@@ -144,7 +144,7 @@ def checked(sandbox: Sandbox, text: str) -> nodes.Template:
         raise InvalidInput(f"line {error.lineno}: {error.message}", details={"line": error.lineno}) from None
     except (RecursionError, ValueError, OverflowError) as error:  # nested too deeply, or a number of too many digits
         raise InvalidInput(f"cannot be read: {type(error).__name__}") from None
-    tree = _Instants().visit(tree)
+    _Instants().visit(tree)
     _refuse(sandbox, tree, depth=0, loops=0)
     _weigh(tree)
     return tree

@@ -49,7 +49,7 @@ def render(text: str, values: Mapping[str, object], *, strict: bool = True) -> R
         raise InvalidInput(f"the template needs a value that is not there: {error.message}") from None
     except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, RecursionError) as error:
         raise InvalidInput(f"the template cannot be filled in: {error}") from None
-    return Rendered(text=written, missing=tuple(sandbox.missing))
+    return Rendered(text=printable(written).strip(), missing=tuple(sandbox.missing))
 
 
 def plain_value(name: str, value: object, depth: int = 0) -> object:
@@ -72,9 +72,13 @@ def plain_value(name: str, value: object, depth: int = 0) -> object:
     raise InvalidInput(f"{name}: a template cannot be given a {type(value).__name__}")
 
 
+def printable(text: str) -> str:
+    """Leave out control characters and marks of direction: they could hide from a person what a model reads."""
+    return "".join(letter for letter in text if letter.isprintable() or letter in "\n\t")
+
+
 def _words(text: str) -> str:
-    # Control characters could hide from a person what a model reads.
-    shown = "".join(letter for letter in text if letter.isprintable() or letter in "\n\t")
+    shown = printable(text)
     return shown if len(shown) <= WORDS_MAX else shown[:WORDS_MAX] + "…"
 
 

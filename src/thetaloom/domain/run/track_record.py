@@ -199,7 +199,8 @@ def _calibration_error(bins: Sequence[CalibrationBin], count: int) -> Decimal | 
 
 def _by_block(numbers: Floats, blocks: Sequence[str]) -> tuple[Floats, Floats]:
     _, places = np.unique(np.asarray(blocks, dtype=str), return_inverse=True)
-    return np.bincount(places, weights=numbers), np.bincount(places).astype(float)
+    counts = np.bincount(places).astype(np.float64)
+    return np.bincount(places, weights=numbers).astype(np.float64), counts
 
 
 def _draws(count: int) -> NDArray[np.int64]:
