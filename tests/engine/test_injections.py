@@ -24,6 +24,7 @@ from thetaloom.engine import commands
 from thetaloom.errors import InvalidInput, ThetaloomError
 from thetaloom.store.database import open_database
 from thetaloom.store.model_calls import SqlModelCalls
+from thetaloom.store.prompt_catalogue import give_prompts
 from thetaloom.testing.desk import ANNA, DeskBench, put_credit_spread
 from thetaloom.testing.injections import INJECTIONS
 from thetaloom.testing.llm_server import GOOD, Script, answering, failing, llm_server, saying
@@ -181,13 +182,15 @@ def test_a_model_that_reads_charts_leaves_its_evidence_and_no_key(
     with llm_server(answering({**BULLISH, "reasons": [f"the key is {KEY}"]})) as server:
         bench = desk(sqlite_template, tmp_path, server.url, WITNESS)
         bench.restart(painter=InlinePainter())
+        bench.write(lambda uow: give_prompts(uow, ANNA, bench.clock.now()))
         run = bench.start_run()
         bench.database.close()
 
     at = bench.steps(run).index(StepName.ANALYZE)
     said, given = bench.said(run, at), bench.inputs(run, at)["given"]
     assert said["witness"]["direction"] == "bullish" and said["decides"] is False
-    assert given["request"]["prompt_reference"] == "" or "@" in given["request"]["prompt_reference"]
+    assert given["request"]["prompt_reference"] == "system-en@1+daily-en@1+weekly-en@1+consolidation-en@1"
+    assert given["request"]["prompt"] in server.exchanges[0].words
     assert order_of(bench, run) == plain_order
     stored = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert KEY.encode() not in stored and KEY not in repr(said) + repr(given) + repr(bench.desk.analysts)
