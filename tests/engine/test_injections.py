@@ -42,12 +42,13 @@ def desk(template: Path, folder: Path, url: str = "", rule: AnalysisRule | None 
     bench = DeskBench(database)
     bench.save(put_credit_spread(analysis=rule, biases=(Bias.BULLISH,), description=text))
     if url:
+        pauses: list[float] = []
         model = LlmAnalyst(
             endpoint=Endpoint(model="m", base_url=url, key=KEY, timeout_seconds=20),
             calls=SqlModelCalls(database),
             budget=DailyBudget(tokens_max=10**7, cost_usd_max=Decimal(10)),
             clock=bench.clock,
-            wait=[].append,
+            wait=pauses.append,
         )
         bench.restart(analysts={model.name: model})
     return bench

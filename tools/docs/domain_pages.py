@@ -92,6 +92,8 @@ EVENTS: Mapping[EventKind, str] = {
     EventKind.FINDING_RAISED: "A difference waits for a person, or to go away.",
     EventKind.FINDING_SETTLED: "A difference was settled by a person, or is no more.",
     EventKind.POSITION_ADOPTED: "A holding from elsewhere became a position of a strategy.",
+    EventKind.PROMPT_SAVED: "A prompt template was written, with the version of its text.",
+    EventKind.PROMPT_REMOVED: "A prompt template was taken out of use.",
     EventKind.OPINION_RECORDED: "An analyst was asked about a market, and the answer was kept.",
 }
 REACTIONS: Mapping[type[errors.ThetaloomError], str] = {

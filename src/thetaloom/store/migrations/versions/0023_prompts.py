@@ -9,6 +9,11 @@ down_revision = "0022"
 
 def upgrade() -> None:
     """Add the tables."""
+    _add_prompts()
+    _add_opinions()
+
+
+def _add_prompts() -> None:
     op.create_table(
         "prompts",
         sa.Column("user_id", sa.Text(), nullable=False),
@@ -38,6 +43,9 @@ def upgrade() -> None:
         sa.Column("saved_by", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("user_id", "prompt_id", "version", name="pk_prompt_versions"),
     )
+
+
+def _add_opinions() -> None:
     op.create_table(
         "model_calls",
         sa.Column("id", sa.Text(), nullable=False),
