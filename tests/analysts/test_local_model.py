@@ -23,17 +23,14 @@ def the_model() -> Path:
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(ABSENT), reason=f"not installed: {', '.join(ABSENT)}")
-@pytest.mark.parametrize("is_constrained", [True, False])
-def test_a_real_model_gives_an_opinion_or_says_why_not(
-    analyst: Callable[..., LlmAnalyst], is_constrained: bool
-) -> None:
+def test_a_real_model_gives_an_opinion_or_says_why_not(analyst: Callable[..., LlmAnalyst]) -> None:
     import xllamacpp
 
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(the_model())
-    parameters.n_ctx, parameters.port = 4096, 0
+    parameters.n_ctx, parameters.n_parallel, parameters.port, parameters.warmup = 2048, 1, 0, False
     server = xllamacpp.Server(parameters)
-    settings = {"timeout_seconds": 200.0, "tokens_max": 400, "is_constrained": is_constrained}
+    settings = {"timeout_seconds": 250.0, "tokens_max": 100}  # enough to answer or to be cut off, on a slow machine
     url = f"{server.listening_address}/v1"
 
     found = analyst(url, endpoint=settings, attempts_max=1).opine(asked(charts=()))
@@ -43,4 +40,4 @@ def test_a_real_model_gives_an_opinion_or_says_why_not(
     else:
         assert isinstance(found, NoOpinion)
         assert found.reason.partition(":")[0] in {failure.value for failure in Failure}
-        assert found.reason.partition(":")[0] not in ("unreachable", "not_set_up", "refused_by_server")
+        assert found.reason.partition(":")[0] not in ("unreachable", "not_set_up", "refused_by_server", "timed_out")
