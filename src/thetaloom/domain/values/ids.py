@@ -13,6 +13,7 @@ ClientOrderId = NewType("ClientOrderId", str)  # ours, made and committed before
 BrokerOrderId = NewType("BrokerOrderId", str)  # theirs
 FillId = NewType("FillId", str)  # the broker's id of one execution report, unique within an order
 PositionId = NewType("PositionId", str)
+SignalId = NewType("SignalId", str)
 
 
 def make_run_id(installation: str, number: int) -> RunId:
@@ -44,6 +45,11 @@ def make_alert_id(user: str, subject: str, cause: str, raised_at: str) -> str:
 def make_finding_id(account: AccountId, key: str, number: int) -> str:
     """Name a finding by what it is about; ``number`` tells apart those that came again."""
     return f"find-{_short('finding', account, key, str(number))}"
+
+
+def make_signal_id(user: UserId, source: str, body_digest: str, received_at: str) -> SignalId:
+    """Name a signal by who sent what, and when it came."""
+    return SignalId(f"sig-{_short('signal', user, source, body_digest, received_at)}")
 
 
 def _short(*parts: str) -> str:
