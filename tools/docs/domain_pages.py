@@ -92,6 +92,12 @@ EVENTS: Mapping[EventKind, str] = {
     EventKind.FINDING_RAISED: "A difference waits for a person, or to go away.",
     EventKind.FINDING_SETTLED: "A difference was settled by a person, or is no more.",
     EventKind.POSITION_ADOPTED: "A holding from elsewhere became a position of a strategy.",
+    EventKind.SIGNAL_RECEIVED: "A signal came, was understood and was taken or noted.",
+    EventKind.SIGNAL_REJECTED: "A message of a source could not be understood; the facts list each problem.",
+    EventKind.SIGNAL_REFUSED: "A rule refused a signal.",
+    EventKind.SIGNAL_QUEUED: "A signal waits for the next open.",
+    EventKind.SIGNAL_STARTED: "A signal started its run, or had its positions closed.",
+    EventKind.SIGNAL_EXPIRED: "A signal's time went by before it could start.",
 }
 REACTIONS: Mapping[type[errors.ThetaloomError], str] = {
     errors.ConfigError: "stops and says which setting",

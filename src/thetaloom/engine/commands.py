@@ -1,11 +1,12 @@
 """What a person, a schedule or a signal can ask of the engine."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from thetaloom.domain.book.rolls import StrikesFrom
 from thetaloom.domain.run.runs import TriggerKind
+from thetaloom.domain.run.signal_sources import SignalSource
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.ids import AccountId, ClientOrderId, PositionId, ProposalId, RunId, StrategyId, UserId
 
@@ -228,6 +229,23 @@ class ApplyExitRules:
     user_id: UserId
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveSignalSource:
+    """Store the profile of a source of signals."""
+
+    source: SignalSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeSignal:
+    """Take in a message whose sender was proved; its payload is canonical JSON with the secret taken out."""
+
+    user_id: UserId
+    source: str
+    payload: str
+    wall_at: datetime
+
+
 Command = (
     StartRun
     | ApproveProposal
@@ -252,4 +270,6 @@ Command = (
     | IgnoreFinding
     | AssignClose
     | ApplyExitRules
+    | SaveSignalSource
+    | TakeSignal
 )

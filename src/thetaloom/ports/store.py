@@ -32,6 +32,7 @@ from thetaloom.domain.values.ids import (
     StrategyId,
     UserId,
 )
+from thetaloom.ports.signals import Signals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -354,6 +355,7 @@ class UnitOfWork(Protocol):
     alerts: Alerts
     looks: Looks
     care: Care
+    signals: Signals
 
     def commit(self) -> None: ...
 

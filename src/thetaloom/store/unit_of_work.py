@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select
 
 from thetaloom.errors import ConfigError, InvariantError
 from thetaloom.ports import store
+from thetaloom.ports.signals import Signals
 from thetaloom.store.database import Database
 from thetaloom.store.repositories.accounts import SqlAccounts
 from thetaloom.store.repositories.alerts import SqlAlerts
@@ -19,6 +20,7 @@ from thetaloom.store.repositories.positions import SqlPositions
 from thetaloom.store.repositories.proposals import SqlProposals
 from thetaloom.store.repositories.rolls import SqlRolls
 from thetaloom.store.repositories.runs import SqlRuns
+from thetaloom.store.repositories.signals import SqlSignals
 from thetaloom.store.repositories.strategies import SqlStrategies
 from thetaloom.store.repositories.violations import SqlViolations
 from thetaloom.store.repositories.watches import SqlWatches
@@ -45,6 +47,7 @@ class SqlUnitOfWork:
         self.alerts: store.Alerts = SqlAlerts(connection)
         self.looks: store.Looks = SqlLooks(connection, database)
         self.care: store.Care = SqlCare(connection)
+        self.signals: Signals = SqlSignals(connection, database)
 
 
 class SqlStore:

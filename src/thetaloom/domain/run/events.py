@@ -73,6 +73,12 @@ class EventKind(StrEnum):
     FINDING_RAISED = "FindingRaised"
     FINDING_SETTLED = "FindingSettled"
     POSITION_ADOPTED = "PositionAdopted"
+    SIGNAL_RECEIVED = "SignalReceived"
+    SIGNAL_REJECTED = "SignalRejected"
+    SIGNAL_REFUSED = "SignalRefused"
+    SIGNAL_QUEUED = "SignalQueued"
+    SIGNAL_STARTED = "SignalStarted"
+    SIGNAL_EXPIRED = "SignalExpired"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
