@@ -20,6 +20,7 @@ from thetaloom.web.api import (
     risk_validation,
     rolls,
     scenarios,
+    signals,
     strategies,
     workflow,
 )
@@ -49,10 +50,24 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     )
     app.state.front = Front(platform=platform, loop=loop)
     api = APIRouter(prefix="/api")
-    nouns = (strategies, workflow, positions, rolls, care, findings, orders, risk, risk_validation, scenarios, lineage)
+    nouns = (
+        strategies,
+        workflow,
+        positions,
+        rolls,
+        care,
+        findings,
+        orders,
+        risk,
+        risk_validation,
+        scenarios,
+        lineage,
+        signals,
+    )
     for noun in nouns:
         api.include_router(noun.router)
     app.include_router(api)
+    app.include_router(signals.hooks)
     app.include_router(operations.router)
     for pages in PAGES:
         app.include_router(pages, include_in_schema=False)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from thetaloom.domain.run.signal_bodies import flattened, read_body
+from thetaloom.domain.run.signal_bodies import flattened, name_of, read_body
 from thetaloom.domain.run.signal_faults import Fault, Problem, seen
 from thetaloom.domain.run.signal_shapes import Told, tell
 from thetaloom.domain.run.signal_sources import SellMeaning, SignalSource
@@ -205,8 +205,9 @@ def _mapped(plain: Mapping[str, Any], source: SignalSource) -> Mapping[str, Any]
     if not source.mapping:
         return plain
     flat = flattened(plain)
-    renamed = {ours: flat[theirs] for theirs, ours in source.mapping.items() if theirs in flat}
-    known = {theirs for theirs in source.mapping if theirs in plain}
+    paths = {".".join(map(name_of, theirs.split("."))): ours for theirs, ours in source.mapping.items()}
+    renamed = {ours: flat[theirs] for theirs, ours in paths.items() if theirs in flat}
+    known = paths.keys() & plain.keys()
     return {name: entry for name, entry in plain.items() if name not in known} | renamed
 
 
