@@ -5,7 +5,7 @@ the signal is a row that is due: whatever is killed, the next engine finds it, a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -20,7 +20,7 @@ from thetaloom.domain.run.signal_sources import SignalSource
 from thetaloom.domain.run.signals import Direction, Signal, SignalAction, SignalStage
 from thetaloom.domain.strategy.strategies import Bias
 from thetaloom.domain.values.canonical import canonical_json, digest_of
-from thetaloom.domain.values.ids import SignalId, StrategyId, make_run_id, make_signal_id
+from thetaloom.domain.values.ids import SignalId, StrategyId, UserId, make_run_id, make_signal_id
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine import commands
 from thetaloom.engine.desk import Desk
@@ -125,9 +125,17 @@ def _gather(desk: Desk, uow: UnitOfWork, command: commands.TakeSignal, source: S
         strategy_biases=None if stored is None else stored.strategy.biases,
         same_sender=_earlier(signals.by_sender(user, source.name, said.sender_id)) if said.sender_id else None,
         alike=tuple(filter(None, map(_earlier, alike))),
-        last_opening=_earlier(signals.last_opening(user, symbol, direction)),
+        last_opening=_last_opening(uow, user, symbol, direction),
         queued=tuple(filter(None, map(_earlier, signals.queued(user, symbol, direction)))),
     )
+
+
+def _last_opening(uow: UnitOfWork, user: UserId, symbol: str, direction: Direction) -> Earlier | None:
+    signal = uow.signals.last_opening(user, symbol, direction)
+    earlier = _earlier(signal)
+    run = None if signal is None or signal.run_id is None else uow.runs.get(signal.run_id)
+    # What waited for the open opened something then, and not when it came.
+    return earlier if earlier is None or run is None else replace(earlier, received_at=run.created_at)
 
 
 def _earlier(signal: Signal | None) -> Earlier | None:

@@ -14,7 +14,8 @@ DEPTH_MAX, ENTRIES_MAX, DIGITS_MAX = 12, 1000, 30
 SECRET_NAMES = ("secret", "passphrase")
 STARS = "***"
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_PAIR = re.compile(r"([A-Za-z][\w.]*)\s*[=:]\s*(\"[^\"]*\"|[^\s,;]+)")
+# A colon pairs only with a space behind it: NASDAQ:SPY is a symbol.
+_PAIR = re.compile(r"([A-Za-z][\w.]*)(?:\s*=\s*|:\s+)(\"[^\"]*\"|[^\s,;]+)")
 
 
 def read_body(body: bytes) -> dict[str, Any] | Problem:
@@ -144,7 +145,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _number(digits: str) -> Decimal:
     if len(digits) > DIGITS_MAX:
         _refuse(Fault.OUT_OF_RANGE, digits)
-    return Decimal(digits)
+    number = Decimal(digits)
+    if number and abs(number.adjusted()) > DIGITS_MAX:
+        _refuse(Fault.OUT_OF_RANGE, digits)
+    return Decimal(format(number, "f")) if number else Decimal(0)  # 1e3 and 1000 are stored alike
 
 
 def _refuse(fault: Fault, word: str = "") -> Any:

@@ -189,7 +189,7 @@ class _Reader:
 
     def ignored(self) -> tuple[str, ...]:
         own = {"words", "doubled", "secret", "passphrase"}
-        return tuple(name for name in self._fields if name not in self._used | own)[:FACTS_MAX]
+        return tuple(sorted(self._fields.keys() - self._used - own))[:FACTS_MAX]
 
     def _tell(self, name: str, fault: Fault, detail: str) -> None:
         self.problems.append(Problem(field=name, fault=fault, detail=detail))

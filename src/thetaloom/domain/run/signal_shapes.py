@@ -165,7 +165,8 @@ def _ultimate(plain: Mapping[str, Any]) -> Told:
 
 def _context(plain: Mapping[str, Any]) -> Told:
     fields = _common(plain) | {"action": "observe", "direction": _scalar(plain.get("direction"))}
-    fields["symbol"] = fields.get("symbol") or CONTEXT_SYMBOL
+    if not any(name in fields for name in ("symbol", "ticker", "underlying")):
+        fields["symbol"] = CONTEXT_SYMBOL
     return Told(
         shape="context",
         fields=fields,
@@ -180,7 +181,7 @@ SHAPES: tuple[Shape, ...] = (
     (lambda said: _has(said, "timeframes") and "alignment_score" in said, _mtf_dots),
     (lambda said: _has(said, "signal") and "score" in said, _ultimate),
     (lambda said: str(said.get("indicator", "")).lower() in ORB_INDICATORS, _orb),
-    (lambda said: "action" not in said and "side" not in said and any(n in said for n in CONTEXT_NAMES), _context),
+    (lambda said: _is_silent(said, "action", "side", "signal") and not _is_silent(said, *CONTEXT_NAMES), _context),
 )
 NAMES = ("strat-engine", "saty-phase", "mtf-trend-dots", "ultimate-option", "orb-bhch", "context")
 EVERY_SHAPE = (*NAMES, "tradingview", "text", "generic")
@@ -188,6 +189,10 @@ EVERY_SHAPE = (*NAMES, "tradingview", "text", "generic")
 
 def _has(plain: Mapping[str, Any], *names: str) -> bool:
     return all(isinstance(plain.get(name), Mapping) for name in names)
+
+
+def _is_silent(plain: Mapping[str, Any], *names: str) -> bool:
+    return all(plain.get(name) is None for name in names)
 
 
 def _part(plain: Mapping[str, Any], name: str) -> Mapping[str, Any]:

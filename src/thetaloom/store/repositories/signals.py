@@ -16,7 +16,7 @@ from thetaloom.store.signal_tables import signals as table
 from thetaloom.store.statements import columns_of, row_of, swap, value_of, values_of, versioned_update
 
 ALIKE_MAX, RECENT_MAX = 10, 500
-TAKEN = (SignalStage.ACCEPTED, SignalStage.QUEUED, SignalStage.STARTED, SignalStage.FINISHED)
+TAKEN = (SignalStage.ACCEPTED, SignalStage.STARTED, SignalStage.FINISHED)
 _SELECT = select(*columns_of(table, Signal))
 _GET = _SELECT.where(table.c.id == bindparam("of_id"))
 _SOURCES = select(*columns_of(signal_sources, SignalSource))

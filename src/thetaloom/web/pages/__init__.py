@@ -12,6 +12,7 @@ from thetaloom.web.pages import (
     reference,
     risk,
     runs,
+    signals,
     strategies,
 )
 
@@ -19,6 +20,7 @@ ROUTERS = (
     dashboard.router,
     approvals.router,
     runs.router,
+    signals.router,
     listings.router,
     care.router,
     journal.router,
