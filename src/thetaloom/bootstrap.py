@@ -48,6 +48,8 @@ from thetaloom.store.database import Database, open_database
 from thetaloom.store.evidence import ParquetChainCodec
 from thetaloom.store.halt_files import FOLDER, HaltFiles
 from thetaloom.store.schema import events, lineage, meta, runs, users
+from thetaloom.store.source_secrets import FOLDER as SECRETS_FOLDER
+from thetaloom.store.source_secrets import SourceSecrets
 from thetaloom.store.statements import insert_or_skip
 from thetaloom.store.unit_of_work import SqlStore
 from thetaloom.store.upgrading import upgrade
@@ -73,6 +75,7 @@ class Platform:
     desk: Desk
     engine: Engine
     user_id: UserId
+    source_secrets: SourceSecrets
 
     def close(self) -> None:
         """Give the connections back."""
@@ -179,6 +182,7 @@ def build(
         desk=desk,
         engine=Engine(desk, broker),
         user_id=LOCAL_USER,
+        source_secrets=SourceSecrets(settings.home_folder / SECRETS_FOLDER),
     )
     _first_rows(platform)
     return platform

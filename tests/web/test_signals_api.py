@@ -13,7 +13,7 @@ from thetaloom.bootstrap import Platform
 from thetaloom.domain.run.signal_sources import SellMeaning, SignalSource, SourceAuth
 from thetaloom.domain.values.ids import StrategyId
 from thetaloom.engine.commands import SaveSignalSource
-from thetaloom.store.source_secrets import FOLDER, SourceSecrets
+from thetaloom.store.source_secrets import FOLDER
 
 SECRET = "a-very-shared-secret"
 BUY = {"ticker": "NASDAQ:GOOG", "action": "buy", "interval": "5", "timestamp": "2015-12-24T14:50:30Z"}
@@ -25,7 +25,7 @@ def add(platform: Platform, name: str = "tv", auth: SourceAuth = SourceAuth.UNSI
     source = SignalSource(**(given | {"saved_at": platform.clock.now()} | changes))
     platform.engine.handle(SaveSignalSource(source=source))
     if auth is not SourceAuth.UNSIGNED:
-        SourceSecrets(platform.settings.home_folder / FOLDER).put(name, SECRET)
+        platform.source_secrets.put(name, SECRET)
 
 
 def sign(body: bytes, secret: str = SECRET) -> str:

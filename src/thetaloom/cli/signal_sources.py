@@ -16,9 +16,51 @@ from thetaloom.domain.values.ids import StrategyId
 from thetaloom.engine.commands import SaveSignalSource
 from thetaloom.errors import InvalidInput, NotAllowed
 from thetaloom.store.queries.signals import find_source, list_sources
-from thetaloom.store.source_secrets import FOLDER, SourceSecrets
 
 app = typer.Typer(help="Who may send signals.", no_args_is_help=True, add_completion=False)
+
+NameArgument = Annotated[str, typer.Argument(help="As in the address: POST /webhook/NAME.")]
+AuthOption = Annotated[
+    SourceAuth | None,
+    typer.Option("--auth", help="How it proves itself; hmac for a new one. Unsigned is for paper mode alone."),
+]
+SecretOption = Annotated[
+    str | None, typer.Option("--secret", help="The shared secret; without it, one is made and shown once.")
+]
+StrategyOption = Annotated[
+    str | None, typer.Option("--strategy", metavar="ID", help="The strategy of signals that name none.")
+]
+SellOption = Annotated[SellMeaning | None, typer.Option("--sell", help="What SELL means.")]
+AddressOption = Annotated[
+    list[str] | None, typer.Option("--address", metavar="NETWORK", help="May send from here; can be repeated.")
+]
+MapOption = Annotated[
+    list[str] | None,
+    typer.Option("--map", metavar="PATH=FIELD", help="What a path in its messages stands for; can be repeated."),
+]
+FixOption = Annotated[
+    list[str] | None,
+    typer.Option("--fix", metavar="FIELD=WORD", help="A field that it leaves out; can be repeated."),
+]
+ScaleOption = Annotated[
+    str | None, typer.Option("--confidence-scale", metavar="N", help="Its full confidence: 1, 10, 100 …")
+]
+WeightOption = Annotated[str | None, typer.Option("--weight", metavar="W", help="How much its word counts.")]
+HalfLifeOption = Annotated[
+    int | None, typer.Option("--half-life", metavar="MINUTES", help="After which its word counts half.")
+]
+VoteOption = Annotated[
+    int | None, typer.Option("--vote-minutes", metavar="N", help="After which its word counts no more.")
+]
+AgeOption = Annotated[int | None, typer.Option("--age", metavar="SECONDS", help="Older signals are refused.")]
+CooldownOption = Annotated[
+    int | None, typer.Option("--cooldown", metavar="SECONDS", help="Between two openings of symbol and direction.")
+]
+QueuesOption = Annotated[bool | None, typer.Option("--queues/--no-queues", help="Leave signals for the next open.")]
+LeastOption = Annotated[
+    int | None, typer.Option("--confidence-min", metavar="N", help="Of the whole, 0 to 100; less denies the run.")
+]
+EnabledOption = Annotated[bool | None, typer.Option("--on/--off", help="Whether it may send at all.")]
 
 
 @app.callback()
@@ -54,50 +96,23 @@ def list_command(as_json: JsonOption = False) -> None:
 
 @app.command("add")
 def add_command(
-    name: Annotated[str, typer.Argument(help="As in the address: POST /webhook/NAME.")],
-    auth: Annotated[
-        SourceAuth | None,
-        typer.Option("--auth", help="How it proves itself; hmac for a new one. Unsigned is for paper mode alone."),
-    ] = None,
-    secret: Annotated[
-        str | None, typer.Option("--secret", help="The shared secret; without it, one is made and shown once.")
-    ] = None,
-    strategy: Annotated[
-        str | None, typer.Option("--strategy", metavar="ID", help="The strategy of signals that name none.")
-    ] = None,
-    sell: Annotated[SellMeaning | None, typer.Option("--sell", help="What SELL means.")] = None,
-    address: Annotated[
-        list[str] | None, typer.Option("--address", metavar="NETWORK", help="May send from here; can be repeated.")
-    ] = None,
-    mapping: Annotated[
-        list[str] | None,
-        typer.Option("--map", metavar="PATH=FIELD", help="What a path in its messages stands for; can be repeated."),
-    ] = None,
-    fixed: Annotated[
-        list[str] | None,
-        typer.Option("--fix", metavar="FIELD=WORD", help="A field that it leaves out; can be repeated."),
-    ] = None,
-    confidence_scale: Annotated[
-        str | None, typer.Option("--confidence-scale", metavar="N", help="Its full confidence: 1, 10, 100 …")
-    ] = None,
-    weight: Annotated[str | None, typer.Option("--weight", metavar="W", help="How much its word counts.")] = None,
-    half_life: Annotated[
-        int | None, typer.Option("--half-life", metavar="MINUTES", help="After which its word counts half.")
-    ] = None,
-    vote_minutes: Annotated[
-        int | None, typer.Option("--vote-minutes", metavar="N", help="After which its word counts no more.")
-    ] = None,
-    age: Annotated[int | None, typer.Option("--age", metavar="SECONDS", help="Older signals are refused.")] = None,
-    cooldown: Annotated[
-        int | None, typer.Option("--cooldown", metavar="SECONDS", help="Between two openings of symbol and direction.")
-    ] = None,
-    queues: Annotated[
-        bool | None, typer.Option("--queues/--no-queues", help="Leave signals for the next open.")
-    ] = None,
-    confidence_min: Annotated[
-        int | None, typer.Option("--confidence-min", metavar="N", help="Of the whole, 0 to 100; less denies the run.")
-    ] = None,
-    enabled: Annotated[bool | None, typer.Option("--on/--off", help="Whether it may send at all.")] = None,
+    name: NameArgument,
+    auth: AuthOption = None,
+    secret: SecretOption = None,
+    strategy: StrategyOption = None,
+    sell: SellOption = None,
+    address: AddressOption = None,
+    mapping: MapOption = None,
+    fixed: FixOption = None,
+    confidence_scale: ScaleOption = None,
+    weight: WeightOption = None,
+    half_life: HalfLifeOption = None,
+    vote_minutes: VoteOption = None,
+    age: AgeOption = None,
+    cooldown: CooldownOption = None,
+    queues: QueuesOption = None,
+    confidence_min: LeastOption = None,
+    enabled: EnabledOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Add a source, or change what is named of one; its new secret is shown this once."""
@@ -144,7 +159,7 @@ def _save(name: str, changes: dict[str, object], secret: str | None) -> tuple[Si
             raise NotAllowed("unsigned_live", "a source without a secret is taken in paper mode only")
         if is_unsigned and secret is not None:
             raise InvalidInput("an unsigned source has no secret", advice="Choose --auth hmac or body.")
-        kept = SourceSecrets(platform.settings.home_folder / FOLDER)
+        kept = platform.source_secrets
         told = None
         if not is_unsigned and (secret is not None or kept.get(name) is None):
             told = secret or secrets.token_urlsafe(32)

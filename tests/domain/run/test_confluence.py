@@ -27,20 +27,16 @@ ALONE = Confluence(contributions=(), agreeing=1, dissenting=0, share=None, disse
 
 def vote(source: str, direction: Direction = BULLISH, *, minutes: float = 0, **changes: Any) -> Vote:
     """Return a vote with the weight that its source has by default."""
-    return Vote(
-        **(
-            {
-                "signal_id": SignalId(f"sig-{source}-{minutes}"),
-                "source": source,
-                "direction": direction,
-                "weight": Decimal(WEIGHTS.get(source, "1")),
-                "half_life_minutes": 10,
-                "minutes_max": 20,
-                "received_at": NOW - timedelta(minutes=minutes),
-            }
-            | changes
-        )
-    )
+    given: dict[str, Any] = {
+        "signal_id": SignalId(f"sig-{source}-{minutes}"),
+        "source": source,
+        "direction": direction,
+        "weight": Decimal(WEIGHTS.get(source, "1")),
+        "half_life_minutes": 10,
+        "minutes_max": 20,
+        "received_at": NOW - timedelta(minutes=minutes),
+    }
+    return Vote(**(given | changes))
 
 
 def total(market: SignalMarket, direction: Direction = BULLISH, found: Confluence = ALONE, points: int = 0) -> Decimal:
@@ -115,7 +111,7 @@ def test_who_abstains_is_shown_and_not_counted() -> None:
     ],
 )
 def test_each_part_of_the_confidence(market: dict[str, Any], direction: Direction, expected: int) -> None:
-    exact = {
+    exact: dict[str, Any] = {
         name: Decimal(word) if isinstance(word, str) and word[-1].isdigit() else word for name, word in market.items()
     }
 

@@ -61,9 +61,8 @@ EXPECTED: dict[str, dict[str, Any]] = {
 def source(**changes: Any) -> SignalSource:
     """Return a profile."""
     at = datetime(2026, 1, 5, tzinfo=UTC)
-    return SignalSource(
-        **({"name": "a", "user_id": UserId("u"), "auth": SourceAuth.UNSIGNED, "saved_at": at} | changes)
-    )
+    given: dict[str, Any] = {"name": "a", "user_id": UserId("u"), "auth": SourceAuth.UNSIGNED, "saved_at": at}
+    return SignalSource(**(given | changes))
 
 
 def read(fields: dict[str, Any] | str | bytes, **profile: Any) -> Reading:

@@ -26,7 +26,7 @@ def read_body(body: bytes) -> dict[str, Any] | Problem:
             _refuse(Fault.EMPTY)
         if text[0] not in '{["':
             return read_text(text)
-        plain: dict[str, Any] | list[Any] | str = json.loads(
+        plain: Any = json.loads(
             text,
             object_pairs_hook=_object,
             parse_float=_number,
@@ -34,7 +34,7 @@ def read_body(body: bytes) -> dict[str, Any] | Problem:
             parse_constant=lambda word: _refuse(Fault.NOT_JSON, word),
         )
         if not isinstance(plain, dict):
-            _refuse(Fault.NOT_AN_OBJECT)
+            return Problem(field="body", fault=Fault.NOT_AN_OBJECT)
         _check_size(plain)
         text.encode("utf-8")
     except UnicodeError:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import BindParameter, Column, Connection, Select, bindparam, delete, func, insert, select, text, update
 
 from thetaloom.domain.run.signal_sources import SignalSource
 from thetaloom.domain.run.signals import Direction, Signal, SignalAction, SignalStage, TrailEntry
@@ -17,11 +17,47 @@ from thetaloom.store.statements import columns_of, row_of, swap, value_of, value
 
 ALIKE_MAX, RECENT_MAX = 10, 500
 TAKEN = (SignalStage.ACCEPTED, SignalStage.STARTED, SignalStage.FINISHED)
+
+
+def _bound(name: str, column: Column[Any]) -> BindParameter[Any]:
+    return bindparam(name, type_=column.type)
+
+
 _SELECT = select(*columns_of(table, Signal))
 _GET = _SELECT.where(table.c.id == bindparam("of_id"))
 _SOURCES = select(*columns_of(signal_sources, SignalSource))
 _TRAIL = select(*columns_of(signal_trail, TrailEntry)).order_by(signal_trail.c.seq)
 _UPDATE = versioned_update(table)
+# Built once: an intake asks all of these, and its sender waits for the answers.
+_OF_USER = table.c.user_id == bindparam("of_user")
+_OF_SYMBOL = (table.c.symbol == bindparam("of_symbol"), table.c.direction == _bound("of_direction", table.c.direction))
+_OF_CONTENT = (table.c.source == bindparam("of_source"), table.c.content_key == bindparam("of_key"))
+_SOURCE = _SOURCES.where(
+    signal_sources.c.user_id == bindparam("of_user"), signal_sources.c.name == bindparam("of_source")
+)
+_BY_SENDER = _SELECT.where(
+    _OF_USER, table.c.source == bindparam("of_source"), table.c.sender_id == bindparam("of_sender")
+)
+_ALIKE = (
+    _SELECT.where(_OF_USER, *_OF_CONTENT, table.c.stage != SignalStage.REFUSED)
+    .order_by(table.c.received_at.desc())
+    .limit(ALIKE_MAX)
+)
+_TOLD = select(func.count()).select_from(table).where(_OF_USER, *_OF_CONTENT)
+_OPENING = (
+    _SELECT.where(_OF_USER, *_OF_SYMBOL, table.c.action == SignalAction.OPEN, table.c.stage.in_(TAKEN))
+    .order_by(table.c.received_at.desc())
+    .limit(1)
+)
+_QUEUED = _SELECT.where(
+    _OF_USER, *_OF_SYMBOL, table.c.due_at.is_not(None), table.c.stage == SignalStage.QUEUED
+).order_by(table.c.received_at)
+_DUE = (
+    _SELECT.where(table.c.due_at.is_not(None), table.c.due_at <= _bound("now", table.c.due_at))
+    .order_by(table.c.due_at, table.c.received_at, table.c.id)
+    .limit(bindparam("count"))
+)
+_NEXT_DUE = select(table.c.due_at).where(table.c.due_at.is_not(None)).order_by(table.c.due_at).limit(1)
 _ONE_INTAKE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7108020)")  # else two copies could both be the first
 
 
@@ -39,8 +75,7 @@ class SqlSignals:
 
     def source(self, user: UserId, name: str) -> SignalSource | None:
         """Return the profile of a source."""
-        wanted = (signal_sources.c.user_id == user, signal_sources.c.name == name)
-        row = self._connection.execute(_SOURCES.where(*wanted)).first()
+        row = self._connection.execute(_SOURCE, {"of_user": user, "of_source": name}).first()
         return None if row is None else value_of(SignalSource, row)
 
     def sources(self, user: UserId) -> Sequence[SignalSource]:
@@ -60,26 +95,21 @@ class SqlSignals:
 
     def by_sender(self, user: UserId, source: str, sender_id: str) -> Signal | None:
         """Return the signal with the sender's own id."""
-        wanted = (table.c.user_id == user, table.c.source == source, table.c.sender_id == sender_id)
-        return self._first(_SELECT.where(*wanted))
+        return self._first(_BY_SENDER, of_user=user, of_source=source, of_sender=sender_id)
 
     def alike(self, user: UserId, source: str, content_key: str) -> Sequence[Signal]:
         """Return the newest signals of a source that said the same and were not refused, newest first."""
-        of = (table.c.user_id == user, table.c.source == source, table.c.content_key == content_key)
-        newest = _SELECT.where(*of, table.c.stage != SignalStage.REFUSED).order_by(table.c.received_at.desc())
-        return values_of(Signal, self._connection.execute(newest.limit(ALIKE_MAX)))
+        terms = {"of_user": user, "of_source": source, "of_key": content_key}
+        return values_of(Signal, self._connection.execute(_ALIKE, terms))
 
     def last_opening(self, user: UserId, symbol: str, direction: Direction) -> Signal | None:
         """Return the newest signal that was taken to open on this symbol in this direction."""
-        of = (table.c.user_id == user, table.c.symbol == symbol, table.c.direction == direction)
-        taken = (table.c.action == SignalAction.OPEN, table.c.stage.in_(TAKEN))
-        return self._first(_SELECT.where(*of, *taken).order_by(table.c.received_at.desc()).limit(1))
+        return self._first(_OPENING, of_user=user, of_symbol=symbol, of_direction=direction)
 
     def queued(self, user: UserId, symbol: str, direction: Direction) -> Sequence[Signal]:
         """Return the signals that wait for the open on this symbol in this direction."""
-        of = (table.c.user_id == user, table.c.symbol == symbol, table.c.direction == direction)
-        waiting = _SELECT.where(*of, table.c.due_at.is_not(None), table.c.stage == SignalStage.QUEUED)
-        return values_of(Signal, self._connection.execute(waiting.order_by(table.c.received_at)))
+        terms = {"of_user": user, "of_symbol": symbol, "of_direction": direction}
+        return values_of(Signal, self._connection.execute(_QUEUED, terms))
 
     def recent(self, user: UserId, symbols: Iterable[str], since: datetime) -> Sequence[Signal]:
         """Return what was said of these symbols from ``since`` on, oldest first."""
@@ -89,14 +119,11 @@ class SqlSignals:
 
     def due(self, now: datetime, limit: int) -> Sequence[Signal]:
         """Return the signals that wait and are due, in the order in which they came."""
-        waiting = _SELECT.where(table.c.due_at.is_not(None), table.c.due_at <= now)
-        ordered = waiting.order_by(table.c.due_at, table.c.received_at, table.c.id).limit(limit)
-        return values_of(Signal, self._connection.execute(ordered))
+        return values_of(Signal, self._connection.execute(_DUE, {"now": now, "count": limit}))
 
     def next_due_at(self) -> datetime | None:
         """Return when the next signal is due; ``None`` while none waits."""
-        waiting = select(table.c.due_at).where(table.c.due_at.is_not(None)).order_by(table.c.due_at).limit(1)
-        found: datetime | None = self._connection.scalar(waiting)
+        found: datetime | None = self._connection.scalar(_NEXT_DUE)
         return found
 
     def of_run(self, run: RunId) -> Signal | None:
@@ -136,8 +163,8 @@ class SqlSignals:
 
     def told(self, user: UserId, source: str, content_key: str) -> int:
         """Count how often a source said this, whatever became of it."""
-        of = (table.c.user_id == user, table.c.source == source, table.c.content_key == content_key)
-        return self._connection.scalar(select(func.count()).select_from(table).where(*of)) or 0
+        terms = {"of_user": user, "of_source": source, "of_key": content_key}
+        return self._connection.scalar(_TOLD, terms) or 0
 
     def repeat(self, signal: SignalId) -> None:
         """Count that the signal came once more."""

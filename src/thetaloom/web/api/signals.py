@@ -23,7 +23,6 @@ from thetaloom.engine.signals import SignalAnswer, take_signal
 from thetaloom.errors import NotFound
 from thetaloom.marketdata.clocks import SystemClock
 from thetaloom.store.queries.signals import find_source, list_signals, list_sources, signal_detail
-from thetaloom.store.source_secrets import FOLDER, SourceSecrets
 from thetaloom.web.api.queries import Id, PageWindow
 from thetaloom.web.api.records import Exact, Page, Record, paged
 from thetaloom.web.front import Front, FrontDoor
@@ -204,7 +203,7 @@ def _receive(
         return UNKNOWN_SOURCE
     secret = None
     if source.auth is not SourceAuth.UNSIGNED:
-        secret = SourceSecrets(platform.settings.home_folder / FOLDER).get(name)
+        secret = platform.source_secrets.get(name)
     proved = prove(source, secret, body, headers, address, Mode(platform.settings.mode))
     if not isinstance(proved, Proved):
         return proved
