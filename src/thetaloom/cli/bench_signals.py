@@ -11,7 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from hashlib import sha256
@@ -28,6 +28,7 @@ from thetaloom.domain.risk.limits_rows import Group
 from thetaloom.domain.run.signal_sources import SignalSource, SourceAuth
 from thetaloom.domain.run.signals import SignalStage
 from thetaloom.domain.values.ids import RunId, StrategyId
+from thetaloom.domain.values.money import Price
 from thetaloom.engine.commands import SaveSignalSource, SaveStrategy, SetLimit, TakeSignal
 from thetaloom.engine.signals import SignalAnswer, start_due, take_signal
 from thetaloom.errors import InvalidInput, NotFound
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 MEMORY = Path("/dev/shm")
 SOURCE, SECRET, DEMO = "bench", "the-secret-of-the-bench", "goog-demo-put-credit-spread"
 RATE, SECONDS, SENDERS = 100, 10, 8  # requests a second, for how long, over how many connections
-FILLS, BURST = 40, 10_000
+HOMES, FILLS, BURST = 8, 5, 10_000  # one account holds so many positions; the first loads its day
 START_SECONDS_MAX = 60.0
 TRADABLE = datetime(2015, 12, 24, 15, 5, tzinfo=UTC)
 
@@ -65,24 +66,10 @@ def webhook_fills() -> list[Figure]:
     """From a webhook's body to the filled paper position, approved by rule."""
     import numpy as np
 
-    from thetaloom.domain.strategy.strategies import ApprovalMode, ApprovalRule
-
-    with TemporaryDirectory(prefix="thetaloom-bench-") as home, _platform(home) as platform:
-        with platform.store.reading() as uow:
-            demo = uow.strategies.latest(platform.user_id, StrategyId(DEMO))
-        if demo is None:
-            raise NotFound(f"{DEMO} does not ship")
-        rule = ApprovalRule(mode=ApprovalMode.AUTOMATIC)
-        automatic = replace(demo.strategy, id=StrategyId("bench"), open_runs_max=FILLS * 2, approval=rule)
-        platform.engine.handle(SaveStrategy(user_id=platform.user_id, strategy=automatic))
-        _make_room(platform)
-        _add_source(platform, SourceAuth.UNSIGNED, StrategyId("bench"))
-        platform.broker.script(lambda order: True)
-        platform.engine.start()
-        took = [_fill(platform, number) for number in range(FILLS + 2)]
-    filled = [milliseconds for milliseconds in took[2:] if milliseconds is not None]  # the first ones load the day
-    note = f"{len(filled)} of {FILLS} positions opened on 2,192 contracts, on SQLite, with lineage"
-    figure = float(np.percentile(filled, 99)) if filled else float("inf")
+    took = [milliseconds for _ in range(HOMES) for milliseconds in _fills_of_a_home()]
+    filled = [milliseconds for milliseconds in took if milliseconds is not None]
+    note = f"{len(filled)} of {len(took)} positions opened on 2,192 contracts, on SQLite, with lineage"
+    figure = float(np.percentile(filled, 99)) if len(filled) == len(took) else float("inf")
     return [Figure(name="webhook to paper position p99", figure=figure, unit="ms", bar=300, note=note)]
 
 
@@ -121,7 +108,7 @@ def _platform(home: str) -> Any:
     from thetaloom.bootstrap import open_demo
     from thetaloom.config import MarketSource, load_settings
 
-    return open_demo(load_settings(home=home, market=MarketSource.RECORDED), start=TRADABLE)
+    return open_demo(load_settings(home=home, market=MarketSource.RECORDED, paper_fill_at=Decimal(0)), start=TRADABLE)
 
 
 def _add_source(platform: "Platform", auth: SourceAuth, strategy: StrategyId = StrategyId(DEMO)) -> None:
@@ -138,6 +125,25 @@ def _add_source(platform: "Platform", auth: SourceAuth, strategy: StrategyId = S
     platform.engine.handle(SaveSignalSource(source=source))
     platform.source_secrets.put(SOURCE, SECRET)
     write_pulse(platform, alive=False)
+
+
+def _fills_of_a_home() -> list[float | None]:
+    from thetaloom.domain.strategy.strategies import ApprovalMode, ApprovalRule
+
+    with TemporaryDirectory(prefix="thetaloom-bench-") as home, _platform(home) as platform:
+        with platform.store.reading() as uow:
+            demo = uow.strategies.latest(platform.user_id, StrategyId(DEMO))
+        if demo is None:
+            raise NotFound(f"{DEMO} does not ship")
+        rule = ApprovalRule(mode=ApprovalMode.AUTOMATIC)
+        # The first limit is one that the market gives at once: what is measured is the way, not the walk.
+        order = replace(demo.strategy.order, start_offset=None, concession=Price("0.05"))
+        automatic = replace(demo.strategy, id=StrategyId("bench"), open_runs_max=FILLS * 2, approval=rule, order=order)
+        platform.engine.handle(SaveStrategy(user_id=platform.user_id, strategy=automatic))
+        _make_room(platform)
+        _add_source(platform, SourceAuth.UNSIGNED, StrategyId("bench"))
+        platform.engine.start()
+        return [_fill(platform, number) for number in range(FILLS)][1:]
 
 
 def _make_room(platform: "Platform") -> None:
@@ -161,8 +167,6 @@ def _send(platform: "Platform", number: int) -> SignalAnswer:
 
 
 def _fill(platform: "Platform", number: int) -> float | None:
-    from datetime import timedelta
-
     clock: Any = platform.clock
     clock.move_to(clock.now() + timedelta(minutes=1))
     platform.engine.settle()

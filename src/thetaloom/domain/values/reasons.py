@@ -313,10 +313,6 @@ class Reason(StrEnum):
     SIGNAL_OUTDONE = "signal_outdone", "Another queued signal on this symbol and direction is more confident."
     SIGNAL_EXPIRED = "signal_expired", "The signal's time went by before it could start."
     SIGNAL_NOTHING_TO_CLOSE = "signal_nothing_to_close", "No open position is what the signal asks to close."
-    SIGNAL_NOT_STARTED = (
-        "signal_not_started",
-        "The run that the signal asks for could not be written; the facts say why.",
-    )
     SIGNAL_CONFIDENCE_LOW = (
         "signal_confidence_low",
         "The confidence of signal, market and other sources together is below the least that the source asks for.",
