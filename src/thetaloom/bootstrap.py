@@ -51,6 +51,8 @@ from thetaloom.store.evidence import ParquetChainCodec
 from thetaloom.store.halt_files import FOLDER, HaltFiles
 from thetaloom.store.prompt_catalogue import give_prompts
 from thetaloom.store.schema import events, lineage, meta, runs, users
+from thetaloom.store.source_secrets import FOLDER as SECRETS_FOLDER
+from thetaloom.store.source_secrets import SourceSecrets
 from thetaloom.store.statements import insert_or_skip
 from thetaloom.store.unit_of_work import SqlStore
 from thetaloom.store.upgrading import upgrade
@@ -76,6 +78,7 @@ class Platform:
     desk: Desk
     engine: Engine
     user_id: UserId
+    source_secrets: SourceSecrets
 
     @property
     def wall(self) -> Clock:
@@ -191,6 +194,7 @@ def build(
         desk=desk,
         engine=Engine(desk, broker),
         user_id=LOCAL_USER,
+        source_secrets=SourceSecrets(settings.home_folder / SECRETS_FOLDER),
     )
     _first_rows(platform)
     return platform

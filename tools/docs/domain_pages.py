@@ -95,6 +95,12 @@ EVENTS: Mapping[EventKind, str] = {
     EventKind.PROMPT_SAVED: "A prompt template was written, with the version of its text.",
     EventKind.PROMPT_REMOVED: "A prompt template was taken out of use.",
     EventKind.OPINION_RECORDED: "An analyst was asked about a market, and the answer was kept.",
+    EventKind.SIGNAL_RECEIVED: "A signal came, was understood and was taken or noted.",
+    EventKind.SIGNAL_REJECTED: "A message of a source could not be understood; the facts list each problem.",
+    EventKind.SIGNAL_REFUSED: "A rule refused a signal.",
+    EventKind.SIGNAL_QUEUED: "A signal waits for the next open.",
+    EventKind.SIGNAL_STARTED: "A signal started its run, or had its positions closed.",
+    EventKind.SIGNAL_EXPIRED: "A signal's time went by before it could start.",
 }
 REACTIONS: Mapping[type[errors.ThetaloomError], str] = {
     errors.ConfigError: "stops and says which setting",

@@ -44,6 +44,7 @@ COMMANDS: dict[str, Noun] = {  # in the order of the help
     "position": Noun("position:app", TRADE, "Look at positions and close them."),
     "alert": Noun("alert:app", TRADE, "See what needs a look, how soon, and what to do."),
     "journal": Noun("journal:app", TRADE, "Read the journal of trades, and add notes."),
+    "signal": Noun("signal:app", TRADE, "See signals from outside, send one, and say who may."),
     "risk": Noun("risk:app", TRADE, "Look at the risk budget and the limits, and stress what is held."),
     "halt": Noun("halt:halt", TRADE, "Stop new risk at once; exits go on."),
     "resume": Noun("halt:resume", TRADE, "Allow new risk again, in two steps."),

@@ -1,12 +1,13 @@
 """What a person, a schedule or a signal can ask of the engine."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from thetaloom.domain.book.rolls import StrikesFrom
 from thetaloom.domain.run.prompts import Prompt
 from thetaloom.domain.run.runs import TriggerKind
+from thetaloom.domain.run.signal_sources import SignalSource
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.ids import (
     AccountId,
@@ -254,6 +255,23 @@ class RemovePrompt:
     prompt_id: PromptId
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveSignalSource:
+    """Store the profile of a source of signals."""
+
+    source: SignalSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeSignal:
+    """Take in a message whose sender was proved; its payload is canonical JSON with the secret taken out."""
+
+    user_id: UserId
+    source: str
+    payload: str
+    wall_at: datetime
+
+
 Command = (
     StartRun
     | ApproveProposal
@@ -280,4 +298,6 @@ Command = (
     | ApplyExitRules
     | SavePrompt
     | RemovePrompt
+    | SaveSignalSource
+    | TakeSignal
 )

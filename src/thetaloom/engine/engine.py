@@ -26,6 +26,7 @@ from thetaloom.engine.reconciliation.holdings import ELSEWHERE_DECIDER
 from thetaloom.engine.reconciliation.schedule import LookSchedule
 from thetaloom.engine.runner import work
 from thetaloom.engine.settling import SETTLEMENT_DECIDER, apply_transactions
+from thetaloom.engine.signals import INTAKE_DECIDER, next_due_at, start_due
 from thetaloom.engine.steps import STEP_DECIDERS
 from thetaloom.errors import BrokerUnavailable, MarketDataUnavailable
 from thetaloom.ports.broker import SimulatedBroker
@@ -35,7 +36,10 @@ log = structlog.get_logger()
 
 DECIDERS: Mapping[str, Decider] = {
     **STEP_DECIDERS,
-    **{one.name: one for one in (REPORT_DECIDER, SETTLEMENT_DECIDER, ELSEWHERE_DECIDER, ADOPTION_DECIDER)},
+    **{
+        one.name: one
+        for one in (REPORT_DECIDER, SETTLEMENT_DECIDER, ELSEWHERE_DECIDER, ADOPTION_DECIDER, INTAKE_DECIDER)
+    },
 }
 BROKER_LOOK = timedelta(seconds=1)  # how often the broker is asked for news that it did not announce
 IN_FLIGHT_LOOK = timedelta(seconds=15)  # how often orders without an answer are looked up in the broker's books
@@ -96,6 +100,7 @@ class Engine:
         self.halts.heed()
         self._hear_broker(moved)
         self._watch_market(moved)
+        has_started = start_due(self.desk)
         work(self.desk, moved, self._monitor.write_down)
         if self._is_time(POSITIONS_LOOK):
             self.reload()
@@ -106,13 +111,19 @@ class Engine:
             if self._is_time(SCORES_LOOK):
                 judge_due(self.desk)
         has_canceled = self.halts.cancel_some()  # last: whatever closes goes first
-        self._has_news |= bool(moved) or has_canceled
-        return bool(moved) or has_canceled
+        did_something = bool(moved) or has_canceled or has_started
+        self._has_news |= did_something
+        return did_something
 
     @property
     def next_at(self) -> datetime | None:
         """When there is something to do next, if neither market nor broker has news before."""
-        asked = (self.desk.dispatch.next_due_at(), self.halts.next_at, self._monitor.next_look_at)
+        asked = (
+            self.desk.dispatch.next_due_at(),
+            self.halts.next_at,
+            self._monitor.next_look_at,
+            next_due_at(self.desk),
+        )
         return min((at for at in asked if at is not None), default=None)
 
     def settle(self, turns_max: int = 1000) -> int:

@@ -24,6 +24,7 @@ from thetaloom.engine.reconciliation.answers import Options
 from thetaloom.engine.reconciliation.deciding import adopt_position, assign_close, ignore_finding
 from thetaloom.engine.reviews import ExitReview, review_position
 from thetaloom.engine.roll_handlers import adjust_position, refuse_while_closing, roll_position
+from thetaloom.engine.signals import save_source, take_signal
 from thetaloom.engine.step import ended, tell, tell_user
 from thetaloom.errors import InvalidInput, InvariantError, NotAllowed, NotFound
 from thetaloom.ports.store import StoredStrategy, UnitOfWork
@@ -282,6 +283,8 @@ HANDLERS: dict[type, Any] = {
     commands.ApplyExitRules: apply_exit_rules,
     commands.SavePrompt: save_prompt,
     commands.RemovePrompt: remove_prompt,
+    commands.SaveSignalSource: save_source,
+    commands.TakeSignal: take_signal,
 }
 
 

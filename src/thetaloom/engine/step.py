@@ -14,6 +14,7 @@ from thetaloom.domain.values.ids import ClientOrderId, RunId, UserId, make_propo
 from thetaloom.domain.values.reasons import Verdict
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.lineage import Decider
+from thetaloom.engine.signal_trails import finish_signal
 from thetaloom.errors import NotFound
 from thetaloom.ports.store import UnitOfWork
 
@@ -55,7 +56,9 @@ def ended(uow: UnitOfWork, run: WorkflowRun, outcome: Outcome, verdict: Verdict,
     """Complete the run and say so."""
     reason = verdict.reason.value if verdict.reason else ""
     tell(uow, run, EventKind.RUN_COMPLETED, now, outcome=outcome.value, reason=reason)
-    return replace(run.moved_to(RunStatus.COMPLETED, now=now, outcome=outcome), reason=reason)
+    completed = replace(run.moved_to(RunStatus.COMPLETED, now=now, outcome=outcome), reason=reason)
+    finish_signal(uow, completed, now)
+    return completed
 
 
 def tell(uow: UnitOfWork, run: WorkflowRun, kind: EventKind, now: datetime, /, **facts: object) -> None:

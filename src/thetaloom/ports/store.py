@@ -34,6 +34,7 @@ from thetaloom.domain.values.ids import (
     UserId,
 )
 from thetaloom.ports.prompts import Prompts, Scores
+from thetaloom.ports.signals import Signals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -366,6 +367,7 @@ class UnitOfWork(Protocol):
     prompts: Prompts
     scores: Scores
     opinions: Opinions
+    signals: Signals
 
     def commit(self) -> None: ...
 

@@ -52,6 +52,9 @@ from thetaloom.store.prompt_tables import prompt_versions as prompt_versions
 from thetaloom.store.prompt_tables import prompts as prompts
 from thetaloom.store.schema_rolls import rolls as rolls
 from thetaloom.store.score_tables import opinion_scores as opinion_scores
+from thetaloom.store.signal_tables import signal_sources as signal_sources
+from thetaloom.store.signal_tables import signal_trail as signal_trail
+from thetaloom.store.signal_tables import signals as signals
 from thetaloom.store.table_parts import LEGS as _LEGS
 from thetaloom.store.table_parts import SEQUENCE as _SEQUENCE
 from thetaloom.store.table_parts import metadata as metadata
@@ -145,6 +148,7 @@ runs = Table(
     _needed("seq", Integer),
     _needed("attempts", Integer),
     Column("due_at", Instant),
+    Column("signal_id", Text),
     _needed("created_at", Instant),
     _needed("updated_at", Instant),
     Column("lane", Word(Lane)),

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 from thetaloom.errors import ConfigError, InvariantError
 from thetaloom.ports import store
 from thetaloom.ports.prompts import Prompts, Scores
+from thetaloom.ports.signals import Signals
 from thetaloom.store.database import Database
 from thetaloom.store.repositories.accounts import SqlAccounts
 from thetaloom.store.repositories.alerts import SqlAlerts
@@ -23,6 +24,7 @@ from thetaloom.store.repositories.proposals import SqlProposals
 from thetaloom.store.repositories.rolls import SqlRolls
 from thetaloom.store.repositories.runs import SqlRuns
 from thetaloom.store.repositories.scores import SqlScores
+from thetaloom.store.repositories.signals import SqlSignals
 from thetaloom.store.repositories.strategies import SqlStrategies
 from thetaloom.store.repositories.violations import SqlViolations
 from thetaloom.store.repositories.watches import SqlWatches
@@ -52,6 +54,7 @@ class SqlUnitOfWork:
         self.care: store.Care = SqlCare(connection)
         self.prompts: Prompts = SqlPrompts(connection)
         self.scores: Scores = SqlScores(connection, database)
+        self.signals: Signals = SqlSignals(connection, database)
 
 
 class SqlStore:

@@ -21,6 +21,7 @@ from thetaloom.web.api import (
     risk_validation,
     rolls,
     scenarios,
+    signals,
     strategies,
     workflow,
 )
@@ -63,10 +64,12 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
         scenarios,
         lineage,
         prompts,
+        signals,
     )
     for noun in nouns:
         api.include_router(noun.router)
     app.include_router(api)
+    app.include_router(signals.hooks)
     app.include_router(operations.router)
     for pages in PAGES:
         app.include_router(pages, include_in_schema=False)

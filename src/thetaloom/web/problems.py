@@ -115,7 +115,9 @@ def install(app: FastAPI) -> None:
 
 def wants_page(request: Request) -> bool:
     """Whether the asker is a person in front of a browser and not a program."""
-    programs = request.url.path.startswith(("/api/", "/openapi", "/healthz", "/readyz", "/metrics", "/static/"))
+    programs = request.url.path.startswith(
+        ("/api/", "/openapi", "/healthz", "/readyz", "/metrics", "/static/", "/webhook")
+    )
     return not programs and "text/html" in request.headers.get("accept", "")
 
 

@@ -76,6 +76,12 @@ class EventKind(StrEnum):
     PROMPT_SAVED = "PromptSaved"
     PROMPT_REMOVED = "PromptRemoved"
     OPINION_RECORDED = "OpinionRecorded"
+    SIGNAL_RECEIVED = "SignalReceived"
+    SIGNAL_REJECTED = "SignalRejected"
+    SIGNAL_REFUSED = "SignalRefused"
+    SIGNAL_QUEUED = "SignalQueued"
+    SIGNAL_STARTED = "SignalStarted"
+    SIGNAL_EXPIRED = "SignalExpired"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from thetaloom.domain.values.ids import AccountId, RunId, StrategyId, UserId
+from thetaloom.domain.values.ids import AccountId, RunId, SignalId, StrategyId, UserId
 from thetaloom.errors import IllegalTransitionError, InvalidInput
 
 
@@ -113,6 +113,7 @@ class WorkflowRun:
     seq: int = 0  # number of lineage records so far
     attempts: int = 0  # failures of the current step in a row
     due_at: datetime | None = None
+    signal_id: SignalId | None = None  # of the signal that started it
     created_at: datetime
     updated_at: datetime
 

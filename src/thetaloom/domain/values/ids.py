@@ -14,6 +14,7 @@ BrokerOrderId = NewType("BrokerOrderId", str)  # theirs
 FillId = NewType("FillId", str)  # the broker's id of one execution report, unique within an order
 PositionId = NewType("PositionId", str)
 PromptId = NewType("PromptId", str)  # chosen by a person
+SignalId = NewType("SignalId", str)
 
 
 def make_run_id(installation: str, number: int) -> RunId:
@@ -50,6 +51,9 @@ def make_finding_id(account: AccountId, key: str, number: int) -> str:
 def make_opinion_id(run: RunId, analyst: str, seq: int) -> str:
     """Name what an analyst said in a run before its record ``seq + 1``."""
     return f"op-{_short('opinion', run, analyst, str(seq))}"
+def make_signal_id(user: UserId, source: str, body_digest: str, received_at: str) -> SignalId:
+    """Name a signal by who sent what, and when it came."""
+    return SignalId(f"sig-{_short('signal', user, source, body_digest, received_at)}")
 
 
 def _short(*parts: str) -> str:

@@ -302,6 +302,28 @@ class Reason(StrEnum):
     OPINION_UNSURE = "opinion_unsure", "The analysts' confidence is below the strategy's least."
     REWARD_TOO_SMALL = "reward_too_small", "The first target is worth too little for the risk down to the stop."
     RETURN_TOO_SMALL = "return_too_small", "The first target is too near to the price."
+    # signals
+    SIGNAL_TOO_WEAK = "signal_too_weak", "The indicator's own score is below the least with which its shape is taken."
+    SIGNAL_TOO_OLD = "signal_too_old", "The signal was sent longer ago than its source's age limit allows."
+    SIGNAL_FROM_FUTURE = "signal_from_future", "The signal's time lies ahead of the clock. Check the sender's clock."
+    SIGNAL_COOLDOWN = "signal_cooldown", "A signal on this symbol in this direction was taken shortly before."
+    SIGNAL_OUTSIDE_HOURS = (
+        "signal_outside_hours",
+        "Signals open positions from the open until 30 minutes before the close. A source whose profile says `queues` "
+        "may leave one with a confidence of 70 or more for the next open.",
+    )
+    SIGNAL_AGAINST_STRATEGY = (
+        "signal_against_strategy",
+        "The strategy suits the opposite view of the market. Name one that suits the signal's direction.",
+    )
+    SIGNAL_OUTDONE = "signal_outdone", "Another queued signal on this symbol and direction is more confident."
+    SIGNAL_EXPIRED = "signal_expired", "The signal's time went by before it could start."
+    SIGNAL_NOTHING_TO_CLOSE = "signal_nothing_to_close", "No open position is what the signal asks to close."
+    SIGNAL_CONFIDENCE_LOW = (
+        "signal_confidence_low",
+        "The confidence of signal, market and other sources together is below the least that the source asks for.",
+    )
+    SIGNAL_VIX_HIGH = "signal_vix_high", "VIX is above 50: no signal opens a position in such a market."
     # steps that had nothing to do
     NOT_REQUESTED = "not_requested", "The strategy does not ask for this step."
 

@@ -9,6 +9,7 @@ from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied, un
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.last_gate import halts_now
 from thetaloom.engine.lineage import Decider
+from thetaloom.engine.signal_context import SignalGiven, SignalJudged, judge_signal, signal_given
 from thetaloom.engine.step import Step, ended, halted_scope, next_step, strategy_of, tell
 from thetaloom.ports.store import UnitOfWork
 
@@ -31,6 +32,7 @@ class Inputs:
     minutes_to_close: int | None
     minutes_to_close_min: int
     next_open_at: datetime
+    signal: SignalGiven | None = None  # of a run that a signal started
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class Output:
     """Whether the run starts."""
 
     verdict: Verdict
+    signal: SignalJudged | None = None
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
@@ -61,11 +64,16 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         minutes_to_close=desk.calendar.minutes_to_close(now),
         minutes_to_close_min=strategy.entry_minutes_before_close_min,
         next_open_at=desk.calendar.next_open(now),
+        signal=signal_given(desk, run, now),
     )
 
 
 def decide(given: Inputs) -> Output:
-    return Output(verdict=_judge(given))
+    verdict = _judge(given)
+    if given.signal is None:
+        return Output(verdict=verdict)
+    of_signal, judged = judge_signal(given.signal, given.now)
+    return Output(verdict=of_signal if verdict.is_allowed else verdict, signal=judged)
 
 
 def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> WorkflowRun:

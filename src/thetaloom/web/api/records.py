@@ -137,6 +137,7 @@ class Run(Record):
     outcome: Outcome | None
     reason: str = Field(description="Reason code of the last no or of the end; empty while there is none.")
     due_at: datetime | None
+    signal_id: str | None = Field(description="The signal that started it.")
     created_at: datetime
     updated_at: datetime
 

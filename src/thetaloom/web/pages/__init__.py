@@ -13,6 +13,7 @@ from thetaloom.web.pages import (
     reference,
     risk,
     runs,
+    signals,
     strategies,
 )
 
@@ -20,6 +21,7 @@ ROUTERS = (
     dashboard.router,
     approvals.router,
     runs.router,
+    signals.router,
     listings.router,
     care.router,
     journal.router,
