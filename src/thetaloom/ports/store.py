@@ -32,6 +32,7 @@ from thetaloom.domain.values.ids import (
     StrategyId,
     UserId,
 )
+from thetaloom.ports.schedule_store import Scans, Schedules, Symbols, Watchlists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -354,6 +355,10 @@ class UnitOfWork(Protocol):
     alerts: Alerts
     looks: Looks
     care: Care
+    schedules: Schedules
+    watchlists: Watchlists
+    scans: Scans
+    symbols: Symbols
 
     def commit(self) -> None: ...
 

@@ -46,6 +46,13 @@ from thetaloom.store.look_tables import account_looks as account_looks
 from thetaloom.store.look_tables import broker_transactions as broker_transactions
 from thetaloom.store.look_tables import findings as findings
 from thetaloom.store.look_tables import reconciliations as reconciliations
+from thetaloom.store.schedule_tables import firings as firings
+from thetaloom.store.schedule_tables import scan_pairs as scan_pairs
+from thetaloom.store.schedule_tables import scans as scans
+from thetaloom.store.schedule_tables import scheduler_pulse as scheduler_pulse
+from thetaloom.store.schedule_tables import schedules as schedules
+from thetaloom.store.schedule_tables import symbols as symbols
+from thetaloom.store.schedule_tables import watchlists as watchlists
 from thetaloom.store.schema_rolls import rolls as rolls
 from thetaloom.store.table_parts import LEGS as _LEGS
 from thetaloom.store.table_parts import SEQUENCE as _SEQUENCE

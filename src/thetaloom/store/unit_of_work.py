@@ -19,7 +19,10 @@ from thetaloom.store.repositories.positions import SqlPositions
 from thetaloom.store.repositories.proposals import SqlProposals
 from thetaloom.store.repositories.rolls import SqlRolls
 from thetaloom.store.repositories.runs import SqlRuns
+from thetaloom.store.repositories.scans import SqlScans, SqlWatchlists
+from thetaloom.store.repositories.schedules import SqlSchedules
 from thetaloom.store.repositories.strategies import SqlStrategies
+from thetaloom.store.repositories.symbols import SqlSymbols
 from thetaloom.store.repositories.violations import SqlViolations
 from thetaloom.store.repositories.watches import SqlWatches
 from thetaloom.store.schema import meta
@@ -45,6 +48,10 @@ class SqlUnitOfWork:
         self.alerts: store.Alerts = SqlAlerts(connection)
         self.looks: store.Looks = SqlLooks(connection, database)
         self.care: store.Care = SqlCare(connection)
+        self.schedules: store.Schedules = SqlSchedules(connection, database)
+        self.watchlists: store.Watchlists = SqlWatchlists(connection)
+        self.scans: store.Scans = SqlScans(connection, database)
+        self.symbols: store.Symbols = SqlSymbols(connection, database)
 
 
 class SqlStore:

@@ -13,6 +13,8 @@ ClientOrderId = NewType("ClientOrderId", str)  # ours, made and committed before
 BrokerOrderId = NewType("BrokerOrderId", str)  # theirs
 FillId = NewType("FillId", str)  # the broker's id of one execution report, unique within an order
 PositionId = NewType("PositionId", str)
+ScheduleId = NewType("ScheduleId", str)
+ScanId = NewType("ScanId", str)
 
 
 def make_run_id(installation: str, number: int) -> RunId:
@@ -44,6 +46,16 @@ def make_alert_id(user: str, subject: str, cause: str, raised_at: str) -> str:
 def make_finding_id(account: AccountId, key: str, number: int) -> str:
     """Name a finding by what it is about; ``number`` tells apart those that came again."""
     return f"find-{_short('finding', account, key, str(number))}"
+
+
+def make_schedule_id(installation: str, number: int) -> ScheduleId:
+    """Name schedule ``number`` of one installation."""
+    return ScheduleId(f"sched-{_short('schedule', installation, str(number))}")
+
+
+def make_scan_id(installation: str, number: int) -> ScanId:
+    """Name scan ``number`` of one installation."""
+    return ScanId(f"scan-{_short('scan', installation, str(number))}")
 
 
 def _short(*parts: str) -> str:
