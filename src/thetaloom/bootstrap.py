@@ -279,8 +279,9 @@ class _PulseKeeper:
         if not isinstance(clock, PacedClock) or desk.calendar.is_open(clock.now()):
             return
         next_change = self._platform.market.next_change(clock.now())
+        scheduled = self._platform.engine.scheduled_at  # what is due in closed hours is due on time
         if next_change is not None:
-            clock.skip_to(next_change)
+            clock.skip_to(next_change if scheduled is None else max(clock.now(), min(next_change, scheduled)))
 
 
 def _clock(

@@ -8,6 +8,7 @@ from thetaloom.domain.book.rolls import StrikesFrom
 from thetaloom.domain.run.runs import TriggerKind
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.ids import AccountId, ClientOrderId, PositionId, ProposalId, RunId, StrategyId, UserId
+from thetaloom.engine.schedule_commands import ScheduleCommand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,4 +253,5 @@ Command = (
     | IgnoreFinding
     | AssignClose
     | ApplyExitRules
+    | ScheduleCommand
 )

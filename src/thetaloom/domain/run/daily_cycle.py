@@ -1,4 +1,4 @@
-"""The automated daily cycle: at most one entry an account and day, decided in three looks at fresh prices."""
+"""The automated daily cycle: at most one entry an account and day, decided in up to three looks at fresh prices."""
 
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -15,6 +15,8 @@ SETTLE = timedelta(seconds=3)  # for the data, before the first look at prices
 RETRY = timedelta(seconds=5)
 ATTEMPTS_MAX = 3
 PRICE_AGE_SECONDS_MAX = 30
+STALE = frozenset({Reason.STALE_QUOTE.value, Reason.STALE_MARKET_DATA.value})
+BLIND = frozenset({Reason.NO_QUOTE.value, Reason.NO_MARKET_DATA.value, Reason.NO_SPOT.value, Reason.EMPTY_CHAIN.value})
 
 
 class CycleStatus(StrEnum):
@@ -23,21 +25,6 @@ class CycleStatus(StrEnum):
     SUCCESS = "success"
     SKIPPED = "skipped"
     FAILED = "failed"
-
-
-class CycleReason(StrEnum):
-    """Why a cycle was skipped or failed."""
-
-    NO_ACTIVE_ACCOUNT = "no_active_account"
-    MARKET_CLOSED = "market_closed"
-    TRADE_EXISTS_TODAY = "trade_exists_today"
-    UNSUITABLE_MARKET_CONDITIONS = "unsuitable_market_conditions"
-    RISK_VALIDATION_FAILED = "risk_validation_failed"
-    DRY_RUN_MODE = "dry_run_mode"
-    STALE_PRICES = "stale_prices"
-    NO_CREDIT = "no_credit"
-    NO_MARKET_DATA = "no_market_data"
-    ENTRY_FAILED = "entry_failed"
 
 
 class CycleMove(StrEnum):
@@ -51,30 +38,28 @@ class CycleMove(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CycleLook:
-    """What one look saw. ``attempt`` 0 asks only whether a cycle may begin."""
+    """What one look saw. ``attempt`` 0 asks only whether a cycle may begin, and sees no prices."""
 
     at: datetime
     attempt: int
     account_active: bool
-    is_primary: bool  # the account belongs to the user of the schedule
+    is_primary: bool  # the account is that of the schedule's user
     session_valid: bool  # the broker answers
     is_open: bool
     trades_today: int  # entries that were neither canceled, rejected nor expired
-    is_suitable: bool | None = None  # the strategy's own verdict on the market; None: not looked at
-    verdict: str = ""  # its reason code
+    dry_run: bool = False
+    verdict: str | None = None  # reason code of the strategy's no, empty for a yes; None: nothing to judge
     mid_price: Price | None = None  # net of the structure
     price_age_seconds: Decimal | None = None  # of the oldest leg
-    takes_credit: bool = True  # debits have no credit to be positive
-    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CycleAnswer:
-    """What follows from a look."""
+    """What follows from a look, or from what became of the run."""
 
     move: CycleMove
     status: CycleStatus | None = None
-    reason: CycleReason | None = None
+    reason: Reason | None = None
 
 
 def decide_cycle(look: CycleLook) -> CycleAnswer:
@@ -84,16 +69,14 @@ def decide_cycle(look: CycleLook) -> CycleAnswer:
         return _skipped(barred)
     if look.attempt == 0:
         return CycleAnswer(move=CycleMove.SETTLE)
-    if look.is_suitable is False:
-        return _skipped(CycleReason.UNSUITABLE_MARKET_CONDITIONS)
     fault = _price_fault(look)
+    if fault is None and look.verdict:
+        return _skipped(Reason.UNSUITABLE_MARKET_CONDITIONS)
+    if fault is not None and look.attempt < ATTEMPTS_MAX:
+        return CycleAnswer(move=CycleMove.RETRY, reason=fault)
     if fault is not None:
-        if look.attempt < ATTEMPTS_MAX:
-            return CycleAnswer(move=CycleMove.RETRY, reason=fault)
         return CycleAnswer(move=CycleMove.END, status=CycleStatus.FAILED, reason=fault)
-    if look.dry_run:
-        return _skipped(CycleReason.DRY_RUN_MODE)
-    return CycleAnswer(move=CycleMove.START)
+    return _skipped(Reason.DRY_RUN_MODE) if look.dry_run else CycleAnswer(move=CycleMove.START)
 
 
 def result_of_run(outcome: Outcome | None, reason: str, *, was_sent: bool) -> CycleAnswer:
@@ -101,28 +84,34 @@ def result_of_run(outcome: Outcome | None, reason: str, *, was_sent: bool) -> Cy
     if was_sent:
         return CycleAnswer(move=CycleMove.END, status=CycleStatus.SUCCESS)
     if outcome is Outcome.DENIED:
-        return _skipped(CycleReason.RISK_VALIDATION_FAILED)
+        return _skipped(Reason.RISK_VALIDATION_FAILED)
     if outcome is Outcome.NO_TRADE:
-        closed = reason == Reason.MARKET_CLOSED.value
-        return _skipped(CycleReason.MARKET_CLOSED if closed else CycleReason.UNSUITABLE_MARKET_CONDITIONS)
-    return CycleAnswer(move=CycleMove.END, status=CycleStatus.FAILED, reason=CycleReason.ENTRY_FAILED)
+        is_closed = reason == Reason.MARKET_CLOSED.value
+        return _skipped(Reason.MARKET_CLOSED if is_closed else Reason.UNSUITABLE_MARKET_CONDITIONS)
+    return CycleAnswer(move=CycleMove.END, status=CycleStatus.FAILED, reason=Reason.ENTRY_FAILED)
 
 
-def _barred(look: CycleLook) -> CycleReason | None:
+def _barred(look: CycleLook) -> Reason | None:
     if not (look.account_active and look.is_primary and look.session_valid):
-        return CycleReason.NO_ACTIVE_ACCOUNT
+        return Reason.NO_ACTIVE_ACCOUNT
     if not look.is_open:
-        return CycleReason.MARKET_CLOSED
-    return CycleReason.TRADE_EXISTS_TODAY if look.trades_today else None
+        return Reason.MARKET_CLOSED
+    return Reason.TRADE_EXISTS_TODAY if look.trades_today else None
 
 
-def _price_fault(look: CycleLook) -> CycleReason | None:
-    if look.is_suitable is None or look.mid_price is None or look.price_age_seconds is None:
-        return CycleReason.NO_MARKET_DATA
-    if look.price_age_seconds > PRICE_AGE_SECONDS_MAX:
-        return CycleReason.STALE_PRICES
-    return CycleReason.NO_CREDIT if look.takes_credit and look.mid_price <= 0 else None
+def _price_fault(look: CycleLook) -> Reason | None:
+    if look.verdict is None or look.verdict in BLIND:
+        return Reason.NO_MARKET_DATA
+    if look.verdict in STALE:
+        return Reason.STALE_PRICES
+    if look.verdict == Reason.NOT_A_CREDIT.value:
+        return Reason.NO_CREDIT
+    if look.verdict:
+        return None  # the market does not suit; its prices need not be fresh for that
+    if look.mid_price is None or look.price_age_seconds is None:
+        return Reason.NO_MARKET_DATA
+    return Reason.STALE_PRICES if look.price_age_seconds > PRICE_AGE_SECONDS_MAX else None
 
 
-def _skipped(reason: CycleReason) -> CycleAnswer:
+def _skipped(reason: Reason) -> CycleAnswer:
     return CycleAnswer(move=CycleMove.END, status=CycleStatus.SKIPPED, reason=reason)

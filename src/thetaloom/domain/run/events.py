@@ -73,6 +73,15 @@ class EventKind(StrEnum):
     FINDING_RAISED = "FindingRaised"
     FINDING_SETTLED = "FindingSettled"
     POSITION_ADOPTED = "PositionAdopted"
+    SCHEDULE_ADDED = "ScheduleAdded"
+    SCHEDULE_REMOVED = "ScheduleRemoved"
+    SCHEDULE_PAUSED = "SchedulePaused"
+    SCHEDULE_RESUMED = "ScheduleResumed"
+    SCHEDULE_FIRED = "ScheduleFired"
+    SCHEDULE_MISSED = "ScheduleMissed"
+    FIRING_ENDED = "FiringEnded"
+    WATCHLIST_CHANGED = "WatchlistChanged"
+    SCAN_COMPLETED = "ScanCompleted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

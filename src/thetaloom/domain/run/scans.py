@@ -38,7 +38,7 @@ class ScanPair:
     legs: tuple[str, ...] = ()
     mid_price: Price | None = None
     max_loss: Money | None = None
-    pop: float | None = None
+    pop: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,10 +64,11 @@ class SqlScans:
         row = self._connection.execute(_SCANS.where(scans.c.id == scan)).first()
         return None if row is None else value_of(Scan, row)
 
-    def save(self, scan: Scan) -> None:
-        """Write what a scan came to."""
+    def finish(self, scan: Scan) -> bool:
+        """Write what a scan came to; False when somebody else did so first."""
         row = row_of(scan)
-        self._connection.execute(update(scans).where(scans.c.id == row.pop("id")).values(**row))
+        mine = (scans.c.id == row.pop("id"), scans.c.status == ScanStatus.RUNNING)
+        return self._connection.execute(update(scans).where(*mine).values(**row)).rowcount == 1
 
     def running(self) -> Sequence[Scan]:
         """Return the scans that are not done, oldest first."""
