@@ -49,6 +49,7 @@ from thetaloom.store.evidence import ParquetChainCodec
 from thetaloom.store.halt_files import FOLDER, HaltFiles
 from thetaloom.store.schema import events, lineage, meta, runs, users
 from thetaloom.store.statements import insert_or_skip
+from thetaloom.store.symbol_seeds import shipped_symbols
 from thetaloom.store.unit_of_work import SqlStore
 from thetaloom.store.upgrading import upgrade
 
@@ -353,6 +354,9 @@ def _first_rows(platform: Platform) -> None:
         if known is None:  # once: a default that the user deleted or changed stays so
             for strategy in load_catalogue():
                 uow.strategies.save(LOCAL_USER, strategy, now)
+        for record in shipped_symbols(now):
+            if uow.symbols.get(record.symbol) is None:
+                uow.symbols.save(record)
         uow.commit()
 
 

@@ -97,7 +97,7 @@ def _with_prices(desk: Desk, look: CycleLook, strategy: Strategy, schedule: Sche
     except MarketDataUnavailable:
         return replace(look, verdict=Reason.NO_MARKET_DATA.value)
     # Without a score table of its own a strategy may be started by name whatever the bias: here it is named.
-    is_fine = found.is_eligible or (found.is_only_low and strategy.score is None)
+    is_fine = found.is_eligible or (strategy.score is None and found.verdict == found.score.verdict)
     verdict = "" if is_fine or found.verdict.reason is None else found.verdict.reason.value
     ages = [Decimal(quote.age(look.at) // SECOND) for quote in quotes.values()]
     mid: Price | None = None if found.evaluation is None else found.evaluation.mid_price

@@ -1,6 +1,7 @@
 """What the engine works with: one market, one broker account, one database, one clock."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from thetaloom.domain.book.imbalance import ImbalancePolicy
 from thetaloom.domain.market.rates import RateCurve
@@ -58,3 +59,4 @@ class Desk:
     code_version: str
     settings: EngineSettings
     guards: GuardBook = field(default_factory=GuardBook)  # of this process
+    unknown_symbols: dict[str, datetime] = field(default_factory=dict)  # when the source last did not know them

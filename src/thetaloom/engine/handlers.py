@@ -26,6 +26,7 @@ from thetaloom.engine.roll_handlers import adjust_position, refuse_while_closing
 from thetaloom.engine.scan_handlers import remove_watchlist, run_scan, save_watchlist
 from thetaloom.engine.schedule_handlers import add_schedule, pause_schedule, remove_schedule, resume_schedule
 from thetaloom.engine.step import ended, tell, tell_user
+from thetaloom.engine.symbols import look_up_symbols
 from thetaloom.errors import InvalidInput, InvariantError, NotAllowed, NotFound
 from thetaloom.ports.store import StoredStrategy, UnitOfWork
 
@@ -288,6 +289,7 @@ HANDLERS: dict[type, Any] = {
     schedule_commands.SaveWatchlist: save_watchlist,
     schedule_commands.RemoveWatchlist: remove_watchlist,
     schedule_commands.RunScan: run_scan,
+    schedule_commands.LookUpSymbols: look_up_symbols,
 }
 
 

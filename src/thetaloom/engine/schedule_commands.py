@@ -82,6 +82,21 @@ class RunScan:
     best: int = 0  # how many runs to start at most
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookUpSymbols:
+    """Return what is known of symbols, asking the source for what is not known or too old."""
+
+    user_id: UserId
+    symbols: tuple[str, ...]
+
+
 ScheduleCommand = (
-    AddSchedule | PauseSchedule | ResumeSchedule | RemoveSchedule | SaveWatchlist | RemoveWatchlist | RunScan
+    AddSchedule
+    | PauseSchedule
+    | ResumeSchedule
+    | RemoveSchedule
+    | SaveWatchlist
+    | RemoveWatchlist
+    | RunScan
+    | LookUpSymbols
 )

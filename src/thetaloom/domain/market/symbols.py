@@ -21,7 +21,7 @@ class SymbolRecord:
     exchange: str | None = None  # where it is listed
     currency: str = "USD"
     multiplier: int | None = None  # of its standard options; None: none are known
-    tick_class: str | None = None  # a key of TICK_CLASSES; None: not known, and then nickels and dimes
+    tick_class: str | None = None  # a key of ``ticks.CLASS_NAMES``; None: not known, and then nickels and dimes
     roots: tuple[str, ...] = ()  # of its options
     conid: int | None = None  # IBKR's number
     sector: str | None = None
