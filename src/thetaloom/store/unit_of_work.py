@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, select
 
 from thetaloom.errors import ConfigError, InvariantError
-from thetaloom.ports import store
+from thetaloom.ports import schedule_store, store
 from thetaloom.store.database import Database
 from thetaloom.store.repositories.accounts import SqlAccounts
 from thetaloom.store.repositories.alerts import SqlAlerts
@@ -48,10 +48,10 @@ class SqlUnitOfWork:
         self.alerts: store.Alerts = SqlAlerts(connection)
         self.looks: store.Looks = SqlLooks(connection, database)
         self.care: store.Care = SqlCare(connection)
-        self.schedules: store.Schedules = SqlSchedules(connection, database)
-        self.watchlists: store.Watchlists = SqlWatchlists(connection)
-        self.scans: store.Scans = SqlScans(connection, database)
-        self.symbols: store.Symbols = SqlSymbols(connection, database)
+        self.schedules: schedule_store.Schedules = SqlSchedules(connection, database)
+        self.watchlists: schedule_store.Watchlists = SqlWatchlists(connection)
+        self.scans: schedule_store.Scans = SqlScans(connection, database)
+        self.symbols: schedule_store.Symbols = SqlSymbols(connection, database)
 
 
 class SqlStore:

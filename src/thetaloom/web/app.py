@@ -19,8 +19,11 @@ from thetaloom.web.api import (
     risk,
     risk_validation,
     rolls,
+    scans,
     scenarios,
+    schedules,
     strategies,
+    symbols,
     workflow,
 )
 from thetaloom.web.front import Front
@@ -50,7 +53,8 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     app.state.front = Front(platform=platform, loop=loop)
     api = APIRouter(prefix="/api")
     nouns = (strategies, workflow, positions, rolls, care, findings, orders, risk, risk_validation, scenarios, lineage)
-    for noun in nouns:
+    starters = (schedules, scans, symbols)
+    for noun in (*nouns, *starters):
         api.include_router(noun.router)
     app.include_router(api)
     app.include_router(operations.router)

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from thetaloom.domain.run.schedules import Firing, Schedule
-from thetaloom.domain.values.ids import AccountId, ScheduleId, UserId
+from thetaloom.domain.values.ids import ScheduleId, UserId
 from thetaloom.errors import NotFound
 from thetaloom.store.database import Database
 from thetaloom.store.queries.paging import FIRST_PAGE, Page, Window, matching, owned, page_of
@@ -45,10 +45,8 @@ def list_firings(
         return page_of(connection, ordered, window, lambda row: value_of(Firing, row))
 
 
-def heartbeat(database: Database, account: AccountId) -> datetime | None:
-    """Return when the scheduler of an account last looked, by the market's clock."""
+def heartbeat(database: Database) -> datetime | None:
+    """Return when the scheduler last looked, by the market's clock."""
     with database.connect() as connection:
-        found: datetime | None = connection.scalar(
-            select(scheduler_pulse.c.looked_at).where(scheduler_pulse.c.account_id == account)
-        )
+        found: datetime | None = connection.scalar(select(func.max(scheduler_pulse.c.looked_at)))
     return found

@@ -12,6 +12,8 @@ from thetaloom.web.pages import (
     reference,
     risk,
     runs,
+    scans,
+    schedules,
     strategies,
 )
 
@@ -24,6 +26,8 @@ ROUTERS = (
     journal.router,
     strategies.router,
     rank.router,
+    scans.router,
+    schedules.router,
     risk.router,
     reconciling.router,
     lineage.router,

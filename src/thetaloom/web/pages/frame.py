@@ -33,6 +33,13 @@ NOTICES: Mapping[str, str] = {
     "compared": "Our books were compared with the broker's.",
     "adopted": "The holding is a position of the strategy now.",
     "left": "It is left alone.",
+    "scheduled": "The schedule stands; its next due times are below.",
+    "schedule_paused": "The schedule is set aside.",
+    "schedule_resumed": "The schedule goes on.",
+    "schedule_removed": "The schedule is removed; what it started goes on.",
+    "listed": "The watchlist is kept.",
+    "unlisted": "The watchlist is removed.",
+    "scanning": "The scan was asked for; reload to see how far it is.",
     "assigned": "The close was booked to the position.",
 }
 
