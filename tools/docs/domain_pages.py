@@ -92,6 +92,15 @@ EVENTS: Mapping[EventKind, str] = {
     EventKind.FINDING_RAISED: "A difference waits for a person, or to go away.",
     EventKind.FINDING_SETTLED: "A difference was settled by a person, or is no more.",
     EventKind.POSITION_ADOPTED: "A holding from elsewhere became a position of a strategy.",
+    EventKind.SCHEDULE_ADDED: "Something starts by itself from now on.",
+    EventKind.SCHEDULE_REMOVED: "A schedule was taken out; what it started goes on.",
+    EventKind.SCHEDULE_PAUSED: "A schedule was set aside.",
+    EventKind.SCHEDULE_RESUMED: "A schedule goes on with its next due time.",
+    EventKind.SCHEDULE_FIRED: "A due time came; the facts say what started, waits or was skipped, and why.",
+    EventKind.SCHEDULE_MISSED: "Due times passed while nobody was there; the facts say how many.",
+    EventKind.FIRING_ENDED: "A firing that took its time is over: a daily cycle, a scan, or one that waited.",
+    EventKind.WATCHLIST_CHANGED: "A list of symbols was written or taken out.",
+    EventKind.SCAN_COMPLETED: "Every pair of a scan has its place or its reason, and the best have started.",
 }
 REACTIONS: Mapping[type[errors.ThetaloomError], str] = {
     errors.ConfigError: "stops and says which setting",
