@@ -132,6 +132,6 @@ def test_a_scan_of_a_watchlist_takes_its_symbols_of_that_moment(lite: DeskBench)
         ask(lite, watchlist="nope")
     for wrong in ({"best": 21}, {"watchlist": "mine"}):
         with pytest.raises(InvalidInput):
-            ask(lite, "SPY", **wrong)  # type: ignore[arg-type]  # fields by name
+            ask(lite, "SPY", **wrong)
     with pytest.raises(InvalidInput):
         ask(lite)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -10,6 +11,7 @@ from thetaloom.domain.values.ticks import CLASS_NAMES
 from thetaloom.engine.schedule_commands import LookUpSymbols
 from thetaloom.errors import InvalidInput, MarketDataUnavailable, NotFound
 from thetaloom.ports.market_data import Underlying
+from thetaloom.ports.store import UnitOfWork
 from thetaloom.store.queries.symbols import cache_statistics, search_symbols, symbol_by_conid
 from thetaloom.store.symbol_seeds import shipped_symbols
 from thetaloom.testing.builders import NOW
@@ -45,6 +47,11 @@ def ask(bench: DeskBench, *symbols: str) -> tuple[FoundSymbol, ...]:
     found = bench.engine.handle(LookUpSymbols(user_id=ANNA, symbols=symbols))
     assert isinstance(found, tuple)
     return found
+
+
+def keep(record: SymbolRecord, uow: UnitOfWork) -> None:
+    """Write a record."""
+    uow.symbols.save(record)
 
 
 def test_a_symbol_is_asked_for_once_in_seven_days(lite: DeskBench, market: AskedMarket) -> None:
@@ -89,7 +96,7 @@ def test_what_the_source_does_not_know_is_not_asked_for_again_within_the_hour(
 
 def test_a_shipped_symbol_is_known_but_does_not_stand_for_the_source(lite: DeskBench, market: AskedMarket) -> None:
     for record in shipped_symbols(NOW):
-        lite.write(lambda uow, record=record: uow.symbols.save(record))
+        lite.write(partial(keep, record))
 
     (spy, spx) = ask(lite, "SPY", "SPX")
 
