@@ -1,18 +1,21 @@
 """Scans in the engine: every pair has a place or a reason, the best start, a kill loses nothing, exits go first."""
 
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
 
+from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import TriggerKind
 from thetaloom.domain.run.scans import Scan, ScanPair, ScanStatus, funnel_of, ranked
 from thetaloom.domain.values.ids import StrategyId
 from thetaloom.engine.scanner import finish_scan
 from thetaloom.engine.schedule_commands import RunScan, SaveWatchlist
-from thetaloom.errors import InvalidInput, NotFound
+from thetaloom.errors import InvalidInput, MarketDataUnavailable, NotFound
 from thetaloom.store.queries.scans import list_pairs, scan_of
-from thetaloom.testing.desk import ANNA, STRATEGY, DeskBench, put_credit_spread
+from thetaloom.testing.desk import ANNA, PUT_CREDIT_QUOTES, STRATEGY, DeskBench, put_credit_spread
+from thetaloom.testing.market import FixedMarket
 
 
 def ask(bench: DeskBench, *symbols: str, best: int = 0, watchlist: str = "") -> Scan:
@@ -135,3 +138,28 @@ def test_a_scan_of_a_watchlist_takes_its_symbols_of_that_moment(lite: DeskBench)
             ask(lite, "SPY", **wrong)
     with pytest.raises(InvalidInput):
         ask(lite)
+
+
+def test_a_symbol_whose_market_is_silent_or_broken_takes_out_no_other(lite: DeskBench) -> None:
+    class Broken(FixedMarket):
+        """A market that breaks on some symbols."""
+
+        def chain(self, underlying: str, at: datetime) -> OptionChain | None:
+            """Return the chain, or break."""
+            if underlying == "QQQ":
+                raise MarketDataUnavailable("no line")
+            if underlying == "IWM":
+                raise ValueError("a bad row")
+            return super().chain(underlying, at)
+
+    market = Broken(lite.clock, always_fresh=True)
+    for symbol in ("SPY", "QQQ", "IWM"):
+        market.set_spot(symbol, 575)
+    market.set_quotes(PUT_CREDIT_QUOTES)
+    lite.restart(market=market)
+
+    asked = ask(lite, "IWM", "QQQ", "SPY")
+    lite.engine.settle()
+
+    reasons = {one.symbol: one.reason for one in list_pairs(lite.database, ANNA, asked.id).rows}
+    assert reasons == {"IWM": "step_failed", "QQQ": "no_market_data", "SPY": "indicator_unknown"}

@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+import structlog
+
 from thetaloom.domain.book.orders import OrderPurpose, OrderStatus
 from thetaloom.domain.run.daily_cycle import (
     RETRY,
@@ -23,8 +25,10 @@ from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.ranking import rank_market
 from thetaloom.engine.starting import write_run
-from thetaloom.errors import BrokerUnavailable, MarketDataUnavailable
+from thetaloom.errors import BrokerUnavailable, DomainError, Unavailable
 from thetaloom.ports.store import UnitOfWork
+
+log = structlog.get_logger()
 
 UNSENT = frozenset({OrderStatus.STAGED, OrderStatus.DENIED})
 NO_TRADE = frozenset({OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.EXPIRED, OrderStatus.DENIED})
@@ -94,7 +98,8 @@ def _with_prices(desk: Desk, look: CycleLook, strategy: Strategy, schedule: Sche
         (found,) = rank_market(desk, schedule.user_id, symbol, [strategy]).entries
         contracts = [leg.contract for leg in found.legs]
         quotes = desk.market.quotes(contracts, look.at)
-    except MarketDataUnavailable:
+    except (Unavailable, DomainError, ArithmeticError, ValueError, LookupError) as error:  # the engine outlives it
+        log.warning("daily_cycle_could_not_look", schedule=schedule.id, error=str(error))
         return replace(look, verdict=Reason.NO_MARKET_DATA.value)
     # Without a score table of its own a strategy may be started by name whatever the bias: here it is named.
     is_fine = found.is_eligible or (strategy.score is None and found.verdict == found.score.verdict)

@@ -35,13 +35,14 @@ from thetaloom.engine.desk import Desk
 from thetaloom.engine.ranking import read_state
 from thetaloom.engine.starting import write_run
 from thetaloom.engine.step import tell_user
-from thetaloom.errors import MarketDataUnavailable
+from thetaloom.errors import BrokerUnavailable, DomainError, MarketDataUnavailable
 from thetaloom.ports.store import UnitOfWork
 
 log = structlog.get_logger()
 
 LOOK_EVERY = timedelta(seconds=1)
 FRAME_MINUTES, FRAME_COUNT = 15, 28  # of the session so far, for the place of the price in its range
+FAULTS = (DomainError, ArithmeticError, ValueError, LookupError, TypeError)  # of one pair; the engine must outlive it
 SCREENED = ("iv_rank", "atm_iv", "iv_change_5d", "hv_30", "underlying_price")
 
 
@@ -118,19 +119,27 @@ def scan_symbol(
 
 def read_symbol(desk: Desk, user: UserId, symbol: str, now: datetime) -> MarketState | ScanPair:
     """Read the market of a symbol, or say why no strategy can be looked at on it."""
-    if desk.market.underlying(symbol) is None:
-        facts = {"source": desk.market.name}
-        return ScanPair(symbol=symbol, strategy_id=None, is_eligible=False, reason=Reason.UNKNOWN_SYMBOL, facts=facts)
     try:
+        if desk.market.underlying(symbol) is None:
+            return _without(symbol, Reason.UNKNOWN_SYMBOL, source=desk.market.name)
         return read_state(desk, user, symbol, now)
+    except BrokerUnavailable as error:
+        return _without(symbol, Reason.ACCOUNT_UNKNOWN, message=error.message)
     except MarketDataUnavailable as error:
-        facts = {"message": error.message}
-        return ScanPair(symbol=symbol, strategy_id=None, is_eligible=False, reason=Reason.NO_MARKET_DATA, facts=facts)
+        return _without(symbol, Reason.NO_MARKET_DATA, message=error.message)
+    except FAULTS as error:
+        log.exception("scan_could_not_read", symbol=symbol)
+        return _without(symbol, Reason.STEP_FAILED, message=str(error))
 
 
 def pair_of(strategy: Strategy, state: MarketState) -> ScanPair:
-    """Judge one strategy on one market."""
-    (found,) = rank_strategies([strategy], state).entries
+    """Judge one strategy on one market; a fault takes out this pair and no other."""
+    try:
+        (found,) = rank_strategies([strategy], state).entries
+    except FAULTS as error:
+        log.exception("scan_could_not_judge", symbol=state.chain.underlying, strategy=strategy.id)
+        failed = _without(state.chain.underlying, Reason.STEP_FAILED, message=str(error))
+        return replace(failed, strategy_id=strategy.id)
     evaluation, reason = found.evaluation, found.verdict.reason
     return ScanPair(
         symbol=state.chain.underlying,
@@ -245,6 +254,10 @@ def _slices(desk: Desk, work: Work, strategies: Sequence[Strategy]) -> Iterator[
         for strategy in strategies:
             work.pairs.append(pair_of(strategy, read))
             yield
+
+
+def _without(symbol: str, reason: Reason, **facts: str) -> ScanPair:
+    return ScanPair(symbol=symbol, strategy_id=None, is_eligible=False, reason=reason.value, facts=facts)
 
 
 def _changes(found: RankedStrategy) -> tuple[str, ...]:
