@@ -327,6 +327,18 @@ def test_a_watchlist_is_read_when_the_schedule_fires(lite: DeskBench) -> None:
     assert [lite.run(run).symbol for run in runs_of(lite, schedule)] == ["SPY", "IWM"]
 
 
+@pytest.mark.parametrize("symbols", [(), tuple(f"A{number}" for number in range(501))])
+def test_a_watchlist_without_symbols_or_with_too_many_starts_nothing(lite: DeskBench, symbols: tuple[str, ...]) -> None:
+    lite.engine.handle(commands.SaveWatchlist(user_id=ANNA, name="mine", symbols=symbols))
+    schedule = add(lite, symbols=(), watchlist="mine")
+
+    lite.pass_time(minutes=15)
+
+    (firing,) = firings(lite, schedule)
+    assert (firing.status, firing.reason) == (FiringStatus.FAILED, "unknown_symbol")
+    assert f"{len(symbols)} symbols" in firing.facts["message"]
+
+
 def test_what_is_due_in_closed_hours_is_due_on_time(lite: DeskBench) -> None:
     schedule = add(lite, cron="0 20 * * *", hours=Hours.ANY)
 

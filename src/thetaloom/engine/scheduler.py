@@ -11,6 +11,7 @@ from thetaloom.domain.run.runs import RunStatus, TriggerKind, WorkflowRun
 from thetaloom.domain.run.scans import Scan, ScanStatus
 from thetaloom.domain.run.schedules import (
     QUEUE_MAX,
+    SYMBOLS_MAX,
     Firing,
     FiringStatus,
     Overlap,
@@ -193,7 +194,7 @@ def start_work(desk: Desk, uow: UnitOfWork, schedule: Schedule, firing: Firing, 
         return replace(firing, status=FiringStatus.RUNNING, look_at=now)
     try:
         symbols = symbols_of(uow, schedule, now)
-    except NotFound as error:
+    except (NotFound, InvalidInput) as error:
         failed = _ended(firing, FiringStatus.FAILED, Reason.UNKNOWN_SYMBOL, now)
         return replace(failed, facts={"message": error.message})
     if schedule.kind is ScheduleKind.SCAN:
@@ -209,10 +210,13 @@ def start_work(desk: Desk, uow: UnitOfWork, schedule: Schedule, firing: Firing, 
 
 
 def symbols_of(uow: UnitOfWork, schedule: Schedule, now: datetime) -> tuple[str, ...]:
-    """Return the symbols that a schedule is about now."""
+    """Return the symbols that a schedule is about now. Raises ``NotFound`` or ``InvalidInput``."""
     if not schedule.watchlist:
         return schedule.symbols
-    return watchlist_of(uow, schedule.user_id, schedule.watchlist, now).symbols
+    symbols = watchlist_of(uow, schedule.user_id, schedule.watchlist, now).symbols
+    if not symbols or (schedule.kind is ScheduleKind.START and len(symbols) > SYMBOLS_MAX):
+        raise InvalidInput(f"watchlist {schedule.watchlist} has {len(symbols)} symbols; 1 to {SYMBOLS_MAX} can start")
+    return symbols
 
 
 def tell_firing(uow: UnitOfWork, kind: EventKind, firing: Firing, now: datetime) -> None:
