@@ -54,6 +54,7 @@ from thetaloom.store.schema import events, lineage, meta, runs, users
 from thetaloom.store.source_secrets import FOLDER as SECRETS_FOLDER
 from thetaloom.store.source_secrets import SourceSecrets
 from thetaloom.store.statements import insert_or_skip
+from thetaloom.store.symbol_seeds import shipped_symbols
 from thetaloom.store.unit_of_work import SqlStore
 from thetaloom.store.upgrading import upgrade
 
@@ -295,8 +296,9 @@ class _PulseKeeper:
         if not isinstance(clock, PacedClock) or desk.calendar.is_open(clock.now()):
             return
         next_change = self._platform.market.next_change(clock.now())
+        scheduled = self._platform.engine.scheduled_at  # what is due in closed hours is due on time
         if next_change is not None:
-            clock.skip_to(next_change)
+            clock.skip_to(next_change if scheduled is None else max(clock.now(), min(next_change, scheduled)))
 
 
 def _clock(
@@ -370,6 +372,9 @@ def _first_rows(platform: Platform) -> None:
             for strategy in load_catalogue():
                 uow.strategies.save(LOCAL_USER, strategy, now)
         give_prompts(uow, LOCAL_USER, now)
+        for record in shipped_symbols(now):
+            if uow.symbols.get(record.symbol) is None:
+                uow.symbols.save(record)
         uow.commit()
 
 

@@ -101,6 +101,15 @@ EVENTS: Mapping[EventKind, str] = {
     EventKind.SIGNAL_QUEUED: "A signal waits for the next open.",
     EventKind.SIGNAL_STARTED: "A signal started its run, or had its positions closed.",
     EventKind.SIGNAL_EXPIRED: "A signal's time went by before it could start.",
+    EventKind.SCHEDULE_ADDED: "Something starts by itself from now on.",
+    EventKind.SCHEDULE_REMOVED: "A schedule was taken out; what it started goes on.",
+    EventKind.SCHEDULE_PAUSED: "A schedule was set aside.",
+    EventKind.SCHEDULE_RESUMED: "A schedule goes on with its next due time.",
+    EventKind.SCHEDULE_FIRED: "A due time came; the facts say what started, waits or was skipped, and why.",
+    EventKind.SCHEDULE_MISSED: "Due times passed while nobody was there; the facts say how many.",
+    EventKind.FIRING_ENDED: "A firing that took its time is over: a daily cycle, a scan, or one that waited.",
+    EventKind.WATCHLIST_CHANGED: "A list of symbols was written or taken out.",
+    EventKind.SCAN_COMPLETED: "Every pair of a scan has its place or its reason, and the best have started.",
 }
 REACTIONS: Mapping[type[errors.ThetaloomError], str] = {
     errors.ConfigError: "stops and says which setting",

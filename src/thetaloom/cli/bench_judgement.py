@@ -26,7 +26,7 @@ def rankings() -> list[Figure]:
     from thetaloom.domain.strategy.ranking import rank_strategies
     from thetaloom.engine.ranking import read_state
 
-    with _market() as platform:
+    with ranking_market() as platform:
         strategies = _strategies(platform)
         state = read_state(platform.desk, platform.user_id, "SPY", platform.clock.now())
         reading = median_of(lambda: read_state(platform.desk, platform.user_id, "SPY", platform.clock.now()), TURNS)
@@ -53,7 +53,7 @@ def _rank_symbols(count: int) -> list[int]:
     from thetaloom.engine.ranking import read_state
 
     contracts = []
-    with _market() as platform:
+    with ranking_market() as platform:
         strategies = _strategies(platform)
         # The synthetic world has few symbols; later minutes give each of them other chains.
         known = list(platform.market.symbols())
@@ -73,7 +73,8 @@ def _strategies(platform: Platform) -> list[Strategy]:
 
 
 @contextmanager
-def _market() -> Iterator[Platform]:
+def ranking_market() -> Iterator[Platform]:
+    """Give a platform on the synthetic market, half an hour into its session."""
     with TemporaryDirectory(prefix="thetaloom-bench-") as home:
         settings = load_settings(database_url=f"sqlite:///{home}/thetaloom.db", market=MarketSource.SYNTHETIC.value)
         with open_demo(settings) as platform:

@@ -19,6 +19,7 @@ from thetaloom.domain.values.ids import (
     StrategyId,
     UserId,
 )
+from thetaloom.engine.schedule_commands import ScheduleCommand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,4 +301,5 @@ Command = (
     | RemovePrompt
     | SaveSignalSource
     | TakeSignal
+    | ScheduleCommand
 )

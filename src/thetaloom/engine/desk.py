@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from thetaloom.domain.book.imbalance import ImbalancePolicy
 from thetaloom.domain.market.rates import RateCurve
@@ -65,3 +66,4 @@ class Desk:
     analysts: Mapping[str, Analyst] = field(default_factory=dict)  # by name; one that is not there has no opinion
     painter: ChartPainter | None = None  # None: charts are kept as numbers only
     guards: GuardBook = field(default_factory=GuardBook)  # of this process
+    unknown_symbols: dict[str, datetime] = field(default_factory=dict)  # when the source last did not know them

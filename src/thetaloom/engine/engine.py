@@ -25,6 +25,8 @@ from thetaloom.engine.reconciliation.adoption import ADOPTION_DECIDER
 from thetaloom.engine.reconciliation.holdings import ELSEWHERE_DECIDER
 from thetaloom.engine.reconciliation.schedule import LookSchedule
 from thetaloom.engine.runner import work
+from thetaloom.engine.scanner import Scanner
+from thetaloom.engine.scheduler import Scheduler
 from thetaloom.engine.settling import SETTLEMENT_DECIDER, apply_transactions
 from thetaloom.engine.signals import INTAKE_DECIDER, next_due_at, start_due
 from thetaloom.engine.steps import STEP_DECIDERS
@@ -56,6 +58,9 @@ class Engine:
         self._simulated = simulated
         self._monitor = Monitor(desk)
         self._care = CareRound(desk)
+        self._scheduler = Scheduler(desk)
+        self._scanner = Scanner(desk)
+        self._has_moved = False  # some run, in the turn before
         self.turns = 0  # so far, in this process
         self._in_flight: frozenset[ClientOrderId] = frozenset()
         self._imbalances_told: frozenset[tuple[ClientOrderId, bool]] = frozenset()
@@ -80,6 +85,8 @@ class Engine:
     def handle(self, command: Command) -> object:
         """Carry out a command."""
         answer = handle(self.desk, command)
+        self._scheduler.forget()
+        self._scanner.forget()
         if isinstance(answer, Reconciled) and not answer.dry_run:
             self._looks.heard(answer)
             self._monitor.refresh(answer.runs)
@@ -101,6 +108,7 @@ class Engine:
         self._hear_broker(moved)
         self._watch_market(moved)
         has_started = start_due(self.desk)
+        moved.update(self._scheduler.turn(has_news=self._has_moved))
         work(self.desk, moved, self._monitor.write_down)
         if self._is_time(POSITIONS_LOOK):
             self.reload()
@@ -111,9 +119,10 @@ class Engine:
             if self._is_time(SCORES_LOOK):
                 judge_due(self.desk)
         has_canceled = self.halts.cancel_some()  # last: whatever closes goes first
+        self._has_moved = bool(moved)
         did_something = bool(moved) or has_canceled or has_started
         self._has_news |= did_something
-        return did_something
+        return did_something or self._scan()
 
     @property
     def next_at(self) -> datetime | None:
@@ -123,8 +132,14 @@ class Engine:
             self.halts.next_at,
             self._monitor.next_look_at,
             next_due_at(self.desk),
+            self.scheduled_at,
         )
         return min((at for at in asked if at is not None), default=None)
+
+    @property
+    def scheduled_at(self) -> datetime | None:
+        """When a schedule is due next, whether the market is open then or not."""
+        return self._scheduler.next_at
 
     def settle(self, turns_max: int = 1000) -> int:
         """Turn until nothing is left to do now; return how many turns did something."""
@@ -173,6 +188,13 @@ class Engine:
         if due:
             glances = (self._monitor.glance(run) for run in due)
             self._care.look([glance for glance in glances if glance is not None])
+
+    def _scan(self) -> bool:
+        has_scanned = self._scanner.turn()
+        if has_scanned and not self._scanner.is_busy:
+            self._scheduler.forget()
+            self._has_moved = True  # a firing may have ended, and runs may have started
+        return has_scanned
 
     def _is_time(self, every: timedelta) -> bool:
         now = self.desk.clock.now()

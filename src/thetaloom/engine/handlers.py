@@ -11,7 +11,7 @@ from thetaloom.domain.run.runs import FINAL, Outcome, RunStatus, StepName, Workf
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.ids import RunId, UserId, make_run_id
 from thetaloom.domain.values.reasons import Reason, denied
-from thetaloom.engine import commands
+from thetaloom.engine import commands, schedule_commands
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.halting import halt, lift_halt
 from thetaloom.engine.journal import note_trade
@@ -24,8 +24,11 @@ from thetaloom.engine.reconciliation.answers import Options
 from thetaloom.engine.reconciliation.deciding import adopt_position, assign_close, ignore_finding
 from thetaloom.engine.reviews import ExitReview, review_position
 from thetaloom.engine.roll_handlers import adjust_position, refuse_while_closing, roll_position
+from thetaloom.engine.scan_handlers import remove_watchlist, run_scan, save_watchlist
+from thetaloom.engine.schedule_handlers import add_schedule, pause_schedule, remove_schedule, resume_schedule
 from thetaloom.engine.signals import save_source, take_signal
 from thetaloom.engine.step import ended, tell, tell_user
+from thetaloom.engine.symbols import look_up_symbols
 from thetaloom.errors import InvalidInput, InvariantError, NotAllowed, NotFound
 from thetaloom.ports.store import StoredStrategy, UnitOfWork
 
@@ -285,6 +288,14 @@ HANDLERS: dict[type, Any] = {
     commands.RemovePrompt: remove_prompt,
     commands.SaveSignalSource: save_source,
     commands.TakeSignal: take_signal,
+    schedule_commands.AddSchedule: add_schedule,
+    schedule_commands.PauseSchedule: pause_schedule,
+    schedule_commands.ResumeSchedule: resume_schedule,
+    schedule_commands.RemoveSchedule: remove_schedule,
+    schedule_commands.SaveWatchlist: save_watchlist,
+    schedule_commands.RemoveWatchlist: remove_watchlist,
+    schedule_commands.RunScan: run_scan,
+    schedule_commands.LookUpSymbols: look_up_symbols,
 }
 
 

@@ -15,6 +15,7 @@ from thetaloom.errors import Unavailable
 log = structlog.get_logger()
 
 FLAG_LOOK_SECONDS = 0.05  # how soon a halt flag of another process is seen at the latest
+TURNS_MAX = 20  # before commands are looked for again: a scan takes many turns
 SWEEP_SECONDS = 1.0  # what another process wrote is found at the latest after this long
 
 
@@ -83,9 +84,9 @@ class EngineLoop:
                 self.engine.start()
                 self._is_settled = True
             self._answer_posted()
-            self.engine.settle()
+            turns = self.engine.settle(TURNS_MAX)
             self._each_turn()
-            return self._patience()
+            return 0.0 if turns == TURNS_MAX else self._patience()
         except Unavailable as error:
             log.warning("engine_waits", error=error.message)
             self._answer_posted()  # whoever asks hears of the outage instead of waiting for its end

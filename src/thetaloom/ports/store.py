@@ -34,6 +34,7 @@ from thetaloom.domain.values.ids import (
     UserId,
 )
 from thetaloom.ports.prompts import Prompts, Scores
+from thetaloom.ports.schedule_store import Scans, Schedules, Symbols, Watchlists
 from thetaloom.ports.signals import Signals
 
 
@@ -368,6 +369,10 @@ class UnitOfWork(Protocol):
     scores: Scores
     opinions: Opinions
     signals: Signals
+    schedules: Schedules
+    watchlists: Watchlists
+    scans: Scans
+    symbols: Symbols
 
     def commit(self) -> None: ...
 

@@ -1,7 +1,7 @@
 """Column types that read back exactly what was written, alike on SQLite and PostgreSQL."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
@@ -46,6 +46,19 @@ class Instant(TypeDecorator[datetime]):
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+class WallTime(TypeDecorator[time]):
+    """A time on the wall of some zone, kept as ``HH:MM``."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: time | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.isoformat(timespec="minutes")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> time | None:
+        return None if value is None else time.fromisoformat(value)
 
 
 class Word(TypeDecorator[Any]):

@@ -50,6 +50,13 @@ from thetaloom.store.opinion_tables import opinions as opinions
 from thetaloom.store.prompt_tables import model_calls as model_calls
 from thetaloom.store.prompt_tables import prompt_versions as prompt_versions
 from thetaloom.store.prompt_tables import prompts as prompts
+from thetaloom.store.schedule_tables import firings as firings
+from thetaloom.store.schedule_tables import scan_pairs as scan_pairs
+from thetaloom.store.schedule_tables import scans as scans
+from thetaloom.store.schedule_tables import scheduler_pulse as scheduler_pulse
+from thetaloom.store.schedule_tables import schedules as schedules
+from thetaloom.store.schedule_tables import symbols as symbols
+from thetaloom.store.schedule_tables import watchlists as watchlists
 from thetaloom.store.schema_rolls import rolls as rolls
 from thetaloom.store.score_tables import opinion_scores as opinion_scores
 from thetaloom.store.signal_tables import signal_sources as signal_sources

@@ -54,6 +54,16 @@ def insert_or_skip(database: Database, table: Table) -> Insert:
     return postgresql.insert(table).on_conflict_do_nothing()
 
 
+def count_up(connection: Connection, database: Database, counters: Table, name: str) -> int:
+    """Count one up and return where the counter stands; a counter begins where it is first needed."""
+    moved = update(counters).where(counters.c.name == name).values(number=counters.c.number + 1)
+    number = connection.scalar(moved.returning(counters.c.number))
+    if number is None:
+        connection.execute(insert_or_skip(database, counters), {"name": name, "number": 0})
+        number = connection.scalar(moved.returning(counters.c.number))
+    return int(number or 0)
+
+
 def versioned_update(table: Table) -> Update:
     """Return an update of the row with ``of_id`` that only takes place at ``of_version``."""
     return update(table).where(table.c.id == bindparam("of_id"), table.c.version == bindparam("of_version"))

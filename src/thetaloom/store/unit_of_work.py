@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, select
 
 from thetaloom.errors import ConfigError, InvariantError
-from thetaloom.ports import store
+from thetaloom.ports import schedule_store, store
 from thetaloom.ports.prompts import Prompts, Scores
 from thetaloom.ports.signals import Signals
 from thetaloom.store.database import Database
@@ -23,9 +23,12 @@ from thetaloom.store.repositories.prompts import SqlPrompts
 from thetaloom.store.repositories.proposals import SqlProposals
 from thetaloom.store.repositories.rolls import SqlRolls
 from thetaloom.store.repositories.runs import SqlRuns
+from thetaloom.store.repositories.scans import SqlScans, SqlWatchlists
+from thetaloom.store.repositories.schedules import SqlSchedules
 from thetaloom.store.repositories.scores import SqlScores
 from thetaloom.store.repositories.signals import SqlSignals
 from thetaloom.store.repositories.strategies import SqlStrategies
+from thetaloom.store.repositories.symbols import SqlSymbols
 from thetaloom.store.repositories.violations import SqlViolations
 from thetaloom.store.repositories.watches import SqlWatches
 from thetaloom.store.schema import meta
@@ -55,6 +58,10 @@ class SqlUnitOfWork:
         self.prompts: Prompts = SqlPrompts(connection)
         self.scores: Scores = SqlScores(connection, database)
         self.signals: Signals = SqlSignals(connection, database)
+        self.schedules: schedule_store.Schedules = SqlSchedules(connection, database)
+        self.watchlists: schedule_store.Watchlists = SqlWatchlists(connection)
+        self.scans: schedule_store.Scans = SqlScans(connection, database)
+        self.symbols: schedule_store.Symbols = SqlSymbols(connection, database)
 
 
 class SqlStore:

@@ -20,9 +20,12 @@ from thetaloom.web.api import (
     risk,
     risk_validation,
     rolls,
+    scans,
     scenarios,
+    schedules,
     signals,
     strategies,
+    symbols,
     workflow,
 )
 from thetaloom.web.front import Front
@@ -51,22 +54,9 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     )
     app.state.front = Front(platform=platform, loop=loop)
     api = APIRouter(prefix="/api")
-    nouns = (
-        strategies,
-        workflow,
-        positions,
-        rolls,
-        care,
-        findings,
-        orders,
-        risk,
-        risk_validation,
-        scenarios,
-        lineage,
-        prompts,
-        signals,
-    )
-    for noun in nouns:
+    nouns = (strategies, workflow, positions, rolls, care, findings, orders, risk, risk_validation, scenarios, lineage)
+    starters = (signals, schedules, scans, symbols, prompts)
+    for noun in (*nouns, *starters):
         api.include_router(noun.router)
     app.include_router(api)
     app.include_router(signals.hooks)

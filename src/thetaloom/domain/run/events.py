@@ -82,6 +82,15 @@ class EventKind(StrEnum):
     SIGNAL_QUEUED = "SignalQueued"
     SIGNAL_STARTED = "SignalStarted"
     SIGNAL_EXPIRED = "SignalExpired"
+    SCHEDULE_ADDED = "ScheduleAdded"
+    SCHEDULE_REMOVED = "ScheduleRemoved"
+    SCHEDULE_PAUSED = "SchedulePaused"
+    SCHEDULE_RESUMED = "ScheduleResumed"
+    SCHEDULE_FIRED = "ScheduleFired"
+    SCHEDULE_MISSED = "ScheduleMissed"
+    FIRING_ENDED = "FiringEnded"
+    WATCHLIST_CHANGED = "WatchlistChanged"
+    SCAN_COMPLETED = "ScanCompleted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,8 @@ FillId = NewType("FillId", str)  # the broker's id of one execution report, uniq
 PositionId = NewType("PositionId", str)
 PromptId = NewType("PromptId", str)  # chosen by a person
 SignalId = NewType("SignalId", str)
+ScheduleId = NewType("ScheduleId", str)
+ScanId = NewType("ScanId", str)
 
 
 def make_run_id(installation: str, number: int) -> RunId:
@@ -54,6 +56,14 @@ def make_opinion_id(run: RunId, analyst: str, seq: int) -> str:
 def make_signal_id(user: UserId, source: str, body_digest: str, received_at: str) -> SignalId:
     """Name a signal by who sent what, and when it came."""
     return SignalId(f"sig-{_short('signal', user, source, body_digest, received_at)}")
+def make_schedule_id(installation: str, number: int) -> ScheduleId:
+    """Name schedule ``number`` of one installation."""
+    return ScheduleId(f"sched-{_short('schedule', installation, str(number))}")
+
+
+def make_scan_id(installation: str, number: int) -> ScanId:
+    """Name scan ``number`` of one installation."""
+    return ScanId(f"scan-{_short('scan', installation, str(number))}")
 
 
 def _short(*parts: str) -> str:

@@ -43,6 +43,22 @@ class Reason(StrEnum):
     NO_SPOT = "no_spot", "The price of the underlying is unknown."
     INDICATOR_UNKNOWN = "indicator_unknown", "An entry condition needs a number that is not known."
     CONDITION_NOT_MET = "condition_not_met", "An entry condition of the strategy is not met."
+    # starting by itself
+    MISSED_RUN = "missed_run", "The due time of a schedule passed while nobody was there, or too late to start."
+    OVERLAPPING = "overlapping", "The firing before still looked for its entry, and the schedule does not overlap."
+    QUEUE_FULL = "queue_full", "As many firings of the schedule waited for their turn as may."
+    WINDOW_PASSED = "window_passed", "The schedule's window or hours were over when the firing's turn came."
+    NO_ACTIVE_ACCOUNT = "no_active_account", "The broker does not answer, or the account is not that of the user."
+    TRADE_EXISTS_TODAY = "trade_exists_today", "The account has an entry today; the daily cycle makes one at most."
+    UNSUITABLE_MARKET_CONDITIONS = (
+        "unsuitable_market_conditions",
+        "The strategy's own rules say no to the market as it is.",
+    )
+    RISK_VALIDATION_FAILED = "risk_validation_failed", "A limit of the account refused the trade of the daily cycle."
+    DRY_RUN_MODE = "dry_run_mode", "The schedule only decides and records; switch `dry_run` off to let it trade."
+    STALE_PRICES = "stale_prices", "Prices were older than 30 seconds at each of three looks."
+    NO_CREDIT = "no_credit", "The structure brought no credit at any of three looks."
+    ENTRY_FAILED = "entry_failed", "The run of the daily cycle ended without an order at the broker."
     # judging the market for a strategy
     SCORE_TOO_LOW = "score_too_low", "The market's score for the strategy is below its minimum."
     HISTORY_TOO_SHORT = (

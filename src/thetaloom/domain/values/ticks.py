@@ -107,6 +107,19 @@ IN_PENNY_PROGRAM = ClassTicks(PENNY_PROGRAM)
 UNKNOWN_CLASS = ClassTicks(NICKELS)
 
 
+CLASS_NAMES: dict[str, ClassTicks] = {
+    "broad_index": BROAD_INDEX,
+    "penny_program": IN_PENNY_PROGRAM,
+    "pennies": ClassTicks(PENNIES),
+}
+
+
+def class_name(root: str) -> str | None:
+    """Return the name of the tick class of a root; ``None`` where only its quotes or the settings can tell."""
+    known = CLASSES.get(root)
+    return next((name for name, ticks in CLASS_NAMES.items() if ticks == known), None)
+
+
 def tick_rule(legs: Sequence[OnContract], penny_classes: Collection[str] = ()) -> TickRule:
     """Return the steps of the net price of ``legs``; ``penny_classes`` are roots known to be in the penny program."""
     return _coarsest(legs, [_class_of(leg.contract.root, penny_classes) for leg in legs])

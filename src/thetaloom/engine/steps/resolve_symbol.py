@@ -8,6 +8,7 @@ from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.lineage import Decider
 from thetaloom.engine.step import Step, ended, next_step
+from thetaloom.engine.symbols import look_up, remember, underlying_of
 from thetaloom.ports.market_data import Underlying
 from thetaloom.ports.store import UnitOfWork
 
@@ -21,6 +22,8 @@ class Inputs:
     found: Underlying | None
     known_symbols: tuple[str, ...]  # a few, for the message
     now: datetime
+    looked: str = ""  # how the registry answered: hits, misses, stale_served
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +35,17 @@ class Output:
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
+    now = desk.clock.now()
+    with desk.store.reading() as uow:
+        looked = look_up(desk, uow, run.symbol, now)
     return Inputs(
         symbol=run.symbol,
         source=desk.market.name,
-        found=desk.market.underlying(run.symbol),
+        found=underlying_of(looked),
         known_symbols=tuple(desk.market.symbols())[:10],
-        now=desk.clock.now(),
+        now=now,
+        looked=looked.counted,
+        warning=looked.warning,
     )
 
 
@@ -51,6 +59,8 @@ def decide(given: Inputs) -> Output:
 
 
 def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> WorkflowRun:
+    if given.looked:
+        remember(uow, given.looked, given.found, given.source, given.now)
     if not said.verdict.is_allowed:
         return ended(uow, run, Outcome.NO_TRADE, said.verdict, given.now)
     return next_step(run, StepName.FETCH_MARKET, RunStatus.SCANNING, given.now)

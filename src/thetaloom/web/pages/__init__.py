@@ -13,6 +13,8 @@ from thetaloom.web.pages import (
     reference,
     risk,
     runs,
+    scans,
+    schedules,
     signals,
     strategies,
 )
@@ -27,6 +29,8 @@ ROUTERS = (
     journal.router,
     strategies.router,
     rank.router,
+    scans.router,
+    schedules.router,
     risk.router,
     reconciling.router,
     lineage.router,

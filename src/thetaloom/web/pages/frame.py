@@ -35,6 +35,13 @@ NOTICES: Mapping[str, str] = {
     "left": "It is left alone.",
     "prompt_saved": "The prompt is saved.",
     "prompt_removed": "The prompt is out of use.",
+    "scheduled": "The schedule stands; its next due times are below.",
+    "schedule_paused": "The schedule is set aside.",
+    "schedule_resumed": "The schedule goes on.",
+    "schedule_removed": "The schedule is removed; what it started goes on.",
+    "listed": "The watchlist is kept.",
+    "unlisted": "The watchlist is removed.",
+    "scanning": "The scan was asked for; reload to see how far it is.",
     "assigned": "The close was booked to the position.",
 }
 

@@ -1,0 +1,119 @@
+"""The registry of symbols: asks the market's source only for what nobody knows or what is older than seven days.
+
+Reading and writing are apart, so that a step can look up while it gathers and remember while it acts.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from thetaloom.domain.market.symbols import BATCH_MAX, NOTHING_LIFE, FoundSymbol, SymbolRecord
+from thetaloom.domain.market.volatility import BENCHMARK
+from thetaloom.domain.run.watchlists import clean_symbols
+from thetaloom.domain.values.instruments import INDEX_ROOTS
+from thetaloom.domain.values.ticks import class_name
+from thetaloom.engine.desk import Desk
+from thetaloom.engine.schedule_commands import LookUpSymbols
+from thetaloom.errors import InvalidInput, MarketDataUnavailable
+from thetaloom.ports.market_data import Underlying
+from thetaloom.ports.store import UnitOfWork
+
+HIT, MISS, STALE, FAILED = "hits", "misses", "stale_served", "errors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookUp:
+    """How a look-up ended; ``record`` is ``None`` where neither registry nor source knows the symbol."""
+
+    record: SymbolRecord | None
+    counted: str
+    warning: str = ""
+    told: Underlying | None = None  # what the source said just now
+
+
+def look_up(desk: Desk, uow: UnitOfWork, symbol: str, now: datetime) -> LookUp:
+    """Look a symbol up and write nothing. Raises ``MarketDataUnavailable`` where nobody answers and none is known."""
+    record, source = uow.symbols.get(symbol), desk.market.name
+    if record is not None and record.covers(source, now):
+        return LookUp(record=record, counted=HIT)
+    asked_at = desk.unknown_symbols.get(symbol)
+    if asked_at is not None and now - asked_at < NOTHING_LIFE:
+        return LookUp(record=None, counted=HIT)
+    try:
+        told = desk.market.underlying(symbol)
+    except MarketDataUnavailable as error:
+        if record is None or record.source != source:
+            raise
+        warning = f"{source} does not answer ({error.message}); this is of {record.refreshed_at.isoformat()}"
+        return LookUp(record=record, counted=STALE, warning=warning)
+    if told is None:
+        desk.unknown_symbols[symbol] = now
+        return LookUp(record=None, counted=MISS)
+    desk.unknown_symbols.pop(symbol, None)
+    return LookUp(record=merged(record, told, source, now), counted=MISS, told=told)
+
+
+def remember(uow: UnitOfWork, counted: str, told: Underlying | None, source: str, now: datetime) -> None:
+    """Count a look-up, and keep what the source said."""
+    uow.symbols.count(counted)
+    if counted == MISS and told is not None:
+        uow.symbols.save(merged(uow.symbols.get(told.symbol), told, source, now))
+
+
+def merged(known: SymbolRecord | None, told: Underlying, source: str, now: datetime) -> SymbolRecord:
+    """Return a record with what a source says; what it does not say stays as it was known."""
+    roots = tuple(root for root, index in INDEX_ROOTS.items() if index.underlying == told.symbol) or (told.symbol,)
+    base = known or SymbolRecord(
+        symbol=told.symbol,
+        name=told.name,
+        kind=told.kind,
+        tick_class=class_name(roots[0]),
+        roots=roots,
+        refreshed_at=now,
+    )
+    return replace(
+        base,
+        name=told.name,
+        kind=told.kind,
+        currency=told.currency,
+        sector=told.sector,
+        benchmark=told.benchmark,
+        source=source,
+        refreshed_at=now,
+    )
+
+
+def underlying_of(looked: LookUp) -> Underlying | None:
+    """Return a look-up as the steps use it."""
+    record = looked.record
+    if looked.told is not None or record is None:
+        return looked.told
+    return Underlying(
+        symbol=record.symbol,
+        name=record.name,
+        kind=record.kind,
+        currency=record.currency,
+        sector=record.sector,
+        benchmark=record.benchmark or BENCHMARK,
+    )
+
+
+def look_up_symbols(desk: Desk, command: LookUpSymbols) -> tuple[FoundSymbol, ...]:
+    """Look symbols up, remember what the source says, and return those that are known by anybody."""
+    symbols = clean_symbols(command.symbols)
+    if len(symbols) > BATCH_MAX:
+        raise InvalidInput(f"{len(symbols)} symbols; {BATCH_MAX} at once", details={"part": "symbols"})
+    now = desk.clock.now()
+    found: list[FoundSymbol] = []
+    with desk.store.unit_of_work() as uow:
+        for symbol in symbols:
+            known = uow.symbols.get(symbol)
+            try:
+                looked = look_up(desk, uow, symbol, now)
+            except MarketDataUnavailable as error:
+                looked = LookUp(record=None, counted=FAILED, warning=error.message)
+            remember(uow, looked.counted, looked.told, desk.market.name, now)
+            record = looked.record or known  # what ships is known, whether this source carries it or not
+            if record is not None:
+                found.append(FoundSymbol(record=record, warning=looked.warning))
+        uow.commit()
+    return tuple(found)
