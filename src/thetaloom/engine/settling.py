@@ -31,6 +31,7 @@ from thetaloom.engine.imbalance import mind_legs
 from thetaloom.engine.lineage import Decider, Executed, record
 from thetaloom.engine.order_manager import ask_cancel, deliver
 from thetaloom.engine.position_alerts import advises_defence, mind_alerts, tell_defences
+from thetaloom.engine.share_sales import note_traded
 from thetaloom.engine.step import ended, tell
 from thetaloom.errors import InvariantError, MarketDataUnavailable, StaleVersionError
 from thetaloom.ports.store import UnitOfWork
@@ -177,7 +178,9 @@ def _apply_once(desk: Desk, happened: list[Transaction]) -> list[WorkflowRun] | 
             return []  # another worker applied it meanwhile
         positions = uow.positions.open_positions(account)
         is_end = happened[0].kind in ENDS
-        inputs = _ended(desk, uow, happened, positions, is_late) if is_end else _traded(happened[0], positions)
+        inputs = (
+            _ended(desk, uow, happened, positions, is_late) if is_end else _traded(desk, uow, happened[0], positions)
+        )
         if inputs is None:
             return None
         for given in inputs:
@@ -217,7 +220,10 @@ def _ended(
     ]
 
 
-def _traded(moved: Transaction, positions: Sequence[Position]) -> list[SettlementInputs]:
+def _traded(desk: Desk, uow: UnitOfWork, moved: Transaction, positions: Sequence[Position]) -> list[SettlementInputs]:
+    order = note_traded(uow, moved, desk.clock.now())
+    if order is not None:  # it was for one position's shares; only what that holds no more is anybody's
+        positions = sorted(positions, key=lambda one: one.id != order.position_id)
     return [
         SettlementInputs(position=position, shares_traded=moved, shares_quantity=quantity)
         for position, quantity in zip(positions, shares_out(moved, positions), strict=True)
