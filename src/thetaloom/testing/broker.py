@@ -156,10 +156,13 @@ class ScriptedBroker(ScriptedAccount):
         quantity: int | None = None,
         at: Number | None = None,
         leg_prices: Sequence[Number] = (),
+        *,
+        silent: bool = False,
     ) -> Fill:
         """Fill an order, by default all that remains at its limit; also one that was canceled or has expired.
 
-        ``leg_prices`` are of the order's legs in their order; without them any that add up will do.
+        ``leg_prices`` are of the order's legs in their order; without them any that add up will do. The report of a
+        ``silent`` one is held back.
         """
         known = self._known(client_order_id)
         number = known.order.filled + 1
@@ -169,7 +172,7 @@ class ScriptedBroker(ScriptedAccount):
             done = builders.priced(done, leg_prices)
         self.count_filled(client_order_id, done.quantity)
         self.record(trade_transactions(done, known.broker_order_id))
-        self._report(ReportKind.FILLED, client_order_id, fill=done)
+        self._report(ReportKind.FILLED, client_order_id, fill=done, silent=silent)
         return done
 
     def overfill(self, client_order_id: ClientOrderId, quantity: int) -> Fill:
