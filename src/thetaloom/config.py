@@ -20,6 +20,7 @@ from pydantic_settings import (
 from thetaloom.brokers.paper.settings import FillModel, PaperSettings, read_shares
 from thetaloom.domain.book.imbalance import ImbalancePolicy
 from thetaloom.domain.market.rates import RateCurve
+from thetaloom.domain.strategy.ending_rules import SharesPolicy
 from thetaloom.domain.values.money import Money
 from thetaloom.errors import ConfigError, InvalidInput
 
@@ -95,6 +96,11 @@ class Settings(BaseSettings):
         ImbalancePolicy.BY_RISK,
         description="What is done about legs that stand alone: ask, complete (order the missing legs, no worse than "
         "approved), unwind, or by_risk (unwind a sold leg without cover, ask about the rest).",
+    )
+    assignment_policy: SharesPolicy = Field(
+        SharesPolicy.ASK,
+        description="What is done about shares that an assignment or exercise left: ask, close (trade them away at the "
+        "market, as soon as it is open), or keep.",
     )
     paper_fill_model: FillModel = Field(
         FillModel.AT,

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.engine.test_care import standing
 from tests.engine.test_ended_alerts import AFTER_CLOSE, LONG, SHORT
 from tests.engine.test_settling import moved
 from thetaloom.brokers.paper.broker import PaperBroker
@@ -12,6 +13,7 @@ from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.share_orders import ShareOrder, share_order_of, shares_advice, shares_text
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import Outcome, RunStatus
+from thetaloom.domain.strategy.ending_rules import AssignmentRule, SharesPolicy
 from thetaloom.domain.strategy.strategies import SizeRule
 from thetaloom.domain.values.ids import RunId, make_client_order_id, make_position_id
 from thetaloom.domain.values.money import Money, Price
@@ -212,6 +214,44 @@ def test_the_paper_broker_trades_them_once_and_never_more_than_it_holds(paper: D
     again = replace(order, client_order_id=make_client_order_id(RunId("run-1"), "shares", 2))
     refused = broker.trade_shares(again)
     assert refused.refusal is not None and refused.refusal.value == "quantity_conflict"
+
+
+@pytest.mark.parametrize("said", SharesPolicy)
+@pytest.mark.parametrize("setting", [SharesPolicy.ASK, SharesPolicy.CLOSE])
+def test_what_the_strategy_says_of_shares_counts_and_not_the_setting(
+    lite: DeskBench, said: SharesPolicy, setting: SharesPolicy
+) -> None:
+    lite.restart(settings=replace(lite.desk.settings, assignment_policy=setting))
+    lite.save(put_credit_spread(assignment=AssignmentRule(policy=said)))
+    run = lite.enter(at="1.00")
+    lite.pass_time(to=AFTER_CLOSE)
+    lite.settle_expired(558)
+    lite.pass_time(minutes=5)
+    assert lite.sent("trade_shares") == []  # nothing is traded while the exchange is closed
+    assert ("unprotected" in standing(lite, run)) is (said is not SharesPolicy.KEEP)
+
+    lite.pass_time(to=MONDAY)
+
+    closes = said is SharesPolicy.CLOSE
+    assert len(lite.sent("trade_shares")) == closes and held(lite, run).is_open is not closes
+    assert (lite.run(run).outcome is Outcome.ASSIGNED) is closes
+
+
+def test_the_policy_gives_up_after_three_refusals_a_day(lite: DeskBench) -> None:
+    lite.save(put_credit_spread(assignment=AssignmentRule(policy=SharesPolicy.CLOSE)))
+    run = lite.enter(at="1.00")
+    lite.pass_time(to=AFTER_CLOSE)
+    lite.settle_expired(558)
+    lite.broker.plan(*[Trouble.REFUSED] * 9)
+
+    lite.pass_time(to=MONDAY)
+    for _ in range(20):
+        lite.pass_time(seconds=30)
+
+    assert len(lite.sent("trade_shares")) == 3 and held(lite, run).is_open
+    assert "unprotected" in standing(lite, run)
+    lite.pass_time(to=builders.new_york("2026-01-21 10:00"))
+    assert len(lite.sent("trade_shares")) > 3
 
 
 def test_no_order_for_shares_goes_back() -> None:

@@ -25,9 +25,11 @@ from thetaloom.domain.book.protection import (
 from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import RunStatus
+from thetaloom.domain.strategy.ending_rules import SharesPolicy
 from thetaloom.domain.values.ids import RunId
 from thetaloom.engine.alerts import end_alert, end_alerts, raise_alert
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.ending_policies import shares_policy_of
 from thetaloom.engine.step import tell_user
 from thetaloom.ports.store import UnitOfWork
 
@@ -40,7 +42,7 @@ _ADVICE = {
     Cause.RUN_PAUSED: "Resume the run, or close the position by hand.",
     Cause.RUN_ERROR: "Look why the run failed, then resume it, or close the position by hand.",
     Cause.ENGINE_DOWN: "Start the engine.",
-    Cause.SHARES_HELD: "No rule watches shares: trade them away at the broker, or hold them knowingly.",
+    Cause.SHARES_HELD: "No rule watches shares: `thetaloom position sell-shares` trades them; or hold them knowingly.",
     Cause.MARKET_DATA_OUT: "Look at the market data; no price-based exit acts until it is back.",
 }
 
@@ -152,12 +154,15 @@ class CareRound:
         return True
 
     def _tell_protection(self, uow: UnitOfWork, position: Position, care: PositionCare, now: datetime) -> None:
+        desk = self._desk
         facts = {"position": position.id, "symbol": position.symbol, "state": care.state.value}
         cause = "" if care.cause is None else care.cause.value
         tell_user(uow, position.user_id, EventKind.PROTECTION_CHANGED, now, **facts, cause=cause)
         if care.cause is None:
             end_alert(uow, position.user_id, position.id, UNPROTECTED, now, run=position.run_id)
             return
+        if care.cause is Cause.SHARES_HELD and shares_policy_of(desk, uow, position.run_id) is SharesPolicy.KEEP:
+            return  # whoever wrote the strategy has decided
         raise_alert(uow, _unprotected(position, care.cause, now), run=position.run_id)
 
 

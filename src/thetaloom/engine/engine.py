@@ -25,7 +25,7 @@ from thetaloom.engine.reconciliation.holdings import ELSEWHERE_DECIDER
 from thetaloom.engine.reconciliation.schedule import LookSchedule
 from thetaloom.engine.runner import work
 from thetaloom.engine.settling import SETTLEMENT_DECIDER, apply_transactions
-from thetaloom.engine.share_sales import settle_share_orders
+from thetaloom.engine.share_sales import sell_by_policy, settle_share_orders
 from thetaloom.engine.steps import STEP_DECIDERS
 from thetaloom.errors import BrokerUnavailable, MarketDataUnavailable
 from thetaloom.ports.broker import SimulatedBroker
@@ -129,6 +129,8 @@ class Engine:
                 self._simulated.tick()
             moved.update(run.id for run in apply_reports(self.desk))
             moved.update(run.id for run in apply_transactions(self.desk))
+            if is_time:
+                sell_by_policy(self.desk)
             if settle_share_orders(self.desk):
                 moved.update(run.id for run in apply_transactions(self.desk))
             if self._is_time(IN_FLIGHT_LOOK):

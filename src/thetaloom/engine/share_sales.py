@@ -14,11 +14,13 @@ from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.share_orders import ShareOrder, share_order_of, shares_advice
 from thetaloom.domain.book.transactions import Transaction
 from thetaloom.domain.run.events import EventKind
-from thetaloom.domain.run.runs import WorkflowRun
+from thetaloom.domain.run.runs import RunStatus, WorkflowRun
+from thetaloom.domain.strategy.ending_rules import SharesPolicy
 from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine import commands
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.ending_policies import shares_policy_of
 from thetaloom.engine.position_handlers import own_position
 from thetaloom.engine.step import tell
 from thetaloom.errors import BrokerUnavailable, InvariantError, NotAllowed, OutcomeUnknown
@@ -26,6 +28,8 @@ from thetaloom.ports.store import UnitOfWork
 
 log = structlog.get_logger()
 
+TRIES_A_DAY = 3  # of the policy; then a person has to act
+ACTS = frozenset({RunStatus.MONITORING, RunStatus.CLOSING})  # a paused run trades nothing by itself
 SEND_WITHIN = timedelta(seconds=60)  # a person's word for an order at the market is not older
 
 
@@ -44,6 +48,35 @@ def sell_shares(desk: Desk, command: commands.SellShares) -> Position:
     _deliver(desk, order.client_order_id)
     with desk.store.reading() as uow:
         return own_position(uow, command.user_id, command.position_id)[0]
+
+
+def sell_by_policy(desk: Desk) -> bool:
+    """Order the sale of shares whose strategy asks for it while the exchange is open; return whether any was."""
+    now = desk.clock.now()
+    if not desk.calendar.is_open(now) or not desk.broker.capabilities.shares:
+        return False
+    with desk.store.reading() as uow:
+        held = [one for one in uow.positions.open_positions(desk.broker.account_id) if one.shares_held]
+        wanted = [one for one in held if shares_policy_of(desk, uow, one.run_id) is SharesPolicy.CLOSE]
+    return any([_order_once(desk, one, now) for one in wanted])
+
+
+def _order_once(desk: Desk, seen: Position, now: datetime) -> bool:
+    today = desk.calendar.exchange_date(now)
+    with desk.store.unit_of_work() as uow:
+        position, run = uow.positions.get(seen.id), uow.runs.get(seen.run_id)
+        before = uow.share_orders.of_position(seen.id)
+        tried = sum(desk.calendar.exchange_date(one.staged_at) == today for one in before)
+        if position is None or run is None or position.shares != seen.shares or run.status not in ACTS:
+            return False
+        if tried >= TRIES_A_DAY or any(one.is_open for one in before):
+            return False
+        order = share_order_of(position, len(before) + 1, now)
+        uow.share_orders.add(order)
+        facts = {"order": order.client_order_id, "position": position.id, "quantity": order.quantity}
+        tell(uow, run, EventKind.SHARES_ORDERED, now, by="policy", **facts)
+        uow.commit()
+    return True
 
 
 def settle_share_orders(desk: Desk) -> bool:
