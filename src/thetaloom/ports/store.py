@@ -16,6 +16,7 @@ from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.protection import PositionCare
 from thetaloom.domain.book.rolls import Roll
+from thetaloom.domain.book.share_orders import ShareOrder
 from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.risk.violations import Violation
 from thetaloom.domain.run.events import Event
@@ -322,6 +323,16 @@ class Rolls(Protocol):
     def save(self, roll: Roll) -> Roll: ...
 
 
+class ShareOrders(Protocol):
+    """Orders for shares that positions were left with, saved by compare-and-swap on their version."""
+
+    def add(self, order: ShareOrder) -> None: ...
+    def get(self, order: ClientOrderId) -> ShareOrder | None: ...
+    def of_position(self, position: PositionId) -> Sequence[ShareOrder]: ...
+    def in_flight(self, account: AccountId) -> Sequence[ShareOrder]: ...
+    def save(self, order: ShareOrder) -> ShareOrder: ...
+
+
 class Care(Protocol):
     """Who protects positions, when somebody last looked, and what people note."""
 
@@ -351,6 +362,7 @@ class UnitOfWork(Protocol):
     violations: Violations
     watches: Watches
     rolls: Rolls
+    share_orders: ShareOrders
     alerts: Alerts
     looks: Looks
     care: Care
