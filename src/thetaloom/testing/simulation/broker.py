@@ -136,7 +136,9 @@ class LyingBroker:
     def transactions(self, after: int) -> Sequence[Transaction]:
         """Return the transactions after a sequence."""
         self._check_line()
-        return self.truth.transactions(after)
+        told = self.truth.transactions(after)
+        self.witness.tell_transactions(told)
+        return told
 
     def preview(self, order: Order) -> Preview:
         """Return what the truth would say of the order."""

@@ -1,14 +1,13 @@
 """What the broker itself can witness: which orders came, how often, beside which others, and how fast."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from thetaloom.domain.book.fills import LegFill
-from thetaloom.domain.book.leg_fills import LegExecution
 from thetaloom.domain.book.orders import Effect, Order, OrderPurpose
 from thetaloom.domain.book.reports import BrokerReport, ReportKind
+from thetaloom.domain.book.transactions import Transaction
 from thetaloom.domain.values.ids import ClientOrderId, RunId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.testing.simulation.history import History
@@ -56,7 +55,7 @@ class Witness:
         self.stream: list[BrokerReport] = []  # all that the platform could read so far
         self.breaches: list[Breach] = []
         self.held: dict[RunId, Counter[OptionContract]] = {}  # by each run, as the platform was told
-        self._seen: set[str] = set()  # fills and executions
+        self._seen: set[str] = set()  # the transactions of which it was told, by report or as they are
         self.entries_per_minute_max = 100
         self._is_live, self._truly_held, self._history = is_live, truly_held, history
 
@@ -87,18 +86,27 @@ class Witness:
         self.stream.append(report)
         known = self.sent[report.client_order_id]
         known.is_told_ended |= report.kind in ENDS
-        name: str = ""
-        legs: Sequence[LegFill | LegExecution] = ()
         if report.fill is not None:
-            name, legs = report.fill.fill_id, report.fill.legs
+            legs = enumerate(report.fill.legs, start=1)
+            self._learn(known, {f"{report.fill.fill_id}-{number}": (leg.contract, leg.quantity) for number, leg in legs})
         elif report.execution is not None:
-            name, legs = report.execution.execution_id, (report.execution,)
-        if not name or name in self._seen:
-            return
-        self._seen.add(name)
-        for leg in legs:
-            known.done[leg.contract] += leg.quantity
-            self.held.setdefault(known.order.run_id, Counter())[leg.contract] += leg.quantity
+            done = report.execution
+            self._learn(known, {f"{done.execution_id}-1": (done.contract, done.quantity)})
+
+    def tell_transactions(self, told: Sequence[Transaction]) -> None:
+        """Let transactions be read: what they say of our orders the platform can know before any report says it."""
+        for one in told:
+            known = None if one.client_order_id is None else self.sent.get(one.client_order_id)
+            if known is not None and one.contract is not None:
+                self._learn(known, {one.transaction_id: (one.contract, one.quantity)})
+
+    def _learn(self, known: Wireside, legs: Mapping[str, tuple[OptionContract, int]]) -> None:
+        for name, (contract, quantity) in legs.items():
+            if name in self._seen:
+                continue
+            self._seen.add(name)
+            known.done[contract] += quantity
+            self.held.setdefault(known.order.run_id, Counter())[contract] += quantity
 
     def breach(self, invariant: str, message: str) -> None:
         """Note a law that was broken."""
