@@ -26,7 +26,7 @@ from thetaloom.store.schema import runs
 from thetaloom.store.unit_of_work import SqlStore
 from thetaloom.testing import builders
 from thetaloom.testing.clock import FakeClock
-from thetaloom.testing.simulation.books import Books, read_books
+from thetaloom.testing.simulation.books import BookReader, Books
 from thetaloom.testing.simulation.broker import LyingBroker
 from thetaloom.testing.simulation.chances import Chances
 from thetaloom.testing.simulation.exchange import Exchange
@@ -108,6 +108,7 @@ class World:
         self._wanted: list[Command] = []
         self._checked = -1
         self._books: tuple[int, Books] | None = None
+        self._reader = BookReader(ACCOUNT)
         self._due: tuple[int, datetime | None] | None = None
         self._disk: Fault | None = None
         cash = self.broker.truth.account().cash
@@ -183,7 +184,7 @@ class World:
     def read(self) -> Books:
         """Read our books, unless nothing was written since the last time."""
         if self._books is None or self._books[0] != self.commits:
-            self._books = self.commits, read_books(self.desk, self.storage.database, ACCOUNT)
+            self._books = self.commits, self._reader.read(self.storage.database)
         return self._books[1]
 
     @property
