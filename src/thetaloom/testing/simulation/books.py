@@ -67,6 +67,7 @@ class BookReader:
 
     def __init__(self, account: AccountId) -> None:
         self._account = account
+        self._last = Books(runs=(), report_cursor=-1, halts={})
         self._runs: _Rows[WorkflowRun] = _Rows(WorkflowRun, runs, "created_at", "id")
         self._proposals: _Rows[Proposal] = _Rows(Proposal, proposals, "created_at", "id")
         self._orders: _Rows[Order] = _Rows(Order, orders, "staged_at", "sequence", "client_order_id")
@@ -74,7 +75,7 @@ class BookReader:
         self._positions: _Rows[Position] = _Rows(Position, positions, "id")
 
     def read(self, database: Database) -> Books:
-        """Read the books in one snapshot."""
+        """Read the books in one snapshot; where nothing changed since the last time, they are the same object."""
         with database.connect() as connection:
             proposed = _grouped(self._proposals.read(connection), lambda one: one.run_id)
             ordered = _grouped(self._orders.read(connection), lambda one: one.run_id)
@@ -94,7 +95,10 @@ class BookReader:
                 )
             accounts = SqlAccounts(connection, database)
             cursor, halts = accounts.report_cursor(self._account), dict(accounts.halts())
-        return Books(runs=tuple(found), report_cursor=cursor, halts=halts)
+        books = Books(runs=tuple(found), report_cursor=cursor, halts=halts)
+        if books != self._last:
+            self._last = books
+        return self._last
 
 
 class _Rows(Generic[T]):
