@@ -55,8 +55,8 @@ class Database:
         self.on_commit = on_commit
         self._mine = threading.local()
         if self.is_sqlite:
-            self._writing = _sqlite_engine(url, "BEGIN IMMEDIATE", _prepare_writer, size=1)
-            self._reading = _sqlite_engine(url, "BEGIN", _prepare_reader, size=READERS_MAX)
+            self._writing = _sqlite_engine(url, _begin_to_write, _prepare_writer, size=1)
+            self._reading = _sqlite_engine(url, _begin_to_read, _prepare_reader, size=READERS_MAX)
             self._turn = _turn_of(self.path)
         else:
             self._writing = create_engine(url, pool_size=READERS_MAX, pool_pre_ping=True)
@@ -165,7 +165,18 @@ def _turn_of(path: Path) -> threading.Lock:
     return _turns.setdefault(path.resolve(), threading.Lock())
 
 
-def _sqlite_engine(url: URL, begin: str, prepare: Callable[[Any, Any], None], size: int) -> Engine:
+def _begin_to_write(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_to_read(connection: Connection) -> None:
+    # Past all layers: it takes no lock and cannot fail, and the engine opens more snapshots than anything else.
+    connection.connection.cursor().execute("BEGIN")
+
+
+def _sqlite_engine(
+    url: URL, begin: Callable[[Connection], None], prepare: Callable[[Any, Any], None], size: int
+) -> Engine:
     engine = create_engine(
         url,
         poolclass=QueuePool,
@@ -175,7 +186,7 @@ def _sqlite_engine(url: URL, begin: str, prepare: Callable[[Any, Any], None], si
         connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False, "isolation_level": None},
     )
     event.listen(engine, "connect", prepare)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    event.listen(engine, "begin", begin)
     event.listen(engine, "handle_error", translate)
     return engine
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
+from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Insert, Select, Table, Update, bindparam, update
@@ -11,12 +12,16 @@ from thetaloom.errors import StaleVersionError
 from thetaloom.store.database import Database
 
 T = TypeVar("T")
+_names: dict[type[Any], tuple[str, ...]] = {}  # of each kind, read once
 KEYS_MAX = 500  # in one list; SQLite once took no more than 999 parameters
 
 
 def names_of(kind: type[Any]) -> tuple[str, ...]:
     """Return the fields of a dataclass; its columns carry the same names."""
-    return tuple(field.name for field in fields(kind))
+    known = _names.get(kind)
+    if known is None:
+        known = _names[kind] = tuple(field.name for field in fields(kind))
+    return known
 
 
 def columns_of(table: Table, kind: type) -> list[ColumnElement[Any]]:
@@ -49,7 +54,12 @@ def rows_in(connection: Connection, statement: Select[Any], wanted: Iterable[str
 
 def insert_or_skip(database: Database, table: Table) -> Insert:
     """Return an insert that leaves a row alone that is there already."""
-    if database.is_sqlite:
+    return _insert_or_skip(table, is_sqlite=database.is_sqlite)
+
+
+@cache
+def _insert_or_skip(table: Table, *, is_sqlite: bool) -> Insert:
+    if is_sqlite:
         return sqlite.insert(table).on_conflict_do_nothing()
     return postgresql.insert(table).on_conflict_do_nothing()
 
