@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from thetaloom.domain.values.ids import AccountId, UserId
 from thetaloom.errors import ConfigError, NotFound
@@ -13,6 +13,9 @@ from thetaloom.store.schema import halts, risk_limits
 from thetaloom.store.statements import insert_or_skip
 
 CURSORS = {"report_cursor": 0, "transaction_cursor": 0}  # nothing was read yet
+
+_CURSOR = {name: select(table.c[name]).where(table.c.id == bindparam("of_id")) for name in CURSORS}
+_HALTS = select(halts.c.scope, halts.c.reason).order_by(halts.c.scope)
 
 
 class SqlAccounts:
@@ -56,7 +59,7 @@ class SqlAccounts:
         self._set_cursor(account, "transaction_cursor", sequence)
 
     def _cursor(self, account: AccountId, name: str) -> int:
-        cursor = self._connection.scalar(select(table.c[name]).where(table.c.id == account))
+        cursor = self._connection.scalar(_CURSOR[name], {"of_id": account})
         if cursor is None:
             raise NotFound(f"there is no account {account}")
         return int(cursor)
@@ -92,5 +95,5 @@ class SqlAccounts:
 
     def halts(self) -> Mapping[str, str]:
         """Return the halted scopes and why."""
-        rows = self._connection.execute(select(halts.c.scope, halts.c.reason).order_by(halts.c.scope))
+        rows = self._connection.execute(_HALTS)
         return {row.scope: row.reason for row in rows}
