@@ -22,7 +22,7 @@ from thetaloom.domain.risk.violations import Violation
 from thetaloom.domain.run.events import Event
 from thetaloom.domain.run.lineage import LineageRecord
 from thetaloom.domain.run.proposals import Proposal
-from thetaloom.domain.run.runs import RunStatus, WorkflowRun
+from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.ids import (
     AccountId,
@@ -205,6 +205,10 @@ class Lineage(Protocol):
         ...
 
     def of_run(self, run: RunId) -> Sequence[LineageRecord]: ...
+    def newest_output(self, run: RunId, step: StepName) -> str | None:
+        """Return the digest of what the newest execution of ``step`` that did not fail said."""
+        ...
+
     def put_evidence(self, content: bytes, kind: str) -> str:
         """Store ``content`` once and return its digest. ``kind`` is json, chain, png …"""
         ...
