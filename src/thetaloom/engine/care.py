@@ -11,6 +11,7 @@ from thetaloom.domain.book.alerts import Alert, Priority, Urgency
 from thetaloom.domain.book.distance_alerts import BY_DISTANCE, distance_alerts
 from thetaloom.domain.book.exits import ExitDecision, Marks
 from thetaloom.domain.book.marks import recordable_close
+from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.outdated import is_outdated
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.protection import (
@@ -101,9 +102,9 @@ class CareRound:
 
     def _sweep(self, uow: UnitOfWork, now: datetime) -> None:
         """End what stands about positions that ended, or changed, in any other way than we know of."""
-        subjects = {one.position_id for one in uow.alerts.standing(self._desk.broker.account_id)}
-        for subject in subjects - {None}:
-            position = None if subject is None else uow.positions.get(subject)
+        standing = uow.alerts.standing(self._desk.broker.account_id)
+        for subject in sorted({one.position_id for one in standing if one.position_id is not None}):
+            position = uow.positions.get(subject)
             if position is not None and not position.is_open:
                 end_care(self._desk, uow, position, now)
             elif position is not None:
@@ -111,16 +112,24 @@ class CareRound:
 
     def look(self, glances: Iterable[Glance]) -> None:
         """Write what changed for these positions."""
-        now, desk = self._desk.clock.now(), self._desk
+        now, desk, seen = self._desk.clock.now(), self._desk, list(glances)
+        resting = [glance.position.run_id for glance in seen if _may_rest(glance.position)]
+        orders: dict[RunId, list[Order]] = {run: [] for run in resting}
         with desk.store.unit_of_work() as uow:
-            changed = [self._look(uow, glance, now) for glance in glances]
+            cares = {care.position_id: care for care in uow.care.many(glance.position.id for glance in seen)}
+            for order in uow.orders.of_runs(resting):
+                orders[order.run_id].append(order)
+            changed = [
+                self._look(uow, glance, orders.get(glance.position.run_id, ()), cares.get(glance.position.id), now)
+                for glance in seen
+            ]
             if any(changed):
                 uow.commit()
 
-    def _look(self, uow: UnitOfWork, glance: Glance, now: datetime) -> bool:
+    def _look(
+        self, uow: UnitOfWork, glance: Glance, orders: Iterable[Order], known: PositionCare | None, now: datetime
+    ) -> bool:
         position, calendar = glance.position, self._desk.calendar
-        orders = uow.orders.of_run(position.run_id) if _may_rest(position) else ()
-        known = uow.care.get(position.id)
         run = {"is_paused": glance.status is RunStatus.PAUSED, "is_failed": glance.status is RunStatus.ERROR}
         if calendar.is_open(now):
             state, cause = judge_protection(position, orders, **run, sees=glance.sees)

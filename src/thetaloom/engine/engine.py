@@ -94,6 +94,7 @@ class Engine:
         moved: set[RunId] = set()
         self.halts.heed()
         self._hear_broker(moved)
+        self._monitor.refresh(moved)  # before a quote is held against what a fill has just changed
         self._watch_market(moved)
         work(self.desk, moved, self._monitor.write_down)
         if self._is_time(POSITIONS_LOOK):

@@ -72,6 +72,11 @@ class ScriptedBroker(ScriptedAccount):
         self._held_back: list[BrokerReport] = []
         self._withholding = False
 
+    @property
+    def changes(self) -> int:
+        """How much happened so far: grows with each report and each transaction."""
+        return len(self._reports) + len(self._held_back) + len(self.happened)
+
     def plan(self, *troubles: Trouble | None) -> None:
         """Name what goes wrong with the next requests, one each; ``None`` lets one pass."""
         self._troubles.extend(troubles)
@@ -272,12 +277,12 @@ class ScriptedBroker(ScriptedAccount):
     def transactions(self, after: int) -> Sequence[Transaction]:
         """Return the transactions after a sequence, oldest first."""
         self._check_up()
-        return [one for one in self.happened if one.sequence > after]
+        return self.happened[after:]  # its sequence is its place
 
     def reports_since(self, sequence: int) -> Sequence[BrokerReport]:
         """Return the reports let out after ``sequence``, oldest first."""
         self._check_up()
-        return [report for report in self._reports if report.sequence > sequence]
+        return self._reports[sequence:]  # its sequence is its place
 
     def account(self) -> AccountSnapshot:
         """Return ``balances``, which a test may set; fills move the cash in it."""

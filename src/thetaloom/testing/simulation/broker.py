@@ -142,7 +142,9 @@ class LyingBroker:
     def transactions(self, after: int) -> Sequence[Transaction]:
         """Return the transactions after a sequence."""
         self._check_line()
-        return self.truth.transactions(after)
+        told = self.truth.transactions(after)
+        self.witness.tell_transactions(told)
+        return told
 
     def preview(self, order: Order) -> Preview:
         """Return what the truth would say of the order."""
@@ -180,7 +182,7 @@ class LyingBroker:
     @property
     def is_quiet(self) -> bool:
         """Whether nothing is on its way."""
-        return not (self._line.requests or self._line.reports) and self._line.read == len(self._all_reports())
+        return not (self._line.requests or self._line.reports or self.truth.reports_since(self._line.read))
 
     @property
     def reports_let_out(self) -> int:
@@ -250,8 +252,8 @@ class LyingBroker:
             self.exchange.fill_late(self.truth, self.sent[client_order_id].order)
 
     def _take_truth(self, now: datetime) -> None:
-        reports = self._all_reports()
-        fresh, self._line.read = reports[self._line.read :], len(reports)
+        fresh = self.truth.reports_since(self._line.read)
+        self._line.read += len(fresh)
         for report in fresh:
             delay = SOON
             if self._happens(Fault.REPORT_IS_LATE):
@@ -284,9 +286,6 @@ class LyingBroker:
             self._history.note("report", f"{said.sequence} {said.kind.value} {said.client_order_id}{amount}")
             for wake in self._wakes:
                 wake()
-
-    def _all_reports(self) -> Sequence[BrokerReport]:
-        return self.truth.reports_since(0)
 
     def _number(self, number: BrokerOrderId) -> BrokerOrderId:
         if not self._session_from:
