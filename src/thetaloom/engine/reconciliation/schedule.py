@@ -78,14 +78,14 @@ class LookSchedule:
             return Cause.RECONNECT
         if self._looked_at is None:
             return None  # not started yet
+        if self._has_news():  # a leg may stand alone since: that waits for no pause
+            return Cause.NEWS
         if now - (self._news_at or self._looked_at) < self._relook:
             return None
         self._news_at = now
         elapsed = now - self._looked_at
         if self._pause is not None and self._pause < self._every and elapsed >= self._pause:
             return Cause.SCHEDULE
-        if self._has_news():
-            return Cause.NEWS
         return Cause.SCHEDULE if elapsed >= self._every and self._desk.calendar.is_open(now) else None
 
     @property
