@@ -165,7 +165,7 @@ def test_a_spread_is_added_from_the_page_and_approved_once(waiting: Platform, ad
     page.get_by_role("link", name="Review").first.click()
     page.get_by_role("button", name="Approve").click()
     expect(page.get_by_role("status").first).to_contain_text("Approved.")
-    pass_minutes(waiting, 10)
+    pass_minutes(waiting, 13)
     (held,) = page.request.get(f"{address}/api/positions?open=true").json()["items"]
     page.goto(f"{address}/runs/{held['run_id']}")
     page.get_by_text("Add to it").click()
