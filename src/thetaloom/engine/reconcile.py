@@ -86,7 +86,7 @@ def settle_in_flight(desk: Desk, seen_before: frozenset[ClientOrderId]) -> froze
 
     An order must have waited for a whole round: a broker's books may lag behind what it was just sent.
     """
-    with desk.store.unit_of_work() as uow:
+    with desk.store.reading() as uow:
         waiting = [
             order.client_order_id
             for order in uow.orders.open_orders()

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from thetaloom.domain.market.words import Regime
 from thetaloom.domain.values.money import NOTHING
 from thetaloom.engine.trade_record import JournalEntry
 from thetaloom.web.pages.filters import UNKNOWN, money, signed
@@ -51,6 +52,8 @@ def _percent(number: Decimal | None, times: int) -> str:
 
 
 def _word(word: str | None) -> str:
+    if word == Regime.NONE:
+        return "no clear one"
     return UNKNOWN if word is None else word.replace("_", " ")
 
 
