@@ -115,6 +115,24 @@ def test_a_roll_starts_one_run_and_not_two(client: TestClient, position_id: str)
     assert (second.status_code, second.json()["code"], set(second.json())) == (409, "roll_under_way", SHAPE)
 
 
+def test_the_journal_tells_the_market_and_the_plan_of_a_closed_trade(
+    platform: Platform, client: TestClient, browser: TestClient, position_id: str
+) -> None:
+    client.post(f"/api/positions/{position_id}/close", json={})
+    pass_minutes(platform, 20)
+
+    trade = client.get(f"/api/journal/{position_id}").json()
+    page = browser.get(f"/journal/{position_id}")
+
+    assert not trade["is_open"] and [step["purpose"] for step in trade["steps"]] == ["entry", "exit"]
+    for name in ("spot", "dte", "iv", "delta"):
+        assert trade[f"entry_{name}"] is not None and trade[f"exit_{name}"] is not None, name
+    for name in ("planned_price", "planned_target", "risk", "r_multiple", "entry_slippage", "exit_slippage", "pop"):
+        assert trade[name] is not None, name
+    assert trade["rationale"] and trade["planned_rules"] and len(trade["breakevens"]) == 1
+    assert page.status_code == 200 and "Planned against real" in page.text and "None" not in page.text
+
+
 def test_shares_are_sold_through_the_route_and_the_page(
     platform: Platform, client: TestClient, position_id: str
 ) -> None:

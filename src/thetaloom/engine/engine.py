@@ -9,6 +9,7 @@ from thetaloom.domain.values.ids import ClientOrderId, RunId
 from thetaloom.engine.care import CareRound
 from thetaloom.engine.commands import Command
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.exit_markets import EXIT_LOOK, note_exit_markets
 from thetaloom.engine.expiry_watch import tell_expiry_alerts
 from thetaloom.engine.halting import HaltKeeper
 from thetaloom.engine.handlers import handle
@@ -164,6 +165,8 @@ class Engine:
         if due:
             glances = (self._monitor.glance(run) for run in due)
             self._care.look([glance for glance in glances if glance is not None])
+        if self._is_time(EXIT_LOOK):
+            note_exit_markets(self.desk)
 
     def _is_time(self, every: timedelta) -> bool:
         now = self.desk.clock.now()

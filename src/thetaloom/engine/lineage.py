@@ -128,6 +128,15 @@ def output_of(desk: Desk, uow: UnitOfWork, run: RunId, step: StepName, type_: ty
     return _Evidence(uow.lineage, desk.codec).read(digest, type_)
 
 
+def given_to(desk: Desk, uow: UnitOfWork, run: RunId, step: StepName, name: str, type_: type[T]) -> T:
+    """Return one of the inputs of the newest successful execution of ``step`` in this run."""
+    for entry in reversed(uow.lineage.of_run(run)):
+        if entry.step is step and entry.status is not StepStatus.FAILED:
+            plain = msgspec.json.decode(uow.lineage.get_evidence(entry.input_digest))
+            return _Evidence(uow.lineage, desk.codec).convert(plain["given"][name], type_)
+    raise NotFound(f"{run} has no record of {step}")
+
+
 def verify_run(uow: UnitOfWork, run: WorkflowRun) -> list[ChainFault]:
     """Check the run's chain of records and that every piece of evidence is there and unaltered."""
     records = uow.lineage.of_run(run.id)

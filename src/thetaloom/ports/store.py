@@ -8,6 +8,7 @@ from typing import Protocol
 
 from thetaloom.domain.book.alerts import Alert
 from thetaloom.domain.book.elsewhere import Finding
+from thetaloom.domain.book.exit_market import ExitMarket
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.ladder import LadderState
 from thetaloom.domain.book.leg_fills import LegExecution
@@ -352,6 +353,8 @@ class Care(Protocol):
         ...
 
     def note_of(self, position: PositionId) -> str: ...
+    def exit_market(self, position: PositionId) -> ExitMarket | None: ...
+    def keep_exit_market(self, market: ExitMarket) -> None: ...
 
 
 class UnitOfWork(Protocol):

@@ -38,6 +38,7 @@ from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.ports.dispatch import Lane
 from thetaloom.store.care_tables import alerts as alerts
+from thetaloom.store.care_tables import exit_markets as exit_markets
 from thetaloom.store.care_tables import journal_notes as journal_notes
 from thetaloom.store.care_tables import position_care as position_care
 from thetaloom.store.care_tables import watch_pulse as watch_pulse

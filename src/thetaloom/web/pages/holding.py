@@ -32,6 +32,7 @@ class Holding:
     review: MarkedReview | None  # None: closed, or nothing is known of its market
     spreads: Sequence[SpreadShown]
     parts: Sequence[str]  # names of the spreads that can be closed or rolled alone
+    addable: Sequence[str]  # names of the spreads of which one more can be added
     protection: ProtectionShown | None
     high_water: Money | None
     low_water: Money | None
@@ -58,6 +59,7 @@ def holding_of(front: Front, position: Position, orders: Sequence[Order]) -> Hol
         review=reviews_of(front, [position]).get(position.id),
         spreads=spreads_shown(position, orders),
         parts=held if len(held) > 1 else (),
+        addable=[spread.name for spread in position.spreads],
         protection=protection,
         high_water=None if watch is None else watch.high_water,
         low_water=None if care is None else care.low_water,
