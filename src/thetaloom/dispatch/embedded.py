@@ -24,12 +24,17 @@ class Transactions(Protocol):
     """What dispatch needs of a database."""
 
     def connect(self) -> AbstractContextManager[Connection]: ...
-    def begin(self) -> AbstractContextManager[Connection]: ...
+    def begin(self, *, durable: bool = True) -> AbstractContextManager[Connection]: ...
     def after_commit(self, call: Callable[[], None]) -> None: ...
 
 
 class EmbeddedDispatch:
-    """Leases on the rows of ``runs``; ``owner`` is unique to each start of a worker."""
+    """Leases on the rows of ``runs``; ``owner`` is unique to each start of a worker.
+
+    To give and to take back a lease waits for no disk: where the power takes its owner too, a lost lease is none and
+    one that comes back is freed by ``take_over``; where it takes only the database, of two that hold a run the version
+    of the run lets one move it.
+    """
 
     def __init__(
         self,
@@ -65,7 +70,7 @@ class EmbeddedDispatch:
         if not self._has_work(now):
             return ()
         claimed: list[Any] = []
-        with self._database.begin() as connection:
+        with self._database.begin(durable=False) as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(_ONE_CLAIM_AT_A_TIME)
             for lane, room in self._room(connection, now).items():
@@ -76,7 +81,7 @@ class EmbeddedDispatch:
 
     def done(self, run: RunId) -> None:
         """Give the lease back, unless it ended and somebody else has the run now."""
-        with self._database.begin() as connection:
+        with self._database.begin(durable=False) as connection:
             connection.execute(self._statements.release, {"of_run": run, "mine": self._owner})
             self._wake_up()
 

@@ -122,10 +122,10 @@ def _storable(writer: "_Evidence", inputs: Any) -> Any:
 
 def output_of(desk: Desk, uow: UnitOfWork, run: RunId, step: StepName, type_: type[T]) -> T:
     """Return what the newest successful execution of ``step`` in this run said."""
-    for entry in reversed(uow.lineage.of_run(run)):
-        if entry.step is step and entry.status is not StepStatus.FAILED:
-            return _Evidence(uow.lineage, desk.codec).read(entry.output_digest, type_)
-    raise NotFound(f"{run} has no record of {step}")
+    digest = uow.lineage.newest_output(run, step)
+    if digest is None:
+        raise NotFound(f"{run} has no record of {step}")
+    return _Evidence(uow.lineage, desk.codec).read(digest, type_)
 
 
 def verify_run(uow: UnitOfWork, run: WorkflowRun) -> list[ChainFault]:

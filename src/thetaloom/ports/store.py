@@ -16,12 +16,13 @@ from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.protection import PositionCare
 from thetaloom.domain.book.rolls import Roll
+from thetaloom.domain.book.share_orders import ShareOrder
 from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.risk.violations import Violation
 from thetaloom.domain.run.events import Event
 from thetaloom.domain.run.lineage import LineageRecord
 from thetaloom.domain.run.proposals import Proposal
-from thetaloom.domain.run.runs import RunStatus, WorkflowRun
+from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.ids import (
     AccountId,
@@ -204,6 +205,10 @@ class Lineage(Protocol):
         ...
 
     def of_run(self, run: RunId) -> Sequence[LineageRecord]: ...
+    def newest_output(self, run: RunId, step: StepName) -> str | None:
+        """Return the digest of what the newest execution of ``step`` that did not fail said."""
+        ...
+
     def put_evidence(self, content: bytes, kind: str) -> str:
         """Store ``content`` once and return its digest. ``kind`` is json, chain, png …"""
         ...
@@ -323,6 +328,16 @@ class Rolls(Protocol):
     def save(self, roll: Roll) -> Roll: ...
 
 
+class ShareOrders(Protocol):
+    """Orders for shares that positions were left with, saved by compare-and-swap on their version."""
+
+    def add(self, order: ShareOrder) -> None: ...
+    def get(self, order: ClientOrderId) -> ShareOrder | None: ...
+    def of_position(self, position: PositionId) -> Sequence[ShareOrder]: ...
+    def in_flight(self, account: AccountId) -> Sequence[ShareOrder]: ...
+    def save(self, order: ShareOrder) -> ShareOrder: ...
+
+
 class Care(Protocol):
     """Who protects positions, when somebody last looked, and what people note."""
 
@@ -353,6 +368,7 @@ class UnitOfWork(Protocol):
     violations: Violations
     watches: Watches
     rolls: Rolls
+    share_orders: ShareOrders
     alerts: Alerts
     looks: Looks
     care: Care

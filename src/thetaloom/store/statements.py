@@ -12,16 +12,13 @@ from thetaloom.errors import StaleVersionError
 from thetaloom.store.database import Database
 
 T = TypeVar("T")
-_names: dict[type[Any], tuple[str, ...]] = {}  # of each kind, read once
 KEYS_MAX = 500  # in one list; SQLite once took no more than 999 parameters
 
 
+@cache
 def names_of(kind: type[Any]) -> tuple[str, ...]:
     """Return the fields of a dataclass; its columns carry the same names."""
-    known = _names.get(kind)
-    if known is None:
-        known = _names[kind] = tuple(field.name for field in fields(kind))
-    return known
+    return tuple(field.name for field in fields(kind))
 
 
 def columns_of(table: Table, kind: type) -> list[ColumnElement[Any]]:
@@ -31,13 +28,15 @@ def columns_of(table: Table, kind: type) -> list[ColumnElement[Any]]:
 
 def row_of(value: Any, **more: object) -> dict[str, Any]:
     """Return the value's fields by name, and ``more``."""
-    return {name: getattr(value, name) for name in names_of(type(value))} | more
+    kind: Any = type(value)
+    return {name: getattr(value, name) for name in names_of(kind)} | more
 
 
 def value_of(kind: type[T], row: Any) -> T:
     """Rebuild a value from its row; columns that are no field of it are left out."""
     columns: Mapping[str, Any] = row._mapping
-    return kind(**{name: columns[name] for name in names_of(kind)})
+    of: Any = kind
+    return kind(**{name: columns[name] for name in names_of(of)})
 
 
 def values_of(kind: type[T], rows: Iterable[Any]) -> tuple[T, ...]:
@@ -59,6 +58,7 @@ def insert_or_skip(database: Database, table: Table) -> Insert:
 
 @cache
 def _insert_or_skip(table: Table, *, is_sqlite: bool) -> Insert:
+    # Made once: each transaction would put it together anew, and compare it with those that were run before.
     if is_sqlite:
         return sqlite.insert(table).on_conflict_do_nothing()
     return postgresql.insert(table).on_conflict_do_nothing()

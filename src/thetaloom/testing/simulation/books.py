@@ -16,7 +16,7 @@ from thetaloom.domain.values.ids import AccountId, ClientOrderId, RunId, make_pr
 from thetaloom.store.database import Database
 from thetaloom.store.repositories.accounts import SqlAccounts
 from thetaloom.store.schema import fills, orders, positions, proposals, runs
-from thetaloom.store.statements import columns_of, names_of
+from thetaloom.store.statements import columns_of
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -106,11 +106,9 @@ class _Rows(Generic[T]):
 
     def __init__(self, kind: type[T], table: Table, *order_by: str) -> None:
         self._kind = kind
-        names = names_of(kind)
-        self._select = str(
-            select(*columns_of(table, kind)).order_by(*(table.c[name] for name in order_by)).compile(dialect=DIALECT)
-        )
-        self._decoders = {name: _decoder(table.c[name]) for name in names}
+        columns = columns_of(table, kind)
+        self._select = str(select(*columns).order_by(*(table.c[name] for name in order_by)).compile(dialect=DIALECT))
+        self._decoders = {str(column.name): _decoder(table.c[str(column.name)]) for column in columns}
         self._known: dict[tuple[object, ...], T] = {}
 
     def read(self, connection: Connection) -> list[T]:

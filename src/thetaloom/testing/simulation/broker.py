@@ -10,6 +10,7 @@ from typing import Literal
 
 from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.reports import AccountSnapshot, BrokerOrder, BrokerReport
+from thetaloom.domain.book.share_orders import ShareOrder, SharesAnswer
 from thetaloom.domain.book.transactions import Transaction
 from thetaloom.domain.values.ids import AccountId, BrokerOrderId, ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
@@ -97,6 +98,11 @@ class LyingBroker:
     def cancel(self, client_order_id: ClientOrderId) -> None:
         """Ask to cancel a working order."""
         self._send("cancel", client_order_id, lambda: self._cancel(client_order_id))
+
+    def trade_shares(self, order: ShareOrder) -> SharesAnswer:
+        """Trade shares; nobody of the simulation asks for it, so no lie is told about it."""
+        self._check_line()
+        return self.truth.trade_shares(order)
 
     def cancel_orphan(self, broker_order_id: BrokerOrderId) -> None:
         """Cancel a working order that is not ours."""
