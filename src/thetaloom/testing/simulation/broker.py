@@ -76,6 +76,7 @@ class LyingBroker:
         self.on_wire: Wire = lambda phase: None
         self.capabilities = replace(self.truth.capabilities, absence_seconds=ABSENCE_SECONDS)
         exchange.tells_legs = lambda order: self.sent[order.client_order_id].tells_legs
+        self.lost_at: datetime | None = None  # when a report was lost last
         self._clock, self._chances, self._history = clock, chances, history
         self._line = Line()
         self._awaited: dict[ClientOrderId, datetime] = {}
@@ -255,6 +256,10 @@ class LyingBroker:
         fresh = self.truth.reports_since(self._line.read)
         self._line.read += len(fresh)
         for report in fresh:
+            if self._happens(Fault.REPORT_IS_LOST):
+                self._history.note("wire", f"loses {report.kind.value} {report.client_order_id}")
+                self.lost_at = now
+                continue
             delay = SOON
             if self._happens(Fault.REPORT_IS_LATE):
                 delay = self._chances.seconds(1, 7200 if self._chances.happens(0.1) else 60)
