@@ -5,6 +5,7 @@ from starlette.testclient import TestClient
 
 from tests.web.conftest import pass_minutes
 from thetaloom.bootstrap import Platform
+from thetaloom.brokers.paper.broker import PaperBroker
 
 SHAPE = {"code", "message", "advice", "details"}
 BAD_BODIES: tuple[object, ...] = (
@@ -112,3 +113,28 @@ def test_a_roll_starts_one_run_and_not_two(client: TestClient, position_id: str)
 
     assert (first.status_code, first.json()["trigger"]) == (200, "roll")
     assert (second.status_code, second.json()["code"], set(second.json())) == (409, "roll_under_way", SHAPE)
+
+
+def test_shares_are_sold_through_the_route_and_the_page(
+    platform: Platform, client: TestClient, position_id: str
+) -> None:
+    nothing = client.post(f"/api/positions/{position_id}/sell-shares")
+    assert (nothing.status_code, nothing.json()["code"]) == (409, "no_shares")
+    assert isinstance(platform.desk.broker, PaperBroker)
+    short = next(one for one, quantity in platform.desk.broker.holdings().items() if quantity < 0)
+    platform.desk.broker.assign(short)
+    pass_minutes(platform, 2)
+
+    shown = client.get(f"/api/positions/{position_id}").json()
+    assert abs(shown["shares_held"]) == 100 and shown["shares"][0]["cause"] == "assignment"
+    assert (shown["protection"], shown["protection_cause"]) == ("unprotected", "shares_held")
+    page = client.get(f"/runs/{shown['run_id']}").text
+    assert f"holds {shown['shares_held']} {shown['symbol']} shares" in page and "selling-shares" in page
+
+    sold = client.post(f"/api/positions/{position_id}/sell-shares")
+    pass_minutes(platform, 1)
+
+    assert sold.status_code == 200
+    after = client.get(f"/api/positions/{position_id}").json()
+    assert (after["shares_held"], after["shares"]) == (0, [])
+    assert "selling-shares" not in client.get(f"/runs/{shown['run_id']}").text

@@ -91,6 +91,9 @@ EVENTS: Mapping[EventKind, str] = {
     EventKind.RECONCILED: "Our books were compared with the broker's; the evidence holds what each phase did.",
     EventKind.FINDING_RAISED: "A difference waits for a person, or to go away.",
     EventKind.FINDING_SETTLED: "A difference was settled by a person, or is no more.",
+    EventKind.SHARES_ORDERED: "A person asked to trade away the shares that contracts turned into.",
+    EventKind.SHARES_TRADED: "An order of ours for shares is in the broker's transactions.",
+    EventKind.SHARES_RETAINED: "An order for shares ended without a trade; the shares are still held.",
     EventKind.POSITION_ADOPTED: "A holding from elsewhere became a position of a strategy.",
 }
 REACTIONS: Mapping[type[errors.ThetaloomError], str] = {

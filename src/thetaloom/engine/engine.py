@@ -25,6 +25,7 @@ from thetaloom.engine.reconciliation.holdings import ELSEWHERE_DECIDER
 from thetaloom.engine.reconciliation.schedule import LookSchedule
 from thetaloom.engine.runner import work
 from thetaloom.engine.settling import SETTLEMENT_DECIDER, apply_transactions
+from thetaloom.engine.share_sales import settle_share_orders
 from thetaloom.engine.steps import STEP_DECIDERS
 from thetaloom.errors import BrokerUnavailable, MarketDataUnavailable
 from thetaloom.ports.broker import SimulatedBroker
@@ -93,6 +94,7 @@ class Engine:
         moved: set[RunId] = set()
         self.halts.heed()
         self._hear_broker(moved)
+        self._monitor.refresh(moved)  # before a quote is held against what a fill has just changed
         self._watch_market(moved)
         work(self.desk, moved, self._monitor.write_down)
         if self._is_time(POSITIONS_LOOK):
@@ -128,6 +130,8 @@ class Engine:
                 self._simulated.tick()
             moved.update(run.id for run in apply_reports(self.desk))
             moved.update(run.id for run in apply_transactions(self.desk))
+            if settle_share_orders(self.desk):
+                moved.update(run.id for run in apply_transactions(self.desk))
             if self._is_time(IN_FLIGHT_LOOK):
                 self._in_flight = settle_in_flight(self.desk, self._in_flight)
             looked = self._looks.look_if_due() if is_time else None

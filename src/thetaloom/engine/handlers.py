@@ -23,6 +23,7 @@ from thetaloom.engine.reconciliation.answers import Options
 from thetaloom.engine.reconciliation.deciding import adopt_position, assign_close, ignore_finding
 from thetaloom.engine.reviews import ExitReview, review_position
 from thetaloom.engine.roll_handlers import adjust_position, refuse_while_closing, roll_position
+from thetaloom.engine.share_sales import sell_shares
 from thetaloom.engine.step import ended, tell, tell_user
 from thetaloom.errors import InvalidInput, InvariantError, NotAllowed, NotFound
 from thetaloom.ports.store import StoredStrategy, UnitOfWork
@@ -268,6 +269,7 @@ HANDLERS: dict[type, Any] = {
     commands.RollPosition: roll_position,
     commands.AdjustPosition: adjust_position,
     commands.ReplaceTargets: replace_targets,
+    commands.SellShares: sell_shares,
     commands.NoteTrade: note_trade,
     commands.Halt: halt,
     commands.LiftHalt: lift_halt,

@@ -15,9 +15,10 @@ from thetaloom.engine.order_manager import ask_cancel, deliver
 
 def mind_imbalances(desk: Desk, told: frozenset[tuple[ClientOrderId, bool]]) -> frozenset[tuple[ClientOrderId, bool]]:
     """Tell of orders out of balance, and cancel what is left of those; once they end their legs are booked alone."""
-    told = tell_imbalances(desk, told)
+    standing = imbalances(desk)
+    told = tell_imbalances(desk, told, standing)
     patience = timedelta(seconds=desk.settings.imbalance_seconds)
-    for one in imbalances(desk):
+    for one in standing:
         ripe = desk.clock.now() - one.since >= patience
         if ripe and one.order.status in {OrderStatus.SUBMITTED, OrderStatus.WORKING} and _is_taken_back(desk, one):
             _take_back(desk, one)

@@ -47,6 +47,7 @@ from thetaloom.store.look_tables import broker_transactions as broker_transactio
 from thetaloom.store.look_tables import findings as findings
 from thetaloom.store.look_tables import reconciliations as reconciliations
 from thetaloom.store.schema_rolls import rolls as rolls
+from thetaloom.store.schema_shares import share_orders as share_orders
 from thetaloom.store.table_parts import LEGS as _LEGS
 from thetaloom.store.table_parts import SEQUENCE as _SEQUENCE
 from thetaloom.store.table_parts import metadata as metadata

@@ -19,6 +19,7 @@ from thetaloom.store.repositories.positions import SqlPositions
 from thetaloom.store.repositories.proposals import SqlProposals
 from thetaloom.store.repositories.rolls import SqlRolls
 from thetaloom.store.repositories.runs import SqlRuns
+from thetaloom.store.repositories.share_orders import SqlShareOrders
 from thetaloom.store.repositories.strategies import SqlStrategies
 from thetaloom.store.repositories.violations import SqlViolations
 from thetaloom.store.repositories.watches import SqlWatches
@@ -42,6 +43,7 @@ class SqlUnitOfWork:
         self.violations: store.Violations = SqlViolations(connection)
         self.watches: store.Watches = SqlWatches(connection)
         self.rolls: store.Rolls = SqlRolls(connection)
+        self.share_orders: store.ShareOrders = SqlShareOrders(connection)
         self.alerts: store.Alerts = SqlAlerts(connection)
         self.looks: store.Looks = SqlLooks(connection, database)
         self.care: store.Care = SqlCare(connection)

@@ -29,8 +29,10 @@ from thetaloom.domain.values.ids import PositionId, StrategyId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Price
 from thetaloom.domain.values.reasons import Reason
+from thetaloom.engine.imbalance import mind_legs
 from thetaloom.engine.lineage import Decider, Executed, record
 from thetaloom.engine.order_manager import ask_cancel
+from thetaloom.engine.position_alerts import mind_alerts
 from thetaloom.engine.reconciliation.adoption import adopt
 from thetaloom.engine.reconciliation.discovery import disagreeing
 from thetaloom.engine.reconciliation.round import Round, summed, trades_net
@@ -112,6 +114,9 @@ def close_elsewhere(
     )
     run = now.uow.runs.save(record(now.desk, now.uow, run, executed))
     after = now.uow.positions.save(said.position)
+    if position.loose or after.loose:
+        mind_legs(now.desk, now.uow, after, now.now)
+    mind_alerts(now.desk, now.uow, position, after, now.now)
     kind = EventKind.POSITION_REDUCED if after.is_open else EventKind.POSITION_CLOSED
     facts = {"position": after.id, "realized_pnl": after.realized_pnl, "reason": Reason.CLOSED_ELSEWHERE.value}
     tell(now.uow, run, kind, now.now, **facts, trade=trade.name, legs=said.verdict.facts["legs"])

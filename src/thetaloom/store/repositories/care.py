@@ -11,9 +11,11 @@ from thetaloom.store.care_tables import journal_notes as notes
 from thetaloom.store.care_tables import position_care as table
 from thetaloom.store.care_tables import watch_pulse as pulse
 from thetaloom.store.schema import positions
-from thetaloom.store.statements import columns_of, names_of, row_of, values_of
+from thetaloom.store.statements import columns_of, names_of, row_of, rows_in, values_of
 
 _SELECT = select(*columns_of(table, PositionCare))
+_GET = _SELECT.where(table.c.position_id == bindparam("of_id"))
+_MANY = _SELECT.where(table.c.position_id.in_(bindparam("of_any", expanding=True)))
 _UPDATE = (
     update(table)
     .where(table.c.position_id == bindparam("of_id"))
@@ -29,8 +31,12 @@ class SqlCare:
 
     def get(self, position: PositionId) -> PositionCare | None:
         """Return what is known of a position."""
-        found = values_of(PositionCare, self._connection.execute(_SELECT.where(table.c.position_id == position)))
+        found = values_of(PositionCare, self._connection.execute(_GET, {"of_id": position}))
         return found[0] if found else None
+
+    def many(self, wanted: Iterable[PositionId]) -> Sequence[PositionCare]:
+        """Return what is known of these positions, in no order."""
+        return values_of(PositionCare, rows_in(self._connection, _MANY, wanted))
 
     def of_open(self, account: AccountId) -> Sequence[PositionCare]:
         """Return what is known of the account's open positions."""

@@ -10,6 +10,7 @@ from typing import Literal
 
 from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.reports import AccountSnapshot, BrokerOrder, BrokerReport
+from thetaloom.domain.book.share_orders import ShareOrder, SharesAnswer
 from thetaloom.domain.book.transactions import Transaction
 from thetaloom.domain.values.ids import AccountId, BrokerOrderId, ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
@@ -97,6 +98,11 @@ class LyingBroker:
         """Ask to cancel a working order."""
         self._send("cancel", client_order_id, lambda: self._cancel(client_order_id))
 
+    def trade_shares(self, order: ShareOrder) -> SharesAnswer:
+        """Trade shares; nobody of the simulation asks for it, so no lie is told about it."""
+        self._check_line()
+        return self.truth.trade_shares(order)
+
     def cancel_orphan(self, broker_order_id: BrokerOrderId) -> None:
         """Cancel a working order that is not ours."""
         self._check_line()
@@ -136,7 +142,9 @@ class LyingBroker:
     def transactions(self, after: int) -> Sequence[Transaction]:
         """Return the transactions after a sequence."""
         self._check_line()
-        return self.truth.transactions(after)
+        told = self.truth.transactions(after)
+        self.witness.tell_transactions(told)
+        return told
 
     def preview(self, order: Order) -> Preview:
         """Return what the truth would say of the order."""
@@ -174,7 +182,7 @@ class LyingBroker:
     @property
     def is_quiet(self) -> bool:
         """Whether nothing is on its way."""
-        return not (self._line.requests or self._line.reports) and self._line.read == len(self._all_reports())
+        return not (self._line.requests or self._line.reports or self.truth.reports_since(self._line.read))
 
     @property
     def reports_let_out(self) -> int:
@@ -244,8 +252,8 @@ class LyingBroker:
             self.exchange.fill_late(self.truth, self.sent[client_order_id].order)
 
     def _take_truth(self, now: datetime) -> None:
-        reports = self._all_reports()
-        fresh, self._line.read = reports[self._line.read :], len(reports)
+        fresh = self.truth.reports_since(self._line.read)
+        self._line.read += len(fresh)
         for report in fresh:
             delay = SOON
             if self._happens(Fault.REPORT_IS_LATE):
@@ -278,9 +286,6 @@ class LyingBroker:
             self._history.note("report", f"{said.sequence} {said.kind.value} {said.client_order_id}{amount}")
             for wake in self._wakes:
                 wake()
-
-    def _all_reports(self) -> Sequence[BrokerReport]:
-        return self.truth.reports_since(0)
 
     def _number(self, number: BrokerOrderId) -> BrokerOrderId:
         if not self._session_from:

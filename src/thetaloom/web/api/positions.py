@@ -10,7 +10,7 @@ from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.protection import ProtectionShown
 from thetaloom.domain.values.ids import AccountId, PositionId
-from thetaloom.engine.commands import ApplyExitRules, ClosePosition, Reconcile, ReplaceTargets
+from thetaloom.engine.commands import ApplyExitRules, ClosePosition, Reconcile, ReplaceTargets, SellShares
 from thetaloom.engine.reconcile import Reconciled
 from thetaloom.engine.reconciliation.answers import DAYS_BACK_MAX
 from thetaloom.engine.reviews import ExitReview
@@ -140,6 +140,13 @@ async def close(
     command = ClosePosition(
         user_id=front.user, position_id=PositionId(position_id), quantity=wish.quantity, part=wish.part
     )
+    return _held(front, await front.ask(command, Position))
+
+
+@router.post("/positions/{position_id}/sell-shares", responses=COMMANDED)
+async def sell_shares(front: FrontDoor, position_id: Id) -> position_records.HeldPosition:
+    """Trade away all shares that the position's contracts turned into, now and at the market."""
+    command = SellShares(user_id=front.user, position_id=PositionId(position_id))
     return _held(front, await front.ask(command, Position))
 
 

@@ -10,6 +10,7 @@ from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.position_status import SpreadShown, position_status, spreads_shown
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.protection import ProtectionShown
+from thetaloom.domain.book.share_orders import shares_advice, shares_text
 from thetaloom.domain.values.money import Money
 from thetaloom.engine.expiry_plans import expiry_plan
 from thetaloom.engine.journal import read_protection
@@ -37,6 +38,9 @@ class Holding:
     alerts: Sequence[Alert]
     chain: PositionChain
     plan: ExpiryPlan | None  # None: nothing is held
+    shares_text: str
+    shares_advice: str
+    sells_shares: bool  # the broker trades shares for us
     blips: Sequence[RadarBlip]  # sold contracts whose assignment cannot be ruled out
 
 
@@ -60,6 +64,9 @@ def holding_of(front: Front, position: Position, orders: Sequence[Order]) -> Hol
         alerts=list_alerts(front.database, front.user, position=position.id).rows,
         chain=chain_of(front.database, front.user, position.id),
         plan=plan,
+        shares_text=shares_text(position),
+        shares_advice=shares_advice(position, by_us=desk.broker.capabilities.shares),
+        sells_shares=desk.broker.capabilities.shares,
         blips=[blip for blip in blips if blip.likelihood not in QUIET or blip.alerts],
     )
 

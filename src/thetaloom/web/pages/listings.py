@@ -12,7 +12,7 @@ from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.rolls import StrikesFrom
 from thetaloom.domain.run.runs import WorkflowRun
 from thetaloom.domain.values.ids import ClientOrderId, PositionId
-from thetaloom.engine.commands import CancelOrder, ClosePosition, ReplaceTargets, RollPosition
+from thetaloom.engine.commands import CancelOrder, ClosePosition, ReplaceTargets, RollPosition, SellShares
 from thetaloom.errors import InvalidInput
 from thetaloom.store.queries.order_quality import QualityReport, orders_quality
 from thetaloom.store.queries.orders import list_orders
@@ -83,6 +83,14 @@ async def close(front: FrontDoor, position_id: str, part: Word = "", quantity: W
     )
     closing = await front.ask(command, Position)
     return see(f"/runs/{closing.run_id}", "closing")
+
+
+@router.post("/positions/{position_id}/selling-shares")
+async def sell_shares(front: FrontDoor, position_id: str) -> Response:
+    """Trade away the shares that a position was left with."""
+    command = SellShares(user_id=front.user, position_id=PositionId(position_id))
+    found = await front.ask(command, Position)
+    return see(f"/runs/{found.run_id}", "closing")
 
 
 @router.post("/positions/{position_id}/rolling")
