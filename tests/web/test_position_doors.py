@@ -156,3 +156,14 @@ def test_shares_are_sold_through_the_route_and_the_page(
     after = client.get(f"/api/positions/{position_id}").json()
     assert (after["shares_held"], after["shares"]) == (0, [])
     assert "selling-shares" not in client.get(f"/runs/{shown['run_id']}").text
+
+
+@pytest.mark.parametrize(
+    "path", ["exit-signals?symbol=", "exit-signals?position=", "journal?symbol=", "positions?symbol=", "journal/"]
+)
+def test_a_nul_names_nothing_on_any_database(client: TestClient, path: str) -> None:
+    answer = client.get(f"/api/{path}a%00b")
+    asked = client.post("/api/sync-positions", json={"symbol": "a\x00b"})
+
+    assert (answer.status_code in {404, 422}, set(answer.json())) == (True, SHAPE)
+    assert (asked.status_code, set(asked.json())) == (422, SHAPE)

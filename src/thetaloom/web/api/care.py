@@ -14,7 +14,7 @@ from thetaloom.engine.journal import own_position, read_entry
 from thetaloom.engine.trade_record import JournalEntry
 from thetaloom.store.queries.alerts import list_alerts
 from thetaloom.store.queries.positions import list_positions
-from thetaloom.web.api.queries import Id, PageWindow
+from thetaloom.web.api.queries import NO_NUL, Id, PageWindow
 from thetaloom.web.api.records import Exact, Page, Record, paged
 from thetaloom.web.api.workflow import Asked
 from thetaloom.web.front import FrontDoor
@@ -148,8 +148,8 @@ class Note(Asked):
 def exit_signals(
     front: FrontDoor,
     window: PageWindow,
-    position: Annotated[str | None, Query(max_length=64)] = None,
-    symbol: Annotated[str | None, Query(max_length=12)] = None,
+    position: Annotated[str | None, Query(max_length=64, pattern=NO_NUL)] = None,
+    symbol: Annotated[str | None, Query(max_length=12, pattern=NO_NUL)] = None,
     standing: Annotated[bool | None, Query(description="false: those that are over.")] = True,
 ) -> Page[ExitSignal]:
     """List what needs a look, the most urgent first."""
@@ -163,7 +163,7 @@ def journal(
     front: FrontDoor,
     window: PageWindow,
     is_open: Annotated[bool | None, Query(alias="open", description="Held, no longer held, or both.")] = None,
-    symbol: Annotated[str | None, Query(max_length=12)] = None,
+    symbol: Annotated[str | None, Query(max_length=12, pattern=NO_NUL)] = None,
 ) -> Page[Trade]:
     """List the records of trades, newest first."""
     wanted = symbol.upper() if symbol else None
