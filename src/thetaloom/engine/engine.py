@@ -136,7 +136,10 @@ class Engine:
             if settle_share_orders(self.desk):
                 moved.update(run.id for run in apply_transactions(self.desk))
             if self._is_time(IN_FLIGHT_LOOK):
-                self._in_flight = settle_in_flight(self.desk, self._in_flight)
+                waited = self._in_flight
+                self._in_flight = settle_in_flight(self.desk, waited)
+                if waited & self._in_flight:  # the transactions may tell what no report does
+                    self._looks.look_soon()
             looked = self._looks.look_if_due() if is_time else None
             moved.update(() if looked is None else looked.runs)
             if is_time:

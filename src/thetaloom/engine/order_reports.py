@@ -38,7 +38,7 @@ class ReportInputs:
     refused_before: int = 0  # earlier orders of the run that the broker refused for the same cause
     queues: bool = True  # whether an entry may wait for the open
     rolls: bool = False  # an entry of it follows what its roll has closed
-    there: BrokerOrder | None = None  # an entry whose end was told, or that fills late, by the broker's books
+    there: BrokerOrder | None = None  # an order whose end was told, or that fills late, by the broker's books
     missing: tuple[str, ...] = ()  # contracts of which the broker holds less than the position, where it was asked
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, OrderStatus
+from thetaloom.domain.book.orders import Order, OrderPurpose, OrderStatus
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import BrokerOrder, BrokerReport, ReportKind
@@ -55,10 +55,11 @@ def report_inputs(
 
 
 def _there(desk: Desk, order: Order, report: BrokerReport) -> BrokerOrder | None:
-    # Whether more of an entry has filled than was told is asked where its capacity would be given back.
+    # Whether more has filled than was told is asked where an entry's capacity would be given back, and where
+    # another order would close what this one has closed already.
     ends = report.kind in {ReportKind.CANCELED, ReportKind.EXPIRED}
     fills_late = report.kind is ReportKind.FILLED and order.status is OrderStatus.PENDING_CANCEL
-    if order.effect is not Effect.OPEN or not order.is_open or not (ends or fills_late):
+    if not order.is_open or not (ends or fills_late):
         return None
     try:
         return desk.broker.find(report.client_order_id)

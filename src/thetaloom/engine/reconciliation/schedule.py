@@ -60,6 +60,10 @@ class LookSchedule:
         self._pause = self._pause_after(found)
         self._left.extend(order for order in found.left if order not in self._left)
 
+    def look_soon(self) -> None:
+        """Ask for a comparison while an order has had no answer for a whole round."""
+        self._pause = self._pause or self._relook
+
     def look_if_due(self) -> Reconciled | None:
         """Compare if it is time to; return what that did."""
         self._deliver_left()
