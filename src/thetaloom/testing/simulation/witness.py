@@ -26,8 +26,7 @@ class Wireside:
     visible_at: datetime | None = None
     is_told_ended: bool = False  # the platform was told that it ended
     tells_legs: bool = False  # each leg is reported by itself
-    reported: Counter[OptionContract] = field(default_factory=Counter)  # contracts done, as reports told
-    told: Counter[OptionContract] = field(default_factory=Counter)  # and as reports and transactions told
+    told: Counter[OptionContract] = field(default_factory=Counter)  # contracts done, as reports and transactions told
 
 
 @dataclass(slots=True)
@@ -94,7 +93,6 @@ class Witness:
         for name, contract, quantity in legs:
             if name not in self._reported:
                 self._reported.add(name)
-                known.reported[contract] += quantity
                 self.held.setdefault(known.order.run_id, Counter())[contract] += quantity
             self._learn(known, name, contract, quantity)
 
@@ -128,13 +126,10 @@ class Witness:
         ]
 
     def _check_closing(self, known: Wireside) -> None:
-        # As far as the platform could know: what it was told of fills, and what else of its orders closes. It may go
-        # by the reports, or take from the transactions what no report has said yet.
+        # As far as the platform could know, from reports or transactions, and with what else of its orders closes.
         closing = [one for one in (known, *self._beside(known)) if one.order.effect is Effect.CLOSE]
         run = known.order.run_id
-        by_reports = _beyond(self.held.get(run, Counter()), [(one.order, one.reported) for one in closing])
-        by_all = _beyond(self.told.get(run, Counter()), [(one.order, one.told) for one in closing])
-        for what in by_reports if by_all else ():
+        for what in _beyond(self.told.get(run, Counter()), [(one.order, one.told) for one in closing]):
             self.breach("no closing order beyond what is held", f"{known.order.client_order_id}: {what}")
 
     def _check_opening(self, order: Order) -> None:
