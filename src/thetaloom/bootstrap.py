@@ -354,6 +354,7 @@ def _engine_settings(settings: Settings) -> EngineSettings:
         data_age_seconds_max=settings.data_age_seconds_max,
         approved_age_seconds_max=settings.approved_age_seconds_max,
         imbalance_policy=settings.imbalance_policy,
+        assignment_policy=settings.assignment_policy,
         penny_classes=tuple(filter(None, settings.penny_classes.split(","))),
         adopt=settings.adopt,
         prompt_language=settings.llm_language,

@@ -21,6 +21,7 @@ from thetaloom.brokers.paper.settings import FillModel, PaperSettings, read_shar
 from thetaloom.domain.book.imbalance import ImbalancePolicy
 from thetaloom.domain.market.rates import RateCurve
 from thetaloom.domain.run.prompts import PromptLanguage
+from thetaloom.domain.strategy.ending_rules import SharesPolicy
 from thetaloom.domain.values.money import Money
 from thetaloom.errors import ConfigError, InvalidInput
 
@@ -96,6 +97,11 @@ class Settings(BaseSettings):
         ImbalancePolicy.BY_RISK,
         description="What is done about legs that stand alone: ask, complete (order the missing legs, no worse than "
         "approved), unwind, or by_risk (unwind a sold leg without cover, ask about the rest).",
+    )
+    assignment_policy: SharesPolicy = Field(
+        SharesPolicy.ASK,
+        description="What is done about shares that an assignment or exercise left: ask, close (trade them away at the "
+        "market, as soon as it is open), or keep.",
     )
     paper_fill_model: FillModel = Field(
         FillModel.AT,

@@ -11,7 +11,7 @@ ENDS = {
     "roll": ["closed", "closed"],
     "partial": ["closed"],
     "ladder": ["closed"],
-    "assignment": [None],  # it holds the shares that were delivered
+    "assignment": ["assigned"],  # the shares that were delivered are sold
 }
 
 
@@ -24,7 +24,8 @@ def test_a_scene_ends_as_it_says(scene: str) -> None:
     assert [run["outcome"] for run in found["runs"]] == ENDS[scene]
     assert found["lineage"]["verified"] and found["lineage"]["identical"]
     if scene == "assignment":
-        assert found["runs"][0]["shares"] == 100 and found["runs"][0]["steps"][-1]["reason"] == "assigned"
+        assert found["runs"][0]["shares"] == 0 and found["runs"][0]["holds"] == ""
+        assert found["runs"][0]["reason"] == "assigned" and found["runs"][0]["realized_pnl"] < 0
     purposes = [order["purpose"] for order in found["orders"] if order["filled"]]
     if scene == "roll":
         assert purposes == ["entry", "roll", "entry", "exit"] and found["runs"][0]["reason"] == "roll"

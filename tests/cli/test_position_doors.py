@@ -216,3 +216,9 @@ def test_a_scene_that_is_none_is_refused() -> None:
     done = ask("demo --scene flight")
 
     assert (done.exit_code, "--scene" in done.stderr) == (2, True)
+
+
+def test_a_position_without_shares_sells_none(held: str) -> None:
+    refused = ask("position sell-shares POSITION", held)
+
+    assert refused.exit_code == 3 and "holds no shares" in " ".join(refused.output.split())

@@ -10,7 +10,7 @@ from tests.crash.kills import check_kills, play_undisturbed
 from tests.crash.nursery import Nursery
 from tests.crash.world import MADE, Phase, World, at
 
-PARTS = 8  # so that several test processes share the work
+PARTS = 16  # so that several test processes share the work
 PHASES: tuple[Phase, Phase] = ("before", "after")
 SYMBOLS = ("SPY", "QQQ", "IWM")
 LATE = "2015-12-24T16:46:00+00:00"  # as much happens as in the whole day, and it is over sooner
@@ -25,12 +25,13 @@ def test_a_kill_at_any_commit_of_the_recorded_day_changes_nothing(
     assert commits > 50
 
     for number in range(1 + part, commits + 1, PARTS):
-        for phase in PHASES:
+        # After a commit nothing is kept until before the next one: only the last has an after of its own.
+        for phase in PHASES if number == commits else PHASES[:1]:
             assert check_kills(nursery, World(home=new_home(), start=LATE), [(number, phase)]) == 1
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, 105))
+@pytest.mark.parametrize("seed", range(1, 49))
 def test_random_kills_of_a_seeds_world_change_nothing(nursery: Nursery, new_home: Callable[[], str], seed: int) -> None:
     chance = np.random.default_rng(seed)
     if seed % 8 == 0:

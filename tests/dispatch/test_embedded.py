@@ -171,6 +171,24 @@ def test_many_workers_share_the_work_and_never_one_run(database: Database) -> No
     assert len(taken) == len(set(taken)) == 120 + 5
 
 
+def test_leases_wait_for_no_disk_and_wake_ups_do(sqlite_database: Database) -> None:
+    (run,) = fill(sqlite_database, a_run(1))
+    dispatch = EmbeddedDispatch(sqlite_database, table, owner="w")
+    flushes: list[bool] = []
+
+    def note(when: str) -> None:
+        if when == "before":
+            with sqlite_database.begin() as joined:
+                flushes.append(joined.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2)
+
+    sqlite_database.on_commit = note
+    dispatch.enqueue(run, NOW - SECOND)
+    assert dispatch.claim(NOW) == (run,)
+    dispatch.done(run)
+
+    assert flushes == [True, False, False]
+
+
 def test_fifty_thousand_waiting_runs_are_never_scanned(sqlite_database: Database) -> None:
     fill(sqlite_database, *(a_run(number, due_at=NOW + SECOND * number) for number in range(1, 50_001)))
     dispatch = EmbeddedDispatch(sqlite_database, table, owner="w")

@@ -48,7 +48,7 @@ def test_every_command_in_a_sentence_exists() -> None:
     named = {
         f"thetaloom {noun} {verb}".strip()
         for page in pages()
-        for noun, verbs in re.findall(r"`thetaloom ([a-z]+)((?: [a-z]+(?:\|[a-z]+)*)?)", page.read_text())
+        for noun, verbs in re.findall(r"`thetaloom ([a-z]+)((?: [a-z-]+(?:\|[a-z-]+)*)?)", page.read_text())
         for verb in (verbs.strip().split("|") if f"thetaloom {noun}" in nouns else ("",))
     }
 

@@ -12,7 +12,7 @@ from thetaloom.domain.market.bars import Bar
 from thetaloom.domain.market.events import Events
 from thetaloom.domain.market.words import DealerGamma
 from thetaloom.domain.run.runs import RunStatus
-from thetaloom.domain.strategy.strategies import ExitKind, ExitRule, ExitUnit
+from thetaloom.domain.strategy.strategies import ExitKind, ExitRule, ExitUnit, SizeRule
 from thetaloom.domain.values.ids import RunId, make_position_id
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.engine.slow_facts import REREAD, SlowFacts
@@ -54,6 +54,19 @@ def test_the_highest_profit_survives_a_restart_and_trails(bench: DeskBench) -> N
     assert bench.run(run).reason == "trailing_stop"
     assert len(bench.orders(run, Effect.CLOSE)) == 1
     assert bench.replay(run).identical
+
+
+def test_a_mark_is_of_what_a_fill_of_the_same_moment_has_left(lite: DeskBench) -> None:
+    target = exit_rule(ExitKind.PROFIT_TARGET, 15, ExitUnit.PERCENT_OF_PREMIUM)
+    run = lite.enter(put_credit_spread(exits=(target, TRAILING), size=SizeRule(quantity=2)), at="1.00")
+    see(lite, 0.85)
+    assert lite.run(run).status is RunStatus.CLOSING
+
+    lite.broker.fill(lite.order(run, Effect.CLOSE).client_order_id, 1, at="-0.85")
+    see(lite, 0.80)
+
+    seen = watch_of(lite, run)
+    assert seen is not None and seen.high_water == Money(15) + Money(20)  # never twice 20
 
 
 def test_a_mark_that_rose_within_the_second_is_written_before_it_is_decided_on(lite: DeskBench) -> None:

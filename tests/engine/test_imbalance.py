@@ -11,6 +11,7 @@ from thetaloom.domain.book.imbalance import ImbalancePolicy, contracts_of, naked
 from thetaloom.domain.book.orders import Effect, Order, OrderPurpose
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import Outcome, RunStatus
+from thetaloom.domain.strategy.ending_rules import ImbalanceRule
 from thetaloom.domain.strategy.strategies import LegRule, SelectBy, Side, Strategy, Unit
 from thetaloom.domain.values.ids import RunId
 from thetaloom.domain.values.instruments import Right, parse_option_symbol
@@ -95,6 +96,22 @@ def test_a_sold_leg_left_alone_is_taken_back_within_two_seconds_and_the_alert_en
     with bench.store.reading() as uow:
         assert not uow.alerts.standing_of(ANNA, position.id)
     assert bench.faults(run) == [] and bench.replay(run).identical
+
+
+@pytest.mark.parametrize("said", ImbalancePolicy)
+@pytest.mark.parametrize("setting", [ImbalancePolicy.ASK, ImbalancePolicy.UNWIND])
+def test_what_the_strategy_says_of_legs_alone_counts_and_not_the_setting(
+    lite: DeskBench, said: ImbalancePolicy, setting: ImbalancePolicy
+) -> None:
+    with_policy(lite, setting)
+    run = left_short(lite, put_credit_spread(imbalance=ImbalanceRule(policy=said)))
+
+    lite.pass_time(seconds=2)
+
+    after = [order.purpose for order in lite.orders(run) if order.purpose is not OrderPurpose.ENTRY]
+    wanted = {ImbalancePolicy.ASK: [], ImbalancePolicy.COMPLETE: [OrderPurpose.COMPLETE]}
+    assert after == wanted.get(said, [OrderPurpose.UNWIND])
+    assert lite.faults(run) == [] and lite.replay(run).identical
 
 
 def test_a_leg_that_comes_after_all_ends_the_unwinding(bench: DeskBench) -> None:

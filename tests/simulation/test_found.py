@@ -1,9 +1,14 @@
 """Faults that seeds have found, each as a small scene; the list is in docs/concepts/simulation.md."""
 
+from datetime import date
+
 from thetaloom.domain.run.events import EventKind
 from thetaloom.engine import commands
 from thetaloom.testing import builders
 from thetaloom.testing.desk import ANNA, DeskBench
+from thetaloom.testing.simulation.faults import Fault, Faults
+from thetaloom.testing.simulation.runner import play_scene, play_seed
+from thetaloom.testing.simulation.scene import Scene
 
 
 def test_a_trade_elsewhere_is_told_of_and_stops_nothing(lite: DeskBench) -> None:
@@ -15,3 +20,17 @@ def test_a_trade_elsewhere_is_told_of_and_stops_nothing(lite: DeskBench) -> None
     lite.engine.handle(commands.Reconcile(user_id=ANNA))
 
     assert EventKind.FINDING_RAISED in lite.events()
+
+
+def test_what_no_report_ever_told_is_found_in_the_books_of_the_broker() -> None:
+    lost = Faults({Fault.REPORT_IS_LOST: 0.15})
+
+    played = play_scene(Scene(seed=8, first_on=date(2026, 1, 6), sessions=1, minutes=15, faults=lost))
+
+    assert any("loses filled" in line for line in played.history)
+    assert played.failures == ()
+
+
+def test_a_trade_that_the_transactions_told_first_may_be_closed_at_once() -> None:
+    """Seed 126: the report of a fill was late, the books had it from the broker's transactions; no law was broken."""
+    assert play_seed(126).failures == ()

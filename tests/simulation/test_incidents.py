@@ -4,8 +4,10 @@ from thetaloom.domain.book.orders import Effect, OrderStatus
 from thetaloom.domain.book.reports import ReportKind
 from thetaloom.domain.run.runs import Outcome, RunStatus
 from thetaloom.domain.strategy.strategies import ExitKind, ExitUnit, OrderRule
+from thetaloom.domain.values.money import Price
 from thetaloom.engine import commands
-from thetaloom.engine.reconcile import Reconciled
+from thetaloom.engine.reconcile import find_drifts
+from thetaloom.testing import builders
 from thetaloom.testing.broker import Trouble
 from thetaloom.testing.desk import ANNA, DeskBench, exit_rule, put_credit_spread
 
@@ -128,20 +130,33 @@ def test_nautilus_5057_a_working_order_from_before_the_restart_is_still_ours(lit
     assert lite.run(run).outcome is Outcome.CANCELED
 
 
-def test_alpaca_py_774_a_leg_that_the_broker_took_is_told_by_name(lite: DeskBench) -> None:
-    """On expiration day the broker bought back the short leg of a spread alone; the long leg stayed, an orphan."""
-    run = lite.enter(EAGER)
-    short = next(leg for leg in lite.order(run).legs if leg.ratio < 0)
+def test_alpaca_py_774_a_leg_that_the_broker_took_alone_is_told_at_once_and_the_other_minded(lite: DeskBench) -> None:
+    """At 15:30 on expiration day the broker bought back the short leg alone; the long leg stayed, an orphan.
+
+    The order was none of the account holder's, and the close of the whole spread was then refused or opened a short.
+    """
+    run = lite.enter(put_credit_spread(exits=(STOP,)), at="1.00")
+    short, long = (next(leg.contract for leg in lite.order(run).legs if leg.ratio * sign > 0) for sign in (-1, 1))
+    lite.pass_time(to=builders.new_york("2026-01-16 15:30"))
     before = list(lite.broker.requests)
-    del lite.broker.held[short.contract]
 
-    found = lite.engine.handle(commands.Reconcile(user_id=ANNA, dry_run=True))
+    lite.broker.liquidate(short, price=Price("0.06"))
+    lite.pass_time(seconds=1)
 
-    assert isinstance(found, Reconciled)
-    assert [(drift.contract, drift.ours, drift.theirs) for drift in found.drifts] == [
-        (short.contract, -lite.order(run).quantity, 0)
-    ]
-    assert lite.broker.requests == before  # nothing was guessed
+    position = lite.position(run)
+    assert position is not None and position.held == {long: 1}
+    assert [(one.contract, one.quantity) for one in position.loose] == [(long, 1)]
+    with lite.store.reading() as uow:
+        (alert,) = [one for one in uow.alerts.standing_of(ANNA, position.id) if one.cause == "legs_alone"]
+    assert alert.urgency.value == "IMMEDIATE" and f"position close {position.id}" in alert.recommended_action
+    assert lite.broker.requests == before  # a bought leg is no danger: nothing was guessed
+    assert find_drifts(lite.desk) == ()
+
+    lite.engine.handle(commands.ClosePosition(user_id=ANNA, position_id=position.id))
+    lite.engine.settle()
+
+    closing = lite.order(run, Effect.CLOSE)
+    assert [(leg.contract, leg.ratio) for leg in closing.legs] == [(long, -1)] and closing.quantity == 1
 
 
 def test_ib_async_191_an_order_shown_canceled_that_fills_is_a_position(lite: DeskBench) -> None:

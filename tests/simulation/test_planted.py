@@ -85,6 +85,13 @@ def forget_exits(world: World) -> None:
     change(schema.runs, status=RunStatus.CLOSING)(world)
 
 
+def pause_in_silence(world: World) -> None:
+    """Let a run be paused since long ago, nothing rest for its position, and nobody be told."""
+    forget_exits(world)
+    long_ago = world.sessions[0].open_at - timedelta(hours=1)
+    change(schema.runs, status=RunStatus.PAUSED, returns_to=RunStatus.CLOSING, updated_at=long_ago)(world)
+
+
 def double_orders(world: World) -> None:
     """Let each open order stand in our books twice."""
     with world.storage.database.transaction() as transaction:
@@ -137,6 +144,7 @@ PLANTED: Mapping[str, tuple[Moment, Callable[[World], None]]] = {
     "closing orders close what is held": (a_target_rests, change_targets(quantity=99)),
     "targets rest at the broker": (a_target_rests, change_targets(status=OrderStatus.EXPIRED)),
     "exits that are due are worked": (a_target_rests, forget_exits),
+    "the unprotected have an alert": (a_target_rests, pause_in_silence),
     "capacity is reserved for what may fill": (an_entry_works, change(schema.orders, status=OrderStatus.CANCELED)),
 }
 

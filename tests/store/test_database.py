@@ -141,6 +141,37 @@ def test_a_damaged_file_gives_one_clear_error(sqlite_database: Database) -> None
         count_runs(sqlite_database)
 
 
+@pytest.mark.parametrize("is_durable", [False, True], ids=["lease", "fact"])
+def test_only_what_says_so_leaves_the_flush_to_the_next_commit(database: Database, is_durable: bool) -> None:
+    setting, (flushed, left) = (
+        ("PRAGMA synchronous", (2, 1)) if database.is_sqlite else ("SHOW synchronous_commit", ("on", "off"))
+    )
+
+    found = []
+    for asked in (True, is_durable, True):
+        with database.begin(durable=asked) as connection:
+            found.append(connection.exec_driver_sql(setting).scalar_one())
+
+    assert found == [flushed, flushed if is_durable else left, flushed]
+
+
+def test_what_joins_a_transaction_lasts_as_that_one_does(sqlite_database: Database) -> None:
+    with sqlite_database.transaction() as outer, sqlite_database.begin(durable=False) as joined:
+        assert joined is outer.connection
+        assert joined.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
+
+
+def test_what_was_not_flushed_outlives_the_process(sqlite_database: Database) -> None:
+    with sqlite_database.begin(durable=False) as connection:
+        connection.execute(metadata.tables["meta"].insert(), {"name": "lease", "content": "mine"})
+    other = open_database(sqlite_database.path)
+
+    found = other.first(select(metadata.tables["meta"].c.content).where(metadata.tables["meta"].c.name == "lease"))
+
+    other.close()
+    assert found == "mine"
+
+
 def test_a_full_disk_gives_one_clear_error_and_loses_nothing(sqlite_database: Database) -> None:
     add_runs(sqlite_database, 1)
     with sqlite_database.begin() as connection:

@@ -25,7 +25,7 @@ from thetaloom.domain.book.orders import OrderStatus
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.lineage import verify_chain
 from thetaloom.domain.run.proposals import ProposalStatus
-from thetaloom.domain.run.runs import Outcome, RunStatus
+from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, StepStatus
 from thetaloom.domain.values.canonical import digest_of
 from thetaloom.domain.values.ids import AccountId, StrategyId
 from thetaloom.domain.values.money import Money, Price
@@ -255,6 +255,24 @@ def test_a_record_needs_the_one_before_it_and_none_in_its_place(store: SqlStore)
         work.lineage.append(a_record(run, 1))
         with pytest.raises(InvariantError):
             work.lineage.append(a_record(run, 1))
+
+
+def test_the_newest_output_of_a_step_is_of_the_last_time_it_did_not_fail(store: SqlStore) -> None:
+    run, other = a_run(1), a_run(2)
+    steps = (StepName.TRIGGER, StepName.EVALUATE, StepName.EVALUATE, StepName.EVALUATE, StepName.CHECK_RISK)
+    statuses = (StepStatus.DONE, StepStatus.DONE, StepStatus.DENIED, StepStatus.FAILED, StepStatus.FAILED)
+    with store.unit_of_work() as work:
+        work.runs.add(run)
+        work.runs.add(other)
+        for seq, (step, status) in enumerate(zip(steps, statuses, strict=True), start=1):
+            work.lineage.append(a_record(run, seq, step=step, status=status, output_digest=f"said {seq}"))
+        work.lineage.append(a_record(other, 1, step=StepName.CHECK_RISK, output_digest="said elsewhere"))
+        work.commit()
+
+    with store.reading() as read:
+        found = [read.lineage.newest_output(run.id, step) for step in (StepName.EVALUATE, StepName.CHECK_RISK)]
+
+    assert found == ["said 3", None]
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"long " * 1000, bytes(range(256)) * 4])

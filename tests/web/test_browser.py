@@ -158,3 +158,40 @@ def test_a_person_asks_which_strategy_and_looks_at_the_risk(waiting: Platform, a
     expect(page.get_by_role("img", name="% of the risk budget is in use")).to_be_visible()
     page.get_by_text("switched off").first.click()
     expect(page.get_by_text("stressed_tolerance_percent").first).to_be_visible()
+
+
+def test_a_spread_is_added_from_the_page_and_approved_once(waiting: Platform, address: str, page: Page) -> None:
+    page.goto(f"{address}/approvals")
+    page.get_by_role("link", name="Review").first.click()
+    page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("status").first).to_contain_text("Approved.")
+    pass_minutes(waiting, 13)
+    (held,) = page.request.get(f"{address}/api/positions?open=true").json()["items"]
+    page.goto(f"{address}/runs/{held['run_id']}")
+    page.get_by_text("Add to it").click()
+    expect(page.get_by_text("the limits count both")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+    page.get_by_role("button", name="Propose the addition").click()
+    expect(page.get_by_role("status").first).to_contain_text("The addition was asked for.")
+    waiting.engine.settle()
+    (asked,) = page.request.get(f"{address}/api/workflow/pending").json()["items"]
+    page.goto(f"{address}/approvals/{asked['id']}")
+    expect(page.get_by_role("button", name="Approve")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("status").first).to_contain_text("Approved.")
+
+    assert [leg["occ_symbol"] for leg in asked["legs"]] == [leg["occ_symbol"] for leg in held["legs"]]
+    assert page.request.get(f"{address}/api/workflow/pending").json()["total"] == 0
+    pass_minutes(waiting, 10)
+    chain = page.request.get(f"{address}/api/positions/{held['id']}/chain").json()
+    assert len(chain["links"]) == 2
+
+
+def test_what_makes_no_adjustment_is_told_on_the_page(waiting: Platform, address: str, page: Page) -> None:
+    answer = page.request.post(
+        f"{address}/positions/none/adjusting", form={"add": "whole", "strikes": "wild"}, headers={"origin": address}
+    )
+
+    assert answer.status == 422 and "is no way to choose strikes" in answer.text()

@@ -5,6 +5,7 @@ from starlette.testclient import TestClient
 
 from tests.web.conftest import pass_minutes
 from thetaloom.bootstrap import Platform
+from thetaloom.brokers.paper.broker import PaperBroker
 
 SHAPE = {"code", "message", "advice", "details"}
 BAD_BODIES: tuple[object, ...] = (
@@ -112,3 +113,57 @@ def test_a_roll_starts_one_run_and_not_two(client: TestClient, position_id: str)
 
     assert (first.status_code, first.json()["trigger"]) == (200, "roll")
     assert (second.status_code, second.json()["code"], set(second.json())) == (409, "roll_under_way", SHAPE)
+
+
+def test_the_journal_tells_the_market_and_the_plan_of_a_closed_trade(
+    platform: Platform, client: TestClient, browser: TestClient, position_id: str
+) -> None:
+    client.post(f"/api/positions/{position_id}/close", json={})
+    pass_minutes(platform, 20)
+
+    trade = client.get(f"/api/journal/{position_id}").json()
+    page = browser.get(f"/journal/{position_id}")
+
+    assert not trade["is_open"] and [step["purpose"] for step in trade["steps"]] == ["entry", "exit"]
+    for name in ("spot", "dte", "iv", "delta"):
+        assert trade[f"entry_{name}"] is not None and trade[f"exit_{name}"] is not None, name
+    for name in ("planned_price", "planned_target", "risk", "r_multiple", "entry_slippage", "exit_slippage", "pop"):
+        assert trade[name] is not None, name
+    assert trade["rationale"] and trade["planned_rules"] and len(trade["breakevens"]) == 1
+    assert page.status_code == 200 and "Planned against real" in page.text and "None" not in page.text
+
+
+def test_shares_are_sold_through_the_route_and_the_page(
+    platform: Platform, client: TestClient, position_id: str
+) -> None:
+    nothing = client.post(f"/api/positions/{position_id}/sell-shares")
+    assert (nothing.status_code, nothing.json()["code"]) == (409, "no_shares")
+    assert isinstance(platform.desk.broker, PaperBroker)
+    short = next(one for one, quantity in platform.desk.broker.holdings().items() if quantity < 0)
+    platform.desk.broker.assign(short)
+    pass_minutes(platform, 2)
+
+    shown = client.get(f"/api/positions/{position_id}").json()
+    assert abs(shown["shares_held"]) == 100 and shown["shares"][0]["cause"] == "assignment"
+    assert (shown["protection"], shown["protection_cause"]) == ("unprotected", "shares_held")
+    page = client.get(f"/runs/{shown['run_id']}").text
+    assert f"holds {shown['shares_held']} {shown['symbol']} shares" in page and "selling-shares" in page
+
+    sold = client.post(f"/api/positions/{position_id}/sell-shares")
+    pass_minutes(platform, 1)
+
+    assert sold.status_code == 200
+    after = client.get(f"/api/positions/{position_id}").json()
+    assert (after["shares_held"], after["shares"]) == (0, [])
+    assert "selling-shares" not in client.get(f"/runs/{shown['run_id']}").text
+
+
+@pytest.mark.parametrize(
+    "path", ["exit-signals?symbol=", "exit-signals?position=", "journal?symbol=", "positions?symbol=", "journal/"]
+)
+def test_a_nul_names_nothing_on_any_database(client: TestClient, path: str) -> None:
+    answer = client.get(f"/api/{path}a%00b")
+    asked = client.post("/api/sync-positions", json={"symbol": "a\x00b"})
+
+    assert (answer.status_code in {404, 422}, set(answer.json())) == (True, SHAPE)
+    assert (asked.status_code, set(asked.json())) == (422, SHAPE)

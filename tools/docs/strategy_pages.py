@@ -129,6 +129,10 @@ def _exits(strategy: Strategy) -> str:
             f"From {strategy.ladder.threshold_dte} days to expiration on, the ladder: each spread is offered\n"
             "at breakeven, at 6, 5 and 4 days with 70, 80 and 90 % of its max loss given up, then with all of it."
         )
+    if strategy.imbalance is not None:
+        parts.append(f"Legs that stand alone: {strategy.imbalance.policy.text}")
+    if strategy.assignment is not None:
+        parts.append(f"Shares that an assignment leaves: {strategy.assignment.policy.text}")
     if strategy.targets:
         heads = ("Target", "Legs", "Structures", "Profit")
         parts.append("Independent profit targets, each an order of its own that no other cancels:")

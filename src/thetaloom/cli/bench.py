@@ -64,10 +64,12 @@ def bench(
     peers: Annotated[
         Path, typer.Option(help="Python of the environment with the other libraries.", show_default=".venv-peers")
     ] = bench_peers.DEFAULT_PYTHON,
+    all_races: Annotated[bool, typer.Option(help="Play all races for an approval, however long they take.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measure every speed bar and print the figures; the exit code is 1 when one misses its bar."""
     bench_peers.PEERS.set(peers)
+    bench_races.PLAYS_ALL.set(all_races)
     printer = console(stderr=as_json)
     figures: list[Figure] = []
     for measure in MEASURES:

@@ -295,7 +295,7 @@ def _summary(console: Console, platform: Platform, runs: list[RunId], found: dic
     for name in ("entry", "exit", "fees", "P/L"):
         table.add_column(name, justify="right")
     for run in found["runs"]:
-        end = f"{run['outcome'] or run['status']} ({run['reason']})"
+        end = run["holds"] or f"{run['outcome'] or run['status']} ({run['reason']})"
         legs = ", ".join(_short_leg(leg) for leg in run["legs"])
         numbers = [_number(run[name]) for name in ("entry_price", "exit_price")]
         money = [_number(run[name]) if run["quantity"] else "" for name in ("fees", "realized_pnl")]

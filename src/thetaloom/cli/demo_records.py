@@ -4,6 +4,7 @@ from typing import Any
 
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.orders import Effect, Order
+from thetaloom.domain.book.share_orders import shares_text
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.store.queries.runs import RunDetail
 
@@ -33,6 +34,7 @@ def run_json(detail: RunDetail) -> dict[str, Any]:
         "entry_price": _average(detail, Effect.OPEN),
         "exit_price": _average(detail, Effect.CLOSE),
         "shares": sum(lot.quantity for lot in position.shares) if position else 0,
+        "holds": shares_text(position) if position and not run.is_final else "",
         "fees": float(position.fees) if position else 0.0,
         "realized_pnl": float(position.realized_pnl) if position else 0.0,
     }

@@ -17,7 +17,7 @@ from thetaloom.domain.run.runs import RunStatus, WorkflowRun
 from thetaloom.domain.strategy.documents import parse_strategy
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.ids import RunId
-from thetaloom.engine.commands import ClosePosition, Command, RollPosition
+from thetaloom.engine.commands import ClosePosition, Command, RollPosition, SellShares
 
 PUT_SPREAD = """
 id = "demo-{name}"
@@ -96,15 +96,10 @@ class Story:
         return position if self.platform.clock.now() >= position.opened_at + timedelta(days=days) else None
 
     def is_over(self) -> bool:
-        """Say whether every run of the scene has ended, or holds nothing but shares, or cannot go on."""
+        """Say whether every run of the scene has ended, or cannot go on."""
         with self.platform.store.reading() as uow:
             found = [uow.runs.get(run) for run in self.runs]
-            held = [uow.positions.of_run(run) for run in self.runs]
-        shares = [one is not None and not one.held and bool(one.shares) for one in held]
-        return all(
-            run is None or run.is_final or run.status is RunStatus.ERROR or alone
-            for run, alone in zip(found, shares, strict=True)
-        )
+        return all(run is None or run.is_final or run.status is RunStatus.ERROR for run in found)
 
     def once(self, deed: str) -> bool:
         """Say whether this deed is done for the first time, and note it."""
@@ -172,6 +167,14 @@ def _takes_a_part(story: Story) -> tuple[str, Command] | None:
     return None
 
 
+def _sells_the_shares(story: Story) -> tuple[str, Command] | None:
+    held = story.held(0, days=1)
+    if held is None or not held.shares_held or held.holds_contracts or not story.once("shares"):
+        return None
+    user = story.platform.user_id
+    return f"position sell-shares {held.id}", SellShares(user_id=user, position_id=held.id)
+
+
 def _waits(story: Story) -> tuple[str, Command] | None:
     return None
 
@@ -212,11 +215,11 @@ _SCENES: Mapping[SceneName, StoryScene] = {
         act=_waits,
     ),
     SceneName.ASSIGNMENT: StoryScene(
-        title="the market ends between the strikes: the short put is assigned and shares are delivered",
+        title="the market ends between the strikes: the short put is assigned, shares are delivered and sold",
         strategy=_strategy(SceneName.ASSIGNMENT, dte_min=3, dte_max=9, dte=7),
         seed=1,
         days=14,
         minutes=30,
-        act=_waits,
+        act=_sells_the_shares,
     ),
 }

@@ -1,6 +1,7 @@
 """``journal``: what each trade was, computed from its records, and what people noted."""
 
-from typing import TYPE_CHECKING, Annotated
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -88,17 +89,148 @@ def note_command(
     say(f"[bold]{position}[/] is noted")
 
 
+GROUPS: dict[str, list[str]] = {
+    "": [
+        "run_id",
+        "strategy_id",
+        "account_id",
+        "chain_id",
+        "symbol",
+        "structure",
+        "quantity",
+        "is_open",
+        "opened_at",
+        "closed_at",
+        "days_held",
+        "entry_reason",
+        "exit_reason",
+        "outcome",
+        "biases",
+    ],
+    "at the entry": [
+        "entry_price",
+        "entry_spot",
+        "entry_dte",
+        "entry_iv",
+        "entry_iv_rank",
+        "entry_iv_change",
+        "entry_vix",
+        "entry_regime",
+        "entry_score",
+        "entry_delta",
+        "entry_gamma",
+        "entry_theta",
+        "entry_vega",
+        "pop",
+        "p50",
+        "touch",
+        "expected_value",
+        "max_profit",
+        "max_loss",
+        "width",
+        "breakevens",
+        "buying_power",
+        "rationale",
+    ],
+    "the plan": ["planned_price", "planned_target", "planned_stop", "planned_exit_dte", "planned_rules", "risk"],
+    "at the exit": [
+        "exit_price",
+        "exit_spot",
+        "exit_dte",
+        "exit_iv",
+        "exit_iv_rank",
+        "exit_vix",
+        "exit_regime",
+        "exit_delta",
+    ],
+    "the result": [
+        "realized",
+        "fees",
+        "pnl",
+        "is_winner",
+        "r_multiple",
+        "percent_of_max_profit",
+        "return_on_risk_percent",
+        "return_on_capital_percent",
+        "entry_slippage",
+        "exit_slippage",
+        "managed_at_half",
+        "mfe",
+        "mae",
+        "unprotected_minutes",
+    ],
+}
+MONEY = frozenset(
+    [
+        "realized",
+        "fees",
+        "pnl",
+        "max_profit",
+        "max_loss",
+        "mfe",
+        "mae",
+        "expected_value",
+        "planned_target",
+        "planned_stop",
+        "risk",
+        "buying_power",
+        "entry_slippage",
+        "exit_slippage",
+    ]
+)
+PRICES = frozenset({"entry_price", "exit_price", "planned_price"})
+UNITS = {
+    "entry_iv_rank": "of 100",
+    "exit_iv_rank": "of 100",
+    "entry_iv_change": "points over 5 sessions",
+    "entry_iv": "a year; 0.20 = 20 %",
+    "exit_iv": "a year; 0.20 = 20 %",
+    "entry_delta": "shares",
+    "exit_delta": "shares",
+    "entry_gamma": "shares per dollar",
+    "entry_theta": "dollars a day",
+    "entry_vega": "dollars per point",
+    "entry_dte": "days to expiration",
+    "exit_dte": "days to expiration",
+    "planned_exit_dte": "days to expiration",
+    "risk": "one R",
+    "r_multiple": "R",
+    "percent_of_max_profit": "%",
+    "return_on_risk_percent": "% of the max loss",
+    "return_on_capital_percent": "% of the buying power",
+    "pop": "0 to 1",
+    "p50": "0 to 1",
+    "touch": "0 to 1",
+}
+WORDS = frozenset({"structure", "entry_reason", "exit_reason", "outcome", "entry_regime", "exit_regime"})
+KEPT = {True: "kept", False: "broken", None: "cannot be told"}
+
+
 def _print(found: "JournalEntry") -> None:
-    plain = to_plain(found)
-    money = {"realized", "fees", "pnl", "max_profit", "max_loss", "mfe", "mae"}
-    prices = {"entry_price", "exit_price"}
-    lines: dict[str, object] = {}
-    for name, entry in plain.items():
-        if name in {"position_id", "user_id", "compliance", "note"}:
-            continue
-        value = getattr(found, name)
-        shown = money_text(value) if name in money and value is not None else entry
-        lines[name.replace("_", " ")] = price_text(value) if name in prices and value is not None else shown
-    words = {True: "kept", False: "broken", None: "cannot be told"}
-    lines |= {f"rule {name.replace('_', ' ')}": words[kept] for name, kept in found.compliance.items()}
-    pairs(found.position_id, {**lines, "note": found.note or None})
+    for title, names in GROUPS.items():
+        shown = {name.replace("_", " "): _shown(name, getattr(found, name)) for name in names}
+        units = {name.replace("_", " "): unit for name, unit in UNITS.items() if getattr(found, name) is not None}
+        pairs(title or found.position_id, shown, units)
+    rules: dict[str, object] = {name.replace("_", " "): KEPT[kept] for name, kept in found.compliance.items()}
+    percent = found.compliance_percent
+    pairs("the rules", {**rules, "kept": None if percent is None else f"{percent:f} %"})
+    rows = (
+        (one.first_at, one.purpose, one.part or None, one.quantity, money_text(one.cash), money_text(one.fees))
+        for one in found.steps
+    )
+    table("orders that filled", ("first fill", "purpose", "part", "quantity", "brought", "fees"), rows)
+    pairs("", {"note": found.note or None})
+
+
+def _shown(name: str, value: Any) -> object:
+    if value is None or isinstance(value, datetime):
+        return value
+    if name in MONEY:
+        return money_text(value)
+    if name in PRICES:
+        return price_text(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return "\n".join(str(to_plain(one)) for one in value) or None
+    return str(to_plain(value)).replace("_", " ") if name in WORDS else to_plain(value)

@@ -16,8 +16,16 @@ from thetaloom.cli.words import legs_text, money_text, price_text
 from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.position_status import position_status, spreads_shown
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.share_orders import shares_advice, shares_text
 from thetaloom.domain.values.ids import PositionId, StrategyId
-from thetaloom.engine.commands import AdoptPosition, AssignClose, ClosePosition, IgnoreFinding, ReplaceTargets
+from thetaloom.engine.commands import (
+    AdoptPosition,
+    AssignClose,
+    ClosePosition,
+    IgnoreFinding,
+    ReplaceTargets,
+    SellShares,
+)
 from thetaloom.errors import InvalidInput, InvariantError, Unavailable
 from thetaloom.store.queries.positions import list_positions, orders_of_positions, position_detail
 from thetaloom.store.queries.runs import run_detail
@@ -76,7 +84,7 @@ def list_command(
             position_status(one, orders[one.id]).value,
             _protection_text(shown[one.id]) if one.is_open else None,
             legs_text(one.legs),
-            one.quantity,
+            f"{one.quantity}, {shares_text(one)}" if one.shares_held else one.quantity,
             price_text(one.entry_price) if one.quantity else None,
             money_text(one.realized_pnl),
             money_text(one.fees),
@@ -108,7 +116,7 @@ def show(position: PositionArgument, as_json: JsonOption = False) -> None:
             "status": position_status(found, orders).value,
             "legs": legs_text(found.legs),
             "quantity": found.quantity,
-            **({"shares": f"{found.shares_held:+d}"} if found.shares else {}),
+            **({"shares": f"{found.shares_held:+d}, {_shares_lines(found)}"} if found.shares else {}),
             "entry": price_text(found.entry_price) if found.quantity else None,
             **({} if marks is None else _mark_lines(marks)),
             "protection": _protection_text(protection),
@@ -144,6 +152,22 @@ def close(
     partly = "is being closed in part" if found.keep_asked and any(found.keep_asked.values()) else "is being closed"
     say(f"[bold]{found.id}[/] {partly if found.is_open else 'is closed'}")
     say(f"[bold]next:[/] {escape(coming)}")
+
+
+@app.command("sell-shares")
+def sell_shares(position: PositionArgument, as_json: JsonOption = False) -> None:
+    """Trade away the shares that contracts turned into, now and at the market; sold short ones are bought back."""
+    with opened() as platform:
+        carry_out(platform, SellShares(user_id=platform.user_id, position_id=PositionId(position)))
+        found = position_detail(platform.database, platform.user_id, PositionId(position))
+        orders = orders_of_positions(platform.database, platform.user_id, [found])[found.id]
+    if as_json:
+        emit(_record(found, orders))
+        return
+    text = (
+        f"still {shares_text(found)}: the broker's word is awaited" if found.shares_held else "holds no shares any more"
+    )
+    say(f"[bold]{found.id}[/] {text}" + ("" if found.is_open else f"; realized {money_text(found.realized_pnl)}"))
 
 
 @app.command()
@@ -312,6 +336,17 @@ def _marks(position: Position) -> "ShownMarks | None":
             return None
 
 
+def _shares_lines(position: Position) -> str:
+    with opened() as platform:
+        by_us = platform.desk.broker.capabilities.shares
+        try:
+            spot = platform.desk.market.spot(position.symbol, platform.clock.now())
+        except Unavailable:
+            spot = None
+    profit = "unknown" if spot is None else money_text(position.shares_pnl(spot))
+    return f"{profit} at the market. {shares_advice(position, by_us=by_us)}"
+
+
 def _mark_lines(marks: "ShownMarks") -> dict[str, object]:
     title = f"mark ({marks.source})" if marks.source else "mark"
     lines: dict[str, object] = {title: "unknown" if marks.worth is None else f"{marks.worth:+f}"}
@@ -340,4 +375,5 @@ def _record(position: Position, orders: Sequence[Order]) -> dict[str, object]:
         "is_open": position.is_open,
         "entry_price": to_plain(position.entry_price) if position.quantity else None,
         "realized_pnl": to_plain(position.realized_pnl),
+        "shares_held": position.shares_held,
     }

@@ -6,6 +6,7 @@ from rich.markup import escape
 
 from thetaloom.cli.output import pairs, say, shown_instant, table
 from thetaloom.cli.words import price_text
+from thetaloom.domain.book.share_orders import shares_text
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.run.runs import RunStatus, WorkflowRun
 from thetaloom.domain.run.why import Why as Reading
@@ -66,6 +67,9 @@ def what_comes_next(detail: RunDetail) -> str:
         case RunStatus.EXECUTING | RunStatus.CLOSING:
             return _next_of_order(detail) + due
         case RunStatus.MONITORING:
+            held = detail.position
+            if held is not None and held.shares_held and not held.holds_contracts:
+                return f"it {shares_text(held)}; `thetaloom position sell-shares {held.id}` ends it"
             return f"the exit rules watch every quote{due}; `thetaloom position close` ends it by hand"
         case RunStatus.PAUSED | RunStatus.ERROR:
             return f"it waits for a person: thetaloom run resume {run.id}"

@@ -24,12 +24,17 @@ class Transactions(Protocol):
     """What dispatch needs of a database."""
 
     def connect(self) -> AbstractContextManager[Connection]: ...
-    def begin(self) -> AbstractContextManager[Connection]: ...
+    def begin(self, *, durable: bool = True) -> AbstractContextManager[Connection]: ...
     def after_commit(self, call: Callable[[], None]) -> None: ...
 
 
 class EmbeddedDispatch:
-    """Leases on the rows of ``runs``; ``owner`` is unique to each start of a worker."""
+    """Leases on the rows of ``runs``; ``owner`` is unique to each start of a worker.
+
+    To give and to take back a lease waits for no disk: where the power takes its owner too, a lost lease is none and
+    one that comes back is freed by ``take_over``; where it takes only the database, of two that hold a run the version
+    of the run lets one move it.
+    """
 
     def __init__(
         self,
@@ -65,7 +70,7 @@ class EmbeddedDispatch:
         if not self._has_work(now):
             return ()
         claimed: list[Any] = []
-        with self._database.begin() as connection:
+        with self._database.begin(durable=False) as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(_ONE_CLAIM_AT_A_TIME)
             for lane, room in self._room(connection, now).items():
@@ -76,7 +81,7 @@ class EmbeddedDispatch:
 
     def done(self, run: RunId) -> None:
         """Give the lease back, unless it ended and somebody else has the run now."""
-        with self._database.begin() as connection:
+        with self._database.begin(durable=False) as connection:
             connection.execute(self._statements.release, {"of_run": run, "mine": self._owner})
             self._wake_up()
 
@@ -97,20 +102,24 @@ class EmbeddedDispatch:
         that worker died, its run is due then.
         """
         with self._database.connect() as connection:
-            leased: dict[Lane, int] = {lane: count for lane, count in connection.execute(self._statements.leases)}
-            found = [connection.scalar(self._statements.others, {"mine": self._owner})]
-            for lane in Lane:
-                if _room_left(self._caps.get(lane), leased.get(lane, 0)) > 0:
-                    found.append(connection.scalar(self._statements.earliest, {"of_lane": lane}))
-        return min((at for at in found if at is not None), default=None)
+            others, *by_lane = connection.execute(self._statements.next, {"mine": self._owner}).one()
+        leased, earliest = by_lane[: len(Lane)], by_lane[len(Lane) :]
+        found = [
+            at for lane, count, at in zip(Lane, leased, earliest, strict=True) if self._has_room(lane, count) and at
+        ]
+        return min([*found, *([] if others is None else [others])], default=None)
 
     def _has_work(self, now: datetime) -> bool:
         # Without this look, each idle claim would wait for its turn to write.
         with self._database.connect() as connection:
-            for lane, room in self._room(connection, now).items():
-                if room > 0 and connection.execute(self._statements.due, self._terms(lane, 1, now)).first():
-                    return True
-        return False
+            counts = connection.execute(self._statements.has_work, {"now": now}).one()
+        leased, due = counts[: len(Lane)], counts[len(Lane) :]
+        return any(
+            is_due and self._has_room(lane, count) for lane, count, is_due in zip(Lane, leased, due, strict=True)
+        )
+
+    def _has_room(self, lane: Lane, leased: int) -> bool:
+        return _room_left(self._caps.get(lane), leased) > 0
 
     def _room(self, connection: Connection, now: datetime) -> dict[Lane, int]:
         live = connection.execute(self._statements.live_leases, {"now": now})
@@ -130,11 +139,11 @@ class _Statements:
     def __init__(self, runs: Table) -> None:
         c = runs.c
         waits = c.due_at.is_not(None)
+        now = bindparam("now", type_=c.due_at.type)
+        is_due = (waits, c.due_at <= now, or_(c.lease_until.is_(None), c.lease_until <= now))
         self.due = (
             select(c.id)
-            .where(c.lane == bindparam("of_lane", type_=c.lane.type), waits)
-            .where(c.due_at <= bindparam("now", type_=c.due_at.type))
-            .where(or_(c.lease_until.is_(None), c.lease_until <= bindparam("now", type_=c.due_at.type)))
+            .where(c.lane == bindparam("of_lane", type_=c.lane.type), *is_due)
             .order_by(c.due_at, c.id)
             .limit(bindparam("room"))
         )
@@ -162,16 +171,20 @@ class _Statements:
             .values(due_at=at, version=c.version + 1)
         )
         count = select(c.lane, func.count()).group_by(c.lane)
-        self.leases = count.where(c.lease_until.is_not(None))
-        self.live_leases = count.where(c.lease_until > bindparam("now", type_=c.due_at.type))
-        self.others = select(func.min(c.lease_until)).where(
-            c.lease_until.is_not(None), c.lease_owner != bindparam("mine")
+        self.live_leases = count.where(c.lease_until > now)
+        # The two that every turn of the engine asks, all lanes at once: each part of them is one look at an index.
+        is_leased = c.lease_until.is_not(None)
+        others = select(func.min(c.lease_until)).where(is_leased, c.lease_owner != bindparam("mine"))
+        free = select(c.due_at).where(waits, c.lease_until.is_(None)).order_by(c.due_at).limit(1)
+        held = select(func.count()).select_from(runs)
+        self.next = select(
+            others.scalar_subquery(),
+            *(held.where(is_leased, c.lane == lane).scalar_subquery() for lane in Lane),
+            *(free.where(c.lane == lane).scalar_subquery() for lane in Lane),
         )
-        self.earliest = (
-            select(c.due_at)
-            .where(c.lane == bindparam("of_lane", type_=c.lane.type), waits, c.lease_until.is_(None))
-            .order_by(c.due_at)
-            .limit(1)
+        self.has_work = select(
+            *(held.where(c.lease_until > now, c.lane == lane).scalar_subquery() for lane in Lane),
+            *(select(c.id).where(c.lane == lane, *is_due).exists() for lane in Lane),
         )
 
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from thetaloom.domain.book.alerts import Alert, Priority, Urgency
-from thetaloom.domain.book.distance_alerts import LOSS, STOPS, distance_alerts
+from thetaloom.domain.book.distance_alerts import BY_DISTANCE, distance_alerts
 from thetaloom.domain.book.exits import ExitDecision, Marks
 from thetaloom.domain.book.marks import recordable_close
+from thetaloom.domain.book.orders import Order
+from thetaloom.domain.book.outdated import is_outdated
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.protection import (
     Cause,
@@ -24,25 +26,29 @@ from thetaloom.domain.book.protection import (
 from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import RunStatus
-from thetaloom.domain.strategy.strategies import ExitKind
+from thetaloom.domain.strategy.ending_rules import SharesPolicy
 from thetaloom.domain.values.ids import RunId
 from thetaloom.engine.alerts import end_alert, end_alerts, raise_alert
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.ending_policies import shares_policy_of
 from thetaloom.engine.step import tell_user
 from thetaloom.ports.store import UnitOfWork
 
 LOOK_EVERY = timedelta(seconds=60)
 AT_ONCE = 20  # positions in one turn
 UNPROTECTED = "unprotected"  # the cause of its alert
-BY_DISTANCE = (LOSS, ExitKind.PROFIT_TARGET.value, *(kind.value for kind in STOPS))
 
 _ADVICE = {
     Cause.BLIND_QUOTES: "Look at the quotes of its legs; its price-based exits wait until they can be believed.",
     Cause.RUN_PAUSED: "Resume the run, or close the position by hand.",
     Cause.RUN_ERROR: "Look why the run failed, then resume it, or close the position by hand.",
     Cause.ENGINE_DOWN: "Start the engine.",
+    Cause.SHARES_HELD: "No rule watches shares: `thetaloom position sell-shares` trades them; or hold them knowingly.",
     Cause.MARKET_DATA_OUT: "Look at the market data; no price-based exit acts until it is back.",
 }
+
+
+_Signs = frozenset[tuple[str, Priority, Urgency]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +70,7 @@ class CareRound:
         self._desk = desk
         self._queue: list[RunId] = []
         self._began_at: datetime | None = None
-        self._standing: dict[str, frozenset[tuple[str, Priority, Urgency]]] = {}  # by subject, as last written
+        self._standing: dict[str, tuple[int, _Signs]] = {}  # by subject, for the position's version, as last written
 
     def start(self) -> None:
         """Count the time in which nobody looked against the positions that had only us."""
@@ -95,25 +101,35 @@ class CareRound:
         return runs
 
     def _sweep(self, uow: UnitOfWork, now: datetime) -> None:
-        """End what stands about positions that ended in any other way than by an order."""
-        subjects = {one.position_id for one in uow.alerts.standing(self._desk.broker.account_id)}
-        for subject in subjects - {None}:
-            position = None if subject is None else uow.positions.get(subject)
+        """End what stands about positions that ended, or changed, in any other way than we know of."""
+        standing = uow.alerts.standing(self._desk.broker.account_id)
+        for subject in sorted({one.position_id for one in standing if one.position_id is not None}):
+            position = uow.positions.get(subject)
             if position is not None and not position.is_open:
                 end_care(self._desk, uow, position, now)
+            elif position is not None:
+                end_outdated(uow, position, now)
 
     def look(self, glances: Iterable[Glance]) -> None:
         """Write what changed for these positions."""
-        now, desk = self._desk.clock.now(), self._desk
+        now, desk, seen = self._desk.clock.now(), self._desk, list(glances)
+        resting = [glance.position.run_id for glance in seen if _may_rest(glance.position)]
+        orders: dict[RunId, list[Order]] = {run: [] for run in resting}
         with desk.store.unit_of_work() as uow:
-            changed = [self._look(uow, glance, now) for glance in glances]
+            cares = {care.position_id: care for care in uow.care.many(glance.position.id for glance in seen)}
+            for order in uow.orders.of_runs(resting):
+                orders[order.run_id].append(order)
+            changed = [
+                self._look(uow, glance, orders.get(glance.position.run_id, ()), cares.get(glance.position.id), now)
+                for glance in seen
+            ]
             if any(changed):
                 uow.commit()
 
-    def _look(self, uow: UnitOfWork, glance: Glance, now: datetime) -> bool:
+    def _look(
+        self, uow: UnitOfWork, glance: Glance, orders: Iterable[Order], known: PositionCare | None, now: datetime
+    ) -> bool:
         position, calendar = glance.position, self._desk.calendar
-        orders = uow.orders.of_run(position.run_id) if _may_rest(position) else ()
-        known = uow.care.get(position.id)
         run = {"is_paused": glance.status is RunStatus.PAUSED, "is_failed": glance.status is RunStatus.ERROR}
         if calendar.is_open(now):
             state, cause = judge_protection(position, orders, **run, sees=glance.sees)
@@ -134,7 +150,7 @@ class CareRound:
             return False  # what cannot be seen is neither near nor over
         position = glance.position
         wanted = distance_alerts(position, glance.decision, glance.marks, glance.watch)
-        signs = frozenset((one.cause, one.priority, one.urgency) for one in wanted)
+        signs = (position.version, frozenset((one.cause, one.priority, one.urgency) for one in wanted))
         if self._standing.get(position.id) == signs:
             return False
         for alert in wanted:
@@ -147,12 +163,15 @@ class CareRound:
         return True
 
     def _tell_protection(self, uow: UnitOfWork, position: Position, care: PositionCare, now: datetime) -> None:
+        desk = self._desk
         facts = {"position": position.id, "symbol": position.symbol, "state": care.state.value}
         cause = "" if care.cause is None else care.cause.value
         tell_user(uow, position.user_id, EventKind.PROTECTION_CHANGED, now, **facts, cause=cause)
         if care.cause is None:
             end_alert(uow, position.user_id, position.id, UNPROTECTED, now, run=position.run_id)
             return
+        if care.cause is Cause.SHARES_HELD and shares_policy_of(desk, uow, position.run_id) is SharesPolicy.KEEP:
+            return  # whoever wrote the strategy has decided
         raise_alert(uow, _unprotected(position, care.cause, now), run=position.run_id)
 
 
@@ -162,6 +181,13 @@ def end_care(desk: Desk, uow: UnitOfWork, position: Position, now: datetime) -> 
     care = uow.care.get(position.id)
     if care is not None:
         uow.care.save((ended_care(care, position.closed_at or now, desk.calendar),))
+
+
+def end_outdated(uow: UnitOfWork, position: Position, now: datetime) -> None:
+    """Let alerts be over about what an open position holds no longer."""
+    for one in uow.alerts.standing_of(position.user_id, position.id):
+        if is_outdated(one, position):
+            end_alert(uow, position.user_id, position.id, one.cause, now, run=position.run_id)
 
 
 def _may_rest(position: Position) -> bool:

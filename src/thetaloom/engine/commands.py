@@ -141,6 +141,14 @@ class ReplaceTargets:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SellShares:
+    """Trade away all shares that a position's contracts turned into, now and at the market."""
+
+    user_id: UserId
+    position_id: PositionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NoteTrade:
     """Write a note into the journal of a position, in the place of the one before."""
 
@@ -286,6 +294,7 @@ Command = (
     | RollPosition
     | AdjustPosition
     | ReplaceTargets
+    | SellShares
     | NoteTrade
     | Halt
     | LiftHalt

@@ -7,6 +7,7 @@ from datetime import datetime
 from thetaloom.domain.book.imbalance import ImbalancePolicy
 from thetaloom.domain.market.rates import RateCurve
 from thetaloom.domain.run.prompts import PromptLanguage
+from thetaloom.domain.strategy.ending_rules import SharesPolicy
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.money import Money
 from thetaloom.engine.guard_book import GuardBook
@@ -44,6 +45,7 @@ class EngineSettings:
     adopt: str = "ask"  # what becomes of holdings from elsewhere: ask, ignore, or the id of a strategy
     imbalance_seconds: int = 1  # how long the legs of an order may be out of balance before somebody is told
     imbalance_policy: ImbalancePolicy = ImbalancePolicy.BY_RISK
+    assignment_policy: SharesPolicy = SharesPolicy.ASK
     complete_seconds: int = 30  # how long an order for missing legs works before it is given up
     prompt_language: PromptLanguage = PromptLanguage.ENGLISH  # of what a language model is shown
     unwind_interval_seconds: int = 5  # between the steps of the walk that takes back a leg that stands alone

@@ -9,6 +9,7 @@ from thetaloom.domain.values.ids import ClientOrderId, RunId
 from thetaloom.engine.care import CareRound
 from thetaloom.engine.commands import Command
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.exit_markets import EXIT_LOOK, note_exit_markets
 from thetaloom.engine.expiry_watch import tell_expiry_alerts
 from thetaloom.engine.halting import HaltKeeper
 from thetaloom.engine.handlers import handle
@@ -28,6 +29,7 @@ from thetaloom.engine.runner import work
 from thetaloom.engine.scanner import Scanner
 from thetaloom.engine.scheduler import Scheduler
 from thetaloom.engine.settling import SETTLEMENT_DECIDER, apply_transactions
+from thetaloom.engine.share_sales import sell_by_policy, settle_share_orders
 from thetaloom.engine.signals import INTAKE_DECIDER, next_due_at, start_due
 from thetaloom.engine.steps import STEP_DECIDERS
 from thetaloom.errors import BrokerUnavailable, MarketDataUnavailable
@@ -106,6 +108,7 @@ class Engine:
         moved: set[RunId] = set()
         self.halts.heed()
         self._hear_broker(moved)
+        self._monitor.refresh(moved)  # before a quote is held against what a fill has just changed
         self._watch_market(moved)
         has_started = start_due(self.desk)
         moved.update(self._scheduler.turn(has_news=self._has_moved))
@@ -158,8 +161,15 @@ class Engine:
                 self._simulated.tick()
             moved.update(run.id for run in apply_reports(self.desk))
             moved.update(run.id for run in apply_transactions(self.desk))
+            if is_time:
+                sell_by_policy(self.desk)
+            if settle_share_orders(self.desk):
+                moved.update(run.id for run in apply_transactions(self.desk))
             if self._is_time(IN_FLIGHT_LOOK):
-                self._in_flight = settle_in_flight(self.desk, self._in_flight)
+                waited = self._in_flight
+                self._in_flight = settle_in_flight(self.desk, waited)
+                if waited & self._in_flight:  # the transactions may tell what no report does
+                    self._looks.look_soon()
             looked = self._looks.look_if_due() if is_time else None
             moved.update(() if looked is None else looked.runs)
             if is_time:
@@ -188,6 +198,8 @@ class Engine:
         if due:
             glances = (self._monitor.glance(run) for run in due)
             self._care.look([glance for glance in glances if glance is not None])
+        if self._is_time(EXIT_LOOK):
+            note_exit_markets(self.desk)
 
     def _scan(self) -> bool:
         has_scanned = self._scanner.turn()

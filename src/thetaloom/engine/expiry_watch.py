@@ -26,7 +26,11 @@ def tell_expiry_alerts(desk: Desk) -> int:
         return 0
     with desk.store.reading() as uow:
         positions = uow.positions.open_positions(desk.broker.account_id)
-    return sum(_tell_of(desk, position, now) for position in positions)
+        standing: dict[str, set[str]] = {position.id: set() for position in positions}
+        for one in uow.alerts.standing(desk.broker.account_id):
+            if _is_ours(one) and one.subject in standing:
+                standing[one.subject].add(one.cause)
+    return sum(_tell_of(desk, position, standing[position.id], now) for position in positions)
 
 
 def radar(desk: Desk, position: Position, now: datetime) -> tuple[RadarBlip, ...]:
@@ -35,14 +39,12 @@ def radar(desk: Desk, position: Position, now: datetime) -> tuple[RadarBlip, ...
     return tuple(scan(leg) for leg in _short_legs(desk, sold, now))
 
 
-def _tell_of(desk: Desk, position: Position, now: datetime) -> int:
+def _tell_of(desk: Desk, position: Position, standing: set[str], now: datetime) -> int:
     try:
         blips = radar(desk, position, now)
     except MarketDataUnavailable:
         return 0
     alerts = [_alert(position, blip, alert, now) for blip in blips for alert in blip.alerts]
-    with desk.store.reading() as uow:
-        standing = {one.cause for one in uow.alerts.standing_of(position.user_id, position.id) if _is_ours(one)}
     causes = {alert.cause for alert in alerts}
     if causes == standing:
         return 0

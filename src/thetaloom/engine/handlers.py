@@ -26,6 +26,7 @@ from thetaloom.engine.reviews import ExitReview, review_position
 from thetaloom.engine.roll_handlers import adjust_position, refuse_while_closing, roll_position
 from thetaloom.engine.scan_handlers import remove_watchlist, run_scan, save_watchlist
 from thetaloom.engine.schedule_handlers import add_schedule, pause_schedule, remove_schedule, resume_schedule
+from thetaloom.engine.share_sales import sell_shares
 from thetaloom.engine.signals import save_source, take_signal
 from thetaloom.engine.step import ended, tell, tell_user
 from thetaloom.engine.symbols import look_up_symbols
@@ -273,6 +274,7 @@ HANDLERS: dict[type, Any] = {
     commands.RollPosition: roll_position,
     commands.AdjustPosition: adjust_position,
     commands.ReplaceTargets: replace_targets,
+    commands.SellShares: sell_shares,
     commands.NoteTrade: note_trade,
     commands.Halt: halt,
     commands.LiftHalt: lift_halt,

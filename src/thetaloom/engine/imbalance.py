@@ -25,6 +25,7 @@ from thetaloom.domain.values.instruments import OptionContract, Right
 from thetaloom.domain.values.reasons import Reason, Verdict, denied
 from thetaloom.engine.alerts import end_alert, raise_alert
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.ending_policies import imbalance_policy_of
 from thetaloom.engine.findings import MarketReading
 from thetaloom.engine.lineage import output_of
 from thetaloom.errors import InvariantError
@@ -64,7 +65,7 @@ def legs_matter(desk: Desk, uow: UnitOfWork, run: WorkflowRun, position: Positio
     entries = [order for order in orders if order.purpose is OrderPurpose.ENTRY]
     settings = desk.settings
     return LegsMatter(
-        policy=settings.imbalance_policy,
+        policy=imbalance_policy_of(desk, uow, run.id),
         position=position,
         patience_seconds=settings.imbalance_seconds,
         floor=None if not entries else entries[-1].limit_price if entries[-1].floor is None else entries[-1].floor,
@@ -109,7 +110,7 @@ def mind_legs(desk: Desk, uow: UnitOfWork, position: Position, now: datetime) ->
         return
     loose = contracts_of(position.loose)
     bare, risk = naked(loose), money_at_risk(loose)
-    asks = desk.settings.imbalance_policy is ImbalancePolicy.ASK
+    asks = imbalance_policy_of(desk, uow, position.run_id) is ImbalancePolicy.ASK
     alone = ", ".join(f"{number:+d} {contract.notation}" for contract, number in loose.items()) or "legs that cancel"
     risk_text = "without a bound" if risk is None else f"up to {risk:,.0f} dollars" if bare else "what they are worth"
     if bare and not asks:

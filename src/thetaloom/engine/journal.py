@@ -4,14 +4,11 @@ from datetime import datetime
 
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.protection import ProtectionShown, shown_protection
-from thetaloom.domain.run.runs import StepName
 from thetaloom.domain.values.ids import PositionId, UserId
 from thetaloom.engine import commands
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.entry_facts import entry_facts
-from thetaloom.engine.findings import Judgement
-from thetaloom.engine.lineage import output_of
-from thetaloom.engine.trade_record import EntryRecord, JournalEntry, TradeRecord, journal_entry
+from thetaloom.engine.trade_facts import read_entry_record, read_exit_record, read_plan
+from thetaloom.engine.trade_record import JournalEntry, TradeRecord, journal_entry
 from thetaloom.errors import InvalidInput, NotFound
 from thetaloom.ports.store import UnitOfWork
 
@@ -22,18 +19,22 @@ def read_entry(desk: Desk, uow: UnitOfWork, position: Position, now: datetime) -
     """Return the journal of one position."""
     run = uow.runs.get(position.run_id)
     orders = uow.orders.of_run(position.run_id)
-    trades = [(order, fill) for order in orders for fill in uow.orders.fills_of(order.client_order_id)]
+    filled = [(order, fill) for order in orders for fill in uow.orders.fills_of(order.client_order_id)]
+    trades = sorted(filled, key=lambda one: one[1].filled_at)
+    proposals = uow.proposals.of_run(position.run_id)
     watch, care = uow.watches.get(position.id), uow.care.get(position.id)
     protection = read_protection(desk, uow, position, now)
     return journal_entry(
         TradeRecord(
             position=position,
-            trades=sorted(trades, key=lambda one: one[1].filled_at),
-            proposals=uow.proposals.of_run(position.run_id),
+            trades=trades,
+            proposals=proposals,
             trigger="" if run is None else run.trigger.value,
             exit_reason="" if run is None else run.reason,
             outcome="" if run is None or run.outcome is None else run.outcome.value,
-            entry=_entry(desk, uow, position),
+            entry=read_entry_record(desk, uow, position),
+            plan=read_plan(uow, position, run, proposals, trades),
+            exit=read_exit_record(desk, uow, position, trades),
             high_water=None if watch is None else watch.high_water,
             low_water=None if care is None else care.low_water,
             unprotected_minutes=0 if protection is None else protection.unprotected_minutes,
@@ -71,13 +72,3 @@ def own_position(uow: UnitOfWork, user: UserId, position_id: PositionId) -> Posi
     if position is None or position.user_id != user:
         raise NotFound(f"no position has the id {position_id!r}", advice="`thetaloom position list` shows them.")
     return position
-
-
-def _entry(desk: Desk, uow: UnitOfWork, position: Position) -> EntryRecord:
-    known = entry_facts(desk, uow, position)
-    try:
-        judged = output_of(desk, uow, position.run_id, StepName.EVALUATE, Judgement)
-    except NotFound:
-        return EntryRecord(spot=known.spot, iv=known.iv)
-    score = None if judged.score is None else judged.score.total
-    return EntryRecord(spot=known.spot, iv=known.iv, evaluation=judged.evaluation, score=score)

@@ -1,7 +1,7 @@
 """Executions of single legs in our books: whole structures become fills, and what stands alone is told of."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -97,14 +97,16 @@ def settle_balance(uow: UnitOfWork, client_order_id: ClientOrderId, now: datetim
         tell(uow, run, EventKind.LEGS_BALANCED, now, order=order.client_order_id)
 
 
-def tell_imbalances(desk: Desk, told: frozenset[tuple[ClientOrderId, bool]]) -> frozenset[tuple[ClientOrderId, bool]]:
+def tell_imbalances(
+    desk: Desk, told: frozenset[tuple[ClientOrderId, bool]], standing: Iterable[Imbalance]
+) -> frozenset[tuple[ClientOrderId, bool]]:
     """Tell of what has been out of balance for too long; return all that is told so far.
 
     An order that ended so is told of once more: nothing will complete it, and the account takes no new risk.
     """
     now, patience = desk.clock.now(), timedelta(seconds=desk.settings.imbalance_seconds)
     known = set(told)
-    for one in imbalances(desk):
+    for one in standing:
         key = (one.order.client_order_id, one.order.is_open)
         if key in known or now - one.since < patience:
             continue

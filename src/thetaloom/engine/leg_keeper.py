@@ -9,15 +9,17 @@ from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.ending_policies import imbalance_policy_of
 from thetaloom.engine.leg_balance import Imbalance, imbalances, tell_imbalances
 from thetaloom.engine.order_manager import ask_cancel, deliver
 
 
 def mind_imbalances(desk: Desk, told: frozenset[tuple[ClientOrderId, bool]]) -> frozenset[tuple[ClientOrderId, bool]]:
     """Tell of orders out of balance, and cancel what is left of those; once they end their legs are booked alone."""
-    told = tell_imbalances(desk, told)
+    standing = imbalances(desk)
+    told = tell_imbalances(desk, told, standing)
     patience = timedelta(seconds=desk.settings.imbalance_seconds)
-    for one in imbalances(desk):
+    for one in standing:
         ripe = desk.clock.now() - one.since >= patience
         if ripe and one.order.status in {OrderStatus.SUBMITTED, OrderStatus.WORKING} and _is_taken_back(desk, one):
             _take_back(desk, one)
@@ -25,11 +27,11 @@ def mind_imbalances(desk: Desk, told: frozenset[tuple[ClientOrderId, bool]]) -> 
 
 
 def _is_taken_back(desk: Desk, one: Imbalance) -> bool:
-    policy = desk.settings.imbalance_policy
+    with desk.store.reading() as uow:
+        policy = imbalance_policy_of(desk, uow, one.order.run_id)
+        position = uow.positions.of_run(one.order.run_id)
     if policy is not ImbalancePolicy.BY_RISK:
         return policy is not ImbalancePolicy.ASK
-    with desk.store.reading() as uow:
-        position = uow.positions.of_run(one.order.run_id)
     held: Counter[OptionContract] = Counter({} if position is None else position.held)
     after = held.copy()
     for contract, number in one.legs.items():

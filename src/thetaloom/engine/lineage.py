@@ -124,9 +124,18 @@ def _storable(writer: "_Evidence", inputs: Any) -> Any:
 
 def output_of(desk: Desk, uow: UnitOfWork, run: RunId, step: StepName, type_: type[T]) -> T:
     """Return what the newest successful execution of ``step`` in this run said."""
+    digest = uow.lineage.newest_output(run, step)
+    if digest is None:
+        raise NotFound(f"{run} has no record of {step}")
+    return _Evidence(uow.lineage, desk.codec).read(digest, type_)
+
+
+def given_to(desk: Desk, uow: UnitOfWork, run: RunId, step: StepName, name: str, type_: type[T]) -> T:
+    """Return one of the inputs of the newest successful execution of ``step`` in this run."""
     for entry in reversed(uow.lineage.of_run(run)):
         if entry.step is step and entry.status is not StepStatus.FAILED:
-            return _Evidence(uow.lineage, desk.codec).read(entry.output_digest, type_)
+            plain = msgspec.json.decode(uow.lineage.get_evidence(entry.input_digest))
+            return _Evidence(uow.lineage, desk.codec).convert(plain["given"][name], type_)
     raise NotFound(f"{run} has no record of {step}")
 
 

@@ -118,6 +118,13 @@ def mark(view: PositionView) -> Marks:
     )
 
 
+def delta_and_iv(view: PositionView) -> tuple[Decimal | None, Decimal | None]:
+    """Return a structure's delta per share and its volatility, whether a rule asks for them or not."""
+    greeks = _greeks(view)
+    volatility = weighed_iv([(entry.leg.ratio, one.iv) for entry, one in zip(view.quotes, greeks, strict=True)])
+    return _net(view.quotes, tuple(_decimal(one.delta, 4) for one in greeks)), volatility
+
+
 def weighed_iv(legs: Sequence[tuple[int, float | None]]) -> Decimal | None:
     """Return the implied volatility of legs, each weighed by its ratio; unknown unless all are known."""
     if not legs or any(iv is None for _, iv in legs):

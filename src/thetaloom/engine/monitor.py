@@ -276,8 +276,7 @@ class Monitor:
             status=run.status,
             high_at=None if watch is None else watch.high_at,
         )
-        if position.holds_contracts:
-            self._held[run.id] = (position, run.status)
+        self._held[run.id] = (position, run.status)
         if run.status not in NEXT_STEP or not position.holds_contracts:
             return
         strategy = self._strategy(uow, run)

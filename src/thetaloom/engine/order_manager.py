@@ -21,7 +21,6 @@ from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.domain.values.reasons import Reason
-from thetaloom.engine.care import end_care
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.last_gate import barred_by, is_moved_too_often, is_stopped, put_halt
 from thetaloom.engine.leg_balance import book_execution, left_alone, settle_balance
@@ -29,6 +28,7 @@ from thetaloom.engine.lineage import Executed, record, record_failure
 from thetaloom.engine.order_doubt import Resolution, absence_of, mark_found, mark_missed, mark_unresolved, send_new
 from thetaloom.engine.order_reports import REPORT_DECIDER, decide_report
 from thetaloom.engine.order_work import LegQuote, OrderAction, OrderMove
+from thetaloom.engine.position_alerts import mind_alerts
 from thetaloom.engine.report_effects import keep, moved_by
 from thetaloom.engine.report_inputs import report_inputs
 from thetaloom.engine.restarts import restart_after
@@ -327,8 +327,7 @@ def _apply(desk: Desk, uow: UnitOfWork, report: BrokerReport, *, withdrawn: Reas
     )
     run = record(desk, uow, run, executed)
     keep(desk, uow, run, given, said, is_new=held is None, now=now)
-    if given.position.is_open and not said.position.is_open:
-        end_care(desk, uow, said.position, now)
+    mind_alerts(desk, uow, given.position, said.position, now)
     _tell_given_up(desk, uow, run, given.order, said.order)
     if given.order.is_open:
         wake_successor(uow, said.order, now)

@@ -7,7 +7,14 @@ from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, OrderStatus
 from thetaloom.domain.book.positions import BEYOND_HELD, Position
 from thetaloom.domain.book.refusals import NextAction, Refusal
-from thetaloom.domain.book.reports import BrokerReport, Contradiction, ReportKind, apply_report, contradiction_of
+from thetaloom.domain.book.reports import (
+    BrokerOrder,
+    BrokerReport,
+    Contradiction,
+    ReportKind,
+    apply_report,
+    contradiction_of,
+)
 from thetaloom.domain.book.resting import units_held
 from thetaloom.domain.book.spreads import with_legs
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName
@@ -31,6 +38,7 @@ class ReportInputs:
     refused_before: int = 0  # earlier orders of the run that the broker refused for the same cause
     queues: bool = True  # whether an entry may wait for the open
     rolls: bool = False  # an entry of it follows what its roll has closed
+    there: BrokerOrder | None = None  # an order whose end was told, or that fills late, by the broker's books
     missing: tuple[str, ...] = ()  # contracts of which the broker holds less than the position, where it was asked
 
 
@@ -98,9 +106,25 @@ def _denied_or_applied(given: ReportInputs) -> Order:
     ours = given.withdrawn is not None and given.withdrawn is not Reason.ORDER_CANCELED
     if ours and given.order.status is OrderStatus.STAGED:
         return given.order.moved_to(OrderStatus.DENIED, given.report.message)
-    order = apply_report(given.order, given.report)
+    order = _still_filling(given, apply_report(given.order, given.report))
     if given.order.status is OrderStatus.PENDING_CANCEL and order.status is OrderStatus.CANCELED and given.order.reason:
         return replace(order, reason=given.order.reason)  # why we asked for it outlives the broker's words
+    return order
+
+
+def _still_filling(given: ReportInputs, order: Order) -> Order:
+    # An end may be told before a fill that came before it. Until the books' fills are all told, what they say has
+    # filled stays reserved; with the last of them the order is over.
+    there, before = given.there, given.order
+    if there is None or not before.is_open:
+        return order
+    if order.status in {OrderStatus.CANCELED, OrderStatus.EXPIRED} and there.filled > order.filled:
+        if before.status is OrderStatus.PENDING_CANCEL:
+            return replace(before, broker_order_id=order.broker_order_id)
+        return replace(order, status=OrderStatus.PENDING_CANCEL)
+    ended = {OrderStatus.CANCELED, OrderStatus.EXPIRED} & {there.status}
+    if order.status is OrderStatus.PENDING_CANCEL and ended and there.filled == order.filled:
+        return order.moved_to(there.status).answered()
     return order
 
 

@@ -4,8 +4,8 @@ The broker's books are read before anything is written; then all phases work in 
 same transaction, thrown away.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
 
@@ -14,13 +14,14 @@ import structlog
 from thetaloom.domain.book.halts import GUARD, StandingHalt
 from thetaloom.domain.book.looks import Reconciliation
 from thetaloom.domain.book.orders import OrderStatus
+from thetaloom.domain.book.reports import BrokerReport
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.values.canonical import canonical_json
 from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.last_gate import put_halt
-from thetaloom.engine.order_manager import apply_reports, deliver
+from thetaloom.engine.order_manager import apply_reports, book_report, deliver
 from thetaloom.engine.reconciliation.answers import Drift as Drift
 from thetaloom.engine.reconciliation.answers import Options, Phase, Record
 from thetaloom.engine.reconciliation.answers import Reconciled as Reconciled
@@ -33,7 +34,14 @@ from thetaloom.engine.reconciliation.round import Round
 from thetaloom.engine.reconciliation.states import repair_targets, settle_states
 from thetaloom.engine.settling import apply_transactions
 from thetaloom.engine.step import tell_user
-from thetaloom.errors import BrokerUnavailable, NotFound, OutcomeUnknown, StaleVersionError
+from thetaloom.errors import (
+    BrokerUnavailable,
+    DomainError,
+    InvariantError,
+    NotFound,
+    OutcomeUnknown,
+    StaleVersionError,
+)
 from thetaloom.ports.store import UnitOfWork
 
 log = structlog.get_logger()
@@ -48,12 +56,12 @@ def reconcile(desk: Desk, options: Options | None = None, *, dry_run: bool = Fal
     """
     asked = options or Options(dry_run=dry_run)
     began = perf_counter()
-    applied, delivered, left = _order_history(desk, dry_run=asked.dry_run)
+    heard = _order_history(desk, dry_run=asked.dry_run)
     for attempt in range(TRIES):
         look = look_at_broker(desk)
         try:
             with desk.store.unit_of_work() as uow:
-                found, now = _phases(desk, uow, look, asked, applied, delivered, perf_counter() - began)
+                found, now = _phases(desk, uow, look, asked, heard, perf_counter() - began)
                 if not asked.dry_run:
                     uow.commit()
             break
@@ -70,7 +78,7 @@ def reconcile(desk: Desk, options: Options | None = None, *, dry_run: bool = Fal
         _ask_cancel(over, partial(desk.broker.cancel, over))
     for run in now.wake:
         desk.dispatch.enqueue(run, now.now)
-    return replace(found, left=left)
+    return replace(found, left=heard.left)
 
 
 def settle_in_flight(desk: Desk, seen_before: frozenset[ClientOrderId]) -> frozenset[ClientOrderId]:
@@ -78,7 +86,7 @@ def settle_in_flight(desk: Desk, seen_before: frozenset[ClientOrderId]) -> froze
 
     An order must have waited for a whole round: a broker's books may lag behind what it was just sent.
     """
-    with desk.store.unit_of_work() as uow:
+    with desk.store.reading() as uow:
         waiting = [
             order.client_order_id
             for order in uow.orders.open_orders()
@@ -107,14 +115,24 @@ def find_drifts(desk: Desk) -> tuple[Drift, ...]:
     )
 
 
-def _order_history(desk: Desk, *, dry_run: bool) -> tuple[int, int, tuple[ClientOrderId, ...]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Heard:
+    """What the order history told before the look."""
+
+    applied: int
+    delivered: int
+    left: tuple[ClientOrderId, ...] = ()
+    unheard: tuple[BrokerReport, ...] = ()  # in a dry run: booked in the transaction that is thrown away
+
+
+def _order_history(desk: Desk, *, dry_run: bool) -> _Heard:
     """Apply what the broker told and deliver what is in doubt, as many as its rate allows; the rest is left over."""
-    with desk.store.reading() as uow:
-        cursor = uow.accounts.report_cursor(desk.broker.account_id)
+    unheard: tuple[BrokerReport, ...] = ()
+    applied = 0
     if dry_run:
         with desk.store.reading() as uow:
-            told = desk.broker.reports_since(cursor)
-            applied = sum(uow.orders.get(one.client_order_id) is not None for one in told)
+            told = desk.broker.reports_since(uow.accounts.report_cursor(desk.broker.account_id))
+            unheard = tuple(one for one in told if uow.orders.get(one.client_order_id) is not None)
     else:
         applied = len(apply_reports(desk)) + len(apply_transactions(desk))
     with desk.store.reading() as uow:
@@ -125,20 +143,32 @@ def _order_history(desk: Desk, *, dry_run: bool) -> tuple[int, int, tuple[Client
             and (order.status is not OrderStatus.WORKING or order.revision > 0)
         ]
     if dry_run or not doubtful:
-        return applied, len(doubtful), ()
+        return _Heard(applied=applied or len(unheard), delivered=len(doubtful), unheard=unheard)
     at_once = desk.broker.capabilities.orders_per_second
     for order in doubtful[:at_once]:
         deliver(desk, order, again=True)
     applied += len(apply_reports(desk)) + len(apply_transactions(desk))
-    return applied, len(doubtful), tuple(doubtful[at_once:])
+    return _Heard(applied=applied, delivered=len(doubtful), left=tuple(doubtful[at_once:]))
+
+
+def _hear(now: Round, reports: Iterable[BrokerReport]) -> None:
+    """Book what a dry run would be told, so that the later phases find what they will find after it."""
+    for report in reports:
+        try:
+            book_report(now.desk, now.uow, report)
+        except (InvariantError, DomainError) as error:
+            now.counts.errors += 1
+            now.note(f"{report.client_order_id}: {error.message}")
+    now.read_positions()
 
 
 def _phases(
-    desk: Desk, uow: UnitOfWork, look: BrokerLook, options: Options, applied: int, delivered: int, seconds: float
+    desk: Desk, uow: UnitOfWork, look: BrokerLook, options: Options, heard: _Heard, seconds: float
 ) -> tuple[Reconciled, Round]:
     now = Round(desk, uow, look, options)
     with now.phase(Phase.ORDER_HISTORY) as counts:
-        counts.processed, counts.updated = applied + delivered, applied
+        counts.processed, counts.updated = heard.applied + heard.delivered, heard.applied
+        _hear(now, heard.unheard)
     now.phases[0] = replace(now.phases[0], seconds=seconds)
     steps: tuple[tuple[Phase, Callable[[Round], None]], ...] = (
         (Phase.TRANSACTIONS, read_transactions),
@@ -153,13 +183,15 @@ def _phases(
             with now.phase(phase):
                 step(now)
         _finish(now)
+    seen = look.before.suspects.keys() if look.before is not None else frozenset[str]()
     found = Reconciled(
-        reports_applied=0 if options.dry_run else applied,
-        orders_delivered=delivered,
+        reports_applied=0 if options.dry_run else heard.applied,
+        orders_delivered=heard.delivered,
         drifts=now.drifts(),
         phases=tuple(now.phases),
         findings=tuple(now.findings.values()),
-        suspects=len(now.suspects) + (not look.is_still),
+        suspects=len(now.suspects.keys() - seen) + (not look.is_still),
+        lasting=len(now.suspects.keys() & seen),
         sequence=max((one.sequence for one in look.transactions), default=look.before.sequence if look.before else 0),
         runs=tuple(now.moved),
         dry_run=options.dry_run,

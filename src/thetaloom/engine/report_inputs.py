@@ -3,10 +3,10 @@
 from dataclasses import replace
 from datetime import datetime
 
-from thetaloom.domain.book.orders import Order, OrderPurpose
+from thetaloom.domain.book.orders import Order, OrderPurpose, OrderStatus
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.refusals import Refusal
-from thetaloom.domain.book.reports import BrokerReport, ReportKind
+from thetaloom.domain.book.reports import BrokerOrder, BrokerReport, ReportKind
 from thetaloom.domain.book.spreads import spreads_of
 from thetaloom.domain.run.runs import StepName, WorkflowRun
 from thetaloom.domain.values.ids import make_position_id
@@ -49,8 +49,22 @@ def report_inputs(
         withdrawn=withdrawn,
         refused_before=_refused_before(uow, order, report),
         queues=_may_queue(uow, run),
+        there=_there(desk, order, report),
         missing=_missing(desk, held, report),
     )
+
+
+def _there(desk: Desk, order: Order, report: BrokerReport) -> BrokerOrder | None:
+    # Whether more has filled than was told is asked where an entry's capacity would be given back, and where
+    # another order would close what this one has closed already.
+    ends = report.kind in {ReportKind.CANCELED, ReportKind.EXPIRED}
+    fills_late = report.kind is ReportKind.FILLED and order.status is OrderStatus.PENDING_CANCEL
+    if not order.is_open or not (ends or fills_late):
+        return None
+    try:
+        return desk.broker.find(report.client_order_id)
+    except BrokerUnavailable:
+        return None
 
 
 def _refused_before(uow: UnitOfWork, order: Order, report: BrokerReport) -> int:

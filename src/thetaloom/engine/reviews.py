@@ -7,7 +7,7 @@ from thetaloom.domain.book.exits import ExitAnswer, ExitDecision, Marks, decide_
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.watch import PositionWatch, observed
 from thetaloom.domain.strategy.strategies import Strategy
-from thetaloom.domain.values.money import Money
+from thetaloom.domain.values.money import NOTHING, Money, Price
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.entry_facts import remembered
 from thetaloom.engine.marks import mark
@@ -22,6 +22,7 @@ class ExitReview:
     marks: Marks
     decision: ExitDecision
     watch: PositionWatch
+    beside: Money | None = NOTHING  # profit and loss of loose legs and shares at the market; None = a price is missing
 
     @property
     def wants_out(self) -> bool:
@@ -30,9 +31,13 @@ class ExitReview:
 
     @property
     def unrealized_pnl(self) -> Money | None:
-        """Profit and loss if all were closed at mid; unknown without quotes that can be believed."""
-        price = self.marks.close_price
-        return None if price is None or not self.position.is_open else self.position.unrealized_pnl(price)
+        """Profit and loss if all were closed at mid, shares at their price; unknown without prices to believe."""
+        position, price = self.position, self.marks.close_price
+        if not position.is_open or self.beside is None:
+            return None
+        if not position.lots:
+            return self.beside
+        return None if price is None else position.unrealized_pnl(price) + self.beside
 
 
 def review_position(desk: Desk, position: Position, strategy: Strategy, now: datetime) -> ExitReview:
@@ -42,4 +47,22 @@ def review_position(desk: Desk, position: Position, strategy: Strategy, now: dat
     marks = mark(read_view(desk, position, strategy, now, watch=watch))
     watch = observed(watch, position, marks)
     decision = decide_exit(strategy.exits, position, marks, frozenset(position.exits_fired), watch=watch)
-    return ExitReview(position=position, marks=marks, decision=decision, watch=watch)
+    beside = _beside(desk, position, marks.spot, now)
+    return ExitReview(position=position, marks=marks, decision=decision, watch=watch, beside=beside)
+
+
+def _beside(desk: Desk, position: Position, spot: Price | None, now: datetime) -> Money | None:
+    total = NOTHING
+    if position.shares:
+        if spot is None:
+            return None
+        total += position.shares_pnl(spot)
+    if not position.loose:
+        return total
+    quotes = desk.market.quotes([one.contract for one in position.loose], now)
+    for one in position.loose:
+        quote = quotes.get(one.contract)
+        if quote is None or quote.mid is None:
+            return None
+        total += one.premium + quote.mid.times(one.contract.multiplier, one.quantity)
+    return total

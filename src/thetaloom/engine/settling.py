@@ -7,8 +7,6 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from thetaloom.domain.book.alerts import Alert, Priority, Urgency
-from thetaloom.domain.book.assignment import defences
 from thetaloom.domain.book.orders import Effect
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.resting import beyond_held
@@ -28,19 +26,18 @@ from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict
-from thetaloom.engine.alerts import end_alert, end_alerts, raise_alert
-from thetaloom.engine.care import end_care
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.imbalance import mind_legs
 from thetaloom.engine.lineage import Decider, Executed, record
 from thetaloom.engine.order_manager import ask_cancel, deliver
+from thetaloom.engine.position_alerts import advises_defence, mind_alerts, tell_defences
+from thetaloom.engine.share_sales import note_traded
 from thetaloom.engine.step import ended, tell
 from thetaloom.errors import InvariantError, MarketDataUnavailable, StaleVersionError
 from thetaloom.ports.store import UnitOfWork
 
 log = structlog.get_logger()
 
-EARLY = "assigned_early"  # the cause of its alert
 PATIENCE = timedelta(minutes=10)  # how long a transaction waits for the reports and shares that belong before it
 LOOKED_AT = frozenset({RunStatus.MONITORING, RunStatus.CLOSING})
 
@@ -144,8 +141,7 @@ def settle_in_books(desk: Desk, uow: UnitOfWork, given: SettlementInputs) -> tup
     uow.positions.save(said.position)
     if given.position.loose or said.position.loose:
         mind_legs(desk, uow, said.position, now)
-    if given.position.is_open and not said.position.is_open:
-        end_care(desk, uow, said.position, now)
+    mind_alerts(desk, uow, given.position, said.position, now)
     _tell(desk, uow, run, given, said)
     run = uow.runs.save(_moved(uow, run, said, now))
     overtaken = beyond_held(said.position, uow.orders.of_run(run.id))
@@ -182,7 +178,9 @@ def _apply_once(desk: Desk, happened: list[Transaction]) -> list[WorkflowRun] | 
             return []  # another worker applied it meanwhile
         positions = uow.positions.open_positions(account)
         is_end = happened[0].kind in ENDS
-        inputs = _ended(desk, uow, happened, positions, is_late) if is_end else _traded(happened[0], positions)
+        inputs = (
+            _ended(desk, uow, happened, positions, is_late) if is_end else _traded(desk, uow, happened[0], positions)
+        )
         if inputs is None:
             return None
         for given in inputs:
@@ -222,7 +220,10 @@ def _ended(
     ]
 
 
-def _traded(moved: Transaction, positions: Sequence[Position]) -> list[SettlementInputs]:
+def _traded(desk: Desk, uow: UnitOfWork, moved: Transaction, positions: Sequence[Position]) -> list[SettlementInputs]:
+    order = note_traded(uow, moved, desk.clock.now())
+    if order is not None:  # it was for one position's shares; only what that holds no more is anybody's
+        positions = sorted(positions, key=lambda one: one.id != order.position_id)
     return [
         SettlementInputs(position=position, shares_traded=moved, shares_quantity=quantity)
         for position, quantity in zip(positions, shares_out(moved, positions), strict=True)
@@ -268,47 +269,13 @@ def _tell(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: SettlementInputs
         early = [one for one in given.endings if _is_early(desk, one)]
         kind = EventKind.EARLY_ASSIGNED if early else EventKind.CONTRACTS_ENDED
         tell(uow, run, kind, now, position=position.id, contracts=text, shares=position.shares_held)
-        if early:
-            _tell_defences(desk, uow, run, position)
-    if before.shares and not position.shares:
-        end_alert(uow, position.user_id, position.id, EARLY, now, run=run.id)
-    if not position.is_open:
-        end_alerts(uow, position.user_id, position.id, now, run=run.id)
+        if early and not advises_defence(uow, position):
+            tell_defences(desk, uow, position, now)
     if said.differs:
         tell(uow, run, EventKind.SETTLEMENT_DIFFERED, now, position=position.id, differences="; ".join(said.differs))
     if before.is_open:
         ends = EventKind.POSITION_REDUCED if position.is_open else EventKind.POSITION_CLOSED
         tell(uow, run, ends, now, position=position.id, realized_pnl=position.realized_pnl)
-
-
-def _tell_defences(desk: Desk, uow: UnitOfWork, run: WorkflowRun, position: Position) -> None:
-    now = desk.clock.now()
-    bought = [one.contract for one in position.loose if one.quantity > 0]
-    try:
-        spot, quotes = desk.market.spot(position.symbol, now), desk.market.quotes(bought, now)
-    except MarketDataUnavailable:
-        spot, quotes = None, {}
-    bids = [(one, quotes[one].bid if one in quotes else None) for one in bought]
-    ways = defences(position, spot, bids)
-    facts = {way.name: f"cash {way.cash}, at most {way.loss_max} lost after it: {way.what}" for way in ways}
-    if not ways:
-        return
-    tell(uow, run, EventKind.DEFENCE_ADVISED, now, position=position.id, best=ways[0].name, **facts)
-    alert = Alert(
-        user_id=position.user_id,
-        account_id=position.account_id,
-        subject=position.id,
-        position_id=position.id,
-        symbol=position.symbol,
-        cause=EARLY,
-        priority=Priority.CRITICAL,
-        reason=EARLY,
-        details=f"{position.shares_held:+d} {position.symbol} shares came of an early assignment.",
-        recommended_action=f"{ways[0].what} Cash of it: {ways[0].cash}.",
-        urgency=Urgency.IMMEDIATE,
-        raised_at=now,
-    )
-    raise_alert(uow, alert, run=run.id)
 
 
 def _is_early(desk: Desk, one: Ending) -> bool:

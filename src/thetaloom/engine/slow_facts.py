@@ -58,14 +58,14 @@ def read_facts(desk: Desk, symbol: str, needs: frozenset[Need], now: datetime) -
     """Read what is needed of a market; what its source does not tell stays unknown."""
     if not needs:
         return NO_FACTS
-    view = _market_view(desk, symbol, now) if Need.MARKET in needs else None
+    view = market_view(desk, symbol, now) if Need.MARKET in needs else None
     days, past = _earnings(desk, symbol, now) if Need.EARNINGS in needs else (None, None)
     atr = None
     if Need.ATR in needs:
-        atr = _number(view, "atr_14") if view is not None else _atr(desk, symbol, now)
+        atr = number_in(view, "atr_14") if view is not None else _atr(desk, symbol, now)
     gamma = None if view is None else view.words.get("dealer_gamma")
     is_fresh = gamma is not None and now - gamma.as_of <= GAMMA_AGE_MAX
-    regime, bias = _word(view, "regime"), _word(view, "bias")
+    regime, bias = word_in(view, "regime"), word_in(view, "bias")
     return MarketFacts(
         read_at=now,
         atr=atr,
@@ -75,15 +75,15 @@ def read_facts(desk: Desk, symbol: str, needs: frozenset[Need], now: datetime) -
         days_to_earnings=days,
         past_earnings=past,
         regime=None if regime is None else Regime(regime),
-        regime_confidence=_number(view, "regime_confidence"),
+        regime_confidence=number_in(view, "regime_confidence"),
         bias=None if bias is None else MarketBias(bias),
-        bias_confidence=_number(view, "bias_confidence"),
+        bias_confidence=number_in(view, "bias_confidence"),
     )
 
 
 def zero_gamma_of(view: MarketView | None) -> Price | None:
     """Return the zero-gamma price of a view, from how far the spot is above it."""
-    spot, distance = _number(view, "underlying_price"), _number(view, "gamma_flip_distance")
+    spot, distance = number_in(view, "underlying_price"), number_in(view, "gamma_flip_distance")
     return None if spot is None or distance is None else Price((spot * (1 - distance / 100)).quantize(PRICE_PLACES))
 
 
@@ -133,7 +133,8 @@ class SlowFacts:
         return symbol
 
 
-def _market_view(desk: Desk, symbol: str, now: datetime) -> MarketView | None:
+def market_view(desk: Desk, symbol: str, now: datetime) -> MarketView | None:
+    """Read the whole view of a market, which takes tens of milliseconds; ``None`` without a chain."""
     chain = desk.market.chain(symbol, now)
     if chain is None:
         return None
@@ -160,11 +161,13 @@ def _earnings(desk: Desk, symbol: str, now: datetime) -> tuple[int | None, tuple
     return coming.days, tuple(day for day in events.earnings if day < today)
 
 
-def _number(view: MarketView | None, name: str) -> Decimal | None:
+def number_in(view: MarketView | None, name: str) -> Decimal | None:
+    """Return a number of a view; ``None`` is unknown."""
     known = None if view is None else view.numbers.get(name)
     return None if known is None else known.number
 
 
-def _word(view: MarketView | None, name: str) -> str | None:
+def word_in(view: MarketView | None, name: str) -> str | None:
+    """Return a word of a view; ``None`` is unknown."""
     known = None if view is None else view.words.get(name)
     return None if known is None else known.word

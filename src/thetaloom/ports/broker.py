@@ -7,6 +7,7 @@ from typing import Protocol
 from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import AccountSnapshot, BrokerOrder, BrokerReport
+from thetaloom.domain.book.share_orders import ShareOrder, SharesAnswer
 from thetaloom.domain.book.transactions import Transaction
 from thetaloom.domain.values.ids import AccountId, BrokerOrderId, ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
@@ -23,6 +24,7 @@ class BrokerCapabilities:
     native_oco: bool
     absence_seconds: int  # how long an order that ``find`` does not know may still turn up
     orders_per_second: int  # requests that it takes without refusing more
+    shares: bool = False  # it trades shares for us, at once or not at all; see ``trade_shares``
     exact_books: bool = False  # a call that is over is in its books or never will be, and none is taken twice
 
 
@@ -59,6 +61,13 @@ class Broker(Protocol):
 
     def submit(self, order: Order) -> None:
         """Send a new order. A client order id that the broker has seen before is not a second order."""
+        ...
+
+    def trade_shares(self, order: ShareOrder) -> SharesAnswer:
+        """Trade shares at once at the market, or refuse; never more than are held. An id seen before is no second.
+
+        What was traded is in the transactions under the client order id when the call is over.
+        """
         ...
 
     def replace(self, client_order_id: ClientOrderId, limit_price: Price, revision: int) -> None:

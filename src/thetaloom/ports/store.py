@@ -8,6 +8,7 @@ from typing import Protocol
 
 from thetaloom.domain.book.alerts import Alert
 from thetaloom.domain.book.elsewhere import Finding
+from thetaloom.domain.book.exit_market import ExitMarket
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.ladder import LadderState
 from thetaloom.domain.book.leg_fills import LegExecution
@@ -16,13 +17,14 @@ from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.protection import PositionCare
 from thetaloom.domain.book.rolls import Roll
+from thetaloom.domain.book.share_orders import ShareOrder
 from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.risk.violations import Violation
 from thetaloom.domain.run.events import Event
 from thetaloom.domain.run.lineage import LineageRecord
 from thetaloom.domain.run.opinion_records import OpinionRecord
 from thetaloom.domain.run.proposals import Proposal
-from thetaloom.domain.run.runs import RunStatus, WorkflowRun
+from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.ids import (
     AccountId,
@@ -128,6 +130,7 @@ class Orders(Protocol):
     def add(self, order: Order) -> None: ...
     def get(self, order: ClientOrderId) -> Order | None: ...
     def of_run(self, run: RunId) -> Sequence[Order]: ...
+    def of_runs(self, runs: Iterable[RunId]) -> Sequence[Order]: ...
     def open_orders(self) -> Sequence[Order]:
         """Return the orders that are staged, submitted, working or being canceled, oldest first."""
         ...
@@ -207,6 +210,10 @@ class Lineage(Protocol):
         ...
 
     def of_run(self, run: RunId) -> Sequence[LineageRecord]: ...
+    def newest_output(self, run: RunId, step: StepName) -> str | None:
+        """Return the digest of what the newest execution of ``step`` that did not fail said."""
+        ...
+
     def put_evidence(self, content: bytes, kind: str) -> str:
         """Store ``content`` once and return its digest. ``kind`` is json, chain, png …"""
         ...
@@ -326,10 +333,21 @@ class Rolls(Protocol):
     def save(self, roll: Roll) -> Roll: ...
 
 
+class ShareOrders(Protocol):
+    """Orders for shares that positions were left with, saved by compare-and-swap on their version."""
+
+    def add(self, order: ShareOrder) -> None: ...
+    def get(self, order: ClientOrderId) -> ShareOrder | None: ...
+    def of_position(self, position: PositionId) -> Sequence[ShareOrder]: ...
+    def in_flight(self, account: AccountId) -> Sequence[ShareOrder]: ...
+    def save(self, order: ShareOrder) -> ShareOrder: ...
+
+
 class Care(Protocol):
     """Who protects positions, when somebody last looked, and what people note."""
 
     def get(self, position: PositionId) -> PositionCare | None: ...
+    def many(self, positions: Iterable[PositionId]) -> Sequence[PositionCare]: ...
     def of_open(self, account: AccountId) -> Sequence[PositionCare]: ...
     def save(self, cares: Iterable[PositionCare]) -> None: ...
     def last_look(self, account: AccountId) -> datetime | None: ...
@@ -339,6 +357,8 @@ class Care(Protocol):
         ...
 
     def note_of(self, position: PositionId) -> str: ...
+    def exit_market(self, position: PositionId) -> ExitMarket | None: ...
+    def keep_exit_market(self, market: ExitMarket) -> None: ...
 
 
 class Opinions(Protocol):
@@ -362,6 +382,7 @@ class UnitOfWork(Protocol):
     violations: Violations
     watches: Watches
     rolls: Rolls
+    share_orders: ShareOrders
     alerts: Alerts
     looks: Looks
     care: Care

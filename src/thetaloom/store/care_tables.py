@@ -61,6 +61,19 @@ watch_pulse = Table(
     needed("looked_at", Instant),
 )
 
+exit_markets = Table(
+    "exit_markets",
+    metadata,
+    Column("position_id", Text, ForeignKey("positions.id"), primary_key=True),
+    owner(),
+    needed("taken_at", Instant),
+    Column("spot", Exact(Price)),
+    Column("atm_iv", Exact(Decimal)),
+    Column("iv_rank", Exact(Decimal)),
+    Column("vix", Exact(Decimal)),
+    Column("regime", Text),
+)
+
 journal_notes = Table(
     "journal_notes",
     metadata,

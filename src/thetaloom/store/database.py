@@ -2,7 +2,8 @@
 
 SQLite runs with a write-ahead log, so that readers never wait for the writer, and with ``synchronous=FULL`` on the
 writing connection: a commit that was acknowledged survives a loss of power. One flush per commit is the price;
-``tests/store/test_speed.py`` measures it.
+``tests/store/test_speed.py`` measures it. Only who may lose his last words to a loss of power (a lease is no fact)
+says so, and leaves the flush to the next commit; the death of a process loses nothing either way.
 """
 
 import threading
@@ -19,6 +20,7 @@ from thetaloom.store.foreign_errors import translate
 
 BUSY_TIMEOUT_SECONDS = 30
 READERS_MAX = 8
+IS_DURABLE = "thetaloom_is_durable"  # an execution option; what a connection's commits are set to stands in its info
 CommitHook = Callable[[Literal["before", "after"]], None]
 
 
@@ -55,12 +57,13 @@ class Database:
         self.on_commit = on_commit
         self._mine = threading.local()
         if self.is_sqlite:
-            self._writing = _sqlite_engine(url, "BEGIN IMMEDIATE", _prepare_writer, size=1)
-            self._reading = _sqlite_engine(url, "BEGIN", _prepare_reader, size=READERS_MAX)
+            self._writing = _sqlite_engine(url, _begin_writing, _prepare_writer, size=1)
+            self._reading = _sqlite_engine(url, _begin_reading, _prepare_reader, size=READERS_MAX)
             self._turn = _turn_of(self.path)
         else:
             self._writing = create_engine(url, pool_size=READERS_MAX, pool_pre_ping=True)
             event.listen(self._writing, "handle_error", translate)
+            event.listen(self._writing, "begin", _begin_on_postgres)
             self._reading = self._writing.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     @property
@@ -77,11 +80,16 @@ class Database:
             yield connection
 
     @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
-        """Open a writing transaction; on SQLite only one at a time is open in the whole process."""
+    def transaction(self, *, durable: bool = True) -> Iterator[Transaction]:
+        """Open a writing transaction; on SQLite only one at a time is open in the whole process.
+
+        One that is not ``durable`` may be lost with the power, whole, until the next durable commit.
+        """
         if self._open() is not None:
             raise InvariantError("this thread has a writing transaction open already; join it with begin()")
         with self._turn_to_write(), _connected(self._writing) as connection:
+            if not durable:
+                connection.execution_options(**{IS_DURABLE: False})
             self._mine.transaction = Transaction(connection, self.on_commit)
             try:
                 connection.begin()
@@ -90,13 +98,13 @@ class Database:
                 self._mine.transaction = None
 
     @contextmanager
-    def begin(self) -> Iterator[Connection]:
+    def begin(self, *, durable: bool = True) -> Iterator[Connection]:
         """Join the writing transaction of this thread, or open one that commits when the block ends well."""
         joined = self._open()
         if joined is not None:
             yield joined.connection
             return
-        with self.transaction() as transaction:
+        with self.transaction(durable=durable) as transaction:
             yield transaction.connection
             transaction.commit()
 
@@ -165,7 +173,9 @@ def _turn_of(path: Path) -> threading.Lock:
     return _turns.setdefault(path.resolve(), threading.Lock())
 
 
-def _sqlite_engine(url: URL, begin: str, prepare: Callable[[Any, Any], None], size: int) -> Engine:
+def _sqlite_engine(
+    url: URL, begin: Callable[[Connection], None], prepare: Callable[[Any, Any], None], size: int
+) -> Engine:
     engine = create_engine(
         url,
         poolclass=QueuePool,
@@ -175,9 +185,26 @@ def _sqlite_engine(url: URL, begin: str, prepare: Callable[[Any, Any], None], si
         connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False, "isolation_level": None},
     )
     event.listen(engine, "connect", prepare)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    event.listen(engine, "begin", begin)
     event.listen(engine, "handle_error", translate)
     return engine
+
+
+def _begin_writing(connection: Connection) -> None:
+    is_durable = connection.get_execution_options().get(IS_DURABLE, True)
+    if connection.info.get(IS_DURABLE, True) is not is_durable:
+        connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if is_durable else 'NORMAL'}")  # not within a BEGIN
+        connection.info[IS_DURABLE] = is_durable
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_reading(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _begin_on_postgres(connection: Connection) -> None:
+    if not connection.get_execution_options().get(IS_DURABLE, True):
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
 
 
 def _prepare_writer(connection: Any, _record: Any) -> None:

@@ -38,6 +38,7 @@ from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.ports.dispatch import Lane
 from thetaloom.store.care_tables import alerts as alerts
+from thetaloom.store.care_tables import exit_markets as exit_markets
 from thetaloom.store.care_tables import journal_notes as journal_notes
 from thetaloom.store.care_tables import position_care as position_care
 from thetaloom.store.care_tables import watch_pulse as watch_pulse
@@ -58,6 +59,7 @@ from thetaloom.store.schedule_tables import schedules as schedules
 from thetaloom.store.schedule_tables import symbols as symbols
 from thetaloom.store.schedule_tables import watchlists as watchlists
 from thetaloom.store.schema_rolls import rolls as rolls
+from thetaloom.store.schema_shares import share_orders as share_orders
 from thetaloom.store.score_tables import opinion_scores as opinion_scores
 from thetaloom.store.signal_tables import signal_sources as signal_sources
 from thetaloom.store.signal_tables import signal_trail as signal_trail

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
+from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Insert, Select, Table, Update, bindparam, update
@@ -14,6 +15,7 @@ T = TypeVar("T")
 KEYS_MAX = 500  # in one list; SQLite once took no more than 999 parameters
 
 
+@cache
 def names_of(kind: type[Any]) -> tuple[str, ...]:
     """Return the fields of a dataclass; its columns carry the same names."""
     return tuple(field.name for field in fields(kind))
@@ -26,13 +28,15 @@ def columns_of(table: Table, kind: type) -> list[ColumnElement[Any]]:
 
 def row_of(value: Any, **more: object) -> dict[str, Any]:
     """Return the value's fields by name, and ``more``."""
-    return {name: getattr(value, name) for name in names_of(type(value))} | more
+    kind: Any = type(value)
+    return {name: getattr(value, name) for name in names_of(kind)} | more
 
 
 def value_of(kind: type[T], row: Any) -> T:
     """Rebuild a value from its row; columns that are no field of it are left out."""
     columns: Mapping[str, Any] = row._mapping
-    return kind(**{name: columns[name] for name in names_of(kind)})
+    of: Any = kind
+    return kind(**{name: columns[name] for name in names_of(of)})
 
 
 def values_of(kind: type[T], rows: Iterable[Any]) -> tuple[T, ...]:
@@ -49,7 +53,13 @@ def rows_in(connection: Connection, statement: Select[Any], wanted: Iterable[str
 
 def insert_or_skip(database: Database, table: Table) -> Insert:
     """Return an insert that leaves a row alone that is there already."""
-    if database.is_sqlite:
+    return _insert_or_skip(table, is_sqlite=database.is_sqlite)
+
+
+@cache
+def _insert_or_skip(table: Table, *, is_sqlite: bool) -> Insert:
+    # Made once: each transaction would put it together anew, and compare it with those that were run before.
+    if is_sqlite:
         return sqlite.insert(table).on_conflict_do_nothing()
     return postgresql.insert(table).on_conflict_do_nothing()
 

@@ -26,6 +26,7 @@ from thetaloom.store.repositories.runs import SqlRuns
 from thetaloom.store.repositories.scans import SqlScans, SqlWatchlists
 from thetaloom.store.repositories.schedules import SqlSchedules
 from thetaloom.store.repositories.scores import SqlScores
+from thetaloom.store.repositories.share_orders import SqlShareOrders
 from thetaloom.store.repositories.signals import SqlSignals
 from thetaloom.store.repositories.strategies import SqlStrategies
 from thetaloom.store.repositories.symbols import SqlSymbols
@@ -51,6 +52,7 @@ class SqlUnitOfWork:
         self.violations: store.Violations = SqlViolations(connection)
         self.watches: store.Watches = SqlWatches(connection)
         self.rolls: store.Rolls = SqlRolls(connection)
+        self.share_orders: store.ShareOrders = SqlShareOrders(connection)
         self.alerts: store.Alerts = SqlAlerts(connection)
         self.looks: store.Looks = SqlLooks(connection, database)
         self.opinions: store.Opinions = SqlOpinions(connection)

@@ -10,6 +10,7 @@ from thetaloom.domain.book.leg_fills import LegExecution
 from thetaloom.domain.book.orders import Effect, Order, OrderStatus
 from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import REFUSALS, AccountSnapshot, BrokerOrder, BrokerReport, ReportKind
+from thetaloom.domain.book.share_orders import ShareOrder, SharesAnswer
 from thetaloom.domain.book.transactions import (
     Transaction,
     trade_transactions,
@@ -29,7 +30,7 @@ from thetaloom.testing.troubles import Known as Known
 from thetaloom.testing.troubles import Trouble as Trouble
 
 CAPABILITIES = BrokerCapabilities(
-    legs_max=4, gtc=True, replace=True, native_oco=False, absence_seconds=0, orders_per_second=1_000
+    legs_max=4, gtc=True, replace=True, native_oco=False, absence_seconds=0, orders_per_second=1_000, shares=True
 )
 HELD_BACK = frozenset({Trouble.ACCEPTED_IN_SILENCE, Trouble.UNREPORTED})
 
@@ -60,6 +61,7 @@ class ScriptedBroker(ScriptedAccount):
         self.refusal: Refusal | None = None  # told with what is refused
         self.previews: deque[Preview] = deque()  # what the next questions are answered with
         self.is_down = False  # while set, every call raises BrokerUnavailable
+        self.share_price = Price(1)
         self._fills_at_once = fills_at_once
         self._troubles: deque[Trouble | None] = deque()
         self._on_the_way: list[tuple[datetime, Order]] = []
@@ -69,6 +71,11 @@ class ScriptedBroker(ScriptedAccount):
         self._reports: list[BrokerReport] = []
         self._held_back: list[BrokerReport] = []
         self._withholding = False
+
+    @property
+    def changes(self) -> int:
+        """How much happened so far: grows with each report and each transaction."""
+        return len(self._reports) + len(self._held_back) + len(self.happened)
 
     def plan(self, *troubles: Trouble | None) -> None:
         """Name what goes wrong with the next requests, one each; ``None`` lets one pass."""
@@ -87,6 +94,19 @@ class ScriptedBroker(ScriptedAccount):
             raise OutcomeUnknown(f"submit {order.client_order_id}: still on its way, as planned")
         self._take(order, trouble)
         self._answer(trouble)
+
+    def trade_shares(self, order: ShareOrder) -> SharesAnswer:
+        """Trade shares at ``share_price``, with the troubles of a new order."""
+        trouble = self._receive("trade_shares", order.client_order_id)
+        if trouble is Trouble.REFUSED:
+            return SharesAnswer(refusal=self.refusal or Refusal.UNKNOWN, message="refused as planned")
+        self.arrivals[order.client_order_id] += 1
+        if all(one.client_order_id != order.client_order_id for one in self.happened):
+            self.record([own.shares_of(order, self.share_price, self.clock.now())])
+        for wake in self._wakes:
+            wake()
+        self._answer(trouble)
+        return SharesAnswer()
 
     def arrive(self) -> None:
         """Let the new orders that were late arrive; after the broker's own quarantine they never do."""
@@ -141,10 +161,13 @@ class ScriptedBroker(ScriptedAccount):
         quantity: int | None = None,
         at: Number | None = None,
         leg_prices: Sequence[Number] = (),
+        *,
+        silent: bool = False,
     ) -> Fill:
         """Fill an order, by default all that remains at its limit; also one that was canceled or has expired.
 
-        ``leg_prices`` are of the order's legs in their order; without them any that add up will do.
+        ``leg_prices`` are of the order's legs in their order; without them any that add up will do. The report of a
+        ``silent`` one is held back.
         """
         known = self._known(client_order_id)
         number = known.order.filled + 1
@@ -154,7 +177,7 @@ class ScriptedBroker(ScriptedAccount):
             done = builders.priced(done, leg_prices)
         self.count_filled(client_order_id, done.quantity)
         self.record(trade_transactions(done, known.broker_order_id))
-        self._report(ReportKind.FILLED, client_order_id, fill=done)
+        self._report(ReportKind.FILLED, client_order_id, fill=done, silent=silent)
         return done
 
     def overfill(self, client_order_id: ClientOrderId, quantity: int) -> Fill:
@@ -254,12 +277,12 @@ class ScriptedBroker(ScriptedAccount):
     def transactions(self, after: int) -> Sequence[Transaction]:
         """Return the transactions after a sequence, oldest first."""
         self._check_up()
-        return [one for one in self.happened if one.sequence > after]
+        return self.happened[after:]  # its sequence is its place
 
     def reports_since(self, sequence: int) -> Sequence[BrokerReport]:
         """Return the reports let out after ``sequence``, oldest first."""
         self._check_up()
-        return [report for report in self._reports if report.sequence > sequence]
+        return self._reports[sequence:]  # its sequence is its place
 
     def account(self) -> AccountSnapshot:
         """Return ``balances``, which a test may set; fills move the cash in it."""

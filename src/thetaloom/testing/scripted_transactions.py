@@ -8,6 +8,7 @@ from thetaloom.domain.book.fills import Fill, LegFill
 from thetaloom.domain.book.leg_fills import LegExecution
 from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.reports import AccountSnapshot
+from thetaloom.domain.book.share_orders import ShareOrder
 from thetaloom.domain.book.transactions import (
     Transaction,
     TransactionKind,
@@ -104,6 +105,13 @@ def executed(done: LegExecution, broker_order_id: BrokerOrderId) -> tuple[Transa
         legs=(LegFill(contract=done.contract, quantity=done.quantity, price=done.price),),
     )
     return trade_transactions(fill, broker_order_id)
+
+
+def shares_of(order: ShareOrder, price: Price, at: datetime) -> Transaction:
+    """Return the trade of an order for shares."""
+    name, cash = f"T-{order.client_order_id}", price.times(-order.quantity)
+    done = moved(TransactionKind.TRADE, cash, at, name, symbol=order.symbol, shares=order.quantity)
+    return replace(done, client_order_id=order.client_order_id)
 
 
 def moved(

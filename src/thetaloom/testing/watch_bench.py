@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
+from sqlalchemy import delete
 
 from thetaloom.domain.book.orders import Effect
 from thetaloom.domain.book.positions import Position
@@ -23,6 +24,7 @@ from thetaloom.engine.engine import Engine
 from thetaloom.maths.black_scholes import bsm_price
 from thetaloom.ports.market_data import QuoteBatch
 from thetaloom.store.database import open_database
+from thetaloom.store.schema import account_looks
 from thetaloom.store.upgrading import upgrade
 from thetaloom.testing import builders
 from thetaloom.testing.clock import FakeClock
@@ -154,6 +156,12 @@ class WatchBench:
                 uow.runs.add(run)
                 uow.positions.add(self._position(run, legs))
             uow.commit()
+        with self.desk_bench.database.begin() as connection:
+            connection.execute(delete(account_looks))  # nobody looked before the broker held all this
+        held = Counter[OptionContract]()
+        for leg in (leg for legs in self.legs for leg in legs):
+            held[leg.contract] += leg.ratio
+        self.desk_bench.broker.held |= {contract: number for contract, number in held.items() if number}
 
     def _position(self, run: WorkflowRun, legs: tuple[Leg, ...]) -> Position:
         mids = {leg.contract: self.market.quoted[leg.contract].mid or Price(0) for leg in legs}

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from thetaloom.domain.strategy.documents import parse_strategy, strategy_document
+from thetaloom.domain.strategy.ending_rules import AssignmentRule, ImbalancePolicy, ImbalanceRule, SharesPolicy
 from thetaloom.domain.strategy.exit_rules import BY_THE_CLOCK, LadderRule
 from thetaloom.domain.strategy.leg_rules import MEASURED_FROM_A_LEG, WISHES_A_STRIKE
 from thetaloom.domain.strategy.metrics import METRIC_MAX
@@ -225,6 +226,8 @@ def whole_strategies(draw: st.DrawFn) -> Strategy:
         shares=draw(st.sampled_from([-100, 0, 0, 100, 250])),
         targets=targets,
         ladder=draw(st.none() | st.builds(LadderRule, threshold_dte=st.integers(3, 24))),
+        imbalance=draw(st.none() | st.builds(ImbalanceRule, policy=st.sampled_from(ImbalancePolicy))),
+        assignment=draw(st.none() | st.builds(AssignmentRule, policy=st.sampled_from(SharesPolicy))),
     )
 
 

@@ -20,6 +20,7 @@ from thetaloom.brokers.paper.venue import Venue
 from thetaloom.domain.book.orders import Effect, Order, OrderStatus
 from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import AccountSnapshot, BrokerOrder, BrokerReport, ReportKind
+from thetaloom.domain.book.share_orders import ShareOrder, SharesAnswer
 from thetaloom.domain.book.transactions import Transaction, trade_transactions
 from thetaloom.domain.market.quotes import Quote
 from thetaloom.domain.strategy.structures import Leg
@@ -40,6 +41,7 @@ CAPABILITIES = BrokerCapabilities(
     absence_seconds=0,
     orders_per_second=1_000,
     exact_books=True,
+    shares=True,
 )
 Which = ClientOrderId | Callable[[Order], bool]
 
@@ -142,6 +144,14 @@ class PaperBroker:
                 refusal=preview.refusal,
             )
         self._wake()
+
+    def trade_shares(self, order: ShareOrder) -> SharesAnswer:
+        """Trade shares at the price of their underlying, or refuse; an id seen before changes nothing."""
+        now = self._clock.now()
+        with self._books.write() as ledger:
+            answer = elsewhere.trade_shares_for(ledger, self._venue, order, now)
+        self._wake()
+        return answer
 
     def replace(self, client_order_id: ClientOrderId, limit_price: Price, revision: int) -> None:
         """Move the limit of a working order; a revision not newer than the last one changes nothing."""

@@ -14,7 +14,9 @@ from thetaloom.brokers.paper.tables import BookedOrder
 from thetaloom.brokers.paper.venue import Venue
 from thetaloom.domain.book.fills import Fill, LegFill
 from thetaloom.domain.book.orders import Effect, OrderStatus, TimeInForce
+from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import ReportKind
+from thetaloom.domain.book.share_orders import ShareOrder, SharesAnswer
 from thetaloom.domain.book.transactions import (
     Transaction,
     TransactionKind,
@@ -85,6 +87,24 @@ def trade_shares_now(
     if paid is None or not quantity:
         raise InvalidInput(f"{quantity} shares of {symbol} at no known price cannot be traded")
     ledger.record([share_trade(f"elsewhere-{ledger.next_transaction_number()}", symbol, quantity, paid, now)])
+
+
+def trade_shares_for(ledger: Ledger, venue: Venue, order: ShareOrder, now: datetime) -> SharesAnswer:
+    """Trade shares that are held away, for an order of ours; one that is in the books already is no second one."""
+    name = f"shares-{order.client_order_id}"
+    if ledger.has_transaction(name):
+        return SharesAnswer()
+    held, paid = ledger.shares().get(order.symbol, 0), venue.spot(order.symbol, now)
+    if held * order.quantity >= 0 or abs(order.quantity) > abs(held):
+        message = f"{held} {order.symbol} shares are held, {order.quantity:+d} would be more than that away"
+        return SharesAnswer(refusal=Refusal.QUANTITY_CONFLICT, message=message)
+    if not venue.calendar.is_open(now):
+        return SharesAnswer(refusal=Refusal.MARKET_CLOSED, message="the exchange is closed")
+    if paid is None:
+        return SharesAnswer(refusal=Refusal.BROKER_ERROR, message=f"{order.symbol} has no price now")
+    done = share_trade(name, order.symbol, order.quantity, paid, now)
+    ledger.record([replace(done, client_order_id=order.client_order_id)])
+    return SharesAnswer()
 
 
 def share_trade(name: str, symbol: str, quantity: int, price: Price, at: datetime) -> Transaction:

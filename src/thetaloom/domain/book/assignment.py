@@ -14,6 +14,7 @@ from thetaloom.domain.values.money import Money, Price
 POSSIBLE_WITHIN = Price("0.05")  # so near to paying, some exercise
 CERTAIN_GAIN = -0.01  # per share; a holder does not miss a dividend for a cent
 ALERT_DELTA = Decimal("0.90")
+ASSIGNED_EARLY = "assigned_early"  # the cause of its alert
 PIN_SHARE = Decimal("0.02")  # of the strike, on the last day
 
 

@@ -30,6 +30,7 @@ STOPS = frozenset(
     }
 )
 LOSS = "loss"
+BY_DISTANCE = frozenset({LOSS, ExitKind.PROFIT_TARGET.value, *(kind.value for kind in STOPS)})  # first words of causes
 _URGENCY = {Priority.CRITICAL: Urgency.IMMEDIATE, Priority.HIGH: Urgency.END_OF_DAY}
 
 

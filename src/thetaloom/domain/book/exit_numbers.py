@@ -1,6 +1,6 @@
 """The number that each kind of exit watches, in the unit of its rule; ``None`` is unknown and meets nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -108,15 +108,23 @@ def planned_risk(seen: Seen) -> Money | None:
 
     ``None`` where there is no such stop and the max loss is unknown or has no limit.
     """
-    position, found = seen.position, []
-    most = max_loss_of(seen)
-    for rule in seen.rules:
+    position = seen.position
+    held, opened = position.quantity, position.opened_quantity
+    return risk_by_rules(seen.rules, seen.premium, max_loss_of(seen), held=held, opened=opened)
+
+
+def risk_by_rules(
+    rules: Iterable[ExitRule], premium: Money, most: Money | None, *, held: int, opened: int
+) -> Money | None:
+    """Return what one R of what is ``held`` is, by its premium and the most it can lose."""
+    found = []
+    for rule in rules:
         if rule.kind is not ExitKind.STOP_LOSS or rule.quantity_percent < HUNDRED or rule.has_condition:
             continue
         if rule.unit is ExitUnit.PERCENT_OF_PREMIUM:
-            found.append(Money(abs(Decimal(seen.premium)) * rule.threshold / HUNDRED))
+            found.append(Money(abs(Decimal(premium)) * rule.threshold / HUNDRED))
         elif rule.unit is ExitUnit.DOLLARS:
-            found.append(Money(rule.threshold * position.quantity / position.opened_quantity))
+            found.append(Money(rule.threshold * held / opened))
         elif rule.unit is ExitUnit.PERCENT_OF_MAX_LOSS and most is not None:
             found.append(most * (rule.threshold / HUNDRED))
     if most is not None:

@@ -11,20 +11,12 @@ from math import gcd
 from thetaloom.domain.book.orders import Order, OrderStatus
 from thetaloom.domain.book.positions import ALONE, Position
 from thetaloom.domain.book.spreads import Loose
+from thetaloom.domain.strategy.ending_rules import ImbalancePolicy as ImbalancePolicy
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.instruments import OptionContract, Right
 from thetaloom.domain.values.money import NOTHING, Money, Price
 
 CANCEL_LOOK_SECONDS = 5  # how soon a cancel of an order for missing legs is looked at again
-
-
-class ImbalancePolicy(StrEnum):
-    """What is done about legs that stand alone."""
-
-    BY_RISK = "by_risk"  # unwind what leaves a sold leg without cover, ask about the rest
-    ASK = "ask"
-    COMPLETE = "complete"  # order the legs that are missing, no worse than what was approved; else as by risk
-    UNWIND = "unwind"
 
 
 class LegsAction(StrEnum):

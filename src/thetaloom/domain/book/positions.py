@@ -263,6 +263,10 @@ class Position:
         """Shares that contracts of the position turned into, sold short negative."""
         return sum(lot.quantity for lot in self.shares)
 
+    def shares_pnl(self, spot: Price) -> Money:
+        """Profit and loss of the shares if they were traded away at ``spot``."""
+        return sum(((spot - lot.price).times(lot.quantity) for lot in self.shares), NOTHING)
+
     def _closed_where_empty(self, at: datetime) -> "Position":
         return self if self.is_open else replace(self, closed_at=at)
 

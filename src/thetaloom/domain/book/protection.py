@@ -30,6 +30,7 @@ class Cause(StrEnum):
     RUN_ERROR = "run_error"
     ENGINE_DOWN = "engine_down"
     MARKET_DATA_OUT = "market_data_out"
+    SHARES_HELD = "shares_held"  # no exit rule watches shares that contracts turned into
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,8 @@ def judge_protection(
     position: Position, orders: Iterable[Order], *, is_paused: bool, is_failed: bool, sees: bool | None
 ) -> tuple[Protection, Cause | None]:
     """Say who protects a position; ``sees`` is whether all legs have believable quotes, ``None`` = no market data."""
+    if position.shares:
+        return Protection.UNPROTECTED, Cause.SHARES_HELD
     if is_at_broker(position, orders):
         return Protection.BROKER, None
     if is_paused:

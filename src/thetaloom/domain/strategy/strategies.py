@@ -11,6 +11,7 @@ from typing import Annotated
 
 from thetaloom.domain.strategy.analysis_rules import AnalysisRule, AnalystName
 from thetaloom.domain.strategy.conditions import Comparison, Condition
+from thetaloom.domain.strategy.ending_rules import AssignmentRule, ImbalanceRule
 from thetaloom.domain.strategy.exit_rules import EXIT_UNITS, ExitKind, ExitRule, ExitUnit, LadderRule
 from thetaloom.domain.strategy.fields import About, Word
 from thetaloom.domain.strategy.leg_rules import (
@@ -223,6 +224,12 @@ class Strategy:
     ] = None
     restart: Annotated[
         RestartRule | None, About("When a completed run starts the next one; absent: never.", sparse=True)
+    ] = None
+    imbalance: Annotated[
+        ImbalanceRule | None, About("What is done about legs that stand alone; absent: the setting.", sparse=True)
+    ] = None
+    assignment: Annotated[
+        AssignmentRule | None, About("What is done about shares that are left; absent: the setting.", sparse=True)
     ] = None
     guard: Annotated[
         ExitGuard, About("What guards the exits that rest on the legs' quotes against bad ones.", sparse=True)

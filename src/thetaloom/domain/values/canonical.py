@@ -6,12 +6,12 @@ instants are ISO 8601 in UTC, and a number that is not finite is refused: what i
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import Field
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,11 +19,12 @@ import msgspec
 from thetaloom.errors import InvalidInput
 
 T = TypeVar("T")
+_Hook = Callable[[object], object] | None  # turns what is no plain data into plain data
 
 PLAIN_TYPES = frozenset({str, int, bool, type(None)})
 
 
-def canonical_json(value: object, hook: Callable[[object], object] | None = None) -> bytes:
+def canonical_json(value: object, hook: _Hook = None) -> bytes:
     """Return the one JSON text of ``value``; ``hook`` turns what is no plain data into plain data."""
     return _encoded(_plain(value, hook))
 
@@ -60,42 +61,44 @@ def from_json(text: bytes, type_: type[T], hook: Callable[[type, object], object
     return from_plain(plain, type_, hook)
 
 
-def _plain(value: Any, hook: Callable[[object], object] | None) -> Any:
-    # The usual kinds first: a proposal's evidence has thousands of values.
-    if type(value) in PLAIN_TYPES:
-        return value
+def _plain(value: Any, hook: _Hook) -> Any:
     kind: Any = type(value)
+    return _writer_of(kind)(value, hook)
+
+
+@cache
+def _writer_of(kind: type) -> Callable[[Any, _Hook], Any]:
+    # Asked once for each kind: a proposal's evidence has thousands of values, and the question costs more than its
+    # answer.
+    if kind in PLAIN_TYPES:
+        return _as_it_is
     names = _recorded_fields(kind)
     if names is not None:
-        return _plain_record(value, names, hook)
-    return _plain_value(value, hook)
+        return partial(_plain_record, names)
+    return next((write for base, write in _WRITERS if issubclass(kind, base)), _plain_other)
 
 
-def _plain_value(value: Any, hook: Callable[[object], object] | None) -> Any:
-    kind = type(value)
-    if kind is tuple or kind is dict:  # before the question what else it may be, which costs more than the answer
-        return _plain_list(value, hook) if kind is tuple else _plain_mapping(value, hook)
-    match value:
-        case int() | str() if not isinstance(value, Enum):
-            return value
-        case Enum():
-            return _plain(value.value, hook)
-        case Decimal():
-            return format(value, "f") if value.is_finite() else _refuse(value)
-        case float():
-            return value if math.isfinite(value) else _refuse(value)
-        case datetime():
-            return _instant(value)
-        case Mapping():
-            return _plain_mapping(value, hook)
-        case list() | tuple():
-            return _plain_list(value, hook)
-        case set() | frozenset():
-            return sorted((_plain(entry, hook) for entry in value), key=_encoded)
-    return _plain_other(value, hook)
+def _as_it_is(value: Any, hook: _Hook) -> Any:
+    return value
 
 
-def _plain_list(value: Sequence[Any], hook: Callable[[object], object] | None) -> list[Any]:
+def _plain_member(value: Enum, hook: _Hook) -> Any:
+    return _plain(value.value, hook)
+
+
+def _plain_decimal(value: Decimal, hook: _Hook) -> str:
+    return format(value, "f") if value.is_finite() else _refuse(value)
+
+
+def _plain_float(value: float, hook: _Hook) -> float:
+    return value if math.isfinite(value) else _refuse(value)
+
+
+def _plain_set(value: Set[Any], hook: _Hook) -> list[Any]:
+    return sorted((_plain(entry, hook) for entry in value), key=_encoded)
+
+
+def _plain_list(value: Sequence[Any], hook: _Hook) -> list[Any]:
     if set(map(type, value)) == {float} and all(map(math.isfinite, value)):  # a year of bars is long
         return list(value)
     return [_plain(entry, hook) for entry in value]
@@ -108,13 +111,13 @@ def _decimal(wanted: type[Decimal], given: object) -> Decimal:
         raise ValueError(f"{str(given)[:40]!r} is no number") from error
 
 
-def _instant(at: datetime) -> str:
+def _instant(at: datetime, hook: _Hook) -> str:
     if at.tzinfo is None:
         raise InvalidInput(f"{at} names no zone; an instant is aware")
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _plain_mapping(value: Mapping[Any, Any], hook: Callable[[object], object] | None) -> dict[str, Any]:
+def _plain_mapping(value: Mapping[Any, Any], hook: _Hook) -> dict[str, Any]:
     plain: dict[str, Any] = {}
     for key, entry in value.items():
         name = _plain(key, hook)
@@ -126,7 +129,7 @@ def _plain_mapping(value: Mapping[Any, Any], hook: Callable[[object], object] | 
     return plain
 
 
-def _plain_record(value: Any, names: tuple[str, ...], hook: Callable[[object], object] | None) -> Any:
+def _plain_record(names: tuple[str, ...], value: Any, hook: _Hook) -> Any:
     if hook is not None:
         replaced = hook(value)
         if replaced is not value:
@@ -142,13 +145,28 @@ def _recorded_fields(type_: type) -> tuple[str, ...] | None:
     return tuple(name for name, field in found.items() if field.metadata.get("canonical", True))
 
 
-def _plain_other(value: Any, hook: Callable[[object], object] | None) -> Any:
+def _plain_other(value: Any, hook: _Hook) -> Any:
     if hasattr(value, "isoformat"):
         return value.isoformat()
     replaced = value if hook is None else hook(value)
     if replaced is not value:
         return _plain(replaced, hook)
     raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
+_WRITERS: tuple[tuple[type, Callable[[Any, _Hook], Any]], ...] = (
+    (Enum, _plain_member),  # before what its members may be besides
+    (int, _as_it_is),
+    (str, _as_it_is),
+    (Decimal, _plain_decimal),
+    (float, _plain_float),
+    (datetime, _instant),
+    (Mapping, _plain_mapping),
+    (list, _plain_list),
+    (tuple, _plain_list),
+    (set, _plain_set),
+    (frozenset, _plain_set),
+)
 
 
 def _encoded(plain: object) -> bytes:

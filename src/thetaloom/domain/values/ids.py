@@ -53,9 +53,13 @@ def make_finding_id(account: AccountId, key: str, number: int) -> str:
 def make_opinion_id(run: RunId, analyst: str, seq: int) -> str:
     """Name what an analyst said in a run before its record ``seq + 1``."""
     return f"op-{_short('opinion', run, analyst, str(seq))}"
+
+
 def make_signal_id(user: UserId, source: str, body_digest: str, received_at: str) -> SignalId:
     """Name a signal by who sent what, and when it came."""
     return SignalId(f"sig-{_short('signal', user, source, body_digest, received_at)}")
+
+
 def make_schedule_id(installation: str, number: int) -> ScheduleId:
     """Name schedule ``number`` of one installation."""
     return ScheduleId(f"sched-{_short('schedule', installation, str(number))}")

@@ -247,6 +247,7 @@ class Reason(StrEnum):
     PRICE_MOVED = "price_moved", "The price left the band that was approved; a new proposal is needed."
     # orders
     ORDER_TIMED_OUT = "order_timed_out", "The order found no fill within its time and was canceled."
+    ORDER_LOST = "order_lost", "The order never arrived at the broker, whose books do not have it."
     ORDER_REJECTED = "order_rejected", "The broker refused the order; its message is kept with the order."
     ORDER_CANCELED = "order_canceled", "The order was canceled by a person."
     ORDER_EXPIRED = "order_expired", "The order expired at the end of the trading session."

@@ -108,6 +108,7 @@ class Reconciled:
     phases: tuple[PhaseResult, ...] = ()
     findings: tuple[Finding, ...] = ()  # that stand
     suspects: int = 0  # differences seen for the first time: the next look decides
+    lasting: int = 0  # differences seen at the last look, too
     sequence: int = 0  # of the last transaction that was read
     runs: tuple[RunId, ...] = ()  # that it moved
     left: tuple[ClientOrderId, ...] = ()  # in doubt, and more than the broker takes in a second

@@ -23,11 +23,6 @@ def disagreeing(now: Round) -> frozenset[OptionContract]:
     return frozenset(one for one in {*told, *theirs} if told.get(one, 0) != theirs.get(one, 0))
 
 
-def told_of(now: Round, contract: OptionContract) -> int:
-    """Return how many contracts must be held by the transactions."""
-    return _told(now).get(contract, 0)
-
-
 def _orphans(now: Round) -> None:
     working = {}
     for order in now.look.working:
@@ -89,11 +84,12 @@ def _cash(now: Round) -> None:
 def _sums(now: Round) -> None:
     now.counts.processed += len(now.look.holdings)
     standing = {one.key for one in now.findings.values() if one.key.startswith("sums:")}
+    by_transactions, ours_of = _told(now), now.ours
     for contract in sorted(disagreeing(now), key=lambda one: one.occ_symbol):
         key = f"sums:{contract.occ_symbol}"
         standing.discard(key)
-        held, told = now.look.holdings.get(contract, 0), told_of(now, contract)
-        ours = now.ours.get(contract, 0)
+        held, told = now.look.holdings.get(contract, 0), by_transactions.get(contract, 0)
+        ours = ours_of.get(contract, 0)
         with_us = "transactions" if ours == told else "holdings" if ours == held else "neither"
         text = (
             f"{contract.notation}: the broker's holdings say {held}, its transactions {told}, our positions {ours};"

@@ -29,8 +29,10 @@ from thetaloom.domain.values.ids import PositionId, StrategyId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Price
 from thetaloom.domain.values.reasons import Reason
+from thetaloom.engine.imbalance import mind_legs
 from thetaloom.engine.lineage import Decider, Executed, record
 from thetaloom.engine.order_manager import ask_cancel
+from thetaloom.engine.position_alerts import mind_alerts
 from thetaloom.engine.reconciliation.adoption import adopt
 from thetaloom.engine.reconciliation.discovery import disagreeing
 from thetaloom.engine.reconciliation.round import Round, summed, trades_net
@@ -112,6 +114,9 @@ def close_elsewhere(
     )
     run = now.uow.runs.save(record(now.desk, now.uow, run, executed))
     after = now.uow.positions.save(said.position)
+    if position.loose or after.loose:
+        mind_legs(now.desk, now.uow, after, now.now)
+    mind_alerts(now.desk, now.uow, position, after, now.now)
     kind = EventKind.POSITION_REDUCED if after.is_open else EventKind.POSITION_CLOSED
     facts = {"position": after.id, "realized_pnl": after.realized_pnl, "reason": Reason.CLOSED_ELSEWHERE.value}
     tell(now.uow, run, kind, now.now, **facts, trade=trade.name, legs=said.verdict.facts["legs"])
@@ -235,19 +240,20 @@ def _shrink(now: Round, contract: OptionContract, quantity: int, how: str) -> li
 
 def _residue(now: Round, doubtful: frozenset[OptionContract], settling: Contracts) -> None:
     """Ask about what differs and no transaction explains, once it was there at two looks."""
+    ours = now.ours  # no position changes here; to add up anew for each contract takes minutes over thousands
     for contract, number in sorted(_gap(now).items(), key=lambda pair: pair[0].occ_symbol):
         if contract in doubtful or contract in now.strange or number == settling.get(contract, 0):
             continue
         if now.reaches(contract.underlying):
-            _ask_unexplained(now, contract, number)
+            _ask_unexplained(now, contract, number, ours.get(contract, 0))
     for key, one in tuple(now.findings.items()):
         is_seen = key in now.suspects or key.startswith("sums:") or not now.is_whole
         if one.kind is FindingKind.CONTRACTS_DIFFER and not is_seen:
             now.settle_finding(one, FindingStatus.GONE, "both books hold the same")
 
 
-def _ask_unexplained(now: Round, contract: OptionContract, number: int) -> None:
-    ours, theirs = now.ours.get(contract, 0), now.look.holdings.get(contract, 0)
+def _ask_unexplained(now: Round, contract: OptionContract, number: int, ours: int) -> None:
+    theirs = now.look.holdings.get(contract, 0)
     text = f"{contract.notation}: the broker holds {theirs}, our positions {ours}; no transaction explains it"
     is_lost = ours * number < 0
     key = f"{'lost' if is_lost else 'holding'}:{contract.occ_symbol}"
@@ -256,8 +262,8 @@ def _ask_unexplained(now: Round, contract: OptionContract, number: int) -> None:
     if is_lost:
         now.raise_finding(FindingKind.CONTRACTS_DIFFER, key, text, halt=True, symbol=contract.underlying)
         return
-    _shrink(now, contract, number, "the broker does not hold it any more")
-    left = _gap(now).get(contract, 0)
+    is_shrunk = bool(_shrink(now, contract, number, "the broker does not hold it any more"))
+    left = _gap(now).get(contract, 0) if is_shrunk else number
     if left:
         legs = (LegFill(contract=contract, quantity=left, price=Price(0)),)
         more: dict[str, Any] = {"symbol": contract.underlying, "legs": legs, "prices_known": False}

@@ -43,6 +43,7 @@ class Round:
         self.suspects: dict[str, str] = {}
         self.phases: list[PhaseResult] = []
         self._counts = PhaseCounts(notes=[])
+        self._summed: tuple[tuple[Position, ...], Mapping[OptionContract, int]] = ((), {})
         self.read_positions()
 
     @property
@@ -85,9 +86,12 @@ class Round:
         return self.options.symbol is None and self.options.position is None
 
     @property
-    def ours(self) -> dict[OptionContract, int]:
+    def ours(self) -> Mapping[OptionContract, int]:
         """What our open positions hold, net."""
-        return summed(one.held for one in self.positions.values())
+        positions, known = tuple(self.positions.values()), self._summed[0]
+        if len(positions) != len(known) or any(one is not other for one, other in zip(positions, known, strict=True)):
+            self._summed = positions, summed(one.held for one in positions)
+        return self._summed[1]
 
     @property
     def explained(self) -> dict[OptionContract, int]:

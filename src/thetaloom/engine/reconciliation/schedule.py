@@ -27,7 +27,7 @@ class LookSchedule:
         self._sequence = 0  # of the last transaction that is known
         self._looked_at: datetime | None = None
         self._news_at: datetime | None = None
-        self._suspects = 0
+        self._pause: timedelta | None = None  # after which a difference is looked at again; None = there is none
         self._was_lost = False
         self._left: deque[ClientOrderId] = deque()  # in doubt since the start, more than the broker takes at once
 
@@ -49,7 +49,7 @@ class LookSchedule:
         except StaleVersionError:
             log.info("reconciliation_left_to_another_process")
             self._looked_at = self._news_at = self._desk.clock.now()
-            self._suspects = 1
+            self._pause = self._relook
             return None
 
     def heard(self, found: Reconciled) -> None:
@@ -57,8 +57,12 @@ class LookSchedule:
         now = self._desk.clock.now()
         self._sequence = max(self._sequence, found.sequence)
         self._looked_at = self._news_at = now
-        self._suspects = found.suspects
+        self._pause = self._pause_after(found)
         self._left.extend(order for order in found.left if order not in self._left)
+
+    def look_soon(self) -> None:
+        """Ask for a comparison while an order has had no answer for a whole round."""
+        self._pause = self._pause or self._relook
 
     def look_if_due(self) -> Reconciled | None:
         """Compare if it is time to; return what that did."""
@@ -73,20 +77,36 @@ class LookSchedule:
             return None
 
     def _due(self) -> Cause | None:
-        now, settings = self._desk.clock.now(), self._desk.settings
+        now = self._desk.clock.now()
         if self._was_lost:
             return Cause.RECONNECT
         if self._looked_at is None:
             return None  # not started yet
-        if now - (self._news_at or self._looked_at) < timedelta(seconds=settings.relook_seconds):
+        if self._has_news():  # a leg may stand alone since: that waits for no pause
+            return Cause.NEWS
+        if now - (self._news_at or self._looked_at) < self._relook:
             return None
         self._news_at = now
-        if self._suspects:
+        elapsed = now - self._looked_at
+        if self._pause is not None and self._pause < self._every and elapsed >= self._pause:
             return Cause.SCHEDULE
-        if self._has_news():
-            return Cause.NEWS
-        is_long_ago = now - self._looked_at >= timedelta(minutes=settings.reconcile_minutes)
-        return Cause.SCHEDULE if is_long_ago and self._desk.calendar.is_open(now) else None
+        return Cause.SCHEDULE if elapsed >= self._every and self._desk.calendar.is_open(now) else None
+
+    @property
+    def _every(self) -> timedelta:
+        return timedelta(minutes=self._desk.settings.reconcile_minutes)
+
+    @property
+    def _relook(self) -> timedelta:
+        return timedelta(seconds=self._desk.settings.relook_seconds)
+
+    def _pause_after(self, found: Reconciled) -> timedelta | None:
+        """Return how soon to look again: at once what is new, ever more rarely what stands and waits for a person."""
+        if found.suspects:
+            return self._relook
+        if not found.lasting:
+            return None
+        return min(2 * (self._pause or self._relook), self._every)
 
     def _has_news(self) -> bool:
         """Say whether the broker has transactions of contracts that no order of ours made; ours are passed over."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from thetaloom.domain.values.ids import AccountId, UserId
 from thetaloom.errors import ConfigError, NotFound
@@ -13,6 +13,17 @@ from thetaloom.store.schema import halts, risk_limits
 from thetaloom.store.statements import insert_or_skip
 
 CURSORS = {"report_cursor": 0, "transaction_cursor": 0}  # nothing was read yet
+_CURSOR = {name: select(table.c[name]).where(table.c.id == bindparam("of_account")) for name in CURSORS}
+_SET_CURSOR = {
+    name: update(table).where(table.c.id == bindparam("of_account")).values({name: bindparam("to_sequence")})
+    for name in CURSORS
+}
+_LIMITS = (
+    select(risk_limits.c.name, risk_limits.c.amount)
+    .where(risk_limits.c.user_id == bindparam("of_user"))
+    .order_by(risk_limits.c.name)
+)
+_HALTS = select(halts.c.scope, halts.c.reason).order_by(halts.c.scope)
 
 
 class SqlAccounts:
@@ -56,23 +67,19 @@ class SqlAccounts:
         self._set_cursor(account, "transaction_cursor", sequence)
 
     def _cursor(self, account: AccountId, name: str) -> int:
-        cursor = self._connection.scalar(select(table.c[name]).where(table.c.id == account))
+        cursor = self._connection.scalar(_CURSOR[name], {"of_account": account})
         if cursor is None:
             raise NotFound(f"there is no account {account}")
         return int(cursor)
 
     def _set_cursor(self, account: AccountId, name: str, sequence: int) -> None:
-        moved = update(table).where(table.c.id == account).values({name: sequence})
-        if self._connection.execute(moved).rowcount != 1:
+        moved = {"of_account": account, "to_sequence": sequence}
+        if self._connection.execute(_SET_CURSOR[name], moved).rowcount != 1:
             raise NotFound(f"there is no account {account}")
 
     def limits(self, user: UserId) -> Mapping[str, str]:
         """Return the user's own risk limits, name → number as text."""
-        rows = self._connection.execute(
-            select(risk_limits.c.name, risk_limits.c.amount)
-            .where(risk_limits.c.user_id == user)
-            .order_by(risk_limits.c.name)
-        )
+        rows = self._connection.execute(_LIMITS, {"of_user": user})
         return {row.name: row.amount for row in rows}
 
     def set_limit(self, user: UserId, name: str, limit: str, now: datetime) -> None:
@@ -92,5 +99,5 @@ class SqlAccounts:
 
     def halts(self) -> Mapping[str, str]:
         """Return the halted scopes and why."""
-        rows = self._connection.execute(select(halts.c.scope, halts.c.reason).order_by(halts.c.scope))
+        rows = self._connection.execute(_HALTS)
         return {row.scope: row.reason for row in rows}

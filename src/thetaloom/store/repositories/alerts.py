@@ -10,6 +10,8 @@ from thetaloom.store.care_tables import alerts as table
 from thetaloom.store.statements import columns_of, names_of, row_of, values_of
 
 _STANDING = select(*columns_of(table, Alert)).where(table.c.ended_at.is_(None)).order_by(table.c.raised_at, table.c.id)
+_STANDING_OF = _STANDING.where(table.c.subject == bindparam("of_subject"), table.c.user_id == bindparam("of_user"))
+_STANDING_IN = _STANDING.where(table.c.account_id == bindparam("of_account"))
 _UPDATE = (
     update(table)
     .where(table.c.id == bindparam("of_id"))
@@ -30,12 +32,12 @@ class SqlAlerts:
 
     def standing_of(self, user: UserId, subject: str) -> Sequence[Alert]:
         """Return the alerts about a subject that are not over, oldest first."""
-        wanted = _STANDING.where(table.c.subject == subject, table.c.user_id == user)
-        return values_of(Alert, self._connection.execute(wanted))
+        wanted = {"of_subject": subject, "of_user": user}
+        return values_of(Alert, self._connection.execute(_STANDING_OF, wanted))
 
     def standing(self, account: AccountId) -> Sequence[Alert]:
         """Return the account's alerts that are not over, oldest first."""
-        return values_of(Alert, self._connection.execute(_STANDING.where(table.c.account_id == account)))
+        return values_of(Alert, self._connection.execute(_STANDING_IN, {"of_account": account}))
 
     def add(self, alert: Alert) -> None:
         """Write a new alert."""

@@ -5,15 +5,19 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from thetaloom.domain.book.exit_market import ExitMarket
 from thetaloom.domain.book.protection import PositionCare
 from thetaloom.domain.values.ids import AccountId, PositionId, UserId
+from thetaloom.store.care_tables import exit_markets as markets
 from thetaloom.store.care_tables import journal_notes as notes
 from thetaloom.store.care_tables import position_care as table
 from thetaloom.store.care_tables import watch_pulse as pulse
 from thetaloom.store.schema import positions
-from thetaloom.store.statements import columns_of, names_of, row_of, values_of
+from thetaloom.store.statements import columns_of, names_of, row_of, rows_in, values_of
 
 _SELECT = select(*columns_of(table, PositionCare))
+_GET = _SELECT.where(table.c.position_id == bindparam("of_id"))
+_MANY = _SELECT.where(table.c.position_id.in_(bindparam("of_any", expanding=True)))
 _UPDATE = (
     update(table)
     .where(table.c.position_id == bindparam("of_id"))
@@ -29,8 +33,12 @@ class SqlCare:
 
     def get(self, position: PositionId) -> PositionCare | None:
         """Return what is known of a position."""
-        found = values_of(PositionCare, self._connection.execute(_SELECT.where(table.c.position_id == position)))
+        found = values_of(PositionCare, self._connection.execute(_GET, {"of_id": position}))
         return found[0] if found else None
+
+    def many(self, wanted: Iterable[PositionId]) -> Sequence[PositionCare]:
+        """Return what is known of these positions, in no order."""
+        return values_of(PositionCare, rows_in(self._connection, _MANY, wanted))
 
     def of_open(self, account: AccountId) -> Sequence[PositionCare]:
         """Return what is known of the account's open positions."""
@@ -68,3 +76,14 @@ class SqlCare:
         """Return a position's note; empty for none."""
         found = self._connection.scalar(select(notes.c.note).where(notes.c.position_id == position))
         return str(found or "")
+
+    def exit_market(self, position: PositionId) -> ExitMarket | None:
+        """Return the market in which a position closed."""
+        wanted = select(*columns_of(markets, ExitMarket)).where(markets.c.position_id == position)
+        found = values_of(ExitMarket, self._connection.execute(wanted))
+        return found[0] if found else None
+
+    def keep_exit_market(self, market: ExitMarket) -> None:
+        """Keep the market in which a position closed; one that is kept already stays."""
+        if self.exit_market(market.position_id) is None:
+            self._connection.execute(insert(markets), row_of(market))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, bindparam, insert, select
 
 from thetaloom.domain.run.lineage import LineageRecord, genesis_hash
+from thetaloom.domain.run.runs import StepName, StepStatus
 from thetaloom.domain.values.canonical import digest_of
 from thetaloom.domain.values.ids import RunId
 from thetaloom.errors import InvariantError, NotFound
@@ -18,6 +19,16 @@ ZLIB_LEVEL = 1  # level 6 takes three times as long for a tenth less of our JSON
 ALREADY_DENSE = frozenset({"chain", "parquet", "png"})
 
 _SELECT = select(*columns_of(table, LineageRecord)).where(table.c.run_id == bindparam("of_run")).order_by(table.c.seq)
+_NEWEST_OUTPUT = (
+    select(table.c.output_digest)
+    .where(
+        table.c.run_id == bindparam("of_run"),
+        table.c.step == bindparam("of_step"),
+        table.c.status != StepStatus.FAILED,
+    )
+    .order_by(table.c.seq.desc())
+    .limit(1)
+)
 _HASH = select(table.c.hash).where(table.c.run_id == bindparam("of_run"), table.c.seq == bindparam("of_seq"))
 _OWNER = select(runs.c.user_id).where(runs.c.id == bindparam("of_run")).scalar_subquery()
 _INSERT = insert(table).values(user_id=_OWNER)
@@ -40,6 +51,11 @@ class SqlLineage:
     def of_run(self, run: RunId) -> Sequence[LineageRecord]:
         """Return the records of the run in their order."""
         return values_of(LineageRecord, self._connection.execute(_SELECT, {"of_run": run}))
+
+    def newest_output(self, run: RunId, step: StepName) -> str | None:
+        """Return the digest of what the newest execution of ``step`` that did not fail said."""
+        found: str | None = self._connection.scalar(_NEWEST_OUTPUT, {"of_run": run, "of_step": step})
+        return found
 
     def put_evidence(self, content: bytes, kind: str) -> str:
         """Store ``content`` once and return its digest."""

@@ -1,6 +1,6 @@
 """Orders and their fills; an order is never written over by an older copy of itself."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -16,13 +16,14 @@ from thetaloom.errors import NotFound, StaleVersionError
 from thetaloom.store.database import Database
 from thetaloom.store.schema import fills, leg_executions, runs
 from thetaloom.store.schema import orders as table
-from thetaloom.store.statements import columns_of, insert_or_skip, row_of, value_of, values_of
+from thetaloom.store.statements import columns_of, insert_or_skip, row_of, rows_in, value_of, values_of
 
 # Orders of one instant are told apart by when they were written, never by their ids.
 _OLDEST_FIRST = (table.c.staged_at, table.c.sequence, table.c.client_order_id)
 _SELECT = select(*columns_of(table, Order))
 _GET = _SELECT.where(table.c.client_order_id == bindparam("of_order"))
 _OF_RUN = _SELECT.where(table.c.run_id == bindparam("of_run")).order_by(*_OLDEST_FIRST)
+_OF_RUNS = _SELECT.where(table.c.run_id.in_(bindparam("of_any", expanding=True))).order_by(*_OLDEST_FIRST)
 _LOOSE = _SELECT.where(table.c.legs_loose_since.is_not(None)).order_by(*_OLDEST_FIRST)
 _OPEN = _SELECT.where(table.c.is_open).order_by(*_OLDEST_FIRST)
 # What was withdrawn before it was sent is no order that anybody saw; an open one of unknown fate may be.
@@ -84,6 +85,10 @@ class SqlOrders:
     def of_run(self, run: RunId) -> Sequence[Order]:
         """Return the orders of the run, oldest first."""
         return values_of(Order, self._connection.execute(_OF_RUN, {"of_run": run}))
+
+    def of_runs(self, runs: Iterable[RunId]) -> Sequence[Order]:
+        """Return the orders of these runs, those of each oldest first."""
+        return values_of(Order, rows_in(self._connection, _OF_RUNS, runs))
 
     def open_orders(self) -> Sequence[Order]:
         """Return the orders that are staged, submitted, working or being canceled, oldest first."""

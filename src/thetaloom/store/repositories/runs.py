@@ -17,6 +17,13 @@ from thetaloom.store.statements import columns_of, row_of, rows_in, swap, value_
 _SELECT = select(*columns_of(table, WorkflowRun))
 _GET = _SELECT.where(table.c.id == bindparam("of_id"))
 _MANY = _SELECT.where(table.c.id.in_(bindparam("of_any", expanding=True)))
+_OPEN_OF = _SELECT.where(
+    table.c.user_id == bindparam("of_user"),
+    table.c.strategy_id == bindparam("of_strategy"),
+    table.c.symbol == bindparam("of_symbol"),
+    table.c.status != RunStatus.COMPLETED,
+).order_by(table.c.created_at, table.c.id)
+_INSERT = insert(table)
 _UPDATE = versioned_update(table)
 _COUNT_UP = update(counters).where(counters.c.name == "run").values(number=counters.c.number + 1)
 
@@ -36,7 +43,7 @@ class SqlRuns:
 
     def add(self, run: WorkflowRun) -> None:
         """Write a new run."""
-        self._connection.execute(insert(table), row_of(run, lane=lane_of(run)))
+        self._connection.execute(_INSERT, row_of(run, lane=lane_of(run)))
 
     def get(self, run: RunId) -> WorkflowRun | None:
         """Return the run as it stands."""
@@ -55,9 +62,8 @@ class SqlRuns:
 
     def open_of(self, user: UserId, strategy: str, symbol: str) -> Sequence[WorkflowRun]:
         """Return the runs that are not completed, oldest first."""
-        of = (table.c.user_id == user, table.c.strategy_id == strategy, table.c.symbol == symbol)
-        select_open = _SELECT.where(*of, table.c.status != RunStatus.COMPLETED).order_by(table.c.created_at, table.c.id)
-        return values_of(WorkflowRun, self._connection.execute(select_open))
+        of = {"of_user": user, "of_strategy": strategy, "of_symbol": symbol}
+        return values_of(WorkflowRun, self._connection.execute(_OPEN_OF, of))
 
     def restarts_since(self, user: UserId, strategy: str, symbol: str, since: datetime) -> int:
         """Count the runs of the pair that others started by their completion, from ``since`` on."""

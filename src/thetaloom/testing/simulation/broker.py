@@ -10,6 +10,7 @@ from typing import Literal
 
 from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.reports import AccountSnapshot, BrokerOrder, BrokerReport
+from thetaloom.domain.book.share_orders import ShareOrder, SharesAnswer
 from thetaloom.domain.book.transactions import Transaction
 from thetaloom.domain.values.ids import AccountId, BrokerOrderId, ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
@@ -75,6 +76,7 @@ class LyingBroker:
         self.on_wire: Wire = lambda phase: None
         self.capabilities = replace(self.truth.capabilities, absence_seconds=ABSENCE_SECONDS)
         exchange.tells_legs = lambda order: self.sent[order.client_order_id].tells_legs
+        self.lost_at: datetime | None = None  # when a report was lost last
         self._clock, self._chances, self._history = clock, chances, history
         self._line = Line()
         self._awaited: dict[ClientOrderId, datetime] = {}
@@ -96,6 +98,11 @@ class LyingBroker:
     def cancel(self, client_order_id: ClientOrderId) -> None:
         """Ask to cancel a working order."""
         self._send("cancel", client_order_id, lambda: self._cancel(client_order_id))
+
+    def trade_shares(self, order: ShareOrder) -> SharesAnswer:
+        """Trade shares; nobody of the simulation asks for it, so no lie is told about it."""
+        self._check_line()
+        return self.truth.trade_shares(order)
 
     def cancel_orphan(self, broker_order_id: BrokerOrderId) -> None:
         """Cancel a working order that is not ours."""
@@ -136,7 +143,9 @@ class LyingBroker:
     def transactions(self, after: int) -> Sequence[Transaction]:
         """Return the transactions after a sequence."""
         self._check_line()
-        return self.truth.transactions(after)
+        told = self.truth.transactions(after)
+        self.witness.tell_transactions(told)
+        return told
 
     def preview(self, order: Order) -> Preview:
         """Return what the truth would say of the order."""
@@ -174,7 +183,7 @@ class LyingBroker:
     @property
     def is_quiet(self) -> bool:
         """Whether nothing is on its way."""
-        return not (self._line.requests or self._line.reports) and self._line.read == len(self._all_reports())
+        return not (self._line.requests or self._line.reports or self.truth.reports_since(self._line.read))
 
     @property
     def reports_let_out(self) -> int:
@@ -244,9 +253,13 @@ class LyingBroker:
             self.exchange.fill_late(self.truth, self.sent[client_order_id].order)
 
     def _take_truth(self, now: datetime) -> None:
-        reports = self._all_reports()
-        fresh, self._line.read = reports[self._line.read :], len(reports)
+        fresh = self.truth.reports_since(self._line.read)
+        self._line.read += len(fresh)
         for report in fresh:
+            if self._happens(Fault.REPORT_IS_LOST):
+                self._history.note("wire", f"loses {report.kind.value} {report.client_order_id}")
+                self.lost_at = now
+                continue
             delay = SOON
             if self._happens(Fault.REPORT_IS_LATE):
                 delay = self._chances.seconds(1, 7200 if self._chances.happens(0.1) else 60)
@@ -278,9 +291,6 @@ class LyingBroker:
             self._history.note("report", f"{said.sequence} {said.kind.value} {said.client_order_id}{amount}")
             for wake in self._wakes:
                 wake()
-
-    def _all_reports(self) -> Sequence[BrokerReport]:
-        return self.truth.reports_since(0)
 
     def _number(self, number: BrokerOrderId) -> BrokerOrderId:
         if not self._session_from:

@@ -39,6 +39,7 @@ class Fault(StrEnum):
     FLAG_IS_RAISED = "flag_is_raised"  # a halt by another process, through its file alone
     GUARDS_ARE_TIGHT = "guards_are_tight"  # few entries a minute before the account is halted as a runaway
     PEOPLE_ARE_HASTY = "people_are_hasty"  # everything is asked for twice, and the contrary at once
+    REPORT_IS_LOST = "report_is_lost"  # for good: only the broker's books tell of it
 
 
 # What is drawn for a seed that brings the fault: the chance at each occasion, or the share of the time.
@@ -70,6 +71,7 @@ RATES: Mapping[Fault, tuple[float, float]] = {
     Fault.FLAG_IS_RAISED: (1, 3),
     Fault.GUARDS_ARE_TIGHT: (1, 3),
     Fault.PEOPLE_ARE_HASTY: (0.2, 0.9),
+    Fault.REPORT_IS_LOST: (0.02, 0.2),
 }
 # Of these the rate is how many spells there are a day.
 SPELLS = frozenset(
@@ -84,6 +86,8 @@ SPELLS = frozenset(
         Fault.CLOCK_LEAPS,
     }
 )
+# Drawn each by itself, so that the other faults of a seed stay as they were before these were thought of.
+LATER = (Fault.REPORT_IS_LOST,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +105,13 @@ class Faults:
         """Draw which faults a seed brings, and how often: most bring some, a few bring none or all."""
         chances = Chances(seed, "faults")
         share = chances.one_of((0.0, 0.15, 0.15, 0.3, 0.3, 0.3, 0.6, 1.0))
-        brought = [fault for fault in Fault if chances.happens(share)]
-        return cls({fault: _drawn(chances, *RATES[fault]) for fault in brought})
+        brought = [fault for fault in Fault if fault not in LATER and chances.happens(share)]
+        rates = {fault: _drawn(chances, *RATES[fault]) for fault in brought}
+        for fault in LATER:
+            own = Chances(seed, fault.value)
+            if own.happens(share):
+                rates[fault] = _drawn(own, *RATES[fault])
+        return cls(rates)
 
 
 def _drawn(chances: Chances, low: float, high: float) -> float:

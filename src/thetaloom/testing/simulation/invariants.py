@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.orders import IN_FLIGHT, Effect, Order, OrderPurpose, OrderStatus
+from thetaloom.domain.book.protection import is_at_broker
 from thetaloom.domain.book.resting import REPLACEMENTS_MAX, target_orders_of
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.run.runs import HOLDS_RISK, RunStatus
@@ -14,6 +15,7 @@ from thetaloom.domain.values.ids import RunId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money
 from thetaloom.domain.values.reasons import Reason
+from thetaloom.engine.care import UNPROTECTED
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.engine import DECIDERS
 from thetaloom.engine.lineage import replay_run, verify_run
@@ -22,6 +24,8 @@ from thetaloom.testing.simulation.broker import LyingBroker
 from thetaloom.testing.simulation.witness import BY_PART
 
 EXIT_REST = timedelta(minutes=10)
+LOOKED = timedelta(minutes=40)  # the broker's books are looked at every half hour, and again soon where they differ
+ALERTED = timedelta(minutes=5)  # what nobody protects is told of within this
 GAVE_UP = "attempts:"  # a run without risk is set aside when the market stays away for too long
 UNSETTLED = IN_FLIGHT | {OrderStatus.STAGED}
 
@@ -39,7 +43,9 @@ class View:
 
     @property
     def is_settled(self) -> bool:
-        """Whether no order waits for an answer: then the two books must agree."""
+        """Whether no order waits for an answer, and no look at the broker's books that finds what no report told."""
+        if self.broker.lost_at is not None and self.desk.clock.now() - self.broker.lost_at < LOOKED:
+            return False
         return not any(order.status in UNSETTLED for one in self.books.runs for order in one.orders)
 
 
@@ -143,6 +149,27 @@ def _positions_watched(view: View) -> Iterator[str]:
             blind = [leg.contract.notation for leg in position.legs if leg.contract not in view.watched]
             if blind:
                 yield f"{run.id} is monitored without quotes of {', '.join(blind)}"
+
+
+def _unprotected_alerted(view: View) -> Iterator[str]:
+    # From the runs and orders themselves, not from what the platform wrote about their protection.
+    now = view.desk.clock.now()
+    alone = [
+        one
+        for one in view.books.runs
+        if one.position is not None
+        and one.position.holds_contracts
+        and one.run.status in {RunStatus.PAUSED, RunStatus.ERROR}
+        and now - one.run.updated_at > ALERTED
+        and not is_at_broker(one.position, one.orders)
+    ]
+    if not alone:
+        return
+    with view.desk.store.reading() as uow:
+        alerted = {alert.subject for alert in uow.alerts.standing(view.broker.account_id) if alert.cause == UNPROTECTED}
+    for one in alone:
+        if one.position is not None and one.position.id not in alerted:
+            yield f"{one.run.id} is {one.run.status.value} since {one.run.updated_at}, holds {one.notation}: no alert"
 
 
 def _no_run_sleeps(view: View) -> Iterator[str]:
@@ -305,6 +332,7 @@ ALWAYS: Mapping[str, Check] = {
     "one open order an intent": _one_open_order,
     "what is held is what filled": _holds_what_filled,
     "capacity is reserved for what may fill": _capacity_reserved,
+    "the unprotected have an alert": _unprotected_alerted,
     "the cursor equals the reports": _cursor_equals_reports,
     "our books hold every report": _books_hold_reports,
 }

@@ -61,6 +61,27 @@ class _Sides:
     delta: np.ndarray
 
 
+@dataclass(frozen=True, slots=True)
+class _List:
+    """The contracts of one underlying as columns."""
+
+    strikes: np.ndarray
+    calls: np.ndarray
+    expirations: np.ndarray  # the place of each one's expiration
+    firsts: tuple[int, ...]  # the place of a contract of each expiration
+
+    @classmethod
+    def of(cls, contracts: Sequence[OptionContract]) -> "_List":
+        dates = [one.expires_on for one in contracts]
+        known = sorted(set(dates))
+        return cls(
+            strikes=np.array([float(one.strike) for one in contracts]),
+            calls=np.array([one.right is Right.CALL for one in contracts]),
+            expirations=np.array([known.index(on) for on in dates]),
+            firsts=tuple(dates.index(on) for on in known),
+        )
+
+
 class SimulatedMarket:
     """Implements ``ports.market_data.ReplayedMarket``; ``fair`` is for the exchange alone."""
 
@@ -85,6 +106,7 @@ class SimulatedMarket:
         self.instants = _instants(calendar, first_on, sessions, minutes)
         self._paths = {one.symbol: _path(chances, one, len(self.instants), minutes, turbulence) for one in listed}
         self._contracts = {one.symbol: _contracts(one, expirations) for one in listed}
+        self._lists = {symbol: _List.of(contracts) for symbol, contracts in self._contracts.items()}
         self._places = {
             contract: (symbol, place)
             for symbol, contracts in self._contracts.items()
@@ -227,10 +249,10 @@ class SimulatedMarket:
     def _price(self, listed: Listed, place: int) -> _Sides:
         at, contracts = self.instants[place], self._contracts[listed.symbol]
         spot = float(_cents(self._paths[listed.symbol][place]))
-        years = np.array([max(self._calendar.year_fraction(at, one), 1e-6) for one in contracts])
-        strikes = np.array([float(one.strike) for one in contracts])
-        calls = np.array([one.right is Right.CALL for one in contracts])
-        greeks = chain_greeks(spot, strikes, years, calls, listed.iv, RATE, 0.0)
+        listing = self._lists[listed.symbol]
+        each = [max(self._calendar.year_fraction(at, contracts[first]), 1e-6) for first in listing.firsts]
+        years = np.array(each)[listing.expirations]
+        greeks = chain_greeks(spot, listing.strikes, years, listing.calls, listed.iv, RATE, 0.0)
         half = np.maximum(greeks.price * listed.half_width, 0.01)
         bid = np.maximum(np.round(greeks.price - half, 2), 0.0)
         return _Sides(bid=bid, ask=np.maximum(np.round(greeks.price + half, 2), bid + 0.01), delta=greeks.delta)

@@ -72,10 +72,10 @@ def laddered(**changes: Any) -> Strategy:
     return _strategy("laddered", _vertical(Right.PUT, "-0.25", ratio=2), **(rules | changes))
 
 
-def held_condors(number: int) -> Strategy:
+def held_condors(number: int, symbols: tuple[str, ...]) -> Strategy:
     """Return one of many iron condors that are watched and held."""
     far = exit_rule(ExitKind.STOP_LOSS, 900, ExitUnit.PERCENT_OF_PREMIUM)
-    held = condors(exits=(TARGET_FAR, far), size=SizeRule(quantity=1))
+    held = condors(exits=(TARGET_FAR, far), size=SizeRule(quantity=1), symbols=symbols)
     return replace(held, id=StrategyId(f"held-condors-{number}"))
 
 

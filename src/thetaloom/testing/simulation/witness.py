@@ -5,10 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from thetaloom.domain.book.fills import LegFill
-from thetaloom.domain.book.leg_fills import LegExecution
 from thetaloom.domain.book.orders import Effect, Order, OrderPurpose
 from thetaloom.domain.book.reports import BrokerReport, ReportKind
+from thetaloom.domain.book.transactions import Transaction
 from thetaloom.domain.values.ids import ClientOrderId, RunId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.testing.simulation.history import History
@@ -27,12 +26,7 @@ class Wireside:
     visible_at: datetime | None = None
     is_told_ended: bool = False  # the platform was told that it ended
     tells_legs: bool = False  # each leg is reported by itself
-    done: Counter[OptionContract] = field(default_factory=Counter)  # as the platform was told
-
-    @property
-    def filled(self) -> int:
-        """Structures of which the platform was told that they are done."""
-        return min(self.done[leg.contract] // leg.ratio for leg in self.order.legs)
+    told: Counter[OptionContract] = field(default_factory=Counter)  # contracts done, as reports and transactions told
 
 
 @dataclass(slots=True)
@@ -55,8 +49,10 @@ class Witness:
         self.sent: dict[ClientOrderId, Wireside] = {}
         self.stream: list[BrokerReport] = []  # all that the platform could read so far
         self.breaches: list[Breach] = []
-        self.held: dict[RunId, Counter[OptionContract]] = {}  # by each run, as the platform was told
-        self._seen: set[str] = set()  # fills and executions
+        self.held: dict[RunId, Counter[OptionContract]] = {}  # by each run, as reports told
+        self.told: dict[RunId, Counter[OptionContract]] = {}  # and as reports and transactions told
+        self._reported: set[str] = set()  # the legs of fills of which reports told, by the ids of their transactions
+        self._told: set[str] = set()  # and of which reports or transactions told
         self.entries_per_minute_max = 100
         self._is_live, self._truly_held, self._history = is_live, truly_held, history
 
@@ -87,18 +83,31 @@ class Witness:
         self.stream.append(report)
         known = self.sent[report.client_order_id]
         known.is_told_ended |= report.kind in ENDS
-        name: str = ""
-        legs: Sequence[LegFill | LegExecution] = ()
+        legs: Sequence[tuple[str, OptionContract, int]] = ()
         if report.fill is not None:
-            name, legs = report.fill.fill_id, report.fill.legs
+            numbered = enumerate(report.fill.legs, start=1)
+            legs = [(f"{report.fill.fill_id}-{number}", leg.contract, leg.quantity) for number, leg in numbered]
         elif report.execution is not None:
-            name, legs = report.execution.execution_id, (report.execution,)
-        if not name or name in self._seen:
-            return
-        self._seen.add(name)
-        for leg in legs:
-            known.done[leg.contract] += leg.quantity
-            self.held.setdefault(known.order.run_id, Counter())[leg.contract] += leg.quantity
+            done = report.execution
+            legs = [(f"{done.execution_id}-1", done.contract, done.quantity)]
+        for name, contract, quantity in legs:
+            if name not in self._reported:
+                self._reported.add(name)
+                self.held.setdefault(known.order.run_id, Counter())[contract] += quantity
+            self._learn(known, name, contract, quantity)
+
+    def tell_transactions(self, told: Sequence[Transaction]) -> None:
+        """Let transactions be read: what they say of our orders the platform can know before any report says it."""
+        for one in told:
+            known = None if one.client_order_id is None else self.sent.get(one.client_order_id)
+            if known is not None and one.contract is not None:
+                self._learn(known, one.transaction_id, one.contract, one.quantity)
+
+    def _learn(self, known: Wireside, name: str, contract: OptionContract, quantity: int) -> None:
+        if name not in self._told:
+            self._told.add(name)
+            known.told[contract] += quantity
+            self.told.setdefault(known.order.run_id, Counter())[contract] += quantity
 
     def breach(self, invariant: str, message: str) -> None:
         """Note a law that was broken."""
@@ -117,18 +126,11 @@ class Witness:
         ]
 
     def _check_closing(self, known: Wireside) -> None:
-        # As far as the platform could know: what it was told of fills, and what else of its orders closes.
-        held = self.held.get(known.order.run_id, Counter())
-        wanted: Counter[OptionContract] = Counter()
-        for one in (known, *self._beside(known)):
-            if one.order.effect is Effect.CLOSE:
-                left = one.order.quantity - one.filled
-                for leg in one.order.legs:
-                    wanted[leg.contract] += leg.ratio * left
-        for contract, number in wanted.items():
-            if number * held[contract] > 0 or abs(number) > abs(held[contract]):
-                message = f"{known.order.client_order_id}: {number:+d} {contract.notation} of {held[contract]:+d} held"
-                self.breach("no closing order beyond what is held", message)
+        # As far as the platform could know, from reports or transactions, and with what else of its orders closes.
+        closing = [one for one in (known, *self._beside(known)) if one.order.effect is Effect.CLOSE]
+        run = known.order.run_id
+        for what in _beyond(self.told.get(run, Counter()), [(one.order, one.told) for one in closing]):
+            self.breach("no closing order beyond what is held", f"{known.order.client_order_id}: {what}")
 
     def _check_opening(self, order: Order) -> None:
         for run, held in self.held.items():
@@ -150,3 +152,16 @@ class Witness:
 def _intent(order: Order) -> tuple[Effect, OrderPurpose, str]:
     # A run has one entry and one exit at a time, and one target and one step of the ladder for each of its parts.
     return order.effect, order.purpose, order.part if order.purpose in BY_PART else ""
+
+
+def _beyond(held: Counter[OptionContract], closing: Sequence[tuple[Order, Counter[OptionContract]]]) -> list[str]:
+    wanted: Counter[OptionContract] = Counter()
+    for order, done in closing:
+        left = order.quantity - min(done[leg.contract] // leg.ratio for leg in order.legs)
+        for leg in order.legs:
+            wanted[leg.contract] += leg.ratio * left
+    return [
+        f"{number:+d} {contract.notation} of {held[contract]:+d} held"
+        for contract, number in wanted.items()
+        if number * held[contract] > 0 or abs(number) > abs(held[contract])
+    ]

@@ -14,7 +14,7 @@ from thetaloom.engine.journal import own_position, read_entry
 from thetaloom.engine.trade_record import JournalEntry
 from thetaloom.store.queries.alerts import list_alerts
 from thetaloom.store.queries.positions import list_positions
-from thetaloom.web.api.queries import Id, PageWindow
+from thetaloom.web.api.queries import NO_NUL, Id, PageWindow
 from thetaloom.web.api.records import Exact, Page, Record, paged
 from thetaloom.web.api.workflow import Asked
 from thetaloom.web.front import FrontDoor
@@ -46,6 +46,20 @@ class ExitSignal(Record):
     ended_at: datetime | None = Field(description="null while it stands.")
 
 
+class TradeStep(Record):
+    """One order of a trade that filled."""
+
+    order_id: str
+    broker_order_id: str
+    purpose: str = Field(examples=["entry"])
+    part: str = Field(description="The spread it was about; empty: whole structures.")
+    first_at: datetime
+    quantity: int
+    cash: Exact = Field(description="Received positive, before fees.")
+    fees: Exact
+    fills: list[str] = Field(description="Ids of its fills.")
+
+
 class Trade(Record):
     """The record of one trade; money is of the whole position, what is unknown is null."""
 
@@ -73,8 +87,26 @@ class Trade(Record):
     entry_gamma: Exact | None
     entry_theta: Exact | None
     entry_vega: Exact | None
+    entry_dte: int | None
+    entry_iv_rank: Exact | None = Field(description="0 to 100.")
+    entry_iv_change: Exact | None = Field(description="Of the 30-day volatility over 5 sessions, percentage points.")
+    entry_vix: Exact | None
+    entry_regime: str | None
+    exit_spot: Exact | None
+    exit_iv: Exact | None
+    exit_delta: Exact | None = Field(description="Of as many structures as were opened, when closing was decided.")
+    exit_dte: int | None
+    exit_iv_rank: Exact | None
+    exit_vix: Exact | None
+    exit_regime: str | None
     pop: Exact | None
     p50: Exact | None
+    touch: Exact | None = Field(description="Chance that the likelier short strike is touched, 0 to 1.")
+    expected_value: Exact | None = Field(description="Mean profit at expiration as seen at the entry, before fees.")
+    width: Exact | None
+    breakevens: list[Exact]
+    biases: list[str]
+    rationale: list[str] = Field(description="Why these strikes.")
     max_profit: Exact | None
     max_loss: Exact | None
     realized: Exact = Field(description="Before fees.")
@@ -83,6 +115,19 @@ class Trade(Record):
     is_winner: bool | None
     percent_of_max_profit: Exact | None
     return_on_risk_percent: Exact | None
+    planned_price: Exact | None = Field(description="The mid that was approved, net per share.")
+    planned_target: Exact | None = Field(description="The profit at which the target closes all.")
+    planned_stop: Exact | None = Field(description="The loss at which the stop closes all, positive.")
+    planned_exit_dte: int | None
+    planned_rules: list[str] = Field(description="All exits of the strategy's revision, in words.")
+    risk: Exact | None = Field(description="One R: the smallest stop that closes all, or the max loss if less.")
+    r_multiple: Exact | None = Field(description="Profit after fees in R.")
+    buying_power: Exact | None = Field(description="What the approved trade ties up.")
+    return_on_capital_percent: Exact | None = Field(description="Profit after fees in percent of that.")
+    entry_slippage: Exact | None = Field(description="Against the approved mid; negative is worse.")
+    exit_slippage: Exact | None = Field(description="Against the mid when closing was decided; negative is worse.")
+    managed_at_half: bool | None = Field(description="Closed by an order with half of the max profit or more.")
+    steps: list[TradeStep] = Field(description="Every order that filled, oldest first.")
     mfe: Exact | None = Field(description="The highest profit while it was held, before fees.")
     mae: Exact | None = Field(description="The lowest.")
     unprotected_minutes: int
@@ -103,8 +148,8 @@ class Note(Asked):
 def exit_signals(
     front: FrontDoor,
     window: PageWindow,
-    position: Annotated[str | None, Query(max_length=64)] = None,
-    symbol: Annotated[str | None, Query(max_length=12)] = None,
+    position: Annotated[str | None, Query(max_length=64, pattern=NO_NUL)] = None,
+    symbol: Annotated[str | None, Query(max_length=12, pattern=NO_NUL)] = None,
     standing: Annotated[bool | None, Query(description="false: those that are over.")] = True,
 ) -> Page[ExitSignal]:
     """List what needs a look, the most urgent first."""
@@ -118,7 +163,7 @@ def journal(
     front: FrontDoor,
     window: PageWindow,
     is_open: Annotated[bool | None, Query(alias="open", description="Held, no longer held, or both.")] = None,
-    symbol: Annotated[str | None, Query(max_length=12)] = None,
+    symbol: Annotated[str | None, Query(max_length=12, pattern=NO_NUL)] = None,
 ) -> Page[Trade]:
     """List the records of trades, newest first."""
     wanted = symbol.upper() if symbol else None

@@ -55,12 +55,24 @@ class LooseLeg(Record):
     cause: str
 
 
+class Shares(Record):
+    """Shares that contracts of a position turned into."""
+
+    symbol: str
+    quantity: int = Field(description="Sold short negative.")
+    price: Exact = Field(description="What they came at: the strike.")
+    since: datetime
+    cause: str = Field(examples=["assignment"])
+
+
 class HeldPosition(Position):
     """A position with where it stands, and its parts."""
 
     status: PositionStatus
     spreads: list[Spread]
     loose: list[LooseLeg]
+    shares: list[Shares]
+    shares_held: int = Field(description="All of them; sold short negative.")
     chain_id: str = Field(description="The first position of a chain of rolls; its own id by default.")
     rolled_from: str | None
 
@@ -87,6 +99,8 @@ def held_fields(position: HeldBook, orders: Sequence[OrderBook]) -> dict[str, An
         "status": position_status(position, orders),
         "spreads": [Spread.model_validate(one) for one in spreads_shown(position, orders)],
         "loose": loose,
+        "shares": [Shares.model_validate(one) for one in position.shares],
+        "shares_held": position.shares_held,
         "chain_id": position.chain_id,
         "rolled_from": position.rolled_from,
     }

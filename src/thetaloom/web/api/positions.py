@@ -10,14 +10,14 @@ from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.protection import ProtectionShown
 from thetaloom.domain.values.ids import AccountId, PositionId
-from thetaloom.engine.commands import ApplyExitRules, ClosePosition, Reconcile, ReplaceTargets
+from thetaloom.engine.commands import ApplyExitRules, ClosePosition, Reconcile, ReplaceTargets, SellShares
 from thetaloom.engine.reconcile import Reconciled
 from thetaloom.engine.reconciliation.answers import DAYS_BACK_MAX
 from thetaloom.engine.reviews import ExitReview
 from thetaloom.store.queries.paging import Window
 from thetaloom.store.queries.positions import list_positions, orders_of_positions, position_detail
 from thetaloom.web.api import finding_records, position_records, records
-from thetaloom.web.api.queries import Id, PageWindow
+from thetaloom.web.api.queries import NO_NUL, Id, PageWindow
 from thetaloom.web.api.records import Exact, Page, Record
 from thetaloom.web.api.workflow import Asked
 from thetaloom.web.front import Front, FrontDoor
@@ -75,7 +75,7 @@ class Sync(Asked):
     dry_run: bool = Field(default=False, description="Only say what would be done; change nothing.")
     account_id: str | None = Field(default=None, max_length=80, description="By default the account that is traded.")
     position_id: str | None = Field(default=None, max_length=80, description="Only this position.")
-    symbol: str | None = Field(default=None, max_length=12, description="Only this underlying.")
+    symbol: str | None = Field(default=None, max_length=12, pattern=NO_NUL, description="Only this underlying.")
     cancel_orphans: bool = Field(default=False, description="Cancel orders at the broker that are not ours.")
     replace_targets: bool = Field(default=False, description="Place targets again that a person had canceled, too.")
     days_back: int = Field(default=30, ge=1, le=DAYS_BACK_MAX, description="How far back transactions are linked.")
@@ -118,7 +118,7 @@ def positions(
     front: FrontDoor,
     window: PageWindow,
     is_open: Annotated[bool | None, Query(alias="open", description="Held, no longer held, or both.")] = None,
-    symbol: Annotated[str | None, Query(max_length=12)] = None,
+    symbol: Annotated[str | None, Query(max_length=12, pattern=NO_NUL)] = None,
 ) -> Page[MarkedPosition]:
     """List the positions at the market's prices of this moment."""
     return _marked(front, window, is_open, symbol)
@@ -140,6 +140,13 @@ async def close(
     command = ClosePosition(
         user_id=front.user, position_id=PositionId(position_id), quantity=wish.quantity, part=wish.part
     )
+    return _held(front, await front.ask(command, Position))
+
+
+@router.post("/positions/{position_id}/sell-shares", responses=COMMANDED)
+async def sell_shares(front: FrontDoor, position_id: Id) -> position_records.HeldPosition:
+    """Trade away all shares that the position's contracts turned into, now and at the market."""
+    command = SellShares(user_id=front.user, position_id=PositionId(position_id))
     return _held(front, await front.ask(command, Position))
 
 

@@ -6,6 +6,8 @@ from fastapi import Depends, Path, Query
 
 from thetaloom.store.queries.paging import LIMIT_DEFAULT, LIMIT_MAX, OFFSET_MAX, Window
 
+NO_NUL = r"^[^\x00]*$"  # PostgreSQL stores no text with a NUL, and nothing is named by one
+
 
 def the_window(
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many at most.")] = LIMIT_DEFAULT,

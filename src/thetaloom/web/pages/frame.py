@@ -23,6 +23,7 @@ NOTICES: Mapping[str, str] = {
     "run_canceled": "The run was canceled.",
     "closing": "The position is being closed.",
     "rolling": "The roll was asked for. What it proposes waits for your approval.",
+    "adjusting": "The addition was asked for. What it proposes waits for your approval.",
     "noted": "The note is in the journal.",
     "note_gone": "The note was taken out.",
     "targets": "The targets are canceled and placed anew.",

@@ -10,6 +10,7 @@ from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.position_status import SpreadShown, position_status, spreads_shown
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.protection import ProtectionShown
+from thetaloom.domain.book.share_orders import shares_advice, shares_text
 from thetaloom.domain.values.money import Money
 from thetaloom.engine.expiry_plans import expiry_plan
 from thetaloom.engine.journal import read_protection
@@ -31,12 +32,16 @@ class Holding:
     review: MarkedReview | None  # None: closed, or nothing is known of its market
     spreads: Sequence[SpreadShown]
     parts: Sequence[str]  # names of the spreads that can be closed or rolled alone
+    addable: Sequence[str]  # names of the spreads of which one more can be added
     protection: ProtectionShown | None
     high_water: Money | None
     low_water: Money | None
     alerts: Sequence[Alert]
     chain: PositionChain
     plan: ExpiryPlan | None  # None: nothing is held
+    shares_text: str
+    shares_advice: str
+    sells_shares: bool  # the broker trades shares for us
     blips: Sequence[RadarBlip]  # sold contracts whose assignment cannot be ruled out
 
 
@@ -54,12 +59,16 @@ def holding_of(front: Front, position: Position, orders: Sequence[Order]) -> Hol
         review=reviews_of(front, [position]).get(position.id),
         spreads=spreads_shown(position, orders),
         parts=held if len(held) > 1 else (),
+        addable=[spread.name for spread in position.spreads],
         protection=protection,
         high_water=None if watch is None else watch.high_water,
         low_water=None if care is None else care.low_water,
         alerts=list_alerts(front.database, front.user, position=position.id).rows,
         chain=chain_of(front.database, front.user, position.id),
         plan=plan,
+        shares_text=shares_text(position),
+        shares_advice=shares_advice(position, by_us=desk.broker.capabilities.shares),
+        sells_shares=desk.broker.capabilities.shares,
         blips=[blip for blip in blips if blip.likelihood not in QUIET or blip.alerts],
     )
 

@@ -17,6 +17,7 @@ from thetaloom.web.pages.forms import Notice, PageNumber, see
 from thetaloom.web.pages.frame import Frame, frame_of
 from thetaloom.web.pages.paging import Pager, pager_of, window_of
 from thetaloom.web.pages.render import page
+from thetaloom.web.pages.trade_rows import market_rows, plan_rows
 
 router = APIRouter(prefix="/journal")
 HELD = {"open": True, "closed": False}
@@ -40,6 +41,8 @@ class TradeView:
 
     frame: Frame
     trade: JournalEntry
+    market: Sequence[tuple[str, str, str]]  # what, at entry, at exit
+    plan: Sequence[tuple[str, str, str]]  # what, planned, real
     note_max: int
 
 
@@ -76,7 +79,14 @@ def trade(front: FrontDoor, position_id: str, notice: Notice = "") -> Response:
     with front.platform.store.reading() as uow:
         held = own_position(uow, front.user, PositionId(position_id))
         entry = read_entry(front.platform.desk, uow, held, front.now)
-    return page("trade.html", TradeView(frame=frame_of(front, "journal", notice), trade=entry, note_max=NOTE_MAX))
+    view = TradeView(
+        frame=frame_of(front, "journal", notice),
+        trade=entry,
+        market=market_rows(entry),
+        plan=plan_rows(entry),
+        note_max=NOTE_MAX,
+    )
+    return page("trade.html", view)
 
 
 @router.post("/{position_id}/note")

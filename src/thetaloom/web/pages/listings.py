@@ -12,7 +12,14 @@ from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.rolls import StrikesFrom
 from thetaloom.domain.run.runs import WorkflowRun
 from thetaloom.domain.values.ids import ClientOrderId, PositionId
-from thetaloom.engine.commands import CancelOrder, ClosePosition, ReplaceTargets, RollPosition
+from thetaloom.engine.commands import (
+    AdjustPosition,
+    CancelOrder,
+    ClosePosition,
+    ReplaceTargets,
+    RollPosition,
+    SellShares,
+)
 from thetaloom.errors import InvalidInput
 from thetaloom.store.queries.order_quality import QualityReport, orders_quality
 from thetaloom.store.queries.orders import list_orders
@@ -85,6 +92,14 @@ async def close(front: FrontDoor, position_id: str, part: Word = "", quantity: W
     return see(f"/runs/{closing.run_id}", "closing")
 
 
+@router.post("/positions/{position_id}/selling-shares")
+async def sell_shares(front: FrontDoor, position_id: str) -> Response:
+    """Trade away the shares that a position was left with."""
+    command = SellShares(user_id=front.user, position_id=PositionId(position_id))
+    found = await front.ask(command, Position)
+    return see(f"/runs/{found.run_id}", "closing")
+
+
 @router.post("/positions/{position_id}/rolling")
 async def roll(
     front: FrontDoor,
@@ -96,19 +111,43 @@ async def roll(
     part: Word = "",
 ) -> Response:
     """Start the run that proposes the roll, and show it."""
-    if strikes and strikes not in list(StrikesFrom):
-        raise InvalidInput(f"{strikes!r} is no way to choose strikes; good ones: {', '.join(StrikesFrom)}")
     command = RollPosition(
         user_id=front.user,
         position_id=PositionId(position_id),
         expires_on=day_of(expiration, "expiration"),
         dte=count_of(dte, "dte"),
-        strikes=StrikesFrom(strikes) if strikes else StrikesFrom.BY_RULE,
+        strikes=_strikes_of(strikes, StrikesFrom.BY_RULE),
         quantity=count_of(quantity, "quantity"),
         part=part.strip() or None,
     )
     started = await front.ask(command, WorkflowRun)
     return see(f"/runs/{started.id}", "rolling")
+
+
+@router.post("/positions/{position_id}/adjusting")
+async def adjust(
+    front: FrontDoor,
+    position_id: str,
+    add: Word = "",
+    take_off: Word = "",
+    expiration: Word = "",
+    dte: Word = "",
+    strikes: Word = "",
+    quantity: Word = "",
+) -> Response:
+    """Start the run that proposes one more spread and show it, or take a spread off."""
+    command = AdjustPosition(
+        user_id=front.user,
+        position_id=PositionId(position_id),
+        add=add.strip() or None,
+        take_off=take_off.strip() or None,
+        quantity=count_of(quantity, "quantity"),
+        expires_on=day_of(expiration, "expiration"),
+        dte=count_of(dte, "dte"),
+        strikes=_strikes_of(strikes, StrikesFrom.SAME),
+    )
+    moved = await front.ask(command, WorkflowRun)
+    return see(f"/runs/{moved.id}", "closing" if take_off.strip() else "adjusting")
 
 
 @router.post("/positions/{position_id}/targets")
@@ -138,3 +177,9 @@ async def cancel(front: FrontDoor, order_id: str) -> Response:
     """Ask the broker to cancel an order."""
     await front.tell(CancelOrder(user_id=front.user, client_order_id=ClientOrderId(order_id)))
     return see("/orders", "canceled")
+
+
+def _strikes_of(text: str, usual: StrikesFrom) -> StrikesFrom:
+    if text and text not in list(StrikesFrom):
+        raise InvalidInput(f"{text!r} is no way to choose strikes; good ones: {', '.join(StrikesFrom)}")
+    return StrikesFrom(text) if text else usual

@@ -55,7 +55,9 @@ def in_words(strategy: Strategy) -> tuple[Rules, ...]:
         Rules(title="Size and risk", lines=list(_size(strategy))),
         Rules(title="Orders", lines=list(_orders(strategy))),
         *([Rules(title="Targets", lines=[*map(_target, strategy.targets)])] if strategy.targets else []),
-        Rules(title="Leave when", lines=[*map(_exit, strategy.exits), *_ladder(strategy)] or [_HELD]),
+        Rules(
+            title="Leave when", lines=[*map(_exit, strategy.exits), *_ladder(strategy), *_endings(strategy)] or [_HELD]
+        ),
         Rules(title="Approval", lines=[_approval(strategy)]),
     )
 
@@ -182,6 +184,13 @@ def _exit(rule: ExitRule) -> str:
     number = exit_number(rule)
     where = f" {number}" if number else ""
     return f"{rule.kind.value}{where} (priority {rule.priority}{said}): {rule.kind.text}"
+
+
+def _endings(strategy: Strategy) -> Iterator[str]:
+    if strategy.imbalance is not None:
+        yield f"Legs that stand alone: {strategy.imbalance.policy.text}"
+    if strategy.assignment is not None:
+        yield f"Shares that an assignment leaves: {strategy.assignment.policy.text}"
 
 
 def _ladder(strategy: Strategy) -> Iterator[str]:
