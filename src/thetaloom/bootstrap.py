@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +20,7 @@ from thetaloom.dispatch.embedded import EmbeddedDispatch
 from thetaloom.dispatch.workers import is_gone, name_worker
 from thetaloom.domain.market.indicators import IV_DAYS
 from thetaloom.domain.strategy.ranking import MarketState
-from thetaloom.domain.values.calendar import DAYS_PER_YEAR, TradingCalendar
+from thetaloom.domain.values.calendar import DAYS_PER_YEAR
 from thetaloom.domain.values.ids import UserId
 from thetaloom.domain.values.money import Money
 from thetaloom.engine.desk import Desk, EngineSettings
@@ -29,16 +29,11 @@ from thetaloom.engine.loop import EngineLoop
 from thetaloom.engine.trial import read_trial_market
 from thetaloom.errors import ConfigError
 from thetaloom.llm_parts import analysts_of
+from thetaloom.market_parts import catch_up, market_clock, market_of
 from thetaloom.marketdata.calendar_table import SHIPPED_TABLE, load_calendar, read_table
-from thetaloom.marketdata.clocks import PacedClock, SystemClock, VirtualClock
-from thetaloom.marketdata.event_files import EventTable
-from thetaloom.marketdata.history_files import read_histories
-from thetaloom.marketdata.recorded import packaged_day
+from thetaloom.marketdata.clocks import PacedClock, SystemClock
 from thetaloom.marketdata.recorded.looking import recorded_chains as recorded_chains
-from thetaloom.marketdata.recorded.market import RecordedMarket
 from thetaloom.marketdata.recorded.stored import Known, open_stored_chain
-from thetaloom.marketdata.recorded.volatilities import SessionVolatilities
-from thetaloom.marketdata.synthetic.market import SyntheticMarket
 from thetaloom.paper_parts import PAPER_ACCOUNT as PAPER_ACCOUNT
 from thetaloom.paper_parts import paper_books as paper_books
 from thetaloom.paper_parts import paper_settings, paper_url
@@ -62,7 +57,6 @@ LOCAL_USER = UserId("local")  # the one user until accounts exist
 PULSE = "market_clock"  # in meta: where the market's clock stands, and when that was written
 PULSE_SECONDS = 5.0
 PULSE_FRESH = timedelta(seconds=15)
-SYNTHETIC_START = date(2026, 1, 5)
 CommitHook = Callable[[Literal["before", "after"]], None]
 
 
@@ -158,8 +152,8 @@ def build(
     It never begins before the newest instant in the books: what happened stays in the past.
     """
     calendar = load_calendar(today=SystemClock().now().date(), cache_dir=settings.home_folder)
-    clock = _clock(settings, calendar, start, clock_kind, minutes_per_change)
-    market = _market(settings, calendar, clock, minutes_per_change)
+    clock = market_clock(settings, calendar, start, clock_kind, minutes_per_change)
+    market = market_of(settings, calendar, clock, minutes_per_change)
     broker = PaperBroker(
         database_url=paper_url(settings),
         settings=paper_settings(settings),
@@ -168,7 +162,7 @@ def build(
         calendar=calendar,
         on_commit=on_commit,
     )
-    _catch_up(clock, last_instant(database, broker))
+    catch_up(clock, last_instant(database, broker))
     store = SqlStore(database)
     caps = {Lane.EVALUATION: settings.evaluations_max, Lane.EXECUTION: settings.executions_max, Lane.CARE: None}
     desk = Desk(
@@ -299,51 +293,6 @@ class _PulseKeeper:
         scheduled = self._platform.engine.scheduled_at  # what is due in closed hours is due on time
         if next_change is not None:
             clock.skip_to(next_change if scheduled is None else max(clock.now(), min(next_change, scheduled)))
-
-
-def _clock(
-    settings: Settings,
-    calendar: TradingCalendar,
-    start: datetime | None,
-    kind: Literal["virtual", "paced"],
-    minutes_per_change: int,
-) -> VirtualClock | PacedClock:
-    if start is None:
-        first = calendar.next_session(SYNTHETIC_START).open_at
-        start = _market(settings, calendar, VirtualClock(first), minutes_per_change).starts_at()
-    return VirtualClock(start) if kind == "virtual" else PacedClock(start, settings.speed)
-
-
-def _catch_up(clock: VirtualClock | PacedClock, known: datetime | None) -> None:
-    if known is None or known <= clock.now():
-        return
-    if isinstance(clock, VirtualClock):
-        clock.move_to(known)
-    else:
-        clock.skip_to(known)
-
-
-def _market(
-    settings: Settings, calendar: TradingCalendar, clock: Clock, minutes_per_change: int
-) -> RecordedMarket | SyntheticMarket:
-    if settings.market is MarketSource.RECORDED:
-        known = read_histories(settings.history_files)
-        rate = settings.rate_curve.at(IV_DAYS / DAYS_PER_YEAR)
-        return RecordedMarket.from_paths(
-            settings.market_files or (packaged_day(),),
-            clock,
-            bars=known.bars,
-            ivs=known.ivs,
-            events=EventTable([settings.events_file] if settings.events_file else []),
-            volatilities=SessionVolatilities(calendar, rate, settings.dividend_yield),
-        )
-    return SyntheticMarket(
-        seed=settings.seed,
-        start_on=SYNTHETIC_START,
-        calendar=calendar,
-        clock=clock,
-        minutes_per_change=minutes_per_change,
-    )
 
 
 def _engine_settings(settings: Settings) -> EngineSettings:

@@ -14,7 +14,7 @@ VENDORS = ("thetaloom.brokers.", "thetaloom.marketdata.")
 # The simulation is a part of the test kit that has a command of its own, and benches measure on worlds of the kit.
 SIMULATE = "thetaloom.cli.simulate"
 BENCHES = "thetaloom.cli.bench_"
-KNOW_VENDORS = {"brokers", "marketdata", "config", "bootstrap", "paper_parts", "testing", "backtest"}
+KNOW_VENDORS = {"brokers", "marketdata", "config", "bootstrap", "market_parts", "paper_parts", "testing", "backtest"}
 # What reads no vendor's feed but a file that ships with the package: the table of trading sessions, and clocks.
 VENDOR_FREE = {"thetaloom.marketdata.calendar_table", "thetaloom.marketdata.clocks", "thetaloom.marketdata.instants"}
 # The queries; the database as a whole: to open it, bring it to this version and copy it; the flags, which need none.

@@ -4,7 +4,6 @@ import os
 import platform as machine
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,12 +34,13 @@ from thetaloom.cli import (
     bench_races,
     bench_scans,
     bench_scenarios,
+    bench_server,
     bench_signals,
     bench_simulation,
     bench_walk,
     bench_watch,
 )
-from thetaloom.cli.bench_figures import Figure, timed
+from thetaloom.cli.bench_figures import IDLE_SECONDS, Figure, pause, timed
 from thetaloom.cli.output import JsonOption, console, emit
 from thetaloom.config import MarketSource, load_settings
 from thetaloom.domain.run.runs import RunStatus, StepName, TriggerKind, WorkflowRun
@@ -52,8 +52,6 @@ CHAIN_SIZE = 20_000
 TRANSITION_RUNS = 500
 PROPOSAL_RUNS = 60
 WAITING_RUNS = 50_000
-IDLE_SECONDS = 5.0
-START_SECONDS_MAX = 60.0
 
 app = typer.Typer(help="Measure the speed bars.")
 
@@ -164,18 +162,6 @@ def demo_run() -> list[Figure]:
     return found
 
 
-def server() -> list[Figure]:
-    """Start of ``up`` to /healthz, and what it takes while idle."""
-    with TemporaryDirectory(prefix="thetaloom-bench-") as home:
-        _serve(home)  # the first start writes the database and compiled files
-        seconds, memory, cpu = _serve(home)
-    return [
-        Figure(name="start to /healthz", figure=seconds, unit="s", bar=2, note="second start on the same home"),
-        Figure(name="idle memory", figure=memory, unit="MB", bar=250, note="resident, after the first seconds"),
-        Figure(name="idle CPU", figure=cpu, unit="% of a core", bar=2, note=f"over {IDLE_SECONDS:.0f} s"),
-    ]
-
-
 MEASURES: tuple[Callable[[], list[Figure]], ...] = (
     chain_greeks,
     bench_market.market_view,
@@ -203,7 +189,7 @@ MEASURES: tuple[Callable[[], list[Figure]], ...] = (
     bench_signals.signal_burst,
     waiting_runs,
     demo_run,
-    server,
+    bench_server.server,
 )
 
 
@@ -295,70 +281,12 @@ def _park(platform: Platform) -> None:
 def _idle_cpu_percent(platform: Platform) -> float:
     loop = engine_loop(platform)
     loop.start()
-    _pause(1.0)
+    pause(1.0)
     before = time.process_time()
-    _pause(IDLE_SECONDS)
+    pause(IDLE_SECONDS)
     used = time.process_time() - before
     loop.stop()
     return used / IDLE_SECONDS * 100
-
-
-def _serve(home: str) -> tuple[float, float, float]:
-    environment = {**os.environ, "THETALOOM_HOME": home}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's Python keeps what it compiled
-    port = _free_port()
-    command = [sys.executable, "-m", "thetaloom", "up", "--port", str(port)]
-    began = time.perf_counter()
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            _await_health(port, process, began)
-            seconds = time.perf_counter() - began
-            _pause(2.0)
-            before = _cpu_seconds(process.pid)
-            _pause(IDLE_SECONDS)
-            cpu = (_cpu_seconds(process.pid) - before) / IDLE_SECONDS * 100
-            return seconds, _resident_megabytes(process.pid), cpu
-        finally:
-            process.terminate()
-
-
-def _await_health(port: int, process: "subprocess.Popen[bytes]", began: float) -> None:
-    from urllib.error import URLError
-    from urllib.request import urlopen
-
-    while time.perf_counter() - began < START_SECONDS_MAX:
-        try:
-            with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1) as answer:
-                if answer.status == 200:
-                    return
-        except (URLError, ConnectionError, TimeoutError):
-            if process.poll() is not None:
-                break
-            _pause(0.01)
-    raise typer.BadParameter("`thetaloom up` did not come to answer /healthz")
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _resident_megabytes(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    kilobytes = next(line for line in status.splitlines() if line.startswith("VmRSS"))
-    return int(kilobytes.split()[1]) / 1024
-
-
-def _pause(seconds: float) -> None:
-    threading.Event().wait(seconds)
 
 
 def _wall() -> datetime:

@@ -1,8 +1,11 @@
 """What a bench measures: one figure beside its bar, and how long something took."""
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+IDLE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,3 +36,8 @@ def median_of(work: Callable[[], object], times: int) -> float:
     """Return the median milliseconds of several turns, after one that does not count."""
     work()
     return sorted(timed(work) for _ in range(times))[times // 2]
+
+
+def pause(seconds: float) -> None:
+    """Wait while something else is measured."""
+    threading.Event().wait(seconds)

@@ -96,12 +96,13 @@ def list_command(
     if as_json:
         emit(page)
         return
-    names = ("run", "symbol", "strategy", "status", "outcome", "reason", "due", "created")
+    names = ("run", "symbol", "strategy", "started by", "status", "outcome", "reason", "due", "created")
     rows = (
         (
             run.id,
             run.symbol,
             run.strategy_id,
+            run.started_by,
             run.status.value,
             run.outcome,
             run.reason,
@@ -211,7 +212,8 @@ def _print_head(run: WorkflowRun) -> None:
             "status": run.status.value,
             "outcome": run.outcome.value if run.outcome else None,
             "reason": f"{run.reason}: {reason_text(run.reason)}" if run.reason else None,
-            "started by": run.trigger.value,
+            "started by": run.started_by,
+            "due of its schedule": run.schedule_due_at,
             "created": run.created_at,
             "due": run.due_at,
         },

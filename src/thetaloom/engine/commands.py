@@ -16,6 +16,9 @@ from thetaloom.domain.values.ids import (
     PromptId,
     ProposalId,
     RunId,
+    ScanId,
+    ScheduleId,
+    SignalId,
     StrategyId,
     UserId,
 )
@@ -31,6 +34,10 @@ class StartRun:
     strategy_id: StrategyId
     trigger: TriggerKind = TriggerKind.MANUAL
     forced: bool = False
+    signal_id: SignalId | None = None  # what asks for it, where it is no person
+    schedule_id: ScheduleId | None = None
+    schedule_due_at: datetime | None = None
+    scan_id: ScanId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

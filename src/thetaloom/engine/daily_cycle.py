@@ -17,14 +17,14 @@ from thetaloom.domain.run.daily_cycle import (
     decide_cycle,
     result_of_run,
 )
-from thetaloom.domain.run.runs import RunStatus, TriggerKind
+from thetaloom.domain.run.runs import RunStatus
 from thetaloom.domain.run.schedules import Firing, FiringStatus, Schedule
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.money import Price
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.ranking import rank_market
-from thetaloom.engine.starting import write_run
+from thetaloom.engine.starting import wanted_run, write_run
 from thetaloom.errors import BrokerUnavailable, DomainError, Unavailable
 from thetaloom.ports.store import UnitOfWork
 
@@ -52,8 +52,7 @@ def look_again(desk: Desk, uow: UnitOfWork, schedule: Schedule, firing: Firing, 
             return replace(seen, look_at=now + RETRY)
         case CycleMove.START if schedule.strategy_id is not None:
             (symbol,) = schedule.symbols
-            user, strategy = schedule.user_id, schedule.strategy_id
-            run = write_run(desk, uow, user, strategy, symbol, TriggerKind.SCHEDULE, now)
+            run = write_run(desk, uow, wanted_run(firing, schedule.strategy_id, symbol), now)
             if run is not None:
                 return replace(seen, run_ids=(run.id,))
             answer = CycleAnswer(move=CycleMove.END, status=CycleStatus.FAILED, reason=Reason.STRATEGY_NOT_FOUND)

@@ -9,7 +9,7 @@ from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.run.runs import FINAL, Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
-from thetaloom.domain.values.ids import RunId, UserId, make_run_id
+from thetaloom.domain.values.ids import RunId, UserId
 from thetaloom.domain.values.reasons import Reason, denied
 from thetaloom.engine import commands, schedule_commands
 from thetaloom.engine.desk import Desk
@@ -28,6 +28,7 @@ from thetaloom.engine.scan_handlers import remove_watchlist, run_scan, save_watc
 from thetaloom.engine.schedule_handlers import add_schedule, pause_schedule, remove_schedule, resume_schedule
 from thetaloom.engine.share_sales import sell_shares
 from thetaloom.engine.signals import save_source, take_signal
+from thetaloom.engine.starting import write_run
 from thetaloom.engine.step import ended, tell, tell_user
 from thetaloom.engine.symbols import look_up_symbols
 from thetaloom.errors import InvalidInput, InvariantError, NotAllowed, NotFound
@@ -48,23 +49,9 @@ def start_run(desk: Desk, command: commands.StartRun) -> WorkflowRun:
     if not symbol or len(symbol) > 12 or not symbol.replace(".", "").replace("^", "").isalnum():
         raise InvalidInput(f"{command.symbol!r} is no symbol; a good one: SPY", details={"symbol": command.symbol})
     with desk.store.unit_of_work() as uow:
-        stored = uow.strategies.latest(command.user_id, command.strategy_id)
-        if stored is None:
+        run = write_run(desk, uow, replace(command, symbol=symbol), now)
+        if run is None:
             raise NotFound(f"no strategy has the id {command.strategy_id!r}", advice=Reason.STRATEGY_NOT_FOUND.text)
-        run = WorkflowRun(
-            id=make_run_id(desk.store.installation_id(), uow.runs.next_number()),
-            user_id=command.user_id,
-            account_id=desk.broker.account_id,
-            strategy_id=command.strategy_id,
-            strategy_revision=stored.revision,
-            symbol=symbol,
-            trigger=command.trigger,
-            forced=command.forced,
-            due_at=now,
-            created_at=now,
-            updated_at=now,
-        )
-        uow.runs.add(run)
         uow.commit()
     desk.dispatch.enqueue(run.id, now)
     return run

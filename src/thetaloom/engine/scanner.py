@@ -31,6 +31,7 @@ from thetaloom.domain.strategy.screening import screening_score, trend_score
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.ids import RunId, StrategyId, UserId
 from thetaloom.domain.values.reasons import Reason
+from thetaloom.engine.commands import StartRun
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.ranking import read_state
 from thetaloom.engine.starting import write_run
@@ -223,7 +224,16 @@ def _start_best(
     for pair in placed:
         if len(runs) == scan.best or not pair.is_eligible or pair.strategy_id is None:
             break
-        run = write_run(desk, uow, scan.user_id, pair.strategy_id, pair.symbol, TriggerKind.SCAN, now)
+        wanted = StartRun(
+            user_id=scan.user_id,
+            symbol=pair.symbol,
+            strategy_id=pair.strategy_id,
+            trigger=TriggerKind.SCAN,
+            schedule_id=scan.schedule_id,
+            schedule_due_at=scan.due_at,
+            scan_id=scan.id,
+        )
+        run = write_run(desk, uow, wanted, now)
         if run is not None:
             runs.append(run.id)
     return tuple(runs)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from thetaloom.domain.run.events import EventKind
-from thetaloom.domain.run.runs import RunStatus, TriggerKind, WorkflowRun
+from thetaloom.domain.run.runs import RunStatus, WorkflowRun
 from thetaloom.domain.run.scans import Scan, ScanStatus
 from thetaloom.domain.run.schedules import (
     QUEUE_MAX,
@@ -26,7 +26,7 @@ from thetaloom.domain.values.ids import RunId, make_scan_id
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.daily_cycle import look_again, settle_run
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.starting import watchlist_of, write_run
+from thetaloom.engine.starting import wanted_run, watchlist_of, write_run
 from thetaloom.engine.step import tell_user
 from thetaloom.errors import InvalidInput, NotFound, StaleVersionError
 from thetaloom.ports.store import UnitOfWork
@@ -203,7 +203,7 @@ def start_work(desk: Desk, uow: UnitOfWork, schedule: Schedule, firing: Firing, 
         return replace(firing, status=FiringStatus.RUNNING, scan_id=scan.id)
     if schedule.dry_run:
         return _ended(firing, FiringStatus.SKIPPED, Reason.DRY_RUN_MODE, now)
-    runs = [run for symbol in symbols if (run := _start(desk, uow, schedule, symbol, now)) is not None]
+    runs = [run for symbol in symbols if (run := _start(desk, uow, schedule, firing, symbol, now)) is not None]
     if not runs:
         return _ended(firing, FiringStatus.FAILED, Reason.STRATEGY_NOT_FOUND, now)
     return replace(_ended(firing, FiringStatus.DONE, None, now), run_ids=tuple(run.id for run in runs))
@@ -231,10 +231,12 @@ def tell_firing(uow: UnitOfWork, kind: EventKind, firing: Firing, now: datetime)
     tell_user(uow, firing.user_id, kind, now, **facts)
 
 
-def _start(desk: Desk, uow: UnitOfWork, schedule: Schedule, symbol: str, now: datetime) -> WorkflowRun | None:
+def _start(
+    desk: Desk, uow: UnitOfWork, schedule: Schedule, firing: Firing, symbol: str, now: datetime
+) -> WorkflowRun | None:
     if schedule.strategy_id is None:
         return None
-    return write_run(desk, uow, schedule.user_id, schedule.strategy_id, symbol, TriggerKind.SCHEDULE, now)
+    return write_run(desk, uow, wanted_run(firing, schedule.strategy_id, symbol), now)
 
 
 def _scan_of(

@@ -20,12 +20,13 @@ from thetaloom.domain.run.signal_sources import SignalSource
 from thetaloom.domain.run.signals import Direction, Signal, SignalAction, SignalStage
 from thetaloom.domain.strategy.strategies import Bias
 from thetaloom.domain.values.canonical import canonical_json, digest_of
-from thetaloom.domain.values.ids import SignalId, StrategyId, UserId, make_run_id, make_signal_id
+from thetaloom.domain.values.ids import SignalId, StrategyId, UserId, make_signal_id
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine import commands
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.lineage import Decider
 from thetaloom.engine.position_handlers import CLOSE_ASKED_BY, close_position
+from thetaloom.engine.starting import write_run
 from thetaloom.engine.step import tell_user
 from thetaloom.errors import NotAllowed, NotFound, StaleVersionError
 from thetaloom.ports.store import UnitOfWork
@@ -235,8 +236,6 @@ def _start(desk: Desk, signal: Signal, now: datetime) -> None:
         return
     with desk.store.unit_of_work() as uow:
         run = _run_of(desk, uow, signal, now)
-        if run is not None:
-            uow.runs.add(run)
         uow.commit()
     if run is not None:
         desk.dispatch.enqueue(run.id, now)
@@ -246,28 +245,24 @@ def _run_of(desk: Desk, uow: UnitOfWork, signal: Signal, now: datetime) -> Workf
     if signal.expires_at is not None and now > signal.expires_at:
         _end(uow, signal, SignalStage.EXPIRED, Reason.SIGNAL_EXPIRED, now)
         return None
-    strategy = signal.strategy_id
-    stored = None if strategy is None else uow.strategies.latest(signal.user_id, strategy)
-    if strategy is None or stored is None:
+    run = None if signal.strategy_id is None else write_run(desk, uow, _wanted(signal, signal.strategy_id), now)
+    if run is None:
         _end(uow, signal, SignalStage.REFUSED, Reason.STRATEGY_NOT_FOUND, now)
         return None
-    run = WorkflowRun(
-        id=make_run_id(desk.store.installation_id(), uow.runs.next_number()),
-        user_id=signal.user_id,
-        account_id=desk.broker.account_id,
-        strategy_id=strategy,
-        strategy_revision=stored.revision,
-        symbol=signal.symbol,
-        trigger=TriggerKind.SIGNAL,
-        due_at=now,
-        signal_id=signal.id,
-        created_at=now,
-        updated_at=now,
-    )
     started = signal.moved_to(SignalStage.STARTED, run_id=run.id)
     uow.signals.move(started, ENGINE, now, facts={"run": run.id})
     _tell(uow, EventKind.SIGNAL_STARTED, started, now)
     return run
+
+
+def _wanted(signal: Signal, strategy: StrategyId) -> commands.StartRun:
+    return commands.StartRun(
+        user_id=signal.user_id,
+        symbol=signal.symbol,
+        strategy_id=strategy,
+        trigger=TriggerKind.SIGNAL,
+        signal_id=signal.id,
+    )
 
 
 def _close(desk: Desk, signal: Signal, now: datetime) -> None:

@@ -6,19 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from thetaloom.domain.book.alerts import Alert
 from thetaloom.domain.book.elsewhere import Finding
-from thetaloom.domain.book.exit_market import ExitMarket
 from thetaloom.domain.book.fills import Fill
-from thetaloom.domain.book.ladder import LadderState
 from thetaloom.domain.book.leg_fills import LegExecution
 from thetaloom.domain.book.looks import AccountLook, LinkedTransaction, Reconciliation
 from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.positions import Position
-from thetaloom.domain.book.protection import PositionCare
 from thetaloom.domain.book.rolls import Roll
 from thetaloom.domain.book.share_orders import ShareOrder
-from thetaloom.domain.book.watch import PositionWatch
 from thetaloom.domain.risk.violations import Violation
 from thetaloom.domain.run.events import Event
 from thetaloom.domain.run.lineage import LineageRecord
@@ -35,6 +30,7 @@ from thetaloom.domain.values.ids import (
     StrategyId,
     UserId,
 )
+from thetaloom.ports.care_store import Alerts, Care, Watches
 from thetaloom.ports.prompts import Prompts, Scores
 from thetaloom.ports.schedule_store import Scans, Schedules, Symbols, Watchlists
 from thetaloom.ports.signals import Signals
@@ -260,37 +256,6 @@ class Violations(Protocol):
     def add(self, violation: Violation) -> None: ...
 
 
-class Watches(Protocol):
-    """What is remembered of positions while they are watched."""
-
-    def get(self, position: PositionId) -> PositionWatch | None: ...
-    def many(self, positions: Iterable[PositionId]) -> Sequence[PositionWatch]:
-        """Return what is remembered of these positions, in no order."""
-        ...
-
-    def of_open(self, account: AccountId) -> Sequence[PositionWatch]: ...
-    def save(self, watches: Iterable[PositionWatch]) -> Sequence[PositionWatch]:
-        """Write memories; a mark that is stored higher stays, and ladders too. Return them as they are stored."""
-        ...
-
-    def set_ladders(self, position: PositionId, ladders: Mapping[str, LadderState]) -> None:
-        """Write what the ladders of a saved position remember; ``save`` leaves them alone."""
-        ...
-
-
-class Alerts(Protocol):
-    """What a person should look at; ``engine.alerts`` raises and ends them."""
-
-    def get(self, alert: str) -> Alert | None: ...
-    def standing_of(self, user: UserId, subject: str) -> Sequence[Alert]:
-        """Return the alerts about a subject that are not over, oldest first."""
-        ...
-
-    def standing(self, account: AccountId) -> Sequence[Alert]: ...
-    def add(self, alert: Alert) -> None: ...
-    def save(self, alert: Alert) -> None: ...
-
-
 class Looks(Protocol):
     """The broker's transactions with what explains them, findings, and the story of comparisons."""
 
@@ -341,24 +306,6 @@ class ShareOrders(Protocol):
     def of_position(self, position: PositionId) -> Sequence[ShareOrder]: ...
     def in_flight(self, account: AccountId) -> Sequence[ShareOrder]: ...
     def save(self, order: ShareOrder) -> ShareOrder: ...
-
-
-class Care(Protocol):
-    """Who protects positions, when somebody last looked, and what people note."""
-
-    def get(self, position: PositionId) -> PositionCare | None: ...
-    def many(self, positions: Iterable[PositionId]) -> Sequence[PositionCare]: ...
-    def of_open(self, account: AccountId) -> Sequence[PositionCare]: ...
-    def save(self, cares: Iterable[PositionCare]) -> None: ...
-    def last_look(self, account: AccountId) -> datetime | None: ...
-    def looked(self, account: AccountId, now: datetime) -> None: ...
-    def note(self, user: UserId, position: PositionId, note: str, now: datetime) -> None:
-        """Write a person's note, in the place of the one before."""
-        ...
-
-    def note_of(self, position: PositionId) -> str: ...
-    def exit_market(self, position: PositionId) -> ExitMarket | None: ...
-    def keep_exit_market(self, market: ExitMarket) -> None: ...
 
 
 class Opinions(Protocol):

@@ -14,11 +14,9 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     PrimaryKeyConstraint,
     Table,
     Text,
-    UniqueConstraint,
     false,
 )
 
@@ -30,9 +28,8 @@ from thetaloom.domain.book.rolls import ClosingTerms
 from thetaloom.domain.book.spreads import Loose, ShareLot, Spread
 from thetaloom.domain.book.watch import EntryFacts
 from thetaloom.domain.risk.violations import Action, Severity
-from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import ProposalStatus
-from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, StepStatus, TriggerKind
+from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, TriggerKind
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
@@ -43,6 +40,9 @@ from thetaloom.store.care_tables import journal_notes as journal_notes
 from thetaloom.store.care_tables import position_care as position_care
 from thetaloom.store.care_tables import watch_pulse as watch_pulse
 from thetaloom.store.columns import Exact, Instant, Structured, Word
+from thetaloom.store.lineage_tables import events as events
+from thetaloom.store.lineage_tables import evidence as evidence
+from thetaloom.store.lineage_tables import lineage as lineage
 from thetaloom.store.look_tables import account_looks as account_looks
 from thetaloom.store.look_tables import broker_transactions as broker_transactions
 from thetaloom.store.look_tables import findings as findings
@@ -158,6 +158,9 @@ runs = Table(
     _needed("attempts", Integer),
     Column("due_at", Instant),
     Column("signal_id", Text),
+    Column("schedule_id", Text),
+    Column("schedule_due_at", Instant),
+    Column("scan_id", Text),
     _needed("created_at", Instant),
     _needed("updated_at", Instant),
     Column("lane", Word(Lane)),
@@ -347,54 +350,5 @@ risk_violations = Table(
     Column("releases_at", Instant),
     Index(None, "user_id", "happened_at"),
     Index(None, "run_id"),
-    sqlite_autoincrement=True,
-)
-
-lineage = Table(
-    "lineage",
-    metadata,
-    Column("id", _SEQUENCE, primary_key=True),  # the order of writing over all runs
-    _run(),
-    _owner(),
-    _needed("seq", Integer),
-    _needed("step", Word(StepName)),
-    _needed("status", Word(StepStatus)),
-    _needed("started_at", Instant),
-    _needed("duration_us", BigInteger),
-    _needed("input_digest", Text),
-    _needed("output_digest", Text),
-    _needed("reason", Text),
-    _needed("error", Text),
-    _needed("code_version", Text),
-    _needed("strategy_id", Text),
-    _needed("strategy_revision", Integer),
-    Column("parent", Integer),
-    _needed("previous_hash", Text),
-    _needed("hash", Text),
-    UniqueConstraint("run_id", "seq"),
-    Index(None, "user_id", "started_at"),
-    Index(None, "user_id", "step", "started_at"),
-    sqlite_autoincrement=True,
-)
-
-evidence = Table(
-    "evidence",
-    metadata,
-    Column("digest", Text, primary_key=True),
-    _needed("kind", Text),
-    _needed("is_compressed", Boolean),
-    _needed("content", LargeBinary),
-)
-
-events = Table(
-    "events",
-    metadata,
-    Column("sequence", _SEQUENCE, primary_key=True),
-    _needed("kind", Word(EventKind)),
-    _owner(),
-    _needed("happened_at", Instant),
-    Column("run_id", Text),
-    _needed("facts", Structured(Mapping[str, str])),
-    Index(None, "user_id", "sequence"),
     sqlite_autoincrement=True,
 )

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, select
 
 from thetaloom.errors import ConfigError, InvariantError
-from thetaloom.ports import schedule_store, store
+from thetaloom.ports import care_store, schedule_store, store
 from thetaloom.ports.prompts import Prompts, Scores
 from thetaloom.ports.signals import Signals
 from thetaloom.store.database import Database
@@ -50,13 +50,13 @@ class SqlUnitOfWork:
         self.events: store.Events = SqlEvents(connection, database)
         self.accounts: store.Accounts = SqlAccounts(connection, database)
         self.violations: store.Violations = SqlViolations(connection)
-        self.watches: store.Watches = SqlWatches(connection)
+        self.watches: care_store.Watches = SqlWatches(connection)
         self.rolls: store.Rolls = SqlRolls(connection)
         self.share_orders: store.ShareOrders = SqlShareOrders(connection)
-        self.alerts: store.Alerts = SqlAlerts(connection)
+        self.alerts: care_store.Alerts = SqlAlerts(connection)
         self.looks: store.Looks = SqlLooks(connection, database)
         self.opinions: store.Opinions = SqlOpinions(connection)
-        self.care: store.Care = SqlCare(connection)
+        self.care: care_store.Care = SqlCare(connection)
         self.prompts: Prompts = SqlPrompts(connection)
         self.scores: Scores = SqlScores(connection, database)
         self.signals: Signals = SqlSignals(connection, database)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from thetaloom.domain.values.ids import AccountId, RunId, SignalId, StrategyId, UserId
+from thetaloom.domain.values.ids import AccountId, RunId, ScanId, ScheduleId, SignalId, StrategyId, UserId
 from thetaloom.errors import IllegalTransitionError, InvalidInput
 
 
@@ -114,6 +114,9 @@ class WorkflowRun:
     attempts: int = 0  # failures of the current step in a row
     due_at: datetime | None = None
     signal_id: SignalId | None = None  # of the signal that started it
+    schedule_id: ScheduleId | None = None  # of the schedule that started it, or that asked for the scan that did
+    schedule_due_at: datetime | None = None  # which of its firings
+    scan_id: ScanId | None = None  # of the scan that found it
     created_at: datetime
     updated_at: datetime
 
@@ -127,6 +130,12 @@ class WorkflowRun:
     def is_final(self) -> bool:
         """Whether nothing more can happen to this run."""
         return self.status in FINAL
+
+    @property
+    def started_by(self) -> str:
+        """What started the run, with its name where it has one: ``signal sg-…``."""
+        name = self.signal_id or self.scan_id or self.schedule_id
+        return self.trigger.value if name is None else f"{self.trigger.value} {name}"
 
     def moved_to(self, status: RunStatus, *, now: datetime, outcome: Outcome | None = None) -> "WorkflowRun":
         """Return the run in ``status``; raises where the table has no such move. Same status is no move."""

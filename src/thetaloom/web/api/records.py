@@ -138,6 +138,9 @@ class Run(Record):
     reason: str = Field(description="Reason code of the last no or of the end; empty while there is none.")
     due_at: datetime | None
     signal_id: str | None = Field(description="The signal that started it.")
+    schedule_id: str | None = Field(description="The schedule that started it, or that asked for the scan that did.")
+    schedule_due_at: datetime | None = Field(description="Which firing of the schedule.")
+    scan_id: str | None = Field(description="The scan that found it.")
     created_at: datetime
     updated_at: datetime
 

@@ -8,7 +8,10 @@ down_revision = "0013"
 
 
 def upgrade() -> None:
-    """Add the tables."""
+    """Add the tables, and what runs tell of them."""
+    op.add_column("runs", sa.Column("schedule_id", sa.Text(), nullable=True))
+    op.add_column("runs", sa.Column("schedule_due_at", sa.BigInteger(), nullable=True))
+    op.add_column("runs", sa.Column("scan_id", sa.Text(), nullable=True))
     _schedules()
     _scans()
     _symbols()
