@@ -40,6 +40,7 @@ _UNITS: Mapping[str, int] = {
     **dict.fromkeys(("w", "W", "wk", "week", "weeks", "weekly"), 10080),
 }
 _TIMEFRAME = re.compile(r"(\d{0,5})\s*([A-Za-z]*)")
+_EXCHANGE = re.compile(r"[A-Z0-9_]{1,20}")  # NASDAQ, CBOE_DLY
 _SYMBOL = re.compile(r"\^?[A-Z0-9]{1,10}(\.[A-Z]{1,2})?")
 EXCHANGE_SUFFIXES = ("US", "NYSE", "NASDAQ", "ARCA", "AMEX", "BATS", "CBOE")
 NUMBER_MAX = Decimal(10) ** 12
@@ -60,7 +61,9 @@ def read_word(field: str, word: Any, known: Mapping[str, Any]) -> Any | Problem:
 def read_symbol(field: str, word: Any) -> str | Problem:
     """Return the symbol of an underlying: what stands after an exchange's colon and before an exchange's suffix."""
     text = str(word).strip().upper() if isinstance(word, str) else ""
-    text = text.rsplit(":", 1)[-1]
+    exchange, colon, rest = text.rpartition(":")
+    if colon and _EXCHANGE.fullmatch(exchange):  # what stands before any other colon is no part of a symbol
+        text = rest
     head, dot, tail = text.rpartition(".")
     if dot and tail in EXCHANGE_SUFFIXES:
         text = head
