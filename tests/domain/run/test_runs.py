@@ -16,7 +16,7 @@ from thetaloom.domain.run.runs import (
     TriggerKind,
     WorkflowRun,
 )
-from thetaloom.domain.values.ids import AccountId, RunId, StrategyId, UserId
+from thetaloom.domain.values.ids import AccountId, RunId, ScanId, ScheduleId, SignalId, StrategyId, UserId
 from thetaloom.errors import IllegalTransitionError, InvalidInput
 
 S = RunStatus
@@ -155,3 +155,12 @@ def test_whatever_is_tried_a_run_keeps_its_word(statuses: list[RunStatus]) -> No
         assert (run.status in ASIDE) == (run.returns_to is not None)
         assert not before.is_final or run is before or run.status is S.MONITORING
         assert run.status in WORKING or run.due_at is None
+
+
+def test_a_run_says_what_started_it_by_name() -> None:
+    scanned = replace(RUN, trigger=TriggerKind.SCAN, schedule_id=ScheduleId("sch-1"), scan_id=ScanId("scan-1"))
+
+    assert replace(RUN, trigger=TriggerKind.MANUAL).started_by == "manual"
+    assert replace(RUN, trigger=TriggerKind.SIGNAL, signal_id=SignalId("sig-1")).started_by == "signal sig-1"
+    assert replace(RUN, trigger=TriggerKind.SCHEDULE, schedule_id=ScheduleId("sch-1")).started_by == "schedule sch-1"
+    assert scanned.started_by == "scan scan-1"  # what asked for the scan is named beside it
