@@ -17,15 +17,18 @@ from thetaloom.domain.run.model_calls import DailyBudget
 from thetaloom.domain.run.prompt_text import WORDS_MAX, check_template, printable, render
 from thetaloom.domain.run.prompts import Prompt, PromptKind, PromptLanguage
 from thetaloom.domain.run.runs import StepName
+from thetaloom.domain.run.signal_intake import Answer
+from thetaloom.domain.run.signal_sources import SignalSource, SourceAuth
 from thetaloom.domain.strategy.strategies import AnalysisRule, AnalystName, Bias
 from thetaloom.domain.values.canonical import canonical_json
 from thetaloom.domain.values.ids import PromptId, RunId
 from thetaloom.engine import commands
+from thetaloom.engine.signals import SignalAnswer
 from thetaloom.errors import InvalidInput, ThetaloomError
 from thetaloom.store.database import open_database
 from thetaloom.store.model_calls import SqlModelCalls
 from thetaloom.store.prompt_catalogue import give_prompts
-from thetaloom.testing.desk import ANNA, DeskBench, put_credit_spread
+from thetaloom.testing.desk import ANNA, STRATEGY, DeskBench, put_credit_spread
 from thetaloom.testing.injections import INJECTIONS
 from thetaloom.testing.llm_server import GOOD, Script, answering, failing, llm_server, saying
 
@@ -65,6 +68,14 @@ def write_prompt(bench: DeskBench, text: str) -> None:
         text=text,
     )
     bench.engine.handle(commands.SavePrompt(user_id=ANNA, prompt=prompt))
+
+
+def send(bench: DeskBench, payload: str) -> SignalAnswer:
+    """Send a message to the source, as the webhook does."""
+    wish = commands.TakeSignal(user_id=ANNA, source="outside", payload=payload, wall_at=bench.clock.now())
+    answer = bench.engine.handle(wish)
+    assert isinstance(answer, SignalAnswer)
+    return answer
 
 
 def letters(text: str) -> str:
@@ -175,6 +186,33 @@ def test_no_text_is_a_ticker_or_a_strategy(sqlite_template: Path, tmp_path: Path
                 door(text)
 
     assert bench.broker.requests == []
+
+
+@pytest.mark.parametrize("first", range(0, 300, BATCH))
+def test_no_text_in_a_signal_alters_an_order(
+    sqlite_template: Path, tmp_path: Path, plain_order: bytes, first: int
+) -> None:
+    batch = INJECTIONS[first : first + BATCH]
+    bench = desk(sqlite_template, tmp_path)
+    source = SignalSource(
+        name="outside", user_id=ANNA, auth=SourceAuth.UNSIGNED, strategy_id=STRATEGY, saved_at=bench.clock.now()
+    )
+    bench.engine.handle(commands.SaveSignalSource(source=source))
+    known = {"symbol": "SPY", "action": "buy"}
+    hostile = [{**known, field: text} for text in batch for field in ("symbol", "action", "strategy", "direction")]
+
+    answers = [send(bench, json.dumps(fields)) for fields in hostile] + [send(bench, text) for text in batch]
+
+    started = [answer for answer in answers if answer.answer is Answer.ACCEPTED]
+    assert not started and {answer.signal_id for answer in answers} == {None}
+    comments = {f"comment {number}": text for number, text in enumerate(batch)}
+    taken = send(bench, json.dumps({**known, "comment": batch[0], "message": batch[1], **comments}))
+    bench.engine.settle()
+    with bench.store.reading() as uow:
+        signal = None if taken.signal_id is None else uow.signals.get(taken.signal_id)
+    assert signal is not None and signal.run_id is not None
+    assert order_of(bench, signal.run_id) == plain_order
+    assert len(bench.broker.requests) == 1 and bench.faults(signal.run_id) == []
 
 
 def test_a_model_that_reads_charts_leaves_its_evidence_and_no_key(
