@@ -143,7 +143,7 @@ class SqlOrders:
     def add_execution(self, execution: LegExecution, sequence: int) -> bool:
         """Add one leg's execution, told by the report ``sequence``; False when it is known already."""
         # What the transactions tell comes behind all that reports told: fills that were put together stand.
-        newest = self._connection.scalar(_NEWEST_EXECUTION, {"of_order": execution.client_order_id})
+        newest = self._connection.scalar(_NEWEST_EXECUTION, {"of_order": execution.client_order_id}) or 0
         place = max(sequence, newest + 1)
         row = row_of(execution, of_order=execution.client_order_id, sequence=place)
         return self._connection.execute(self._insert_execution, row).first() is not None
