@@ -121,6 +121,7 @@ def _fork(folder: Path, call: str, given: dict[str, Any]) -> int:
     child = os.fork()
     if child:
         return child
+    os.dup2(2, 1)  # the answers' own line is the parent's; whatever else is written is for a reader
     signal.alarm(CHILD_SECONDS_MAX)
     error, answer = "", None
     try:

@@ -34,3 +34,13 @@ def test_what_no_report_ever_told_is_found_in_the_books_of_the_broker() -> None:
 def test_a_trade_that_the_transactions_told_first_may_be_closed_at_once() -> None:
     """Seed 126: the report of a fill was late, the books had it from the broker's transactions; no law was broken."""
     assert play_seed(126).failures == ()
+
+
+def test_legs_that_only_the_transactions_tell_cost_their_fees_once() -> None:
+    """Seed 140: such a leg came before one whose fees were booked, and these were booked again with the rest."""
+    assert play_seed(140).failures == ()
+
+
+def test_what_was_heard_while_the_disk_was_full_is_heard_again_at_once() -> None:
+    """Seed 148: an assignment was read while nothing could be written, and the next turn passed over it."""
+    assert play_seed(148).failures == ()

@@ -32,7 +32,7 @@ from thetaloom.engine.settling import SETTLEMENT_DECIDER, apply_transactions
 from thetaloom.engine.share_sales import sell_by_policy, settle_share_orders
 from thetaloom.engine.signals import INTAKE_DECIDER, next_due_at, start_due
 from thetaloom.engine.steps import STEP_DECIDERS
-from thetaloom.errors import BrokerUnavailable, MarketDataUnavailable
+from thetaloom.errors import BrokerUnavailable, MarketDataUnavailable, StoreUnavailable
 from thetaloom.ports.broker import SimulatedBroker
 from thetaloom.ports.market_data import QuoteBatch
 
@@ -165,11 +165,7 @@ class Engine:
                 sell_by_policy(self.desk)
             if settle_share_orders(self.desk):
                 moved.update(run.id for run in apply_transactions(self.desk))
-            if self._is_time(IN_FLIGHT_LOOK):
-                waited = self._in_flight
-                self._in_flight = settle_in_flight(self.desk, waited)
-                if waited & self._in_flight:  # the transactions may tell what no report does
-                    self._looks.look_soon()
+            self._settle_in_flight()
             looked = self._looks.look_if_due() if is_time else None
             moved.update(() if looked is None else looked.runs)
             if is_time:
@@ -181,6 +177,17 @@ class Engine:
             self._looks.lost()
             break_proofs(self.desk)
             log.warning("broker_unavailable", error=error.message)
+        except StoreUnavailable:
+            self._has_news = True  # heard, and not written down
+            raise
+
+    def _settle_in_flight(self) -> None:
+        if not self._is_time(IN_FLIGHT_LOOK):
+            return
+        waited = self._in_flight
+        self._in_flight = settle_in_flight(self.desk, waited)
+        if waited & self._in_flight:  # the transactions may tell what no report does
+            self._looks.look_soon()
 
     def _watch_market(self, moved: set[RunId]) -> None:
         try:

@@ -290,7 +290,8 @@ class WatchTable:
             np.array([math.nan if side is None else float(side) for side in sides]) * HALF_UNIT
             for sides in ([quote.bid for _, quote in known], [quote.ask for _, quote in known])
         )
-        whole_bid, whole_ask = np.rint(bid), np.rint(ask)
+        # What is above zero stays above it: a bid of none is another matter than a bid of next to nothing.
+        whole_bid, whole_ask = (np.where(side > 0, np.maximum(np.rint(side), 1), np.rint(side)) for side in (bid, ask))
         self.bid[places], self.ask[places] = whole_bid, whole_ask
         self.is_fine[places] = (np.abs(bid - whole_bid) > GRID_SLACK) | (np.abs(ask - whole_ask) > GRID_SLACK)
         instants = {at: microseconds(at) for at in {quote.quoted_at for _, quote in known}}

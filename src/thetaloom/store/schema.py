@@ -266,7 +266,7 @@ leg_executions = Table(
     _needed("price", Exact(Price)),
     _needed("fees", Exact(Money)),
     _needed("executed_at", Instant),
-    _needed("sequence", BigInteger),  # of the report that told of it
+    _needed("sequence", BigInteger),  # of the report that told of it, or behind all that are known
     PrimaryKeyConstraint("client_order_id", "execution_id"),
 )
 

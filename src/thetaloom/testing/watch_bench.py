@@ -15,6 +15,7 @@ from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.spreads import Lot, whole_spread
 from thetaloom.domain.market.quotes import Quote, price_from_float
 from thetaloom.domain.run.runs import RunStatus, StepName, TriggerKind, WorkflowRun
+from thetaloom.domain.strategy.rules import ExitGuard, GuardMode
 from thetaloom.domain.strategy.strategies import ExitKind, ExitUnit, Strategy
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import FillId, RunId, StrategyId, make_position_id
@@ -34,6 +35,7 @@ from thetaloom.testing.market import FixedMarket
 EXPIRES_ON = date(2026, 2, 20)
 SYMBOLS = 50
 STRIKE_STEP = 5
+STOPPED_OUT_MAX = 50
 IV, RATE, YIELD = 0.25, 0.04, 0.012
 STOP = exit_rule(ExitKind.STOP_LOSS, 200, ExitUnit.PERCENT_OF_PREMIUM)
 TARGET = exit_rule(ExitKind.PROFIT_TARGET, 80, ExitUnit.PERCENT_OF_PREMIUM)
@@ -149,10 +151,14 @@ class WatchBench:
         now = self.clock.now()
         with self.desk.store.unit_of_work() as uow:
             strategies = [_strategy(number) for number in range(len(EXITS))]
-            for strategy in strategies:
+            # One leg that leaps alone is a bad quote to every guard: what is to be stopped out goes without.
+            bare = replace(strategies[0], id=StrategyId("watched-bare"), guard=ExitGuard(mode=GuardMode.OFF))
+            for strategy in (*strategies, bare):
                 uow.strategies.save(ANNA, strategy, now)
+            stopped_out = frozenset(self.alone[:STOPPED_OUT_MAX])
             for number, legs in enumerate(self.legs):
-                run = _run(number, strategies[number % len(strategies)].id, legs[0].contract.underlying, now)
+                strategy = bare if number in stopped_out else strategies[number % len(strategies)]
+                run = _run(number, strategy.id, legs[0].contract.underlying, now)
                 uow.runs.add(run)
                 uow.positions.add(self._position(run, legs))
             uow.commit()

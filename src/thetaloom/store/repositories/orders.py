@@ -53,6 +53,9 @@ _EXECUTIONS = (
     .where(leg_executions.c.client_order_id == bindparam("of_order"))
     .order_by(leg_executions.c.sequence, leg_executions.c.execution_id)
 )
+_NEWEST_EXECUTION = select(func.coalesce(func.max(leg_executions.c.sequence), 0)).where(
+    leg_executions.c.client_order_id == bindparam("of_order")
+)
 _NEXT_SEQUENCE = select(func.coalesce(func.max(table.c.sequence), 0) + 1).scalar_subquery()
 _OWNER_OF_RUN = select(runs.c.user_id).where(runs.c.id == bindparam("of_run")).scalar_subquery()
 _OWNER_OF_ORDER = select(table.c.user_id).where(table.c.client_order_id == bindparam("of_order")).scalar_subquery()
@@ -139,7 +142,10 @@ class SqlOrders:
 
     def add_execution(self, execution: LegExecution, sequence: int) -> bool:
         """Add one leg's execution, told by the report ``sequence``; False when it is known already."""
-        row = row_of(execution, of_order=execution.client_order_id, sequence=sequence)
+        # What the transactions tell comes behind all that reports told: fills that were put together stand.
+        newest = self._connection.scalar(_NEWEST_EXECUTION, {"of_order": execution.client_order_id}) or 0
+        place = max(sequence, newest + 1)
+        row = row_of(execution, of_order=execution.client_order_id, sequence=place)
         return self._connection.execute(self._insert_execution, row).first() is not None
 
     def executions_of(self, order: ClientOrderId) -> Sequence[LegExecution]:
