@@ -1,4 +1,4 @@
-"""``lineage``: the evidence of each step; shown, verified, replayed, counted and exported."""
+"""``lineage``: the evidence of each step; shown, verified, replayed, counted, searched and exported."""
 
 import json
 from collections.abc import Iterator
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from thetaloom.cli import verify_lineage
+from thetaloom.cli import lineage_views, verify_lineage
 from thetaloom.cli.access import opened, reading
 from thetaloom.cli.output import EXIT_FAILED, JsonOption, emit, pairs, say, table, to_plain
 from thetaloom.cli.words import clock_text
-from thetaloom.domain.run.runs import StepName, StepStatus
+from thetaloom.domain.run.runs import StepName
 from thetaloom.domain.values.ids import RunId
 from thetaloom.errors import InvalidInput
 from thetaloom.store.queries.bundles import bundle_of
-from thetaloom.store.queries.lineage import StepRecord, lineage_of_run, step_record, step_statistics
+from thetaloom.store.queries.lineage import StepRecord, lineage_of_run, step_record
 from thetaloom.store.queries.paging import LIMIT_MAX, Window
 from thetaloom.store.queries.runs import list_runs, run_detail
 from thetaloom.store.queries.story import tell_step
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Look at the evidence of each step, verify it and replay it.", no_args_is_help=True, add_completion=False
 )
+app.command()(lineage_views.stats)
+app.command()(lineage_views.recent)
+app.command()(lineage_views.search)
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
 AllRunsArgument = Annotated[str | None, typer.Argument(metavar="[RUN]", help="The run's id; all runs if not given.")]
 
@@ -114,35 +117,6 @@ def replay(run: AllRunsArgument = None, as_json: JsonOption = False) -> None:
         table("differences", ("run", "first difference"), rows)
     if not identical:
         raise typer.Exit(EXIT_FAILED)
-
-
-@app.command()
-def stats(
-    step: Annotated[StepName | None, typer.Option("--step", help="Only this step.")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Count how each step ended and how long it took."""
-    with reading() as read:
-        steps = list(StepName) if step is None else [step]
-        found = [step_statistics(read.database, read.user, each) for each in steps]
-    if as_json:
-        emit(found)
-        return
-    ends = [status.value for status in StepStatus]
-    names = ("step", "total", *ends, "p50 µs", "p95 µs", "max µs", "most frequent reason")
-    rows = (
-        (
-            one.step.value,
-            one.total,
-            *(one.by_status.get(status, 0) for status in StepStatus),
-            one.duration_us_p50,
-            one.duration_us_p95,
-            one.duration_us_max,
-            next(iter(one.by_reason), None),
-        )
-        for one in found
-    )
-    table("steps", names, rows)
 
 
 @app.command()

@@ -174,7 +174,7 @@ def _common_errors(connection: Connection, wanted: Sequence[Any]) -> tuple[Commo
     words = func.substr(table.c.error, 1, ERROR_LENGTH).label("words")
     count, last = func.count().label("count"), func.max(table.c.started_at).label("last")
     chosen = select(words, count, last).where(*wanted, table.c.status == StepStatus.FAILED)
-    rows = connection.execute(chosen.group_by(words).order_by(count.desc(), last.desc()).limit(ERRORS_SHOWN))
+    rows = connection.execute(chosen.group_by("words").order_by(count.desc(), last.desc()).limit(ERRORS_SHOWN))
     return tuple(CommonError(error=row[0], count=row[1], last_at=row[2]) for row in rows)
 
 

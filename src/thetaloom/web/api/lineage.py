@@ -1,19 +1,19 @@
 """Lineage: what each step was given and decided, whether the records are intact, and the replay."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from thetaloom.domain.run.runs import StepName, StepStatus
+from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, StepStatus, TriggerKind
 from thetaloom.domain.values.ids import RunId, StrategyId
 from thetaloom.errors import InvalidInput
 from thetaloom.store.queries.executions import recent_executions, step_statistics
 from thetaloom.store.queries.lineage import recent_records, step_record
 from thetaloom.store.queries.runs import list_runs, run_detail
 from thetaloom.web.api import records
-from thetaloom.web.api.queries import Id, PageWindow
+from thetaloom.web.api.queries import NO_NUL, Id, PageWindow
 from thetaloom.web.api.records import Page, Record, paged
 from thetaloom.web.front import FrontDoor
 from thetaloom.web.problems import documented
