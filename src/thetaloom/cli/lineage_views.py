@@ -11,7 +11,7 @@ from thetaloom.cli.output import JsonOption, emit, indented, pairs, say, shown_i
 from thetaloom.cli.paging import LimitOption, OffsetOption, shown_of, window
 from thetaloom.cli.words import clock_text
 from thetaloom.domain.run.runs import StepName, StepStatus
-from thetaloom.domain.run.sights import MINUTES_DEFAULT, MINUTES_MAX, Sight, SightAnswer, SightsFound, moment_of
+from thetaloom.domain.run.sights import MINUTES_DEFAULT, MINUTES_MAX, Sight, SightsFound, moment_of
 from thetaloom.domain.values.ids import StrategyId
 from thetaloom.store.queries.executions import StepStatistics, recent_executions, step_statistics
 from thetaloom.store.queries.sights import sights_of
@@ -19,12 +19,6 @@ from thetaloom.store.queries.sights import sights_of
 DAYS_MAX = 365
 StrategyOption = Annotated[str | None, typer.Option("--strategy", metavar="ID", help="Only runs of this strategy.")]
 COMPUTED = ("successes", "errors", "success_rate")
-STYLES = {
-    SightAnswer.TRADED: "green",
-    SightAnswer.YES: "green",
-    SightAnswer.NO: "red",
-    SightAnswer.OPEN: "yellow",
-}
 
 
 def stats(
@@ -157,10 +151,9 @@ def _print_sights(found: SightsFound) -> None:
 
 
 def _print_sight(sight: Sight) -> None:
-    style = STYLES[sight.answer]
     said = f" by {sight.step.value}" if sight.step is not None else ""
     pairs(
-        f"[{style}]{sight.answer.value}[/] {sight.kind.value} {escape(sight.id)}",
+        f"{sight.answer.value}: {sight.kind.value} {sight.id}",
         {
             "at": shown_instant(sight.decided_at or sight.at),
             "strategy": sight.strategy_id,

@@ -9,6 +9,7 @@ from pydantic import Field
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, StepStatus, TriggerKind
 from thetaloom.domain.values.ids import RunId, StrategyId
 from thetaloom.errors import InvalidInput
+from thetaloom.store.queries.bundles import bundle_of
 from thetaloom.store.queries.executions import recent_executions, step_statistics
 from thetaloom.store.queries.lineage import recent_records, step_record
 from thetaloom.store.queries.runs import list_runs, run_detail
@@ -147,6 +148,12 @@ def execution(front: FrontDoor, run_id: Id) -> Execution:
         has_errors=any(record.status is StepStatus.FAILED for record in detail.timeline),
         verification=_verification(verify(front, [detail.run])),
     )
+
+
+@router.get("/execution/{run_id}/bundle", responses=documented(404))
+def execution_bundle(front: FrontDoor, run_id: Id) -> dict[str, Any]:
+    """Return the records of a run with all their evidence, as `thetaloom lineage verifier` verifies them."""
+    return bundle_of(front.database, front.user, RunId(run_id))
 
 
 @router.get("/execution/{run_id}/step/{step}", responses=documented(404))
