@@ -14,13 +14,13 @@ from thetaloom.domain.values.canonical import canonical_json
 from thetaloom.errors import InvalidInput, NotFound
 from thetaloom.ports.dispatch import Lane
 from thetaloom.store.database import Database
+from thetaloom.store.queries.executions import step_statistics
 from thetaloom.store.queries.health import backlog, events_since, last_sequence
 from thetaloom.store.queries.lineage import (
     evidence_content,
     lineage_of_run,
     recent_records,
     step_record,
-    step_statistics,
 )
 from thetaloom.store.queries.orders import list_orders, order_detail
 from thetaloom.store.queries.paging import Window

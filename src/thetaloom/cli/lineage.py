@@ -1,6 +1,5 @@
-"""``lineage``: the evidence of each step; shown, verified, replayed, counted and exported."""
+"""``lineage``: the evidence of each step; shown, verified, replayed, counted, searched and exported."""
 
-import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from thetaloom.cli.access import Reading, opened, reading
+from thetaloom.cli import lineage_views, verify_lineage
+from thetaloom.cli.access import opened, reading
 from thetaloom.cli.output import EXIT_FAILED, JsonOption, emit, pairs, say, table, to_plain
 from thetaloom.cli.words import clock_text
-from thetaloom.domain.run.runs import StepName, StepStatus
+from thetaloom.domain.run.runs import StepName
 from thetaloom.domain.values.ids import RunId
 from thetaloom.errors import InvalidInput
-from thetaloom.store.queries.lineage import StepRecord, evidence_content, lineage_of_run, step_record, step_statistics
+from thetaloom.store.queries.bundles import bundle_of
+from thetaloom.store.queries.lineage import StepRecord, lineage_of_run, step_record
 from thetaloom.store.queries.paging import LIMIT_MAX, Window
 from thetaloom.store.queries.runs import list_runs, run_detail
 from thetaloom.store.queries.story import tell_step
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Look at the evidence of each step, verify it and replay it.", no_args_is_help=True, add_completion=False
 )
+app.command()(lineage_views.stats)
+app.command()(lineage_views.recent)
+app.command()(lineage_views.search)
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
 AllRunsArgument = Annotated[str | None, typer.Argument(metavar="[RUN]", help="The run's id; all runs if not given.")]
 
@@ -116,58 +120,47 @@ def replay(run: AllRunsArgument = None, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def stats(
-    step: Annotated[StepName | None, typer.Option("--step", help="Only this step.")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Count how each step ended and how long it took."""
-    with reading() as read:
-        steps = list(StepName) if step is None else [step]
-        found = [step_statistics(read.database, read.user, each) for each in steps]
-    if as_json:
-        emit(found)
-        return
-    ends = [status.value for status in StepStatus]
-    names = ("step", "total", *ends, "p50 µs", "p95 µs", "max µs", "most frequent reason")
-    rows = (
-        (
-            one.step.value,
-            one.total,
-            *(one.by_status.get(status, 0) for status in StepStatus),
-            one.duration_us_p50,
-            one.duration_us_p95,
-            one.duration_us_max,
-            next(iter(one.by_reason), None),
-        )
-        for one in found
-    )
-    table("steps", names, rows)
-
-
-@app.command()
 def export(
     run: RunArgument,
     out: Annotated[Path | None, typer.Option("--out", help="File to write; standard output if not given.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a run's records with all their evidence as one JSON document; chains as Parquet in base64."""
+    """Write a run's records with all their evidence as one JSON document; chains and pictures in base64."""
     with reading() as read:
-        steps = [
-            step_record(read.database, read.user, RunId(run), seq=record.seq)
-            for record in lineage_of_run(read.database, read.user, RunId(run))
-        ]
-        blobs = {digest: _blob(read, RunId(run), digest) for digest in sorted(_blobs_of(steps))}
-    document = {"run": run, "records": steps, "blobs": blobs}
+        bundle = bundle_of(read.database, read.user, RunId(run))
     if out is None:
-        emit(document)
+        emit(bundle)
         return
+    _write(out, json.dumps(bundle, ensure_ascii=False, indent=1))
+    counts = {"records": len(bundle["records"]), "blobs": len(bundle["blobs"])}
+    if as_json:
+        emit({"run": run, **counts, "head": bundle["head"], "file": str(out)})
+    else:
+        say(f"{counts['records']} records and {counts['blobs']} blobs in {escape(str(out))}")
+        say(f"last hash [bold]{bundle['head']['hash']}[/]: note it elsewhere, and the file can be held against it")
+
+
+@app.command()
+def verifier(
+    out: Annotated[Path | None, typer.Option("--out", help="File to write; standard output if not given.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the script that verifies an exported run with nothing but Python, for whoever does not trust us."""
+    text = Path(verify_lineage.__file__).read_text(encoding="utf-8")
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    _write(out, text)
+    if as_json:
+        emit({"file": str(out)})
+    else:
+        say(f"python {escape(str(out))} BUNDLE.json [--head HASH]")
+
+
+def _write(out: Path, text: str) -> None:
     if out.exists():
         raise InvalidInput(f"out: {out} exists already; an export never writes over a file")
-    out.write_text(json.dumps(to_plain(document), ensure_ascii=False, indent=1), encoding="utf-8")
-    if as_json:
-        emit({"run": run, "records": len(steps), "blobs": len(blobs), "file": str(out)})
-    else:
-        say(f"{len(steps)} records and {len(blobs)} blobs in {escape(str(out))}")
+    out.write_text(text, encoding="utf-8")
 
 
 def _runs(platform: "Platform", run: str | None) -> Iterator[RunId]:
@@ -207,21 +200,3 @@ def _show_record(found: StepRecord, *, as_json: bool) -> None:
         if evidence is not None:
             say(f"[bold]{name}[/] [dim]{evidence.digest}, {evidence.size:,} bytes[/]")
             say(escape(json.dumps(evidence.content, indent=2, ensure_ascii=False)))
-
-
-def _blobs_of(plain: Any) -> set[str]:
-    from thetaloom.engine.lineage import CHAIN_MARK
-
-    if isinstance(plain, StepRecord):
-        contents = [part.content for part in (plain.input, plain.output) if part is not None]
-        return _blobs_of(contents)
-    if isinstance(plain, dict):
-        if set(plain) == {CHAIN_MARK}:
-            return {str(plain[CHAIN_MARK])}
-        plain = list(plain.values())
-    return set().union(*map(_blobs_of, plain)) if isinstance(plain, list) else set()
-
-
-def _blob(read: Reading, run: RunId, digest: str) -> dict[str, str]:
-    kind, content = evidence_content(read.database, read.user, run, digest)
-    return {"kind": kind, "base64": base64.b64encode(content).decode()}

@@ -61,6 +61,7 @@ firings = Table(
     needed("looks", Structured(tuple[CycleLook, ...])),
     PrimaryKeyConstraint("schedule_id", "due_at"),  # no due time fires twice, whoever tries
     Index(None, "user_id", "fired_at"),
+    Index(None, "user_id", "due_at"),
     Index(None, "status"),
 )
 
@@ -120,6 +121,7 @@ scan_pairs = Table(
     needed("pair", Structured(ScanPair)),
     PrimaryKeyConstraint("scan_id", "place"),
     Index(None, "user_id", "symbol"),
+    Index(None, "scan_id", "symbol"),
 )
 
 symbols = Table(

@@ -1,7 +1,6 @@
 """The tables: what is kept, in which form, and the indexes that keep reading cheap.
 
-Every row that belongs to a person carries ``user_id``. Evidence carries none: it is addressed by its content
-and reached through the records of a run.
+Every row of a person carries ``user_id``. Evidence carries none: it is reached through the records of a run.
 """
 
 from collections.abc import Mapping
@@ -169,6 +168,7 @@ runs = Table(
 )
 Index(None, runs.c.user_id, runs.c.created_at)
 Index(None, runs.c.user_id, runs.c.strategy_id, runs.c.symbol)
+Index(None, runs.c.user_id, runs.c.symbol, runs.c.created_at)
 # Only the runs that wait or are worked on: the thousands that are completed cost dispatch nothing.
 _waits, _leased = runs.c.due_at.is_not(None), runs.c.lease_until.is_not(None)
 Index("ix_runs_waiting", runs.c.lane, runs.c.due_at, sqlite_where=_waits, postgresql_where=_waits)

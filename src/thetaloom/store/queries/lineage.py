@@ -1,10 +1,7 @@
-"""Lineage: what each step was given and decided, and how the steps do over time."""
+"""Lineage: what each step was given and decided."""
 
 import json
-from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -14,14 +11,12 @@ from thetaloom.domain.run.runs import StepName, StepStatus
 from thetaloom.domain.values.ids import RunId, StrategyId, UserId
 from thetaloom.errors import NotFound
 from thetaloom.store.database import Database
-from thetaloom.store.queries.paging import FIRST_PAGE, Page, Window, matching, owned, page_of, since
+from thetaloom.store.queries.paging import FIRST_PAGE, Page, Window, matching, owned, page_of
 from thetaloom.store.queries.runs import the_run, timeline_of
 from thetaloom.store.repositories.lineage import evidence_of
 from thetaloom.store.schema import evidence
 from thetaloom.store.schema import lineage as table
 from thetaloom.store.statements import columns_of, value_of
-
-DURATIONS_MAX = 10_000  # the newest that percentiles are taken from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,19 +36,6 @@ class StepRecord:
     record: LineageRecord
     input: Evidence | None
     output: Evidence | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepStatistics:
-    """How one step did; durations are in microseconds and ``None`` where it never ran."""
-
-    step: StepName
-    total: int
-    by_status: Mapping[StepStatus, int]
-    by_reason: Mapping[str, int]  # the most frequent first
-    duration_us_p50: int | None
-    duration_us_p95: int | None
-    duration_us_max: int | None
 
 
 def lineage_of_run(database: Database, user: UserId, run: RunId) -> tuple[LineageRecord, ...]:
@@ -113,27 +95,6 @@ def recent_records(
         return page_of(connection, ordered, window, lambda row: value_of(LineageRecord, row))
 
 
-def step_statistics(
-    database: Database, user: UserId, step: StepName, *, start: datetime | None = None
-) -> StepStatistics:
-    """Return how the step did in the user's runs from ``start`` on, over the newest records."""
-    wanted = (owned(table, user), table.c.step == step, *since(table.c.started_at, start))
-    chosen = select(table.c.status, table.c.reason, table.c.duration_us).where(*wanted)
-    with database.connect() as connection:
-        rows = connection.execute(chosen.order_by(table.c.started_at.desc()).limit(DURATIONS_MAX)).all()
-    durations = sorted(row.duration_us for row in rows if row.status is not StepStatus.SKIPPED)
-    reasons = Counter(row.reason for row in rows if row.reason)
-    return StepStatistics(
-        step=step,
-        total=len(rows),
-        by_status=dict.fromkeys(StepStatus, 0) | Counter(row.status for row in rows),
-        by_reason=dict(reasons.most_common()),
-        duration_us_p50=_percentile(durations, 50),
-        duration_us_p95=_percentile(durations, 95),
-        duration_us_max=durations[-1] if durations else None,
-    )
-
-
 def _decoded(connection: Connection, digest: str) -> Evidence | None:
     if connection.scalar(select(evidence.c.digest).where(evidence.c.digest == digest)) is None:
         return None
@@ -146,7 +107,3 @@ def _mentioned(connection: Connection, digest: str) -> str:
     # Inputs and outputs are JSON that names blobs by their digest; whoever may read the one may read the other.
     found = _decoded(connection, digest)
     return "" if found is None or found.kind != "json" else json.dumps(found.content)
-
-
-def _percentile(ordered: list[int], percent: int) -> int | None:
-    return ordered[(len(ordered) - 1) * percent // 100] if ordered else None

@@ -1,18 +1,20 @@
 """Lineage: what each step was given and decided, whether the records are intact, and the replay."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from thetaloom.domain.run.runs import StepName, StepStatus
+from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, StepStatus, TriggerKind
 from thetaloom.domain.values.ids import RunId, StrategyId
 from thetaloom.errors import InvalidInput
-from thetaloom.store.queries.lineage import recent_records, step_record, step_statistics
+from thetaloom.store.queries.bundles import bundle_of
+from thetaloom.store.queries.executions import recent_executions, step_statistics
+from thetaloom.store.queries.lineage import recent_records, step_record
 from thetaloom.store.queries.runs import list_runs, run_detail
 from thetaloom.web.api import records
-from thetaloom.web.api.queries import Id, PageWindow
+from thetaloom.web.api.queries import NO_NUL, Id, PageWindow
 from thetaloom.web.api.records import Page, Record, paged
 from thetaloom.web.front import FrontDoor
 from thetaloom.web.problems import documented
@@ -66,6 +68,7 @@ class Execution(Record):
 
     run: records.Run
     steps: list[records.Step]
+    has_errors: bool = Field(description="Whether a step of it failed, even if it went on later.")
     verification: Verification
 
 
@@ -78,17 +81,61 @@ class Replay(Record):
     difference: str = Field(description="The first field that differs, with both values.")
 
 
+class CommonError(Record):
+    """An error in its own words."""
+
+    error: str
+    count: int
+    last_at: datetime
+
+
+class StepOfStrategy(Record):
+    """How a step did in the runs of one strategy."""
+
+    strategy_id: str
+    total: int
+    errors: int
+
+
 class StepStatistics(Record):
-    """How one step did."""
+    """How one step did; skips have no duration."""
 
     step: StepName
     days: int
+    strategy_id: str | None
     total: int
+    successes: int = Field(description="Executions that came to an answer, yes or no.")
+    errors: int
+    success_rate: float | None = Field(description="Successes of successes and errors, 0 to 1.")
     by_status: dict[StepStatus, int]
     by_reason: dict[str, int]
+    by_strategy: list[StepOfStrategy]
+    common_errors: list[CommonError]
     duration_us_p50: int | None
     duration_us_p95: int | None
+    duration_us_min: int | None
+    duration_us_avg: int | None
     duration_us_max: int | None
+
+
+class ExecutionLine(Record):
+    """One run in a line."""
+
+    run_id: str
+    symbol: str
+    strategy_id: str
+    strategy_revision: int
+    trigger: TriggerKind
+    status: RunStatus
+    outcome: Outcome | None
+    reason: str
+    started_at: datetime
+    last_at: datetime | None
+    records: int
+    errors: int
+    has_errors: bool
+    duration_us: int = Field(description="Of all its steps together.")
+    last_step: StepName | None
 
 
 @router.get("/execution/{run_id}", responses=documented(404))
@@ -98,8 +145,15 @@ def execution(front: FrontDoor, run_id: Id) -> Execution:
     return Execution(
         run=records.Run.model_validate(detail.run),
         steps=[records.Step.model_validate(record) for record in detail.timeline],
+        has_errors=any(record.status is StepStatus.FAILED for record in detail.timeline),
         verification=_verification(verify(front, [detail.run])),
     )
+
+
+@router.get("/execution/{run_id}/bundle", responses=documented(404))
+def execution_bundle(front: FrontDoor, run_id: Id) -> dict[str, Any]:
+    """Return the records of a run with all their evidence, as `thetaloom lineage verifier` verifies them."""
+    return bundle_of(front.database, front.user, RunId(run_id))
 
 
 @router.get("/execution/{run_id}/step/{step}", responses=documented(404))
@@ -120,19 +174,40 @@ def recent_of_strategy(front: FrontDoor, strategy_id: Id, window: PageWindow) ->
 
 
 @router.get("/step/{step}/statistics", responses=documented())
-def statistics(front: FrontDoor, step: StepName, days: Annotated[int, Query(ge=1, le=365)] = 30) -> StepStatistics:
-    """Say how a step did over the last days of the market's clock."""
-    found = step_statistics(front.database, front.user, step, start=front.now - timedelta(days=days))
-    return StepStatistics(
-        step=found.step,
-        days=days,
-        total=found.total,
-        by_status=dict(found.by_status),
-        by_reason=dict(found.by_reason),
-        duration_us_p50=found.duration_us_p50,
-        duration_us_p95=found.duration_us_p95,
-        duration_us_max=found.duration_us_max,
+def statistics(
+    front: FrontDoor,
+    step: StepName,
+    days: Annotated[int, Query(ge=1, le=365)] = 30,
+    strategy_id: Annotated[str | None, Query(max_length=128, pattern=NO_NUL)] = None,
+) -> StepStatistics:
+    """Say how a step did over the last days of the market's clock, in all runs or in those of a strategy."""
+    found = step_statistics(
+        front.database,
+        front.user,
+        step,
+        start=front.now - timedelta(days=days),
+        strategy=None if strategy_id is None else StrategyId(strategy_id),
     )
+    said = {name: getattr(found, name) for name in StepStatistics.model_fields if name not in {"days", "strategy_id"}}
+    return StepStatistics.model_validate({**said, "days": days, "strategy_id": strategy_id})
+
+
+@router.get("/executions", responses=documented())
+def executions(
+    front: FrontDoor,
+    window: PageWindow,
+    strategy_id: Annotated[str | None, Query(max_length=128, pattern=NO_NUL)] = None,
+    symbol: Annotated[str | None, Query(max_length=12, pattern=NO_NUL)] = None,
+) -> Page[ExecutionLine]:
+    """List runs in a line each, newest first, and say in which of them a step failed."""
+    found = recent_executions(
+        front.database,
+        front.user,
+        strategy=None if strategy_id is None else StrategyId(strategy_id),
+        symbol=None if symbol is None else symbol.strip().upper(),
+        window=window,
+    )
+    return paged(found, ExecutionLine)
 
 
 @router.get("/recent", responses=documented())
