@@ -123,9 +123,15 @@ def replay(run: AllRunsArgument = None, as_json: JsonOption = False) -> None:
 def export(
     run: RunArgument,
     out: Annotated[Path | None, typer.Option("--out", help="File to write; standard output if not given.")] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write a report for people to this file instead; it needs no server.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a run's records with all their evidence as one JSON document; chains and pictures in base64."""
+    if html is not None:
+        _export_report(RunId(run), html, out, as_json=as_json)
+        return
     with reading() as read:
         bundle = bundle_of(read.database, read.user, RunId(run))
     if out is None:
@@ -155,6 +161,19 @@ def verifier(
         emit({"file": str(out)})
     else:
         say(f"python {escape(str(out))} BUNDLE.json [--head HASH]")
+
+
+def _export_report(run: RunId, html: Path, out: Path | None, *, as_json: bool) -> None:
+    from thetaloom.web.report import report_of
+
+    if out is not None:
+        raise InvalidInput("out: name one of --out and --html")
+    with opened() as platform:
+        _write(html, report_of(platform, run))
+    if as_json:
+        emit({"run": run, "file": str(html)})
+    else:
+        say(f"the report is in {escape(str(html))}; open it in any browser")
 
 
 def _write(out: Path, text: str) -> None:

@@ -43,6 +43,11 @@ def page(template: str, view: View, status: int = 200) -> HTMLResponse:
     return HTMLResponse(_ENVIRONMENT.get_template(template).render(view=view), status)
 
 
+def document(template: str, view: object) -> str:
+    """Render a document that stands alone; its ``view`` says the ``zone`` of its times."""
+    return _ENVIRONMENT.get_template(template).render(view=view)
+
+
 def error_page(
     request: Request,
     status: int,
@@ -65,8 +70,10 @@ def error_page(
 
 @pass_context
 def _when(context: Context, at: Any) -> str:
-    frame = context["view"].frame
-    return filters.when(at, UTC_NAME if frame is None else frame.zone)
+    view = context["view"]
+    if view.frame is None:
+        return filters.when(at, getattr(view, "zone", UTC_NAME))
+    return filters.when(at, view.frame.zone)
 
 
 def _environment() -> Environment:

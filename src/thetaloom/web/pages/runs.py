@@ -116,6 +116,17 @@ def run(front: FrontDoor, run_id: str, notice: Notice = "") -> Response:
     return _shown(front, run_id, notice)
 
 
+@router.get("/{run_id}/report")
+def report(front: FrontDoor, run_id: str) -> Response:
+    """Give the report of a run as a file: its pictures and its look are within it, so no page of ours may show it."""
+    from thetaloom.web.report import report_of  # it renders with what pages render with, so it comes after them
+
+    text = report_of(front.platform, RunId(run_id))
+    name = "".join(letter for letter in run_id if letter.isascii() and (letter.isalnum() or letter in "-_"))
+    headers = {"Content-Disposition": f'attachment; filename="{name}.html"'}
+    return Response(text, media_type="text/html; charset=utf-8", headers=headers)
+
+
 @router.post("/{run_id}/verification")
 def verification(front: FrontDoor, run_id: str) -> Response:
     """Check that the run's records are intact, and show the answer with the run."""
