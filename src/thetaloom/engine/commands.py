@@ -19,6 +19,7 @@ from thetaloom.domain.values.ids import (
     StrategyId,
     UserId,
 )
+from thetaloom.engine.notification_commands import NotificationCommand
 from thetaloom.engine.schedule_commands import ScheduleCommand
 
 
@@ -311,4 +312,5 @@ Command = (
     | SaveSignalSource
     | TakeSignal
     | ScheduleCommand
+    | NotificationCommand
 )

@@ -35,6 +35,7 @@ from thetaloom.domain.values.ids import (
     StrategyId,
     UserId,
 )
+from thetaloom.ports.notifications import Notifications
 from thetaloom.ports.prompts import Prompts, Scores
 from thetaloom.ports.schedule_store import Scans, Schedules, Symbols, Watchlists
 from thetaloom.ports.signals import Signals
@@ -394,6 +395,7 @@ class UnitOfWork(Protocol):
     watchlists: Watchlists
     scans: Scans
     symbols: Symbols
+    notifications: Notifications
 
     def commit(self) -> None: ...
 
