@@ -12,6 +12,7 @@ import structlog
 
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.notifications import (
+    ATTEMPTS_MAX,
     BODY_MAX,
     HOUR,
     TITLE_MAX,
@@ -23,7 +24,7 @@ from thetaloom.domain.run.notifications import (
     retry_at,
 )
 from thetaloom.domain.run.proposals import ProposalStatus
-from thetaloom.domain.run.tidings import message_of
+from thetaloom.domain.run.tidings import message_of, test_message
 from thetaloom.domain.values.ids import ProposalId, UserId, make_delivery_id
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.summaries import summaries_due
@@ -82,6 +83,21 @@ class Postman:
         now = self._wall.now()
         wanted = [one for one in told if one.enabled and (message.topic in one.topics or message.topic is Topic.TEST)]
         return sum(uow.notifications.add(_delivery(message, one, now)) for one in wanted)
+
+    def test(self, to: Destination) -> Delivery:
+        """Send a test to a destination now, and return what became of it."""
+        now = self._wall.now()
+        made = _delivery(test_message(now), to, now)
+        with self._desk.store.unit_of_work() as uow:
+            uow.notifications.add(replace(made, due_at=now + LEASE, attempts=1))
+            uow.commit()
+        failure = self._notifier.send(to.user_id, to.name, self._letter([made]))
+        settled = _settled(replace(made, attempts=ATTEMPTS_MAX), failure, self._wall.now())
+        settled = replace(settled, attempts=1)  # one is enough: whoever tests looks at the answer
+        with self._desk.store.unit_of_work() as uow:
+            uow.notifications.settle(settled)
+            uow.commit()
+        return settled
 
     def due(self, but: Collection[Place] = ()) -> dict[Place, list[Delivery]]:
         """Return what is due by its destination, without destinations that are being served."""

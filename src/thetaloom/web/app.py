@@ -13,6 +13,7 @@ from thetaloom.web.api import (
     care,
     findings,
     lineage,
+    notifications,
     operations,
     orders,
     positions,
@@ -55,7 +56,7 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     app.state.front = Front(platform=platform, loop=loop)
     api = APIRouter(prefix="/api")
     nouns = (strategies, workflow, positions, rolls, care, findings, orders, risk, risk_validation, scenarios, lineage)
-    starters = (signals, schedules, scans, symbols, prompts)
+    starters = (signals, schedules, scans, symbols, prompts, notifications)
     for noun in (*nouns, *starters):
         api.include_router(noun.router)
     app.include_router(api)
