@@ -61,7 +61,7 @@ def test_a_missing_address_is_no_matter_of_trying_again() -> None:
     [
         ("https://hooks.example.com/planted", "JSON", "jsons://hooks.example.com"),
         ("json://me:planted@127.0.0.1:81/planted?planted=1", "JSON", "json://127.0.0.1:81"),
-        ("mailto://me:planted@gmail.com", "E-Mail", "mailtos://gmail.com"),
+        ("mailto://me:planted@gmail.com", "E-Mail", "mailtos://gmail.com:587"),
         ("ntfy://planted", "ntfy", "ntfys://…"),
         ("tgram://123456789:plantedplantedplantedplantedplanted12/12315544", "Telegram", "tgram://…"),
         ("https://discord.com/api/webhooks/4174216298/planted-planted", "Discord", "discord://…"),
