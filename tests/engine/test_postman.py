@@ -246,13 +246,13 @@ def test_a_removed_destination_hears_no_more(office: Office) -> None:
 
 def test_summaries_follow_the_open_and_the_close_of_half_days_too() -> None:
     calendar = trading_calendar()
-    start = new_york(2026, 11, 27, 0, 0)
+    start = new_york("2026-11-27 00:00")
 
     due = due_summaries(calendar, start, start + timedelta(days=1), 30)
 
     assert [(name, at.astimezone(start.tzinfo)) for name, at in due] == [
-        ("morning", new_york(2026, 11, 27, 10, 0)),
-        ("closing", new_york(2026, 11, 27, 13, 30)),
+        ("morning", new_york("2026-11-27 10:00")),
+        ("closing", new_york("2026-11-27 13:30")),
     ]
 
 
