@@ -214,6 +214,7 @@ def test_a_limited_destination_gets_the_rest_as_one_message_later(office: Office
     for number in range(5):
         office.happen(symbol=f"A{number}")
         office.work()
+        office.wall.advance(seconds=1)
     assert office.titles == ["Filled: A0", "Filled: A1"]
 
     office.wall.advance(hours=1)
