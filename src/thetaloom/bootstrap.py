@@ -1,15 +1,14 @@
 """The only place that chooses real parts: which market, which broker, which clock, which database."""
 
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from thetaloom import __version__
 from thetaloom.brokers.paper.broker import PaperBroker
@@ -40,12 +39,17 @@ from thetaloom.paper_parts import paper_settings, paper_url
 from thetaloom.ports.clock import Clock
 from thetaloom.ports.dispatch import Lane
 from thetaloom.ports.market_data import ReplayedMarket
+from thetaloom.pulses import Pulse as Pulse
+from thetaloom.pulses import put_pulse
+from thetaloom.pulses import read_pulse as read_pulse
 from thetaloom.store.catalogue import load_catalogue
 from thetaloom.store.database import Database, open_database
+from thetaloom.store.destination_urls import FOLDER as URLS_FOLDER
+from thetaloom.store.destination_urls import DestinationUrls
 from thetaloom.store.evidence import ParquetChainCodec
 from thetaloom.store.halt_files import FOLDER, HaltFiles
 from thetaloom.store.prompt_catalogue import give_prompts
-from thetaloom.store.schema import events, lineage, meta, runs, users
+from thetaloom.store.schema import events, lineage, runs, users
 from thetaloom.store.source_secrets import FOLDER as SECRETS_FOLDER
 from thetaloom.store.source_secrets import SourceSecrets
 from thetaloom.store.statements import insert_or_skip
@@ -54,9 +58,7 @@ from thetaloom.store.unit_of_work import SqlStore
 from thetaloom.store.upgrading import upgrade
 
 LOCAL_USER = UserId("local")  # the one user until accounts exist
-PULSE = "market_clock"  # in meta: where the market's clock stands, and when that was written
 PULSE_SECONDS = 5.0
-PULSE_FRESH = timedelta(seconds=15)
 CommitHook = Callable[[Literal["before", "after"]], None]
 
 
@@ -76,6 +78,11 @@ class Platform:
     source_secrets: SourceSecrets
 
     @property
+    def destination_urls(self) -> DestinationUrls:
+        """Where messages go: files of the owner's alone."""
+        return DestinationUrls(self.settings.home_folder / URLS_FOLDER)
+
+    @property
     def wall(self) -> Clock:
         """The wall's clock, by whose days money is spent on models."""
         return SystemClock()
@@ -86,30 +93,6 @@ class Platform:
             self.desk.painter.close()
         self.broker.close()
         self.database.close()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pulse:
-    """Where the market's clock stood when a server last said so."""
-
-    at: datetime
-    wall: datetime
-    speed: float
-    process: int
-    market: str
-    seed: int
-
-    @property
-    def is_fresh(self) -> bool:
-        """Whether a server is alive now."""
-        return SystemClock().now() - self.wall < PULSE_FRESH
-
-    @property
-    def now(self) -> datetime:
-        """The market's time now: moving with a living server, standing still without one."""
-        if not self.is_fresh:
-            return self.at
-        return self.at + (SystemClock().now() - self.wall) * self.speed
 
 
 def prepare_home(settings: Settings) -> None:
@@ -234,38 +217,9 @@ def last_instant(database: Database, broker: PaperBroker) -> datetime | None:
     return max((instant for instant in known if instant is not None), default=None)
 
 
-def read_pulse(database: Database) -> Pulse | None:
-    """Return where the market's clock stood when it was last written."""
-    text = database.first(select(meta.c.content).where(meta.c.name == PULSE))
-    if text is None:
-        return None
-    found = json.loads(text)
-    return Pulse(
-        at=datetime.fromisoformat(found["at"]),
-        wall=datetime.fromisoformat(found["wall"]),
-        speed=found["speed"],
-        process=found["process"],
-        market=found["market"],
-        seed=found["seed"],
-    )
-
-
 def write_pulse(platform: Platform, *, alive: bool = True) -> None:
     """Write where the market's clock stands, for other processes and for the next start."""
-    wall = SystemClock().now() if alive else SystemClock().now() - PULSE_FRESH
-    content = json.dumps(
-        {
-            "at": platform.clock.now().isoformat(),
-            "wall": wall.isoformat(),
-            "speed": platform.settings.speed,
-            "process": os.getpid(),
-            "market": platform.settings.market.value,
-            "seed": platform.settings.seed,
-        }
-    )
-    with platform.database.begin() as connection:
-        connection.execute(insert_or_skip(platform.database, meta), {"name": PULSE, "content": content})
-        connection.execute(update(meta).where(meta.c.name == PULSE).values(content=content))
+    put_pulse(platform.database, platform.settings, platform.clock.now(), alive=alive)
 
 
 class _PulseKeeper:

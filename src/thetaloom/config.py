@@ -151,12 +151,25 @@ class Settings(BaseSettings):
     )
     llm_input_price: Decimal | None = Field(None, ge=0, description="Dollars for a million tokens of a question.")
     llm_output_price: Decimal | None = Field(None, ge=0, description="Dollars for a million tokens of an answer.")
+    public_url: str = Field(
+        "",
+        max_length=300,
+        pattern=r"^(https?://[^@\s]+)?$",
+        description="Address under which people reach the pages, for links in messages; "
+        "without it host and port of the web server.",
+    )
     log_level: str = Field("warning", pattern="^(debug|info|warning|error)$", description="What is logged.")
 
     @property
     def home_folder(self) -> Path:
         """The home folder with ``~`` resolved."""
         return self.home.expanduser()
+
+    @property
+    def link_base(self) -> str:
+        """What links in messages begin with."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
 
     @property
     def rate_curve(self) -> RateCurve:

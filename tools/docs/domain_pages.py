@@ -113,6 +113,8 @@ EVENTS: Mapping[EventKind, str] = {
     EventKind.FIRING_ENDED: "A firing that took its time is over: a daily cycle, a scan, or one that waited.",
     EventKind.WATCHLIST_CHANGED: "A list of symbols was written or taken out.",
     EventKind.SCAN_COMPLETED: "Every pair of a scan has its place or its reason, and the best have started.",
+    EventKind.DESTINATION_SAVED: "Somebody says where messages go; the address itself is in no event.",
+    EventKind.DESTINATION_REMOVED: "Messages go to a destination no more.",
 }
 REACTIONS: Mapping[type[errors.ThetaloomError], str] = {
     errors.ConfigError: "stops and says which setting",

@@ -50,6 +50,7 @@ COMMANDS: dict[str, Noun] = {  # in the order of the help
     "journal": Noun("journal:app", TRADE, "Read the journal of trades, and add notes."),
     "signal": Noun("signal:app", TRADE, "See signals from outside, send one, and say who may."),
     "risk": Noun("risk:app", TRADE, "Look at the risk budget and the limits, and stress what is held."),
+    "notify": Noun("notify:app", TRADE, "Say where you are told what happens: mail, chat, phone, webhook."),
     "halt": Noun("halt:halt", TRADE, "Stop new risk at once; exits go on."),
     "resume": Noun("halt:resume", TRADE, "Allow new risk again, in two steps."),
     "lineage": Noun("lineage:app", EVIDENCE, "Look at the evidence of each step, verify it and replay it."),

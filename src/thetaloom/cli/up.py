@@ -44,6 +44,7 @@ def up(
 def _serve(settings: Settings, listening: socket.socket) -> None:
     from thetaloom import log
     from thetaloom.bootstrap import build, engine_loop, prepare_home, read_pulse, with_its_market, write_pulse
+    from thetaloom.notify_parts import post_office_of
     from thetaloom.store.database import open_database
     from thetaloom.store.upgrading import upgrade
     from thetaloom.web.app import create_app
@@ -57,17 +58,20 @@ def _serve(settings: Settings, listening: socket.socket) -> None:
     settings = with_its_market(settings, pulse)
     platform = build(settings, database, start=None if pulse is None else pulse.now, clock_kind="paced")
     loop = engine_loop(platform, on_failure=lambda: signal.raise_signal(signal.SIGTERM))
+    post = post_office_of(settings, platform.desk, database, platform.destination_urls)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         write_pulse(platform)
         # A webhook's answer asks the database a dozen times, and may wait so long for the engine's thread each time.
         sys.setswitchinterval(SWITCH_SECONDS)
         loop.start()
+        post.start()
         _listen_and_answer(create_app(platform, loop), platform, listening)
     except KeyboardInterrupt:
         pass  # the ordinary end
     finally:
         loop.stop()
+        post.stop(engine_failed=loop.failure is not None)
         write_pulse(platform, alive=False)
         platform.close()
     if loop.failure is not None:

@@ -22,6 +22,7 @@ from thetaloom.domain.values.ids import (
     StrategyId,
     UserId,
 )
+from thetaloom.engine.notification_commands import NotificationCommand
 from thetaloom.engine.schedule_commands import ScheduleCommand
 
 
@@ -318,4 +319,5 @@ Command = (
     | SaveSignalSource
     | TakeSignal
     | ScheduleCommand
+    | NotificationCommand
 )

@@ -15,6 +15,8 @@ from thetaloom.engine import commands, schedule_commands
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.halting import halt, lift_halt
 from thetaloom.engine.journal import note_trade
+from thetaloom.engine.notification_commands import RemoveDestination, SaveDestination
+from thetaloom.engine.notifications import remove_destination, save_destination
 from thetaloom.engine.order_doubt import Resolution
 from thetaloom.engine.order_manager import ask_cancel, deliver, resolve
 from thetaloom.engine.position_handlers import close_position, replace_targets
@@ -250,6 +252,8 @@ def apply_exit_rules(desk: Desk, command: commands.ApplyExitRules) -> tuple[Exit
 
 HANDLERS: dict[type, Any] = {
     commands.StartRun: start_run,
+    SaveDestination: save_destination,
+    RemoveDestination: remove_destination,
     commands.ApproveProposal: approve,
     commands.RejectProposal: reject,
     commands.CancelRun: cancel_run,

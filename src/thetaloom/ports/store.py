@@ -31,6 +31,7 @@ from thetaloom.domain.values.ids import (
     UserId,
 )
 from thetaloom.ports.care_store import Alerts, Care, Watches
+from thetaloom.ports.notifications import Notifications
 from thetaloom.ports.prompts import Prompts, Scores
 from thetaloom.ports.schedule_store import Scans, Schedules, Symbols, Watchlists
 from thetaloom.ports.signals import Signals
@@ -341,6 +342,7 @@ class UnitOfWork(Protocol):
     watchlists: Watchlists
     scans: Scans
     symbols: Symbols
+    notifications: Notifications
 
     def commit(self) -> None: ...
 

@@ -1,6 +1,6 @@
 """The tables: what is kept, in which form, and the indexes that keep reading cheap.
 
-Every row of a person carries ``user_id``. Evidence carries none: it is reached through the records of a run.
+Every row of a person carries ``user_id``. Evidence carries none: the records of a run point to it by its content.
 """
 
 from collections.abc import Mapping
@@ -46,6 +46,7 @@ from thetaloom.store.look_tables import account_looks as account_looks
 from thetaloom.store.look_tables import broker_transactions as broker_transactions
 from thetaloom.store.look_tables import findings as findings
 from thetaloom.store.look_tables import reconciliations as reconciliations
+from thetaloom.store.notification_tables import deliveries as deliveries
 from thetaloom.store.opinion_tables import opinions as opinions
 from thetaloom.store.prompt_tables import model_calls as model_calls
 from thetaloom.store.prompt_tables import prompt_versions as prompt_versions

@@ -1,10 +1,10 @@
 """The shared secrets of signal sources: files of the owner's alone, never rows, so that no backup or page holds one."""
 
-import os
 from pathlib import Path
 
 from thetaloom.domain.run.signal_sources import NAME, SECRET_LENGTH_MAX, SECRET_LENGTH_MIN
-from thetaloom.errors import InvalidInput, NotFound, StoreUnavailable
+from thetaloom.errors import InvalidInput, NotFound
+from thetaloom.store.secret_files import read_secret, write_secret
 
 FOLDER = "webhook-secrets"
 
@@ -17,12 +17,7 @@ class SourceSecrets:
 
     def get(self, source: str) -> str | None:
         """Return a source's secret; ``None`` when it has none."""
-        try:
-            return self._path(source).read_text("utf-8").strip() or None
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise StoreUnavailable(f"the secret of {source} cannot be read: {error.strerror}") from error
+        return read_secret(self._path(source), source)
 
     def put(self, source: str, secret: str) -> None:
         """Write a secret in the place of the one before; it is whole or it is not there."""
@@ -31,13 +26,7 @@ class SourceSecrets:
                 f"a secret has {SECRET_LENGTH_MIN} to {SECRET_LENGTH_MAX} signs without spaces",
                 advice="Leave --secret out, and one is made.",
             )
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = self._path(source)
-        new = path.with_suffix(".new")
-        new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(secret)
-        new.replace(path)
+        write_secret(self._path(source), secret)
 
     def _path(self, source: str) -> Path:
         if NAME.fullmatch(source) is None:

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select
 
 from thetaloom.errors import ConfigError, InvariantError
 from thetaloom.ports import care_store, schedule_store, store
+from thetaloom.ports.notifications import Notifications
 from thetaloom.ports.prompts import Prompts, Scores
 from thetaloom.ports.signals import Signals
 from thetaloom.store.database import Database
@@ -16,6 +17,7 @@ from thetaloom.store.repositories.care import SqlCare
 from thetaloom.store.repositories.events import SqlEvents
 from thetaloom.store.repositories.lineage import SqlLineage
 from thetaloom.store.repositories.looks import SqlLooks
+from thetaloom.store.repositories.notifications import SqlNotifications
 from thetaloom.store.repositories.opinions import SqlOpinions
 from thetaloom.store.repositories.orders import SqlOrders
 from thetaloom.store.repositories.positions import SqlPositions
@@ -64,6 +66,7 @@ class SqlUnitOfWork:
         self.watchlists: schedule_store.Watchlists = SqlWatchlists(connection)
         self.scans: schedule_store.Scans = SqlScans(connection, database)
         self.symbols: schedule_store.Symbols = SqlSymbols(connection, database)
+        self.notifications: Notifications = SqlNotifications(connection, database)
 
 
 class SqlStore:

@@ -14,6 +14,7 @@ from thetaloom.web.api import (
     findings,
     lineage,
     lineage_search,
+    notifications,
     operations,
     orders,
     positions,
@@ -56,7 +57,7 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     app.state.front = Front(platform=platform, loop=loop)
     api = APIRouter(prefix="/api")
     nouns = (strategies, workflow, positions, rolls, care, findings, orders, risk, risk_validation, scenarios, lineage)
-    starters = (signals, schedules, scans, symbols, prompts, lineage_search)
+    starters = (signals, schedules, scans, symbols, prompts, lineage_search, notifications)
     for noun in (*nouns, *starters):
         api.include_router(noun.router)
     app.include_router(api)

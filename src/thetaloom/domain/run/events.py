@@ -94,6 +94,8 @@ class EventKind(StrEnum):
     FIRING_ENDED = "FiringEnded"
     WATCHLIST_CHANGED = "WatchlistChanged"
     SCAN_COMPLETED = "ScanCompleted"
+    DESTINATION_SAVED = "DestinationSaved"
+    DESTINATION_REMOVED = "DestinationRemoved"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,6 +70,11 @@ def make_scan_id(installation: str, number: int) -> ScanId:
     return ScanId(f"scan-{_short('scan', installation, str(number))}")
 
 
+def make_delivery_id(user: UserId, destination: str, key: str) -> str:
+    """Name a message to a destination by its key: what is told again has the same name."""
+    return f"msg-{_short('delivery', user, destination, key)}"
+
+
 def _short(*parts: str) -> str:
     digest = hashlib.blake2b("\x1f".join(parts).encode(), digest_size=10).digest()
     return b32encode(digest).decode().lower()

@@ -105,7 +105,7 @@ async def add(
     missed: Word = Missed.SKIP.value,
 ) -> Response:
     """Add a schedule."""
-    start, end = _window(window)
+    start, end = window_of_text(window)
     try:
         command = AddSchedule(
             user_id=front.user,
@@ -152,7 +152,8 @@ def _row(front: Front, one: Schedule) -> ScheduleRow:
     return ScheduleRow(schedule=one, outlook=seen, zone=ZoneInfo(one.zone))
 
 
-def _window(text: str) -> tuple[time | None, time | None]:
+def window_of_text(text: str) -> tuple[time | None, time | None]:
+    """Read a window such as ``10:00-14:45``; empty for none."""
     if not text.strip():
         return None, None
     try:

@@ -1,0 +1,95 @@
+"""Notifications: where the user is told, and what became of each message."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query
+from starlette.responses import Response
+
+from thetaloom.domain.run.notifications import CHOICES, Delivery, DeliveryStatus, Destination, topics_of
+from thetaloom.domain.run.schedules import EXCHANGE_ZONE
+from thetaloom.engine.notification_commands import RemoveDestination
+from thetaloom.errors import InvalidInput
+from thetaloom.store.queries.notifications import list_deliveries, list_destinations
+from thetaloom.web.api import notifications as api
+from thetaloom.web.front import FrontDoor
+from thetaloom.web.pages.forms import Notice, PageNumber, Word, Words, see
+from thetaloom.web.pages.frame import Frame, frame_of
+from thetaloom.web.pages.paging import Pager, pager_of, window_of
+from thetaloom.web.pages.render import page
+from thetaloom.web.pages.schedules import window_of_text
+
+router = APIRouter(prefix="/notifications")
+Url = Annotated[str, Form(max_length=2000)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationsPage:
+    """The destinations, the log, and the form for another."""
+
+    frame: Frame
+    destinations: Sequence[Destination]
+    deliveries: Sequence[Delivery]
+    pager: Pager
+    topics: Sequence[str]
+    zone: str
+
+
+@router.get("")
+def notifications_page(
+    front: FrontDoor, number: Annotated[PageNumber, Query(alias="page")] = 1, notice: Notice = ""
+) -> Response:
+    """Show destinations and the log of messages."""
+    found = list_deliveries(front.database, front.user, window=window_of(number))
+    view = NotificationsPage(
+        frame=frame_of(front, "notifications", notice),
+        destinations=list_destinations(front.database, front.user),
+        deliveries=found.rows,
+        pager=pager_of("/notifications", found),
+        topics=[topic.value for topic in CHOICES],
+        zone=EXCHANGE_ZONE,
+    )
+    return page("notifications.html", view)
+
+
+@router.post("")
+async def add(
+    front: FrontDoor,
+    name: Word = "",
+    url: Url = "",
+    topics: Words = "",
+    quiet: Word = "",
+    zone: Word = EXCHANGE_ZONE,
+    rate: Word = "30",
+) -> Response:
+    """Add a destination, or write it anew."""
+    if not rate.strip().isdecimal() or not 1 <= int(rate[:6]) <= 1000:
+        raise InvalidInput("1 to 1000 messages an hour", details={"field": "rate"})
+    start, end = window_of_text(quiet)
+    wanted = topics_of(tuple(topics.replace(",", " ").split())) or CHOICES
+    asked = api.SaveAsked(
+        url=url.strip() or None,
+        topics=list(wanted),
+        quiet_from=start,
+        quiet_to=end,
+        zone=zone[:60],
+        rate_per_hour=int(rate),
+    )
+    await api.save_asked(front, name.strip(), asked)
+    return see("/notifications", "destination_saved")
+
+
+@router.post("/{name}/test")
+async def test(front: FrontDoor, name: str) -> Response:
+    """Send a test message now."""
+    told = await api.test(front, name)
+    return see("/notifications", "test_sent" if told.status is DeliveryStatus.SENT else "test_failed")
+
+
+@router.post("/{name}/removal")
+async def remove(front: FrontDoor, name: str) -> Response:
+    """Take a destination out."""
+    await front.tell(RemoveDestination(user_id=front.user, name=name))
+    front.platform.destination_urls.remove(front.user, name)
+    return see("/notifications", "destination_removed")

@@ -1,0 +1,68 @@
+"""Notifications over REST and as a page; no secret of an address ever comes back."""
+
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from thetaloom.bootstrap import Platform
+from thetaloom.testing.receivers import hook
+
+SECRET = "planted-path-secret"
+
+
+def test_a_destination_is_added_tested_listed_and_removed(client: TestClient) -> None:
+    with hook() as receiver:
+        saved = client.put("/api/notifications/destinations/desk", json={"url": receiver.url, "topics": ["fill"]})
+        tested = client.post("/api/notifications/destinations/desk/test")
+    assert (saved.status_code, saved.json()["service"], saved.json()["topics"]) == (200, "JSON", ["fill"]), saved.text
+    assert tested.json()["status"] == "sent", tested.text
+    assert receiver.titles == ["Thetaloom: a test"]
+    assert client.get("/api/notifications/deliveries").json()["total"] == 1
+
+    assert client.delete("/api/notifications/destinations/desk").status_code == 200
+    assert client.get("/api/notifications/destinations").json() == []
+    assert client.post("/api/notifications/destinations/desk/test").status_code == 404
+
+
+def test_a_planted_secret_is_found_in_its_own_file_alone(
+    platform: Platform, client: TestClient, browser: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = f"json://user:{SECRET}@127.0.0.1:9/{SECRET}"
+    browser.post("/notifications", data={"name": "desk", "url": url})
+    browser.post("/notifications/desk/test")
+    answers = [
+        browser.get("/notifications").text,
+        client.get("/api/notifications/destinations").text,
+        client.get("/api/notifications/deliveries").text,
+        client.put("/api/notifications/destinations/bad", json={"url": f"bogus://{SECRET}"}).text,
+    ]
+
+    assert "did not take it" in answers[2]
+    assert all(SECRET not in text for text in answers) and SECRET not in caplog.text
+    holders = [path for path in platform.settings.home_folder.rglob("*") if path.is_file() and _holds(path)]
+    (own,) = holders
+    assert (own.parent.parent.name, own.stat().st_mode & 0o777) == ("notify-secrets", 0o600)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"url": "ntfy://desk", "topics": []},
+        {"url": "ntfy://desk", "topics": ["test"]},
+        {"url": "ntfy://desk", "quiet_from": "22:00"},
+        {"url": "ntfy://desk", "zone": "Mars/Olympus"},
+        {"url": "ntfy://desk", "rate_per_hour": 0},
+        {"url": "syslog://"},
+    ],
+)
+def test_what_cannot_be_a_destination_is_refused(client: TestClient, asked: dict[str, object]) -> None:
+    answer = client.put("/api/notifications/destinations/desk", json=asked)
+
+    assert answer.status_code == 422
+    assert client.get("/api/notifications/destinations").json() == []
+
+
+def _holds(path: Path) -> bool:
+    return SECRET.encode() in path.read_bytes()
