@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.builders import ANNA, BERT, NOW, a_fill, a_record, a_run, an_order
-from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, StepStatus
+from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, StepStatus, WorkflowRun
 from thetaloom.domain.run.scans import Scan, ScanPair, ScanStatus
 from thetaloom.domain.run.sights import LOOKBACK, SightAnswer, SightKind, SightsFound, moment_of
 from thetaloom.domain.values.canonical import canonical_json
@@ -21,7 +21,6 @@ from thetaloom.store.unit_of_work import SqlStore
 from thetaloom.store.upgrading import upgrade
 
 HOUR = timedelta(hours=1)
-ENDED = {"status": RunStatus.COMPLETED, "outcome": Outcome.NO_TRADE, "reason": "condition_failed"}
 
 
 @pytest.fixture
@@ -35,6 +34,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlStore]:
 
 def seen(store: SqlStore, at: datetime = NOW, symbol: str = "SPY", minutes: int = 30, **more: Any) -> SightsFound:
     return sights_of(store.database, ANNA, symbol, at, within=timedelta(minutes=minutes), **more)
+
+
+def ended(run: WorkflowRun, **changes: Any) -> WorkflowRun:
+    """Return the run as one that ended without a trade."""
+    return replace(run, status=RunStatus.COMPLETED, outcome=Outcome.NO_TRADE, reason="condition_failed", **changes)
 
 
 def add_runs(store: SqlStore, *runs: Any) -> None:
@@ -61,7 +65,7 @@ def add_scan(store: SqlStore, at: datetime, *pairs: ScanPair) -> None:
 
 def test_a_run_that_ended_without_a_trade_says_which_step_refused_and_what_would_change_it(store: SqlStore) -> None:
     verdict = {"answer": "deny", "reason": "condition_failed", "facts": {"iv_rank": "12", "least": "30"}}
-    run = replace(a_run(1), **ENDED, seq=1)
+    run = ended(a_run(1), seq=1)
     with store.unit_of_work() as work:
         work.runs.add(run)
         said = work.lineage.put_evidence(canonical_json({"verdict": verdict, "checks": []}), "json")
@@ -93,10 +97,8 @@ def test_a_run_that_filled_is_no_no(store: SqlStore) -> None:
 
 def test_a_run_that_stood_over_the_moment_is_nearest(store: SqlStore) -> None:
     stood = a_run(1, created_at=NOW - 5 * HOUR, updated_at=NOW + HOUR, status=RunStatus.PENDING_APPROVAL)
-    just_before = replace(
-        a_run(2), **ENDED, created_at=NOW - timedelta(seconds=5), updated_at=NOW - timedelta(seconds=4)
-    )
-    gone = replace(a_run(3), **ENDED, created_at=NOW - 5 * HOUR, updated_at=NOW - 4 * HOUR)
+    just_before = ended(a_run(2), created_at=NOW - timedelta(seconds=5), updated_at=NOW - timedelta(seconds=4))
+    gone = ended(a_run(3), created_at=NOW - 5 * HOUR, updated_at=NOW - 4 * HOUR)
     add_runs(store, stood, just_before, gone)
 
     assert [sight.id for sight in seen(store).sights] == [stood.id, just_before.id]
@@ -123,9 +125,9 @@ def test_pairs_of_scans_tell_their_reason(store: SqlStore) -> None:
 
 
 def test_where_nothing_looked_the_nearest_looks_are_told(store: SqlStore) -> None:
-    add_runs(store, replace(a_run(1), **ENDED, created_at=NOW - 9 * HOUR, updated_at=NOW - 9 * HOUR))
+    add_runs(store, ended(a_run(1), created_at=NOW - 9 * HOUR, updated_at=NOW - 9 * HOUR))
     add_scan(store, NOW - 3 * HOUR, ScanPair(symbol="SPY", strategy_id=None, is_eligible=False, reason="halted"))
-    add_runs(store, replace(a_run(2), **ENDED, created_at=NOW + 2 * HOUR, updated_at=NOW + 2 * HOUR))
+    add_runs(store, ended(a_run(2), created_at=NOW + 2 * HOUR, updated_at=NOW + 2 * HOUR))
 
     found = seen(store)
 
@@ -138,7 +140,7 @@ def test_where_nothing_looked_the_nearest_looks_are_told(store: SqlStore) -> Non
 
 
 def test_nobody_sees_what_looked_for_another(store: SqlStore) -> None:
-    add_runs(store, replace(a_run(1), **ENDED, user_id=BERT))
+    add_runs(store, ended(a_run(1), user_id=BERT))
 
     found = seen(store)
 

@@ -143,7 +143,7 @@ def _add_run(work: UnitOfWork, day: int, number: int, at: datetime) -> None:
 def _decision(refused: bool) -> dict[str, object]:
     answer = "deny" if refused else "allow"
     reason = Reason.NO_EXPIRATION.value if refused else None
-    candidates = [
+    candidates: list[dict[str, object]] = [
         {"expires_on": f"2026-02-{day:02}", "leg": None, "verdict": {"answer": "deny", "reason": reason, "facts": {}}}
         for day in range(1, 21)
     ]

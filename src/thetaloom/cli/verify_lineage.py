@@ -28,8 +28,10 @@ HEAD_FIELDS = {"seq", "hash"}
 ENTRY_FIELDS = {"record", "input", "output"}
 EVIDENCE_FIELDS = {"digest", "kind", "size", "content"}
 BLOB_FIELDS = {"kind", "base64"}
-WORDS = ("run_id", "step", "status", "started_at", "input_digest", "output_digest", "reason", "error", "code_version")
-WORDS += ("strategy_id", "previous_hash", "hash")
+WORDS = (
+    *("run_id", "step", "status", "started_at", "input_digest", "output_digest", "reason", "error", "code_version"),
+    *("strategy_id", "previous_hash", "hash"),
+)
 NUMBERS = ("seq", "duration_us", "strategy_revision")
 RECORD_FIELDS = {*WORDS, *NUMBERS, "parent"}
 STATUSES = {"done", "skipped", "denied", "failed"}

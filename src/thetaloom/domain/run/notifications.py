@@ -126,7 +126,8 @@ def retry_at(attempts: int, now: datetime) -> datetime | None:
     """Return when to try again after so many tries; ``None`` when it is given up."""
     if attempts >= ATTEMPTS_MAX:
         return None
-    return now + min(FIRST_RETRY * 2 ** max(attempts - 1, 0), LONGEST_RETRY)
+    doublings: int = 2 ** max(attempts - 1, 0)
+    return now + min(FIRST_RETRY * doublings, LONGEST_RETRY)
 
 
 def check_destination_name(name: str) -> str:

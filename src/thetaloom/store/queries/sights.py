@@ -37,7 +37,9 @@ CANDIDATES_SHOWN = 10
 NO_STAGES = {SignalStage.REFUSED, SignalStage.EXPIRED}
 
 _RUNS = select(*columns_of(runs, WorkflowRun))
-_PAIRS = select(scans.c.id, scans.c.asked_at, scan_pairs.c.pair).join(scan_pairs, scan_pairs.c.scan_id == scans.c.id)
+_PAIRS: Select[Any] = select(scans.c.id, scans.c.asked_at, scan_pairs.c.pair).join(
+    scan_pairs, scan_pairs.c.scan_id == scans.c.id
+)
 _SIGNALS = select(*columns_of(signals, Signal))
 
 
@@ -147,7 +149,7 @@ class _Search:
         with self.database.connect() as connection:
             return values_of(WorkflowRun, connection.execute(chosen))
 
-    def _pairs(self, chosen: Select[tuple[str, datetime, ScanPair]]) -> list[Sight]:
+    def _pairs(self, chosen: Select[Any]) -> list[Sight]:
         with self.database.connect() as connection:
             return [_pair_sight(scan, asked_at, pair) for scan, asked_at, pair in connection.execute(chosen)]
 

@@ -6,17 +6,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import ConfigDict, Field, StringConstraints
 
-from thetaloom.domain.run.notifications import CHOICES, RATE_MAX, DeliveryStatus, Topic, check_destination_name
-from thetaloom.domain.run.notifications import Destination as DomainDestination
+from thetaloom.domain.run.notifications import CHOICES, RATE_MAX, DeliveryStatus, Topic
 from thetaloom.domain.run.schedules import EXCHANGE_ZONE
-from thetaloom.engine.notification_commands import RemoveDestination, SaveDestination
-from thetaloom.errors import InvalidInput
-from thetaloom.notify_parts import postman_of, read_service
+from thetaloom.engine.notification_commands import RemoveDestination
 from thetaloom.store.queries.notifications import destination_named, list_deliveries, list_destinations
 from thetaloom.web.api.queries import Id, PageWindow
 from thetaloom.web.api.records import Page, Record, paged
 from thetaloom.web.api.workflow import Asked
-from thetaloom.web.front import Front, FrontDoor
+from thetaloom.web.destinations import DestinationWish, save_destination, send_test
+from thetaloom.web.front import FrontDoor
 from thetaloom.web.problems import COMMANDED, documented
 
 router = APIRouter(prefix="/notifications", tags=["notifications"])
@@ -65,7 +63,7 @@ class SaveAsked(Asked):
     )
 
     url: Address | None = Field(default=None, description="null: as it was. It is stored apart and never shown.")
-    topics: list[Topic] = Field(default_factory=lambda: list(CHOICES), max_length=len(CHOICES))
+    topics: list[Topic] = Field(default_factory=lambda: list[Topic](CHOICES), max_length=len(CHOICES))
     quiet_from: time | None = None
     quiet_to: time | None = None
     zone: Annotated[str, StringConstraints(max_length=60)] = EXCHANGE_ZONE
@@ -82,7 +80,8 @@ def destinations(front: FrontDoor) -> list[Destination]:
 @router.put("/destinations/{name}", responses=COMMANDED)
 async def save(front: FrontDoor, name: Id, asked: SaveAsked) -> Destination:
     """Add a destination, or write it anew."""
-    return Destination.model_validate(await save_asked(front, name, asked))
+    wish = DestinationWish(name=name, **dict(asked))
+    return Destination.model_validate(await save_destination(front, wish))
 
 
 @router.delete("/destinations/{name}", responses=COMMANDED)
@@ -97,10 +96,7 @@ async def remove(front: FrontDoor, name: Id) -> Destination:
 @router.post("/destinations/{name}/test", responses=COMMANDED)
 async def test(front: FrontDoor, name: Id) -> Delivery:
     """Send a test message now; `status` says whether the service took it."""
-    found = await front.read(lambda: destination_named(front.database, front.user, name))
-    platform = front.platform
-    postman = postman_of(platform.settings, platform.desk, platform.destination_urls)
-    return Delivery.model_validate(await front.read(lambda: postman.test(found)))
+    return Delivery.model_validate(await send_test(front, name))
 
 
 @router.get("/deliveries", responses=documented())
@@ -113,32 +109,3 @@ def deliveries(
     """List messages, newest first."""
     found = list_deliveries(front.database, front.user, destination=destination, status=status, window=window)
     return paged(found, Delivery)
-
-
-async def save_asked(front: Front, name: str, asked: SaveAsked) -> DomainDestination:
-    """Write a destination and its address. Raises ``InvalidInput``, which never holds the address."""
-    check_destination_name(name)
-    known = {one.name: one for one in list_destinations(front.database, front.user)}.get(name)
-    if asked.url is None and known is None:
-        raise InvalidInput(f"{name} is new and needs an address", details={"part": "url"})
-    if asked.url is not None:
-        service = read_service(asked.url)
-        spoken, shown = service.name, service.shown
-    else:
-        spoken, shown = (known.service, known.shown) if known is not None else ("", "")
-    wanted = DomainDestination(
-        user_id=front.user,
-        name=name,
-        service=spoken,
-        shown=shown,
-        topics=tuple(topic for topic in CHOICES if topic in asked.topics),
-        quiet_from=asked.quiet_from,
-        quiet_to=asked.quiet_to,
-        zone=asked.zone,
-        rate_per_hour=asked.rate_per_hour,
-        enabled=asked.enabled,
-        saved_at=front.now,
-    )
-    if asked.url is not None:
-        front.platform.destination_urls.put(front.user, name, asked.url)
-    return await front.ask(SaveDestination(destination=wanted), DomainDestination)

@@ -12,7 +12,7 @@ from thetaloom.domain.run.schedules import EXCHANGE_ZONE
 from thetaloom.engine.notification_commands import RemoveDestination
 from thetaloom.errors import InvalidInput
 from thetaloom.store.queries.notifications import list_deliveries, list_destinations
-from thetaloom.web.api import notifications as api
+from thetaloom.web.destinations import DestinationWish, save_destination, send_test
 from thetaloom.web.front import FrontDoor
 from thetaloom.web.pages.forms import Notice, PageNumber, Word, Words, see
 from thetaloom.web.pages.frame import Frame, frame_of
@@ -68,22 +68,23 @@ async def add(
         raise InvalidInput("1 to 1000 messages an hour", details={"field": "rate"})
     start, end = window_of_text(quiet)
     wanted = topics_of(tuple(topics.replace(",", " ").split())) or CHOICES
-    asked = api.SaveAsked(
+    wish = DestinationWish(
+        name=name.strip(),
         url=url.strip() or None,
-        topics=list(wanted),
+        topics=wanted,
         quiet_from=start,
         quiet_to=end,
         zone=zone[:60],
         rate_per_hour=int(rate),
     )
-    await api.save_asked(front, name.strip(), asked)
+    await save_destination(front, wish)
     return see("/notifications", "destination_saved")
 
 
 @router.post("/{name}/test")
 async def test(front: FrontDoor, name: str) -> Response:
     """Send a test message now."""
-    told = await api.test(front, name)
+    told = await send_test(front, name)
     return see("/notifications", "test_sent" if told.status is DeliveryStatus.SENT else "test_failed")
 
 
