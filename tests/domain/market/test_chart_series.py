@@ -78,8 +78,9 @@ def test_without_volume_there_is_no_balance_of_it() -> None:
     assert set(series.obv) == {None}
 
 
-def test_the_numbers_of_a_chart_come_back_from_their_json_with_the_same_digest() -> None:
-    series = chart_series("SPY", Timeframe.WEEKLY, daily_candles(bars_of(60)))
+@pytest.mark.parametrize("volume", [1000.0, 1000])  # a feed may count its shares in whole numbers
+def test_the_numbers_of_a_chart_come_back_from_their_json_with_the_same_digest(volume: float) -> None:
+    series = chart_series("SPY", Timeframe.WEEKLY, daily_candles(bars_of(60, volume=volume)))
 
     assert series is not None
     again = from_json(canonical_json(series), ChartSeries)
