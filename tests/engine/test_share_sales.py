@@ -1,6 +1,7 @@
 """The shares that an assignment left: traded away once on a person's word, whatever the line to the broker does."""
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -38,6 +39,20 @@ def assigned(bench: DeskBench, quantity: int = 1) -> RunId:
     bench.broker.share_price = Price("559.50")
     assert held(bench, run).shares_held == 100 * quantity
     return run
+
+
+def share_order(staged_at: datetime) -> ShareOrder:
+    """An order that sells a hundred shares of SPY."""
+    return ShareOrder(
+        client_order_id=builders.order().client_order_id,
+        run_id=RunId("run-1"),
+        position_id=make_position_id(RunId("run-1")),
+        user_id=ANNA,
+        account_id=builders.ACCOUNT,
+        symbol="SPY",
+        quantity=-100,
+        staged_at=staged_at,
+    )
 
 
 def held(bench: DeskBench, run: RunId) -> Position:
@@ -195,16 +210,7 @@ def test_the_paper_broker_trades_them_once_and_never_more_than_it_holds(paper: D
     assert isinstance(paper.made, PaperBroker)
     broker = paper.made
     broker.trade_shares_elsewhere("SPY", 100, Price(560))
-    order = ShareOrder(
-        client_order_id=builders.order().client_order_id,
-        run_id=RunId("run-1"),
-        position_id=make_position_id(RunId("run-1")),
-        user_id=ANNA,
-        account_id=broker.account_id,
-        symbol="SPY",
-        quantity=-100,
-        staged_at=paper.clock.now(),
-    )
+    order = replace(share_order(paper.clock.now()), account_id=broker.account_id)
 
     first, second = broker.trade_shares(order), broker.trade_shares(order)
 
@@ -255,17 +261,7 @@ def test_the_policy_gives_up_after_three_refusals_a_day(lite: DeskBench) -> None
 
 
 def test_no_order_for_shares_goes_back() -> None:
-    order = ShareOrder(
-        client_order_id=builders.order().client_order_id,
-        run_id=RunId("run-1"),
-        position_id=make_position_id(RunId("run-1")),
-        user_id=ANNA,
-        account_id=builders.ACCOUNT,
-        symbol="SPY",
-        quantity=-100,
-        status=OrderStatus.FILLED,
-        staged_at=builders.new_york("2026-01-05 10:00"),
-    )
+    order = replace(share_order(builders.new_york("2026-01-05 10:00")), status=OrderStatus.FILLED)
     for status in OrderStatus:
         with pytest.raises(IllegalTransitionError):
             order.moved_to(status)
