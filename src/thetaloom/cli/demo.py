@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -80,6 +80,10 @@ class _Teller:
     console: Console | None
     told: dict[RunId, int] = field(default_factory=dict)
 
+    def follow(self, runs: Iterable[WorkflowRun]) -> None:
+        for run in runs:
+            self.told[run.id] = 0
+
     def tell_news(self) -> None:
         if self.console is None:
             return
@@ -118,7 +122,8 @@ def demo(
         int | None, typer.Option(min=0, help="Seed of ids, of the paper broker and of a made world; 1 if not given.")
     ] = None,
     story: Annotated[
-        SceneName | None, typer.Option("--scene", help="Play this in a made world: what else can happen to a position.")
+        SceneName | None,
+        typer.Option("--scene", help="Play this in a made world: what else can start a run or happen to a position."),
     ] = None,
     fast: Annotated[bool, typer.Option("--fast", help="Look at a made world every 30 minutes, not every 5.")] = False,
     keep: Annotated[Path | None, typer.Option(help="Keep database and evidence in this folder.")] = None,
@@ -218,15 +223,16 @@ def _live_story(platform: Platform, told: StoryScene, days: int, console: Consol
             if console is not None:
                 at = clock.now().astimezone(NEW_YORK)
                 _print_row(console, f"{at:%Y-%m-%d %H:%M}", "you", "bold", f"thetaloom {words}")
-            answer = engine.handle(command)
-            if isinstance(answer, WorkflowRun) and answer.id not in teller.told:
-                story.runs.append(answer.id)
-                teller.told[answer.id] = 0
+            engine.handle(command)
             engine.settle()
+        teller.follow(story.notice_runs())
         teller.tell_news()
 
+    def is_over() -> bool:
+        return len(story.runs) >= told.runs and story.is_over()
+
     stop_at = clock.now() + timedelta(days=days)
-    play(engine, clock, platform.market, until=story.is_over, stop_at=stop_at, each_turn=each_turn)
+    play(engine, clock, platform.market, until=is_over, stop_at=stop_at, each_turn=each_turn)
     return story.runs
 
 

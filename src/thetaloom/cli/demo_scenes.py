@@ -14,10 +14,21 @@ from enum import StrEnum
 from thetaloom.bootstrap import Platform
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.run.runs import RunStatus, WorkflowRun
+from thetaloom.domain.run.signal_sources import SignalSource, SourceAuth
 from thetaloom.domain.strategy.documents import parse_strategy
 from thetaloom.domain.strategy.strategies import Strategy
-from thetaloom.domain.values.ids import RunId
-from thetaloom.engine.commands import ClosePosition, Command, RollPosition, SellShares
+from thetaloom.domain.values.canonical import canonical_json
+from thetaloom.domain.values.ids import RunId, StrategyId
+from thetaloom.engine.commands import (
+    ClosePosition,
+    Command,
+    RollPosition,
+    SaveSignalSource,
+    SellShares,
+    TakeSignal,
+)
+from thetaloom.engine.schedule_commands import AddSchedule, RunScan
+from thetaloom.store.queries.runs import list_runs
 
 PUT_SPREAD = """
 id = "demo-{name}"
@@ -69,6 +80,7 @@ class SceneName(StrEnum):
     PARTIAL = "partial"
     LADDER = "ladder"
     ASSIGNMENT = "assignment"
+    TRIGGERS = "triggers"
 
 
 @dataclass(slots=True)
@@ -95,11 +107,23 @@ class Story:
             return None
         return position if self.platform.clock.now() >= position.opened_at + timedelta(days=days) else None
 
+    def notice_runs(self) -> list[WorkflowRun]:
+        """Return the runs that something else than a person's start has brought since the last look."""
+        found = list_runs(self.platform.database, self.platform.user_id).rows
+        new = [run for run in reversed(found) if run.id not in self.runs]
+        self.runs += [run.id for run in new]
+        return new
+
     def is_over(self) -> bool:
         """Say whether every run of the scene has ended, or cannot go on."""
         with self.platform.store.reading() as uow:
             found = [uow.runs.get(run) for run in self.runs]
         return all(run is None or run.is_final or run.status is RunStatus.ERROR for run in found)
+
+    def is_morning(self) -> bool:
+        """Say whether the exchange is open and most of the session lies ahead."""
+        left = self._minutes_left()
+        return left is not None and left >= 300
 
     def once(self, deed: str) -> bool:
         """Say whether this deed is done for the first time, and note it."""
@@ -109,9 +133,11 @@ class Story:
         return True
 
     def _is_open(self) -> bool:
-        desk = self.platform.desk
-        left = desk.calendar.minutes_to_close(self.platform.clock.now())
+        left = self._minutes_left()
         return left is not None and left >= 90
+
+    def _minutes_left(self) -> float | None:
+        return self.platform.desk.calendar.minutes_to_close(self.platform.clock.now())
 
 
 Deed = Callable[[Story], tuple[str, Command] | None]
@@ -127,11 +153,16 @@ class StoryScene:
     days: int
     minutes: int  # between two looks at the market
     act: Deed
+    runs: int = 1  # how many the scene has before it can be over
 
 
 def scene_of(name: SceneName) -> StoryScene:
     """Return the scene of this name."""
     return _SCENES[name]
+
+
+def _strategy_id(name: SceneName) -> StrategyId:
+    return StrategyId(f"demo-{name.value}")
 
 
 def _strategy(name: SceneName, more: str = "", **numbers: object) -> Strategy:
@@ -175,6 +206,34 @@ def _sells_the_shares(story: Story) -> tuple[str, Command] | None:
     return f"position sell-shares {held.id}", SellShares(user_id=user, position_id=held.id)
 
 
+def _starts_by_every_trigger(story: Story) -> tuple[str, Command] | None:
+    # One a morning: by hand, by a signal, by a scan and by the clock.
+    if not story.is_over() or not story.is_morning():
+        return None
+    user, strategy = story.platform.user_id, _strategy_id(SceneName.TRIGGERS)
+    if len(story.runs) == 1:
+        if story.once("source"):
+            now = story.platform.clock.now()
+            desk = SignalSource(
+                name="desk", user_id=user, auth=SourceAuth.HMAC, strategy_id=strategy, saved_at=now
+            )  # no secret is given, so nobody can send in its name from outside
+            return f"signal source add desk --strategy {strategy}", SaveSignalSource(source=desk)
+        if story.once("signal"):
+            now = story.platform.clock.now()
+            message = canonical_json({"action": "buy", "symbol": "SPY", "interval": "5m", "timestamp": now.isoformat()})
+            return (
+                "signal send BUY SPY 5m --source desk",
+                TakeSignal(user_id=user, source="desk", payload=message.decode(), wall_at=now),
+            )
+    if len(story.runs) == 2 and story.once("scan"):
+        scan = RunScan(user_id=user, symbols=("SPY",), strategy_ids=(strategy,), best=1)
+        return f"scan run SPY --strategy {strategy} --best 1", scan
+    if len(story.runs) == 3 and story.once("schedule"):
+        due = AddSchedule(user_id=user, strategy_id=strategy, symbols=("SPY",), cron="45 10 * * 1-5")
+        return f'schedule add --cron "45 10 * * 1-5" --strategy {strategy} --symbol SPY', due
+    return None
+
+
 def _waits(story: Story) -> tuple[str, Command] | None:
     return None
 
@@ -187,6 +246,18 @@ threshold_dte = 7
 name = "put_spread"
 legs = ["short_put", "long_put"]
 percent = 90
+"""
+
+_CHARTS = """
+[analysis]
+analyst = "rules"
+return_percent_min = 1
+
+[[exits]]
+kind = "minutes_to_close"
+threshold = 95
+unit = "minutes"
+priority = 1
 """
 
 _SCENES: Mapping[SceneName, StoryScene] = {
@@ -221,5 +292,14 @@ _SCENES: Mapping[SceneName, StoryScene] = {
         days=14,
         minutes=30,
         act=_sells_the_shares,
+    ),
+    SceneName.TRIGGERS: StoryScene(
+        title="a run by hand, by a signal, by a scan and by the clock, each with its charts drawn and read",
+        strategy=_strategy(SceneName.TRIGGERS, _CHARTS, dte_min=25, dte_max=50, dte=35),
+        seed=4,
+        days=14,
+        minutes=15,
+        act=_starts_by_every_trigger,
+        runs=4,
     ),
 }
