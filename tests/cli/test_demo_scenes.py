@@ -11,6 +11,7 @@ ENDS = {
     "roll": ["closed", "closed"],
     "partial": ["closed"],
     "ladder": ["closed"],
+    "triggers": ["closed"] * 4,
     "assignment": ["assigned"],  # the shares that were delivered are sold
 }
 
@@ -33,3 +34,5 @@ def test_a_scene_ends_as_it_says(scene: str) -> None:
         assert [fill["quantity"] for fill in found["fills"]] == [3, 1, 2]
     if scene == "ladder":
         assert purposes == ["entry", "ladder"] and found["runs"][0]["reason"] == "expiry_ladder"
+    if scene == "triggers":
+        assert [run["trigger"] for run in found["runs"]] == ["manual", "signal", "scan", "schedule"]

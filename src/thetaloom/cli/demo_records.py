@@ -16,6 +16,7 @@ def run_json(detail: RunDetail) -> dict[str, Any]:
         "id": run.id,
         "strategy": run.strategy_id,
         "symbol": run.symbol,
+        "trigger": run.trigger.value,
         "status": run.status.value,
         "outcome": run.outcome.value if run.outcome else None,
         "reason": run.reason,

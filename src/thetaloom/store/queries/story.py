@@ -12,6 +12,15 @@ Told = Mapping[str, Any]  # a decoded decision; JSON has no narrower type
 # Of the many numbers of a market those that a reader looks for first; its record holds all of them.
 HEADLINE = ("underlying_price", "atm_iv", "iv_rank", "hv_30", "rsi_14", "adx_14", "stress")
 
+BEGINNINGS = {
+    "manual": "started by hand",
+    "schedule": "started by the clock",
+    "scan": "started by a scan that ranked it best",
+    "signal": "started by a signal",
+    "roll": "started to roll or adjust a position",
+    "restart": "started because the run before it was completed",
+}
+
 
 def tell_step(step: StepRecord) -> str:
     """Say what the step found or decided, with its numbers."""
@@ -28,6 +37,8 @@ def tell_step(step: StepRecord) -> str:
         return _from_the_broker(step)
     if record.status is StepStatus.DENIED:
         return _denial(said["verdict"])
+    if record.step is StepName.TRIGGER:
+        return _trigger(step)
     return _TELLERS[record.step](said)
 
 
@@ -49,8 +60,14 @@ def _denial(verdict: Told) -> str:
     return f"no: {text}" + (f" ({numbers})" if numbers else "")
 
 
-def _trigger(said: Told) -> str:
-    return "the run may start"
+def _trigger(step: StepRecord) -> str:
+    given = step.input.content["given"] if step.input is not None else {}
+    said = step.output.content if step.output is not None else {}
+    begun = BEGINNINGS.get(given.get("trigger", ""), "the run may start") + (", forced" if given.get("forced") else "")
+    if given.get("signal") and said.get("signal"):
+        own, confidence = given["signal"]["own"], said["signal"]["confidence"]
+        begun += f" of {own['source']}: {own['direction']}, confidence {float(confidence['total']):.0f} of 100"
+    return begun
 
 
 def _symbol(said: Told) -> str:
@@ -72,6 +89,33 @@ def _indicators(said: Told) -> str:
     known += [f"{name} {words[name]['word'].replace('_', ' ')}" for name in ("trend", "regime") if name in words]
     rest = len(metrics) + len(words) - len(known)
     return ", ".join(known) + (f" and {rest} more" if rest else "") if known else "nothing could be computed"
+
+
+def _charts(said: Told) -> str:
+    shown = [
+        f"{name} chart of {len(said[name]['candles']['closes'])} candles"
+        for name in ("daily", "weekly")
+        if said.get(name) is not None
+    ]
+    drawn = "" if said["charts"] else "; none was drawn"
+    return (", ".join(shown) if shown else "too few candles for a chart") + drawn
+
+
+def _analysis(said: Told) -> str:
+    reading, silence = said["reading"], said.get("silence")
+    heard = [_opinion(one) for one in (reading["opinion"], said.get("witness")) if one is not None]
+    if reading["opinion"] is None:
+        heard.append(f"rules: no opinion, {reading['no_opinion']}")
+    if silence is not None:
+        heard.append(f"{silence['analyst']}: no opinion, {silence['reason']}")
+    return "; ".join(heard) + ("" if said["decides"] else "; recorded only")
+
+
+def _opinion(opinion: Told) -> str:
+    levels = [f"{name} {opinion[name]}" for name in ("entry", "stop") if opinion.get(name) is not None]
+    levels += [f"target {target}" for target in opinion.get("targets", ())[:1]]
+    confidence = f"{opinion['analyst']}: {opinion['direction']}, confidence {float(opinion['confidence']):.2f}"
+    return ", ".join((confidence, *levels))
 
 
 def _selection(said: Told) -> str:
@@ -198,12 +242,11 @@ def _money(amount: str | None) -> str:
 
 
 _TELLERS: Mapping[StepName, Callable[[Told], str]] = {
-    StepName.TRIGGER: _trigger,
     StepName.RESOLVE_SYMBOL: _symbol,
     StepName.FETCH_MARKET: _market,
     StepName.COMPUTE_INDICATORS: _indicators,
-    StepName.DRAW_CHART: lambda said: "drawn",
-    StepName.ANALYZE: lambda said: "read",
+    StepName.DRAW_CHART: _charts,
+    StepName.ANALYZE: _analysis,
     StepName.SELECT_STRUCTURE: _selection,
     StepName.EVALUATE: _evaluation,
     StepName.CHECK_RISK: _risk,
