@@ -38,7 +38,7 @@ BULLISH = {
     "targets": ["571", "580"],
 }
 SILENT = {"opinion": None, "no_opinion": "2 of 4 agree"}
-LLM: dict[str, Any] = {"analyst": "llm", "direction": "neutral", "confidence": "0.5", "entry": None, "stop": None, "targets": []}
+NEUTRAL: dict[str, Any] = {"analyst": "llm", "direction": "neutral", "confidence": "0.5", "entry": None, "targets": []}
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ LLM: dict[str, Any] = {"analyst": "llm", "direction": "neutral", "confidence": "
             "rules: bullish, confidence 0.75, entry 559.40, stop 548, target 571",
         ),
         (
-            {"reading": SILENT, "witness": LLM, "silence": None, "decides": False},
+            {"reading": SILENT, "witness": NEUTRAL, "silence": None, "decides": False},
             "llm: neutral, confidence 0.50; rules: no opinion, 2 of 4 agree; recorded only",
         ),
         (
