@@ -17,7 +17,7 @@ from thetaloom.domain.run.signal_faults import Fault
 from thetaloom.domain.run.signal_intake import Answer
 from thetaloom.domain.run.signal_sources import SignalSource, SourceAuth
 from thetaloom.domain.run.signals import SUCCESSORS, Signal, SignalStage
-from thetaloom.domain.strategy.strategies import Bias
+from thetaloom.domain.strategy.strategies import Bias, SizeRule
 from thetaloom.domain.values.canonical import canonical_json, from_plain
 from thetaloom.domain.values.ids import SignalId, StrategyId
 from thetaloom.domain.values.reasons import Reason
@@ -394,3 +394,30 @@ def test_a_run_that_was_started_by_hand_has_no_signal(desk: Desk) -> None:
     run = desk.bench.start_run()
 
     assert desk.bench.run(run).signal_id is None and desk.bench.said(run, 0)["signal"] is None
+
+
+STRONG = {"trend": True, "momentum": True, "volume": 1, "mtf_alignment": True}
+WEAK = {"trend": True, "momentum": False}
+
+
+@pytest.mark.parametrize(("components", "quantity"), [(STRONG, 4), (WEAK, 2)])
+def test_the_size_factor_alone_changes_the_proposed_quantity(
+    desk: Desk, components: dict[str, Any], quantity: int
+) -> None:
+    desk.bench.save(put_credit_spread(size=SizeRule(quantity=4)))
+    told = {"action": None, "score": 6, "signal": {"action": "buy"}, "components": components}
+
+    run = desk.settled(**told).run_id or STRATEGY_RUN
+
+    (proposal,) = desk.bench.proposals(run)
+    assert (proposal.quantity, desk.bench.order(run).quantity) == (quantity, quantity)
+    assert desk.bench.replay(run).identical and desk.bench.faults(run) == []
+
+
+def test_half_of_one_structure_is_no_trade(desk: Desk) -> None:
+    told = {"action": None, "score": 6, "signal": {"action": "buy"}, "components": WEAK}
+
+    run = desk.settled(**told).run_id or STRATEGY_RUN
+
+    assert (desk.bench.run(run).outcome, desk.bench.run(run).reason) == (Outcome.DENIED, Reason.QUANTITY_ZERO)
+    assert desk.bench.left_nothing(run)
