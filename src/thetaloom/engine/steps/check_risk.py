@@ -22,8 +22,8 @@ from thetaloom.engine.lineage import Decider, output_of
 from thetaloom.engine.portfolio import portfolio_of
 from thetaloom.engine.risk_check import RiskBasis, Wanted, basis_of, judge_risk
 from thetaloom.engine.roll_risk import RollSide, freed, released, roll_side, sized_for_roll
+from thetaloom.engine.signal_context import size_factor_of
 from thetaloom.engine.step import Step, ended, next_step, strategy_of
-from thetaloom.engine.steps import trigger
 from thetaloom.ports.store import UnitOfWork
 
 
@@ -60,7 +60,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         legs = tuple(entry.leg for entry in judgement.evaluation.legs)
         conflict = conflict_of(desk, uow, run.id, legs, instead=instead)
         basis = basis_of(desk, uow, run.symbol, portfolio, limits, strategy, metrics, now)
-        signal_factor = _signal_factor(desk, uow, run)
+        signal_factor = size_factor_of(desk, uow, run)
     return Inputs(
         symbol=run.symbol,
         strategy=strategy,
@@ -75,13 +75,6 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         roll=roll,
         signal_factor=signal_factor,
     )
-
-
-def _signal_factor(desk: Desk, uow: UnitOfWork, run: WorkflowRun) -> Decimal | None:
-    if run.signal_id is None:
-        return None
-    judged = output_of(desk, uow, run.id, StepName.TRIGGER, trigger.Output).signal
-    return None if judged is None else judged.confidence.size_factor
 
 
 def decide(given: Inputs) -> RiskFinding:
