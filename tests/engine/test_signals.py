@@ -481,10 +481,12 @@ def test_a_run_without_a_position_says_nothing_of_its_source(desk: Desk) -> None
 def test_a_record_weighs_only_when_the_profile_says_so(desk: Desk, by_record: bool, weight: str) -> None:
     desk.add("mtf", weight=Decimal(1), weighs_by_record=by_record)
     for number in range(20):
-        told: dict[str, Any] = {"run_id": RunId(f"r{number}"), "source": "mtf", "user_id": ANNA, "signal_id": SignalId("s")}
         is_right = number < 15
         score = SignalScore(
-            **told,
+            run_id=RunId(f"r{number}"),
+            source="mtf",
+            user_id=ANNA,
+            signal_id=SignalId("s"),
             stance=Stance.AGREES,
             is_own=False,
             pnl=Money(1 if is_right else -1),

@@ -16,7 +16,7 @@ from thetaloom.domain.run.signal_bodies import read_body
 from thetaloom.domain.run.signal_faults import Problem as SignalProblem
 from thetaloom.domain.run.signal_intake import Answer
 from thetaloom.domain.run.signal_records import SourceRecord
-from thetaloom.domain.run.signal_sources import SellMeaning, SignalSource, SourceAuth
+from thetaloom.domain.run.signal_sources import NAME, SellMeaning, SignalSource, SourceAuth
 from thetaloom.domain.run.signals import Direction, SignalAction, SignalStage
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.commands import TakeSignal
@@ -164,7 +164,7 @@ async def webhook(front: FrontDoor, request: Request) -> JSONResponse:
 
 
 @hooks.post("/webhook/{source}", status_code=202, responses=HOOKED, response_model=Answered, openapi_extra=_BODY)
-async def webhook_of(front: FrontDoor, request: Request, source: Id) -> JSONResponse:
+async def webhook_of(front: FrontDoor, request: Request, source: str) -> JSONResponse:
     """Take a signal in; it is written down before the answer, and started after it."""
     return await _answer(front, request, source, await request.body())
 
@@ -224,7 +224,7 @@ def _receive(
     front: Front, name: str, body: bytes, headers: Mapping[str, str], address: str | None
 ) -> SignalAnswer | SignalProblem | Refused:
     platform = front.platform
-    source = find_source(front.database, front.user, name)
+    source = find_source(front.database, front.user, name) if NAME.fullmatch(name) else None
     if source is None:
         return UNKNOWN_SOURCE
     secret = None
