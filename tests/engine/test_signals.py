@@ -11,20 +11,25 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from thetaloom.domain.book.orders import Effect
+from thetaloom.domain.run.confluence import Stance
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import Outcome, TriggerKind
 from thetaloom.domain.run.signal_faults import Fault
 from thetaloom.domain.run.signal_intake import Answer
+from thetaloom.domain.run.signal_records import SignalScore
 from thetaloom.domain.run.signal_sources import SignalSource, SourceAuth
 from thetaloom.domain.run.signals import SUCCESSORS, Signal, SignalStage
-from thetaloom.domain.strategy.strategies import Bias
+from thetaloom.domain.strategy.strategies import Bias, SizeRule
 from thetaloom.domain.values.canonical import canonical_json, from_plain
-from thetaloom.domain.values.ids import SignalId, StrategyId
+from thetaloom.domain.values.ids import RunId, SignalId, StrategyId
+from thetaloom.domain.values.money import Money
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine import commands
 from thetaloom.engine.signals import INTAKE_DECIDER, SignalAnswer, start_due
 from thetaloom.errors import NotFound
 from thetaloom.store.database import Database
+from thetaloom.store.queries.signals import source_records
 from thetaloom.store.schema import runs, signals
 from thetaloom.testing.desk import ANNA, BERT, STRATEGY, DeskBench, put_credit_spread
 
@@ -394,3 +399,104 @@ def test_a_run_that_was_started_by_hand_has_no_signal(desk: Desk) -> None:
     run = desk.bench.start_run()
 
     assert desk.bench.run(run).signal_id is None and desk.bench.said(run, 0)["signal"] is None
+
+
+STRONG = {"trend": True, "momentum": True, "volume": 1, "mtf_alignment": True}
+WEAK = {"trend": True, "momentum": False}
+
+
+@pytest.mark.parametrize(("components", "quantity"), [(STRONG, 4), (WEAK, 2)])
+def test_the_size_factor_alone_changes_the_proposed_quantity(
+    desk: Desk, components: dict[str, Any], quantity: int
+) -> None:
+    desk.bench.save(put_credit_spread(size=SizeRule(quantity=4)))
+    told = {"action": None, "score": 6, "signal": {"action": "buy"}, "components": components}
+
+    run = desk.settled(**told).run_id or STRATEGY_RUN
+
+    (proposal,) = desk.bench.proposals(run)
+    assert (proposal.quantity, desk.bench.order(run).quantity) == (quantity, quantity)
+    assert desk.bench.replay(run).identical and desk.bench.faults(run) == []
+
+
+def test_half_of_one_structure_is_no_trade(desk: Desk) -> None:
+    told = {"action": None, "score": 6, "signal": {"action": "buy"}, "components": WEAK}
+
+    run = desk.settled(**told).run_id or STRATEGY_RUN
+
+    assert (desk.bench.run(run).outcome, desk.bench.run(run).reason) == (Outcome.DENIED, Reason.QUANTITY_ZERO)
+    assert desk.bench.left_nothing(run)
+
+
+def close_at(desk: Desk, run: RunId, mid: float) -> None:
+    """Fill the entry of a run, and close its position at a price."""
+    bench = desk.bench
+    bench.broker.fill(bench.order(run).client_order_id)
+    bench.engine.settle()
+    bench.quote_spread(mid)
+    position = bench.position(run)
+    assert position is not None
+    bench.engine.handle(commands.ClosePosition(user_id=ANNA, position_id=position.id))
+    bench.engine.settle()
+    bench.broker.fill(bench.order(run, Effect.CLOSE).client_order_id)
+    bench.engine.settle()
+
+
+@pytest.mark.parametrize(("mid", "is_right"), [(0.4, True), (3.5, False)])
+def test_the_end_of_a_run_is_written_into_the_record_of_every_source_that_was_weighed(
+    bench: DeskBench, mid: float, is_right: bool
+) -> None:
+    desk = Desk(bench)
+    for name in ("agrees", "dissents", "abstains"):
+        desk.add(name)
+    for name, word in (("agrees", "bullish"), ("dissents", "bearish"), ("abstains", "neutral")):
+        desk.send(by=name, action="observe", direction=word)
+    signal = desk.settled()
+    run = signal.run_id or STRATEGY_RUN
+    assert source_records(bench.database, ANNA) == {}
+
+    close_at(desk, run, mid)
+
+    records = source_records(bench.database, ANNA)
+    position = bench.position(run)
+    assert position is not None and (position.realized_pnl > 0) is is_right
+    assert {name: (one.judged, one.right) for name, one in records.items()} == {
+        "tv": (1, int(is_right)),
+        "agrees": (1, int(is_right)),
+        "dissents": (1, int(not is_right)),
+        "abstains": (0, 0),
+    }
+    assert (records["tv"].started, records["tv"].pnl) == (1, position.realized_pnl)
+    assert records["agrees"].started == 0
+    assert bench.replay(run).identical and bench.faults(run) == []
+
+
+def test_a_run_without_a_position_says_nothing_of_its_source(desk: Desk) -> None:
+    desk.settled(symbol="NOSUCH")
+
+    assert source_records(desk.bench.database, ANNA) == {}
+
+
+@pytest.mark.parametrize(("by_record", "weight"), [(False, "1"), (True, "1.5")])
+def test_a_record_weighs_only_when_the_profile_says_so(desk: Desk, by_record: bool, weight: str) -> None:
+    desk.add("mtf", weight=Decimal(1), weighs_by_record=by_record)
+    for number in range(20):
+        is_right = number < 15
+        score = SignalScore(
+            run_id=RunId(f"r{number}"),
+            source="mtf",
+            user_id=ANNA,
+            signal_id=SignalId("s"),
+            stance=Stance.AGREES,
+            is_own=False,
+            pnl=Money(1 if is_right else -1),
+            is_right=is_right,
+            judged_at=desk.bench.clock.now(),
+        )
+        desk.bench.write(lambda uow, score=score: uow.signals.add_score(score))
+    desk.send(by="mtf", action="observe", direction="bullish")
+
+    judged = desk.bench.said(desk.settled().run_id or STRATEGY_RUN, 0)["signal"]
+
+    counted = {one["source"]: Decimal(one["weight"]) for one in judged["confluence"]["contributions"]}
+    assert counted == {"tv": 1, "mtf": Decimal(weight)}

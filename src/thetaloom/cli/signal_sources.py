@@ -11,11 +11,12 @@ from thetaloom.cli.access import carry_out, opened, reading
 from thetaloom.cli.output import JsonOption, emit, pairs, say, table, to_plain
 from thetaloom.config import Mode
 from thetaloom.domain.run.signal_reading import SYNONYMS
+from thetaloom.domain.run.signal_records import SourceRecord
 from thetaloom.domain.run.signal_sources import WEIGHT_DEFAULT, WEIGHTS, SellMeaning, SignalSource, SourceAuth
 from thetaloom.domain.values.ids import StrategyId
 from thetaloom.engine.commands import SaveSignalSource
 from thetaloom.errors import InvalidInput, NotAllowed
-from thetaloom.store.queries.signals import find_source, list_sources
+from thetaloom.store.queries.signals import find_source, list_sources, source_records
 
 app = typer.Typer(help="Who may send signals.", no_args_is_help=True, add_completion=False)
 
@@ -60,6 +61,9 @@ QueuesOption = Annotated[bool | None, typer.Option("--queues/--no-queues", help=
 LeastOption = Annotated[
     int | None, typer.Option("--confidence-min", metavar="N", help="Of the whole, 0 to 100; less denies the run.")
 ]
+RecordOption = Annotated[
+    bool | None, typer.Option("--by-record/--plain-weight", help="Let its weight follow how often it was right.")
+]
 EnabledOption = Annotated[bool | None, typer.Option("--on/--off", help="Whether it may send at all.")]
 
 
@@ -73,10 +77,11 @@ def list_command(as_json: JsonOption = False) -> None:
     """List the sources; no secret is ever shown."""
     with reading() as read:
         found = list_sources(read.database, read.user)
+        records = source_records(read.database, read.user)
     if as_json:
-        emit([to_plain(one) for one in found])
+        emit([{**to_plain(one), "record": record_shown(records.get(one.name))} for one in found])
         return
-    names = ("source", "proof", "on", "strategy", "SELL means", "weight", "cool-down", "queues", "addresses")
+    names = ("source", "proof", "on", "strategy", "SELL means", "weight", "right", "cool-down", "queues", "addresses")
     rows = [
         (
             one.name,
@@ -84,7 +89,8 @@ def list_command(as_json: JsonOption = False) -> None:
             "yes" if one.enabled else "no",
             one.strategy_id,
             None if one.sell is None else one.sell.value,
-            one.weight,
+            f"{one.weight} by record" if one.weighs_by_record else one.weight,
+            _right(records.get(one.name)),
             f"{one.cooldown_seconds} s",
             "yes" if one.queues else "no",
             ", ".join(one.addresses) or "any",
@@ -112,6 +118,7 @@ def add_command(
     cooldown: CooldownOption = None,
     queues: QueuesOption = None,
     confidence_min: LeastOption = None,
+    by_record: RecordOption = None,
     enabled: EnabledOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -131,6 +138,7 @@ def add_command(
         "cooldown_seconds": cooldown,
         "queues": queues,
         "confidence_min": confidence_min,
+        "weighs_by_record": by_record,
         "enabled": enabled,
     }
     saved, told = _save(name, {key: entry for key, entry in changes.items() if entry is not None}, secret)
@@ -141,6 +149,19 @@ def add_command(
     if told is not None:
         say(f"[bold]secret:[/] {told}  (shown this once)")
     say(f"It sends to [bold]POST /webhook/{saved.name}[/].")
+
+
+def record_shown(record: SourceRecord | None) -> dict[str, object]:
+    """Return a source's record for a program; a share that is not known is null."""
+    found = record or SourceRecord()
+    shares = {"lifetime": found.lifetime, "recent": found.recent, "credibility": found.credibility}
+    return {**to_plain(found), **to_plain(shares)}
+
+
+def _right(record: SourceRecord | None) -> str:
+    if record is None or record.lifetime is None or record.recent is None:
+        return "not judged yet"
+    return f"{record.right} of {record.judged} ({record.lifetime:.0%}, of late {record.recent:.0%})"
 
 
 def _save(name: str, changes: dict[str, object], secret: str | None) -> tuple[SignalSource, str | None]:

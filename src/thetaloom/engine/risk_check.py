@@ -61,6 +61,7 @@ class Wanted:
     shares_loss: Money = NOTHING  # what the shares of one structure, held already, can lose by themselves
     size: SizeRule
     quantity: int | None = None
+    signal_factor: Decimal | None = None  # of the signal that started it
     strategy_id: str = ""
     positions_max: int | None = None
     capital_percent_max: Decimal | None = None
@@ -235,6 +236,7 @@ def _sized(basis: RiskBasis, wanted: Wanted, budget: RiskBudget) -> Sizing:
         vix=basis.around.vix,
         record=basis.record,
         open_positions=portfolio.open_positions,
+        signal_factor=wanted.signal_factor,
     )
     rule = wanted.size
     if wanted.quantity is not None:

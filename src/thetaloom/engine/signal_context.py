@@ -1,5 +1,6 @@
 """What the trigger step reads for a run that a signal started: the signal, what others say, and the market."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -18,15 +19,18 @@ from thetaloom.domain.run.confluence import (
     agreement,
     confidence,
 )
-from thetaloom.domain.run.runs import WorkflowRun
+from thetaloom.domain.run.runs import StepName, WorkflowRun
+from thetaloom.domain.run.signal_records import SourceRecord, record_of, weight_of
 from thetaloom.domain.run.signal_shapes import CONTEXT_SYMBOL
 from thetaloom.domain.run.signal_sources import SignalSource
 from thetaloom.domain.run.signals import Direction, Signal, SignalAction
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.history import volatility_index
+from thetaloom.engine.lineage import output_of
 from thetaloom.engine.market_inputs import inputs_of
 from thetaloom.errors import MarketDataUnavailable
+from thetaloom.ports.store import UnitOfWork
 
 VOTES_WITHIN = timedelta(days=1)  # no profile lets a word count for longer
 CONTEXT_LIFE = timedelta(seconds=60)  # of what a source says of the market, where the market itself does not
@@ -56,6 +60,22 @@ class SignalJudged:
     confidence: Confidence
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerFinding:
+    """Whether a run starts."""
+
+    verdict: Verdict
+    signal: SignalJudged | None = None
+
+
+def size_factor_of(desk: Desk, uow: UnitOfWork, run: WorkflowRun) -> Decimal | None:
+    """Return by what the signal that started a run scales its size; ``None`` for a run that no signal started."""
+    if run.signal_id is None:
+        return None
+    judged = output_of(desk, uow, run.id, StepName.TRIGGER, TriggerFinding).signal
+    return None if judged is None else judged.confidence.size_factor
+
+
 def signal_given(desk: Desk, run: WorkflowRun, now: datetime) -> SignalGiven | None:
     """Read what a run's signal is to be judged by; ``None`` for a run that no signal started."""
     if run.signal_id is None:
@@ -63,18 +83,23 @@ def signal_given(desk: Desk, run: WorkflowRun, now: datetime) -> SignalGiven | N
     with desk.store.reading() as uow:
         signal = uow.signals.get(run.signal_id)
         profiles = {one.name: one for one in uow.signals.sources(run.user_id)}
+        records = {
+            name: record_of(uow.signals.scores(run.user_id, name))
+            for name, one in profiles.items()
+            if one.weighs_by_record
+        }
         said = uow.signals.recent(run.user_id, {run.symbol, CONTEXT_SYMBOL}, now - VOTES_WITHIN)
     if signal is None or signal.source not in profiles:
         return None
     earlier = [one for one in said if one.id != signal.id and one.received_at <= now and one.source in profiles]
     votes = [one for one in earlier if _is_vote(one, signal)]
     return SignalGiven(
-        own=_vote(signal, profiles[signal.source], now),
+        own=_vote(signal, profiles[signal.source], now, records),
         direction=signal.direction,
         points=signal.points,
         size_factor=signal.size_factor,
         confidence_min=profiles[signal.source].confidence_min,
-        others=tuple(_vote(one, profiles[one.source], one.received_at) for one in votes),
+        others=tuple(_vote(one, profiles[one.source], one.received_at, records) for one in votes),
         market=_market(desk, run.symbol, earlier, now),
     )
 
@@ -101,12 +126,12 @@ def _is_vote(one: Signal, signal: Signal) -> bool:
     )
 
 
-def _vote(signal: Signal, source: SignalSource, at: datetime) -> Vote:
+def _vote(signal: Signal, source: SignalSource, at: datetime, records: Mapping[str, SourceRecord]) -> Vote:
     return Vote(
         signal_id=signal.id,
         source=source.name,
         direction=signal.direction,
-        weight=source.weight,
+        weight=weight_of(source, records.get(source.name)),
         half_life_minutes=source.half_life_minutes,
         minutes_max=source.vote_minutes_max,
         received_at=at,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from thetaloom.domain.run.signal_records import SignalScore
 from thetaloom.domain.run.signal_sources import SignalSource
 from thetaloom.domain.run.signals import Direction, Signal, SignalStage, TrailEntry
 from thetaloom.domain.values.ids import RunId, SignalId, UserId
@@ -61,5 +62,10 @@ class Signals(Protocol):
         """Count that the signal came once more."""
         ...
 
+    def add_score(self, score: SignalScore) -> None:
+        """Write how a run came out for a source; one that is there already stays as it is."""
+        ...
+
+    def scores(self, user: UserId, source: str) -> Sequence[SignalScore]: ...
     def trail(self, signal: SignalId) -> Sequence[TrailEntry]: ...
     def counts(self, user: UserId) -> Mapping[SignalStage, int]: ...

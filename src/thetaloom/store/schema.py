@@ -61,6 +61,7 @@ from thetaloom.store.schedule_tables import watchlists as watchlists
 from thetaloom.store.schema_rolls import rolls as rolls
 from thetaloom.store.schema_shares import share_orders as share_orders
 from thetaloom.store.score_tables import opinion_scores as opinion_scores
+from thetaloom.store.signal_tables import signal_scores as signal_scores
 from thetaloom.store.signal_tables import signal_sources as signal_sources
 from thetaloom.store.signal_tables import signal_trail as signal_trail
 from thetaloom.store.signal_tables import signals as signals

@@ -5,8 +5,10 @@ from decimal import Decimal
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, PrimaryKeyConstraint, Table, Text, UniqueConstraint
 
+from thetaloom.domain.run.confluence import Stance
 from thetaloom.domain.run.signal_sources import SellMeaning, SourceAuth
 from thetaloom.domain.run.signals import Direction, SignalAction, SignalStage
+from thetaloom.domain.values.money import Money
 from thetaloom.store.columns import Exact, Instant, Structured, Word
 from thetaloom.store.table_parts import metadata, needed, owner
 
@@ -30,6 +32,7 @@ signal_sources = Table(
     needed("cooldown_seconds", Integer),
     needed("queues", Boolean),
     Column("confidence_min", Integer),
+    needed("weighs_by_record", Boolean),
     needed("saved_at", Instant),
     PrimaryKeyConstraint("user_id", "name"),
 )
@@ -85,4 +88,20 @@ signal_trail = Table(
     needed("evidence", Text),
     needed("at", Instant),
     PrimaryKeyConstraint("signal_id", "seq"),
+)
+
+signal_scores = Table(
+    "signal_scores",
+    metadata,
+    needed("run_id", Text),
+    needed("source", Text),
+    owner(),
+    needed("signal_id", Text),
+    needed("stance", Word(Stance)),
+    needed("is_own", Boolean),
+    needed("pnl", Exact(Money)),
+    Column("is_right", Boolean),
+    needed("judged_at", Instant),
+    PrimaryKeyConstraint("run_id", "source"),
+    Index(None, "user_id", "source"),
 )

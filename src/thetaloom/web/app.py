@@ -30,6 +30,7 @@ from thetaloom.web.api import (
     symbols,
     workflow,
 )
+from thetaloom.web.api.aliases import Aliases
 from thetaloom.web.front import Front
 from thetaloom.web.pages import ROUTERS as PAGES
 from thetaloom.web.security import Guard
@@ -66,6 +67,7 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     for pages in PAGES:
         app.include_router(pages, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(Aliases)
     app.add_middleware(Guard, host=platform.settings.host)
     problems.install(app)
     return app

@@ -21,6 +21,7 @@ from thetaloom.domain.values.money import HUNDRED, Money
 from thetaloom.domain.values.reasons import Reason
 
 NO_RECORD = TrackRecord()
+WHOLE = Decimal(1)
 QUANTITY_MAX = 10_000  # no rule ever trades more
 # What each rule asks for; the account's own ceilings come on top for all but the two plain rules.
 WISHES: dict[SizeBy, tuple[str, ...]] = {
@@ -62,6 +63,7 @@ class SizeBasis:
     vix: Decimal | None = None
     record: TrackRecord = NO_RECORD
     open_positions: int = 0
+    signal_factor: Decimal | None = None  # by which the signal that started the trade scales it; none: no signal
 
 
 def size_trade(rule: SizeRule, basis: SizeBasis, fits: Fits) -> Sizing:
@@ -73,14 +75,33 @@ def size_trade(rule: SizeRule, basis: SizeBasis, fits: Fits) -> Sizing:
     factors = _factors(rule, basis)
     vix = replace(vix_factor(basis.vix, basis.open_positions), binds=rule.vix_scaled)
     largest = max((factor.quantity or 0 for factor in factors), default=0)
-    factors.append(_limits_factor(min(scaled(largest, vix.multiplier or Decimal(1)), QUANTITY_MAX), fits))
+    largest = scaled(largest, max(basis.signal_factor or WHOLE, WHOLE))
+    factors.append(_limits_factor(min(scaled(largest, vix.multiplier or WHOLE), QUANTITY_MAX), fits))
     ceilings = () if rule.by in PLAIN else CEILINGS
     binding = {*WISHES[rule.by], *ceilings}
     marked = (*(replace(factor, binds=factor.name in binding) for factor in factors), vix)
     sizing = _smallest(rule, marked, plain.facts)
     if plain.quantity == 0 and rule.by in PLAIN:
         return replace(plain, factors=marked)
-    return sizing
+    return sizing if basis.signal_factor in (None, WHOLE) else _for_signal(sizing, basis.signal_factor or WHOLE)
+
+
+def _for_signal(sizing: Sizing, factor: Decimal) -> Sizing:
+    # The signal scales the answer, whatever rule gave it, and never lifts it above what the account allows.
+    signal = Factor(name="signal", multiplier=factor, binds=True)
+    factors = (*sizing.factors, signal)
+    if sizing.quantity == 0:
+        return replace(sizing, factors=factors)
+    ceilings = [one.quantity for one in sizing.factors if one.binds and one.name in CEILINGS]
+    quantity = min(scaled(sizing.quantity, factor), QUANTITY_MAX, *(most for most in ceilings if most is not None))
+    return replace(
+        sizing,
+        quantity=quantity,
+        reason=Reason.QUANTITY_ZERO if quantity == 0 else None,
+        facts={**sizing.facts, "before_signal": str(sizing.quantity), "signal": str(factor), "quantity": str(quantity)},
+        factors=factors,
+        decided_by=sizing.decided_by if quantity == sizing.quantity else signal.name,
+    )
 
 
 def _smallest(rule: SizeRule, factors: tuple[Factor, ...], facts: Mapping[str, str]) -> Sizing:

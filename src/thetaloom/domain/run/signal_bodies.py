@@ -13,9 +13,11 @@ from thetaloom.errors import InvalidInput
 DEPTH_MAX, ENTRIES_MAX, DIGITS_MAX = 12, 1000, 30
 SECRET_NAMES = ("secret", "passphrase")
 STARS = "***"
+BARE = ("null", "true", "false")  # JSON, and not a text that could name a symbol
+_BARE_NUMBER = re.compile(r"[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 # A colon pairs only with a space behind it: NASDAQ:SPY is a symbol.
-_PAIR = re.compile(r"([A-Za-z][\w.]*)(?:\s*=\s*|:\s+)(\"[^\"]*\"|[^\s,;]+)")
+_PAIR = re.compile(r"([A-Za-z][\w.]*)(?:\s*=\s*|:\s+)(\"[^\"]*\"|[^\s,;&]+)")
 
 
 def read_body(body: bytes) -> dict[str, Any] | Problem:
@@ -24,6 +26,8 @@ def read_body(body: bytes) -> dict[str, Any] | Problem:
         text = body.decode("utf-8-sig").strip()
         if not text:
             _refuse(Fault.EMPTY)
+        if text in BARE or _BARE_NUMBER.fullmatch(text):
+            _refuse(Fault.NOT_AN_OBJECT)
         if text[0] not in '{["':
             return read_text(text)
         plain: Any = json.loads(
@@ -36,7 +40,6 @@ def read_body(body: bytes) -> dict[str, Any] | Problem:
         if not isinstance(plain, dict):
             return Problem(field="body", fault=Fault.NOT_AN_OBJECT)
         _check_size(plain)
-        text.encode("utf-8")
     except UnicodeError:
         return Problem(field="body", fault=Fault.NOT_TEXT)
     except InvalidInput as error:
@@ -61,7 +64,7 @@ def read_text(text: str) -> dict[str, Any]:
             doubled.append(key)
         found[key] = word.strip('"')
     left = re.sub(r"@\s*", "@", _PAIR.sub(" ", text))
-    unknown = [word for word in re.split(r"[\s,;]+", left) if word and not _place(found, word)]
+    unknown = [word for word in re.split(r"[\s,;&]+", left) if word and not _place(found, word)]
     if len(unknown) == 1 and "symbol" not in found:
         found["symbol"] = unknown.pop()
     if unknown:
@@ -161,7 +164,13 @@ def _check_size(plain: Any) -> None:
     for _ in range(DEPTH_MAX):
         below: list[Any] = []
         for one in level:
-            below += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+            if isinstance(one, str):
+                one.encode()  # half of a pair of surrogates is a legal escape, and no text
+            elif isinstance(one, dict):
+                "".join(one).encode()
+                below += one.values()
+            elif isinstance(one, list):
+                below += one
         entries += len(below)
         if entries > ENTRIES_MAX:
             _refuse(Fault.TOO_MANY)

@@ -1,5 +1,6 @@
 """Understands a message: every field read strictly, each problem told, and nothing made up."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -20,6 +21,7 @@ from thetaloom.domain.run.signal_words import (
     read_confidence,
     read_date,
     read_instant,
+    read_number,
     read_positive,
     read_quantity,
     read_symbol,
@@ -56,6 +58,7 @@ LEVELS: Mapping[str, str] = {
 # Read and kept as evidence; the strategy alone decides on legs, quantity and order.
 KEPT = ("strike", "expiration", "quantity", "order_type", "time_in_force", "option_type")
 TEXT_MAX, FACTS_MAX = 200, 60
+_FRACTION = re.compile(r"[+-]?[0-9]*\.[0-9]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +90,14 @@ def understand(body: bytes, source: SignalSource, today: date) -> Reading:
     plain = read_body(body)
     if isinstance(plain, Problem):
         return Reading(problems=(plain,))
-    return read_fields(tell(_mapped(plain, source)), source, today)
+    mapped = _mapped(plain, source)
+    nested = frozenset(name for name, entry in mapped.items() if isinstance(entry, Mapping | list))
+    return read_fields(tell(mapped), source, today, nested)
 
 
-def read_fields(told: Told, source: SignalSource, today: date) -> Reading:
-    """Read the fields of a message that was told in our names."""
-    reader = _Reader(told, source)
+def read_fields(told: Told, source: SignalSource, today: date, nested: frozenset[str] = frozenset()) -> Reading:
+    """Read the fields of a message that was told in our names; ``nested`` are those that hold more than one word."""
+    reader = _Reader(told, source, nested)
     confidence = told.confidence
     if confidence is None:
         confidence = reader.read("confidence", partial(read_confidence, scale=source.confidence_scale))
@@ -102,7 +107,7 @@ def read_fields(told: Told, source: SignalSource, today: date) -> Reading:
         "timeframe": reader.read("timeframe", read_timeframe),
         "price": reader.read("price", read_positive),
         "sent_at": reader.read("sent_at", read_instant),
-        "sender_id": reader.read("sender_id", _read_text),
+        "sender_id": reader.read("sender_id", _read_id),
         "strategy": reader.read("strategy", _read_text),
     }
     reader.read("source", _read_text)
@@ -117,6 +122,7 @@ def read_fields(told: Told, source: SignalSource, today: date) -> Reading:
     facts = {name: str(entry) for name, entry in kept.items() if entry is not None}
     facts |= {name: str(entry)[:TEXT_MAX] for name, entry in told.facts.items() if entry not in (None, "")}
     known = {"symbol": symbol, "action": action, "direction": direction, "confidence": confidence, **found, **kept}
+    reader.check_numbers()
     reader.check_rest()
     return Reading(
         shape=told.shape,
@@ -139,16 +145,23 @@ def read_fields(told: Told, source: SignalSource, today: date) -> Reading:
 class _Reader:
     """Looks each field up under all its names and collects what is wrong."""
 
-    def __init__(self, told: Told, source: SignalSource) -> None:
+    def __init__(self, told: Told, source: SignalSource, nested: frozenset[str]) -> None:
         self._told = told
         self._fields = {name: entry for name, entry in told.fields.items() if entry is not None}
         self._fixed = source.fixed
+        # What the profile maps from within is meant to be an object.
+        self._nested = nested - told.parts - {path.partition(".")[0] for path in source.mapping}
         self._used: set[str] = set()
         self.problems: list[Problem] = []
 
     def read(self, name: str, read: Callable[[str, Any], Any], *, needed: bool = False) -> Any:
         said = {one: self._fields[one] for one in SYNONYMS[name] if one in self._fields}
         self._used |= said.keys()
+        wrong = [one for one in SYNONYMS[name] if one in self._nested]
+        for one in wrong:
+            self._tell(one, Fault.WRONG_TYPE, "")
+        if wrong:
+            return None
         if not said and name in self._fixed:
             said = {name: self._fixed[name]}
         blank = [one for one, entry in said.items() if isinstance(entry, str) and not entry.strip()]
@@ -169,6 +182,8 @@ class _Reader:
     def read_levels(self) -> dict[str, Decimal]:
         said: dict[str, Any] = {level: entry for level, entry in self._told.levels.items() if entry is not None}
         for name, level in LEVELS.items():
+            if name in self._nested:
+                self._tell(name, Fault.WRONG_TYPE, "")
             if name in self._fields:
                 self._used.add(name)
                 said.setdefault(level, self._fields[name])
@@ -180,6 +195,17 @@ class _Reader:
             else:
                 levels[level] = found
         return levels
+
+    def check_numbers(self) -> None:
+        for check in self._told.checks:
+            word, known = check.entry, {name.lower() for name in check.words}
+            if word is None and check.needed:
+                self._tell(check.field, Fault.MISSING, f"{check.least} to {check.most}")
+            elif isinstance(word, Mapping | list):
+                self._tell(check.field, Fault.WRONG_TYPE, "")
+            elif word is not None and not (isinstance(word, str) and word.strip().lower() in known):
+                found = read_number(check.field, word, least=check.least, most=check.most)
+                self.problems += [found] if isinstance(found, Problem) else []
 
     def check_rest(self) -> None:
         if "words" in self._fields:
@@ -240,7 +266,8 @@ def _opening(
         return _one_of(reader, Direction.BEARISH, said)
     if word == "OPEN":
         found = _one_of(reader, said, of_right)
-        if found is None or found is Direction.NEUTRAL:
+        unread = any(one.field in ("direction", "option_type", "type") for one in reader.problems)
+        if found is Direction.NEUTRAL or (found is None and not unread):
             reader.problems.append(Problem(field="direction", fault=Fault.MISSING, detail="bullish or bearish"))
         return found
     if right is None and said is None:
@@ -257,6 +284,14 @@ def _one_of(reader: _Reader, *said: Direction | None) -> Direction | None:
         reader.problems.append(Problem(field="direction", fault=Fault.CONTRADICTION, detail=words))
         return None
     return found.pop() if found else None
+
+
+def _read_id(name: str, entry: Any) -> str | Problem:
+    text = _read_text(name, entry)
+    # A number with a fraction has gone through a sender's float, which keeps no long id.
+    if isinstance(text, Problem) or _FRACTION.fullmatch(text):
+        return Problem(field=name, fault=Fault.NOT_AN_ID, detail=f"{seen(entry)}, of 1 to {TEXT_MAX} signs")
+    return text
 
 
 def _read_text(name: str, entry: Any) -> str | Problem:

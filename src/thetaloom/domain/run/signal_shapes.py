@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from thetaloom.domain.run.signal_bodies import flattened
-from thetaloom.domain.run.signal_words import percent_of, read_number
+from thetaloom.domain.run.signal_words import DIRECTIONS, percent_of, read_number
 from thetaloom.domain.run.signals import WHOLE
 from thetaloom.domain.values.reasons import Reason
 
@@ -15,6 +15,7 @@ ULTIMATE_FULL, ULTIMATE_LEAST = Decimal("10.5"), Decimal(4)
 ULTIMATE_STRONG, ULTIMATE_MTF = Decimal(7), Decimal("5.5")
 STRONG_COMPONENTS, WEAK_COMPONENTS = 4, 2  # of an ultimate-option message: so many or more, fewer than so many
 STRONG_POINTS, MTF_POINTS = 10, 5
+ZERO, HUNDRED, VIX_MOST = Decimal(0), Decimal(100), Decimal(1000)
 HALF, ACTIVE, LUNCH = Decimal("0.5"), Decimal("1.25"), Decimal("0.8")
 OPENING_EVENTS = frozenset({"regime_entry", "entry"})
 PHASES = {"accumulation": "bullish", "markup": "bullish", "distribution": "bearish", "markdown": "bearish"}
@@ -22,6 +23,18 @@ ORB_INDICATORS = frozenset({"orb", "stretch", "bhch", "ema"})
 TRADINGVIEW_NAMES = frozenset({"exchange", "interval", "timenow", "market_position", "bar_time", "syminfo"})
 CONTEXT_NAMES = ("vix", "trend", "bias", "regime", "gex_strength")
 CONTEXT_SYMBOL = "VIX"  # what a message about the market as a whole is about
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A number that a shape has beside our fields, and its bounds."""
+
+    field: str
+    entry: Any
+    least: Decimal
+    most: Decimal
+    words: Mapping[str, Any] = field(default_factory=dict)  # that may stand for a number
+    needed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +49,8 @@ class Told:
     points: int = 0
     size_factor: Decimal = WHOLE
     refusal: Reason | None = None  # by the shape's own rule
+    parts: frozenset[str] = frozenset()  # its own, where elsewhere a word or a number stands
+    checks: tuple[Check, ...] = ()  # numbers of its own
 
 
 def tell(plain: Mapping[str, Any]) -> Told:
@@ -70,6 +85,10 @@ def _strat_engine(plain: Mapping[str, Any]) -> Told:
             **{f"mtf.{name}": word for name, word in flattened(_part(plain, "mtf")).items()},
         },
         confidence=_percent(score, STRAT_FULL),
+        parts=frozenset({"signal"}),
+        checks=(
+            Check(field="signal.confidence", entry=said.get("confidence"), least=ZERO, most=STRAT_FULL, needed=True),
+        ),
         size_factor=factor,
         refusal=Reason.SIGNAL_TOO_WEAK if score is not None and score < STRAT_LEAST else None,
     )
@@ -127,6 +146,9 @@ def _mtf_dots(plain: Mapping[str, Any]) -> Told:
             "event": plain.get("event"),
             **{f"dir.{name}": frame.get("dir") for name, frame in frames.items()},
         },
+        checks=(
+            Check(field="alignment_score", entry=plain.get("alignment_score"), least=ZERO, most=HUNDRED, needed=True),
+        ),
     )
 
 
@@ -157,6 +179,8 @@ def _ultimate(plain: Mapping[str, Any]) -> Told:
             **{f"risk.{name}": word for name, word in flattened(risk).items()},
         },
         confidence=_percent(score, ULTIMATE_FULL),
+        parts=frozenset({"signal", "entry"}),
+        checks=(Check(field="score", entry=plain.get("score"), least=ZERO, most=ULTIMATE_FULL, needed=True),),
         points=points,
         size_factor=HALF if len(strong) < WEAK_COMPONENTS else WHOLE,
         refusal=Reason.SIGNAL_TOO_WEAK if score is not None and score < ULTIMATE_LEAST else None,
@@ -171,6 +195,11 @@ def _context(plain: Mapping[str, Any]) -> Told:
         shape="context",
         fields=fields,
         facts={name: plain[name] for name in CONTEXT_NAMES if name in plain},
+        checks=(
+            Check(field="vix", entry=plain.get("vix"), least=ZERO, most=VIX_MOST),
+            Check(field="bias", entry=plain.get("bias"), least=-WHOLE, most=WHOLE, words=DIRECTIONS),
+            Check(field="gex_strength", entry=plain.get("gex_strength"), least=-WHOLE, most=WHOLE),
+        ),
     )
 
 

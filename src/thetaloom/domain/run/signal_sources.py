@@ -62,6 +62,7 @@ class SignalSource:
     cooldown_seconds: int = 300  # between two openings of a symbol in a direction
     queues: bool = False  # what comes while the market is closed waits for the open
     confidence_min: int | None = None  # of the whole, 0 to 100; none: it is shown and denies nothing
+    weighs_by_record: bool = False  # its weight grows and falls with how often it was right
     saved_at: datetime
 
     def __post_init__(self) -> None:

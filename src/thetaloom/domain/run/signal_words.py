@@ -39,7 +39,9 @@ _UNITS: Mapping[str, int] = {
     **dict.fromkeys(("d", "D", "day", "days", "daily"), 1440),
     **dict.fromkeys(("w", "W", "wk", "week", "weeks", "weekly"), 10080),
 }
-_TIMEFRAME = re.compile(r"(\d{0,5})\s*([A-Za-z]*)")
+_TIMEFRAME = re.compile(r"([0-9]{0,5})\s*([A-Za-z]*)")
+# A comma only where it parts thousands: 1,5 is half of what it would be read as elsewhere.
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]*)(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?")
 _EXCHANGE = re.compile(r"[A-Z0-9_]{1,20}")  # NASDAQ, CBOE_DLY
 _SYMBOL = re.compile(r"\^?[A-Z0-9]{1,10}(\.[A-Z]{1,2})?")
 EXCHANGE_SUFFIXES = ("US", "NYSE", "NASDAQ", "ARCA", "AMEX", "BATS", "CBOE")
@@ -67,7 +69,7 @@ def read_symbol(field: str, word: Any) -> str | Problem:
     head, dot, tail = text.rpartition(".")
     if dot and tail in EXCHANGE_SUFFIXES:
         text = head
-    if _SYMBOL.fullmatch(text) is None:
+    if _SYMBOL.fullmatch(text) is None or not re.search("[A-Z]", text):
         return Problem(field=field, fault=Fault.NOT_A_SYMBOL, detail=f"{seen(word)}; a good one: SPY")
     return text
 
@@ -88,7 +90,8 @@ def read_number(
 ) -> Decimal | Problem:
     """Return a finite number of a sane size."""
     try:
-        number = Decimal(str(word).strip().replace(",", "")) if isinstance(word, str | Decimal) else None
+        text = str(word).strip() if isinstance(word, str | Decimal) else ""
+        number = Decimal(text.replace(",", "")) if _NUMBER.fullmatch(text) else None
     except InvalidOperation:
         number = None
     if number is None or not number.is_finite():
@@ -142,7 +145,7 @@ def percent_of(number: Decimal, whole: Decimal) -> Decimal:
 def read_date(field: str, word: Any, today: date) -> date | Problem:
     """Return the date of an expiration that is not over."""
     text = re.sub(r"[,\s]+", " ", str(word).strip()).title() if isinstance(word, str | Decimal) else ""
-    for form in _DATE_FORMS:
+    for form in _DATE_FORMS if text.isascii() else ():
         try:
             found = datetime.strptime(text, form).date()  # noqa: DTZ007  # a date has no zone
         except ValueError:

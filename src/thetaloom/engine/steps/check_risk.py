@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 
 from thetaloom.domain.book.imbalance import Conflict
@@ -21,6 +22,7 @@ from thetaloom.engine.lineage import Decider, output_of
 from thetaloom.engine.portfolio import portfolio_of
 from thetaloom.engine.risk_check import RiskBasis, Wanted, basis_of, judge_risk
 from thetaloom.engine.roll_risk import RollSide, freed, released, roll_side, sized_for_roll
+from thetaloom.engine.signal_context import size_factor_of
 from thetaloom.engine.step import Step, ended, next_step, strategy_of
 from thetaloom.ports.store import UnitOfWork
 
@@ -40,6 +42,7 @@ class Inputs:
     now: datetime
     conflict: Conflict | None = None  # with what others hold or are opening
     roll: RollSide | None = None  # what makes way, or is added to
+    signal_factor: Decimal | None = None  # by which the signal that started the run scales its size
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
@@ -57,6 +60,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         legs = tuple(entry.leg for entry in judgement.evaluation.legs)
         conflict = conflict_of(desk, uow, run.id, legs, instead=instead)
         basis = basis_of(desk, uow, run.symbol, portfolio, limits, strategy, metrics, now)
+        signal_factor = size_factor_of(desk, uow, run)
     return Inputs(
         symbol=run.symbol,
         strategy=strategy,
@@ -69,6 +73,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         now=now,
         conflict=conflict,
         roll=roll,
+        signal_factor=signal_factor,
     )
 
 
@@ -105,7 +110,7 @@ def decide(given: Inputs) -> RiskFinding:
         undefined_risk_allowed=strategy.allow_undefined_risk,
     )
     if given.roll is None:
-        return judge_risk(given.basis, wanted)
+        return judge_risk(given.basis, replace(wanted, signal_factor=given.signal_factor))
     releases = released(given.roll, spot=spot, is_cash_account=given.is_cash_account, shares=given.held_shares)
     wanted = replace(wanted, quantity=given.roll.quantity)
     return sized_for_roll(judge_risk(freed(given.basis, releases), wanted), given.roll, releases)

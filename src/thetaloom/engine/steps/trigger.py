@@ -9,7 +9,7 @@ from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied, un
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.last_gate import halts_now
 from thetaloom.engine.lineage import Decider
-from thetaloom.engine.signal_context import SignalGiven, SignalJudged, judge_signal, signal_given
+from thetaloom.engine.signal_context import SignalGiven, TriggerFinding, judge_signal, signal_given
 from thetaloom.engine.step import Step, ended, halted_scope, next_step, strategy_of, tell
 from thetaloom.ports.store import UnitOfWork
 
@@ -33,14 +33,6 @@ class Inputs:
     minutes_to_close_min: int
     next_open_at: datetime
     signal: SignalGiven | None = None  # of a run that a signal started
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
-    """Whether the run starts."""
-
-    verdict: Verdict
-    signal: SignalJudged | None = None
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
@@ -68,15 +60,15 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     )
 
 
-def decide(given: Inputs) -> Output:
+def decide(given: Inputs) -> TriggerFinding:
     verdict = _judge(given)
     if given.signal is None:
-        return Output(verdict=verdict)
+        return TriggerFinding(verdict=verdict)
     of_signal, judged = judge_signal(given.signal, given.now)
-    return Output(verdict=of_signal if verdict.is_allowed else verdict, signal=judged)
+    return TriggerFinding(verdict=of_signal if verdict.is_allowed else verdict, signal=judged)
 
 
-def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Output) -> WorkflowRun:
+def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: TriggerFinding) -> WorkflowRun:
     tell(uow, run, EventKind.RUN_STARTED, given.now, trigger=run.trigger.value)
     if not said.verdict.is_allowed:
         return ended(uow, run, Outcome.NO_TRADE, said.verdict, given.now)

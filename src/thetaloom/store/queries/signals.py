@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from thetaloom.domain.run.runs import StepName
+from thetaloom.domain.run.signal_records import SignalScore, SourceRecord, record_of
 from thetaloom.domain.run.signal_sources import SignalSource
 from thetaloom.domain.run.signals import Signal, SignalStage, TrailEntry
 from thetaloom.domain.values.ids import RunId, UserId
@@ -14,7 +15,7 @@ from thetaloom.errors import NotFound
 from thetaloom.store.database import Database
 from thetaloom.store.queries.lineage import step_record
 from thetaloom.store.queries.paging import FIRST_PAGE, Page, Window, matching, owned, page_of
-from thetaloom.store.signal_tables import signal_sources, signal_trail
+from thetaloom.store.signal_tables import signal_scores, signal_sources, signal_trail
 from thetaloom.store.signal_tables import signals as table
 from thetaloom.store.statements import columns_of, value_of, values_of
 
@@ -63,6 +64,17 @@ def list_sources(database: Database, user: UserId) -> Sequence[SignalSource]:
     wanted = select(*columns_of(signal_sources, SignalSource)).where(owned(signal_sources, user))
     with database.connect() as connection:
         return values_of(SignalSource, connection.execute(wanted.order_by(signal_sources.c.name)))
+
+
+def source_records(database: Database, user: UserId) -> Mapping[str, SourceRecord]:
+    """Return how often each source was right, of those that were ever judged."""
+    found: dict[str, list[SignalScore]] = {}
+    with database.connect() as connection:
+        for row in connection.execute(
+            select(*columns_of(signal_scores, SignalScore)).where(owned(signal_scores, user))
+        ):
+            found.setdefault(row.source, []).append(value_of(SignalScore, row))
+    return {source: record_of(scores) for source, scores in found.items()}
 
 
 def find_source(database: Database, user: UserId, name: str) -> SignalSource | None:

@@ -7,13 +7,14 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Column, Connection, Select, bindparam, delete, func, insert, select, text, update
 
+from thetaloom.domain.run.signal_records import SignalScore
 from thetaloom.domain.run.signal_sources import SignalSource
 from thetaloom.domain.run.signals import Direction, Signal, SignalAction, SignalStage, TrailEntry
 from thetaloom.domain.values.ids import RunId, SignalId, UserId
 from thetaloom.store.database import Database
-from thetaloom.store.signal_tables import signal_sources, signal_trail
+from thetaloom.store.signal_tables import signal_scores, signal_sources, signal_trail
 from thetaloom.store.signal_tables import signals as table
-from thetaloom.store.statements import columns_of, row_of, swap, value_of, values_of, versioned_update
+from thetaloom.store.statements import columns_of, insert_or_skip, row_of, swap, value_of, values_of, versioned_update
 
 ALIKE_MAX, RECENT_MAX = 10, 500
 TAKEN = (SignalStage.ACCEPTED, SignalStage.STARTED, SignalStage.FINISHED)
@@ -26,6 +27,9 @@ def _bound(name: str, column: Column[Any]) -> BindParameter[Any]:
 _SELECT = select(*columns_of(table, Signal))
 _GET = _SELECT.where(table.c.id == bindparam("of_id"))
 _SOURCES = select(*columns_of(signal_sources, SignalSource))
+_SCORES = select(*columns_of(signal_scores, SignalScore)).where(
+    signal_scores.c.user_id == bindparam("of_user"), signal_scores.c.source == bindparam("of_source")
+)
 _TRAIL = select(*columns_of(signal_trail, TrailEntry)).order_by(signal_trail.c.seq)
 _UPDATE = versioned_update(table)
 # Built once: an intake asks all of these, and its sender waits for the answers.
@@ -66,6 +70,7 @@ class SqlSignals:
 
     def __init__(self, connection: Connection, database: Database) -> None:
         self._connection = connection
+        self._database = database
         self._is_sqlite = database.is_sqlite
 
     def take_turn(self) -> None:
@@ -169,6 +174,15 @@ class SqlSignals:
     def repeat(self, signal: SignalId) -> None:
         """Count that the signal came once more."""
         self._connection.execute(update(table).where(table.c.id == signal).values(repeats=table.c.repeats + 1))
+
+    def add_score(self, score: SignalScore) -> None:
+        """Write how a run came out for a source; one that is there already stays as it is."""
+        self._connection.execute(insert_or_skip(self._database, signal_scores), row_of(score))
+
+    def scores(self, user: UserId, source: str) -> Sequence[SignalScore]:
+        """Return how a source's words came out."""
+        of = {"of_user": user, "of_source": source}
+        return values_of(SignalScore, self._connection.execute(_SCORES, of))
 
     def trail(self, signal: SignalId) -> Sequence[TrailEntry]:
         """Return a signal's trail, oldest entry first."""

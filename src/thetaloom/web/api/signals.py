@@ -15,14 +15,15 @@ from thetaloom.config import Mode
 from thetaloom.domain.run.signal_bodies import read_body
 from thetaloom.domain.run.signal_faults import Problem as SignalProblem
 from thetaloom.domain.run.signal_intake import Answer
-from thetaloom.domain.run.signal_sources import SellMeaning, SourceAuth
+from thetaloom.domain.run.signal_records import SourceRecord
+from thetaloom.domain.run.signal_sources import NAME, SellMeaning, SignalSource, SourceAuth
 from thetaloom.domain.run.signals import Direction, SignalAction, SignalStage
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.commands import TakeSignal
 from thetaloom.engine.signals import SignalAnswer, take_signal
 from thetaloom.errors import NotFound
 from thetaloom.marketdata.clocks import SystemClock
-from thetaloom.store.queries.signals import find_source, list_signals, list_sources, signal_detail
+from thetaloom.store.queries.signals import find_source, list_signals, list_sources, signal_detail, source_records
 from thetaloom.web.api.queries import Id, PageWindow
 from thetaloom.web.api.records import Exact, Page, Record, paged
 from thetaloom.web.front import Front, FrontDoor
@@ -105,6 +106,22 @@ class SignalStory(Record):
     judged: dict[str, Any] | None
 
 
+class Accuracy(Record):
+    """How often a source was right, by the profit of the runs that its word was weighed for."""
+
+    judged: int
+    right: int
+    recent_judged: int = Field(description="Of the last 50.")
+    recent_right: int
+    lifetime: Exact | None = Field(description="Share that was right, 0 to 1; null while nothing was judged.")
+    recent: Exact | None
+    credibility: Exact | None = Field(
+        description="0.3 of the lifetime's share and 0.7 of the recent one; null under 20."
+    )
+    started: int = Field(description="Runs with a position that its own signals started.")
+    pnl: Exact = Field(description="Of those runs, after fees.")
+
+
 class Source(Record):
     """The profile of a source; its secret is never shown."""
 
@@ -124,7 +141,9 @@ class Source(Record):
     cooldown_seconds: int
     queues: bool
     confidence_min: int | None
+    weighs_by_record: bool
     saved_at: datetime
+    record: Accuracy
 
 
 HOOKED: dict[int | str, dict[str, Any]] = {
@@ -145,7 +164,7 @@ async def webhook(front: FrontDoor, request: Request) -> JSONResponse:
 
 
 @hooks.post("/webhook/{source}", status_code=202, responses=HOOKED, response_model=Answered, openapi_extra=_BODY)
-async def webhook_of(front: FrontDoor, request: Request, source: Id) -> JSONResponse:
+async def webhook_of(front: FrontDoor, request: Request, source: str) -> JSONResponse:
     """Take a signal in; it is written down before the answer, and started after it."""
     return await _answer(front, request, source, await request.body())
 
@@ -167,13 +186,20 @@ def signals(
 @router.get("/signals/sources", responses=documented())
 def sources(front: FrontDoor) -> list[Source]:
     """List the sources that may send."""
-    return [Source.model_validate(one) for one in list_sources(front.database, front.user)]
+    records = source_records(front.database, front.user)
+    return [_source(one, records.get(one.name)) for one in list_sources(front.database, front.user)]
 
 
 @router.get("/signals/{signal_id}", responses=documented(404))
 def signal(front: FrontDoor, signal_id: Id) -> SignalStory:
     """Return one signal with its trail."""
     return SignalStory.model_validate(signal_detail(front.database, front.user, signal_id))
+
+
+def _source(one: SignalSource, record: SourceRecord | None) -> Source:
+    accuracy = Accuracy.model_validate(record or SourceRecord())
+    fields = {name: getattr(one, name) for name in Source.model_fields if name != "record"}
+    return Source.model_validate({**fields, "record": accuracy})
 
 
 async def _answer(front: Front, request: Request, name: str, body: bytes) -> JSONResponse:
@@ -198,7 +224,7 @@ def _receive(
     front: Front, name: str, body: bytes, headers: Mapping[str, str], address: str | None
 ) -> SignalAnswer | SignalProblem | Refused:
     platform = front.platform
-    source = find_source(front.database, front.user, name)
+    source = find_source(front.database, front.user, name) if NAME.fullmatch(name) else None
     if source is None:
         return UNKNOWN_SOURCE
     secret = None

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from thetaloom.domain.run.signal_records import SourceRecord
 from thetaloom.domain.run.signal_sources import SignalSource
 from thetaloom.domain.run.signals import Signal, SignalStage
 from thetaloom.domain.values.reasons import Reason
-from thetaloom.store.queries.signals import SignalDetail, list_signals, list_sources, signal_detail
+from thetaloom.store.queries.signals import SignalDetail, list_signals, list_sources, signal_detail, source_records
 from thetaloom.web.front import FrontDoor
 from thetaloom.web.pages.forms import PageNumber
 from thetaloom.web.pages.frame import Frame, frame_of
@@ -29,6 +30,7 @@ class SignalsView:
     frame: Frame
     signals: Sequence[Signal]
     sources: Sequence[SignalSource]
+    records: Mapping[str, SourceRecord]
     pager: Pager
     filters: Mapping[str, str]
     stages: tuple[str, ...]
@@ -68,6 +70,7 @@ def signals(
         frame=frame_of(front, "signals"),
         signals=found.rows,
         sources=list_sources(front.database, front.user),
+        records=source_records(front.database, front.user),
         pager=pager_of("/signals", found, **filters),
         filters=filters,
         stages=STAGES,
