@@ -23,7 +23,8 @@ def with_prompt(
     desk: Desk, uow: UnitOfWork, run: WorkflowRun, strategy: Strategy, request: AnalysisRequest, analyst: str
 ) -> AnalysisRequest:
     """Return the question with its words. Raises ``InvalidInput`` where a template cannot be filled in."""
-    earlier = uow.scores.recent(run.user_id, run.symbol, analyst, EARLIER_MAX)
+    # Of before the run alone: what others say while it waits for an answer would make another question of it.
+    earlier = uow.scores.recent(run.user_id, run.symbol, analyst, before=run.created_at, limit=EARLIER_MAX)
     values = prompt_values(desk, request, strategy, earlier)
     found = compose(uow, run.user_id, strategy.id, desk.settings.prompt_language, values)
     return replace(request, prompt=found.text, prompt_reference=found.reference)
