@@ -121,7 +121,8 @@ def supertrend_of(rows: list[Row], period: int = 10, multiple: float = 3.0) -> f
 def ranges_of(rows: list[Row]) -> list[float]:
     """True ranges, from the second row on."""
     return [
-        max(row.high, before.close) - min(row.low, before.close) for before, row in zip(rows[:-1], rows[1:], strict=True)
+        max(row.high, before.close) - min(row.low, before.close)
+        for before, row in zip(rows[:-1], rows[1:], strict=True)
     ]
 
 
