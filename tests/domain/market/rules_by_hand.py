@@ -6,6 +6,7 @@ Nothing of the package takes part: no indicator library, no candles, no levels o
 import datetime
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import pairwise
 
 CENT = Decimal("0.01")
 
@@ -120,10 +121,7 @@ def supertrend_of(rows: list[Row], period: int = 10, multiple: float = 3.0) -> f
 
 def ranges_of(rows: list[Row]) -> list[float]:
     """True ranges, from the second row on."""
-    return [
-        max(row.high, before.close) - min(row.low, before.close)
-        for before, row in zip(rows[:-1], rows[1:], strict=True)
-    ]
+    return [max(row.high, before.close) - min(row.low, before.close) for before, row in pairwise(rows)]
 
 
 def wilder(numbers: list[float], period: int) -> float:
@@ -136,7 +134,7 @@ def wilder(numbers: list[float], period: int) -> float:
 
 def strength_of(closes: list[float], period: int = 14) -> float | None:
     """RSI."""
-    moves = [after - before for before, after in zip(closes[:-1], closes[1:], strict=True)]
+    moves = [after - before for before, after in pairwise(closes)]
     if len(moves) < period:
         return None
     rises, falls = (wilder([max(sign * move, 0.0) for move in moves], period) for sign in (1, -1))

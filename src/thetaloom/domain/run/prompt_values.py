@@ -50,7 +50,8 @@ EXAMPLE: Mapping[str, object] = {
         {"date": date(2026, 1, 6), "open": 181.7, "high": 183.4, "low": 181.0, "close": 182.4, "volume": 4_600_000},
     ],
     "analysis_daily": (
-        "daily bullish: SuperTrend 175.50 bullish, SMA 20 180.10 bullish, MACD histogram 0.32 bullish, RSI 58.30 bullish"
+        "daily bullish: SuperTrend 175.50 bullish, SMA 20 180.10 bullish, MACD histogram 0.32 bullish,"
+        " RSI 58.30 bullish"
     ),
     "analysis_weekly": (
         "weekly bullish: SuperTrend 165.20 bullish, SMA 20 176.00 bullish, MACD histogram 0.50 bullish,"

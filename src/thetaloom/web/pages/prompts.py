@@ -16,7 +16,7 @@ from thetaloom.engine import prompts as work
 from thetaloom.engine.commands import RemovePrompt, SavePrompt
 from thetaloom.errors import InvalidInput, NotAllowed
 from thetaloom.store.queries.track_records import spent_on
-from thetaloom.web.front import Front, FrontDoor
+from thetaloom.web.front import FrontDoor
 from thetaloom.web.pages.forms import Notice, Word, see
 from thetaloom.web.pages.frame import Frame, frame_of
 from thetaloom.web.pages.render import page
