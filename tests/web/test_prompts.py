@@ -179,14 +179,14 @@ def test_the_page_shows_bias_calibration_and_the_weight_beside_the_edge(
 
     assert "Bullish bias" in page and "Calibration of llm with m, daily-en@1" in page
     assert page.count('class="calibration-dot"') == 1  # all said 70 %
-    assert "said 70.0 %, came true 7" in page and "skill over the plain base rate" in page
+    assert "said 70.0 %, came true 68.3 % (" in page and "skill over the plain base rate" in page
     assert "No strategy asks a language model." in page
 
     document = client.get(f"/api/strategies/{DEMO}").json()["strategy"]
     document["analysis"] = {"analyst": "llm"}
     assert client.put(f"/api/strategies/{DEMO}", json=document).status_code == 200
     assert f"{DEMO}</a>: 0, a witness that decides nothing" in browser.get("/prompts").text
-    document["analysis"]["weight"] = "0.3"
+    document["analysis"]["weight"] = 0.3
     assert client.put(f"/api/strategies/{DEMO}", json=document).status_code == 200
     assert f"{DEMO}</a>: 0.3, its opinion decides with that share" in browser.get("/prompts").text
 
