@@ -83,3 +83,16 @@ def test_too_many_questions_have_no_opinion() -> None:
     gate.open.set()
 
     assert isinstance(answer, NoOpinion) and answer.reason.startswith("too_many_questions")
+
+
+def test_answers_that_nobody_fetched_make_room_for_the_next_question() -> None:
+    gate = Gate()
+    gate.open.set()
+    analyst = BackgroundAnalyst(gate)
+    for number in range(WAITING_MAX):
+        with pytest.raises(AnswerPending):
+            analyst.opine(asked(prompt=str(number)))
+        gate.done.acquire()
+
+    assert fetched(analyst, asked(prompt="one more")) == replace(ANSWER, made_at=NOW)
+    assert gate.asked == WAITING_MAX + 1

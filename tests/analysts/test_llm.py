@@ -4,6 +4,8 @@ import io
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,8 +13,9 @@ import pytest
 import structlog
 from sqlalchemy import select
 
-from tests.analysts.conftest import KEY, NOW, PICTURE, Serve, asked
+from tests.analysts.conftest import KEY, NOW, PICTURE, PRICES, Serve, asked
 from thetaloom.analysts.llm import INSTRUCTIONS, LlmAnalyst
+from thetaloom.domain.market.chart_series import Picture
 from thetaloom.domain.market.opinions import NoOpinion, Opinion
 from thetaloom.domain.market.words import MarketBias
 from thetaloom.domain.run.model_calls import DailyBudget, TokenPrices, tokens_at_most
@@ -20,7 +23,7 @@ from thetaloom.domain.values.money import Money, Price
 from thetaloom.store.database import Database
 from thetaloom.store.model_calls import SqlModelCalls
 from thetaloom.store.prompt_tables import model_calls
-from thetaloom.testing.llm_server import GOOD, Script, answering, failing, saying
+from thetaloom.testing.llm_server import GOOD, Script, answering, calling_a_tool, failing, guarded, saying
 
 MakeAnalyst = Callable[..., LlmAnalyst]
 DAY = NOW.date().isoformat()
@@ -85,7 +88,16 @@ WRONG: tuple[tuple[str, Script], ...] = (
     ("wrong_schema", answering(GOOD, confidence=172)),
     ("wrong_schema", answering(GOOD, confidence=True)),
     ("wrong_schema", answering(GOOD, reasons=[])),
+    ("malformed", saying(json.dumps(GOOD).replace("96", "Infinity"))),
+    ("malformed", calling_a_tool("submit_order", {"quantity": 1000})),
+    ("malformed", calling_a_tool("opinion", GOOD)),
     ("wrong_schema", answering(GOOD, entry=-100)),
+    ("wrong_schema", answering(GOOD, entry=0)),
+    ("wrong_schema", answering(GOOD, stop=0)),
+    ("wrong_schema", answering(GOOD, entry=True)),
+    ("wrong_schema", answering(GOOD, stop="96")),
+    ("wrong_schema", answering(GOOD, stop="NaN")),
+    ("wrong_schema", saying(json.dumps(GOOD).replace("96", "1e400"))),
     ("wrong_schema", answering(GOOD, targets=[0])),
     ("wrong_schema", answering(GOOD, quantity=1000)),
     ("wrong_schema", answering(GOOD, legs=["+1 XYZ 2026-02-20 C 100"])),
@@ -101,6 +113,8 @@ WRONG: tuple[tuple[str, Script], ...] = (
     ("levels_missing", answering(GOOD, entry=None)),
     ("levels_missing", answering(GOOD, targets=[])),
     ("levels_implausible", answering(GOOD, entry=250, stop=245, targets=[265])),
+    ("levels_implausible", answering(GOOD, entry=10_000, stop=9_600, targets=[10_800])),  # 100 times the price
+    ("levels_implausible", saying(json.dumps(GOOD).replace("96", "1e-400"))),
     ("levels_implausible", answering(GOOD, stop=40)),
     ("levels_implausible", answering(GOOD, targets=[108, 151])),
     ("reward_too_small", answering(GOOD, stop=91.9)),
@@ -111,6 +125,8 @@ WRONG: tuple[tuple[str, Script], ...] = (
     ("too_long", lambda exchange: exchange.stream(b" " * 65_536, 64)),
     ("malformed", failing(200, b"<html>")),
     ("malformed", failing(200, b'{"choices": []}')),
+    ("malformed", failing(200, b"")),
+    ("malformed", failing(200, b"null")),
     ("refused_by_server", failing(401)),
     ("refused_by_server", failing(404)),
     ("refused_by_server", failing(302, b"", location="http://127.0.0.1:9/elsewhere")),
@@ -133,6 +149,8 @@ TRANSIENT: tuple[tuple[str, Script], ...] = (
     ("rate_limited", failing(429)),
     ("server_error", failing(500)),
     ("server_error", failing(503, b"busy")),
+    ("connection_cut", lambda exchange: exchange.cut()),
+    ("connection_cut", lambda exchange: exchange.cut(json.dumps(GOOD).encode())),
 )
 
 
@@ -171,17 +189,74 @@ def test_without_a_prompt_or_a_known_provider_nothing_is_asked(serve: Serve, ana
     assert server.exchanges == []
 
 
+def test_a_wrong_key_and_an_unknown_model_are_refused_by_the_server(serve: Serve, analyst: MakeAnalyst) -> None:
+    server = serve(guarded(KEY, "test"))
+
+    right = analyst(server).opine(asked())
+    wrong_key = analyst(server, endpoint={"key": "another"}).opine(asked(prompt="1"))
+    wrong_model = analyst(server, endpoint={"model": "unheard-of"}).opine(asked(prompt="2"))
+
+    assert isinstance(right, Opinion) and isinstance(wrong_key, NoOpinion) and isinstance(wrong_model, NoOpinion)
+    assert (wrong_key.reason, wrong_model.reason) == ("refused_by_server: HTTP 401", "refused_by_server: HTTP 404")
+    assert wrong_model.model == "unheard-of" and wrong_key.cost == Money(0)
+
+
+PAID: tuple[tuple[Script, int], ...] = (
+    (saying(None, refusal="I cannot help with that."), 1350),
+    (saying('{"direction": "bul', finish_reason="length"), 1350),
+    (calling_a_tool("submit_order", {}), 1350),
+    (saying("Do not buy."), 1350),
+    (failing(401), 0),
+    (failing(500), 0),
+)
+
+
+@pytest.mark.parametrize(("script", "tokens"), PAID)
+def test_an_answer_without_an_opinion_counts_what_it_used(
+    serve: Serve, analyst: MakeAnalyst, calls: SqlModelCalls, script: Script, tokens: int
+) -> None:
+    found = analyst(serve(script), attempts_max=1).opine(asked())
+
+    assert isinstance(found, NoOpinion)
+    assert calls.spent(DAY).tokens == tokens
+    assert found.cost == PRICES.cost(1200, 150) if tokens else found.cost == Money(0)
+
+
+def test_a_connection_that_is_cut_may_have_been_billed_and_one_never_made_was_not(
+    serve: Serve, analyst: MakeAnalyst, calls: SqlModelCalls
+) -> None:
+    analyst("http://127.0.0.1:9/v1", attempts_max=1).opine(asked())
+    unsent = calls.spent(DAY).tokens
+    analyst(serve(lambda exchange: exchange.cut()), attempts_max=1).opine(asked())
+
+    assert (unsent, calls.spent(DAY).tokens) == (0, tokens_at_most(INSTRUCTIONS + asked().prompt, 1) + 4096)
+
+
 def test_an_equal_question_is_answered_once_and_costs_nothing_again(serve: Serve, analyst: MakeAnalyst) -> None:
     server = serve()
     reader = analyst(server)
 
     first, again = reader.opine(asked()), reader.opine(asked())
+    after_a_restart = analyst(server).opine(asked(now=NOW + timedelta(hours=1)))
+    asked_for = len(server.exchanges)
     reader.opine(asked(prompt="another"))
     reader.opine(asked(charts=()))
+    redrawn = replace(asked().charts[0], picture=Picture(PICTURE + b"1"))
+    reader.opine(asked(charts=(redrawn,)))
+    analyst(server, endpoint={"model": "other"}).opine(asked())
+    analyst(server, endpoint={"temperature": 0.9}).opine(asked())
 
-    assert isinstance(first, Opinion) and isinstance(again, Opinion)
-    assert again.cost == Money(0) and again.targets == first.targets
-    assert len(server.exchanges) == 3
+    assert isinstance(first, Opinion) and isinstance(again, Opinion) and isinstance(after_a_restart, Opinion)
+    assert again.cost == after_a_restart.cost == Money(0) and again.targets == first.targets
+    assert (asked_for, len(server.exchanges)) == (1, 6)
+
+
+def test_what_could_not_be_read_is_asked_again(serve: Serve, analyst: MakeAnalyst) -> None:
+    server = serve(saying("Do not buy."), answering(GOOD))
+    reader = analyst(server)
+
+    assert failure_of(reader.opine(asked())) == "malformed"
+    assert isinstance(reader.opine(asked()), Opinion)
 
 
 def test_a_neutral_answer_needs_no_levels_and_keeps_none(serve: Serve, analyst: MakeAnalyst) -> None:
@@ -215,6 +290,27 @@ def test_the_days_budget_ends_the_asking_and_the_next_day_begins_anew(
     assert failure_of(answers[3]) == "budget_spent" and asked_for == 3
     assert isinstance(tomorrow, Opinion)
     assert calls.spent(DAY).tokens == 3 * 1350 <= tight.tokens_max
+
+
+@pytest.mark.parametrize("limit", ["tokens_max", "cost_usd_max"])
+def test_the_budget_alone_denies_a_call_and_is_one_for_the_whole_installation(
+    serve: Serve, analyst: MakeAnalyst, calls: SqlModelCalls, limit: str
+) -> None:
+    server = serve()
+    most_in = tokens_at_most(INSTRUCTIONS + asked().prompt, 1)
+    cost = PRICES.cost(most_in, 4096)
+    assert cost is not None
+    enough: dict[str, Any] = {"tokens_max": most_in + 4096, "cost_usd_max": Decimal(cost)}
+    less = {**enough, limit: enough[limit] - (1 if limit == "tokens_max" else Decimal("0.000001"))}
+
+    denied = analyst(server, budget=DailyBudget(**less)).opine(asked())
+    unasked = len(server.exchanges)
+    given = analyst(server, budget=DailyBudget(**enough)).opine(asked())
+    another = analyst(server, budget=DailyBudget(**enough), endpoint={"model": "other"}).opine(asked())
+
+    assert failure_of(denied) == failure_of(another) == "budget_spent"
+    assert isinstance(given, Opinion) and (unasked, len(server.exchanges)) == (0, 1)
+    assert calls.spent(DAY).calls == 1  # a call that was denied is none
 
 
 def test_a_budget_of_money_holds_where_prices_are_known(serve: Serve, analyst: MakeAnalyst) -> None:

@@ -41,6 +41,15 @@ def test_a_template_gets_versions_and_keeps_what_is_not_named(client: TestClient
     assert client.post("/api/prompts", json=a_wish()).json()["code"] == "prompt_exists"
 
 
+def test_a_template_of_one_strategy_can_be_made_to_serve_all(client: TestClient) -> None:
+    client.post("/api/prompts", json=a_wish(strategy_id=DEMO))
+
+    kept = client.put("/api/prompts/daily-mine", json={"text": TEXT}).json()
+    freed = client.put("/api/prompts/daily-mine", json={"text": TEXT, "strategy_id": None, "name": None}).json()
+
+    assert (kept["strategy_id"], freed["strategy_id"], freed["name"]) == (DEMO, None, "daily-mine")
+
+
 def test_a_new_default_takes_the_place_of_the_one_before(client: TestClient) -> None:
     client.post("/api/prompts", json=a_wish(is_default=True))
 
@@ -55,6 +64,10 @@ BAD: tuple[tuple[dict[str, Any], str], ...] = (
     ({"text": "{{ account_password }}"}, "the template reads account_password, which nothing supplies"),
     ({"text": "{% for"}, "line 1:"),
     ({"id": "Daily Mine"}, "id: lower-case letters, digits and dashes"),
+    *(
+        ({"id": word}, "id: any but compare, names,")
+        for word in ("compare", "names", "performance", "render", "scores", "spent", "validate")
+    ),
     ({"is_default": True, "strategy_id": DEMO}, "is_default: a default serves all strategies"),
     ({"tags": ["two words"]}, "tags: "),
 )
@@ -156,6 +169,34 @@ def test_the_pages_show_templates_and_records_and_keep_text_as_text(
     assert browser.get("/prompts/daily-mine@1").status_code == 200
     assert browser.post("/prompts/daily-mine/removal").status_code == 200
     assert browser.get("/prompts/daily-mine").status_code == 404
+
+
+def test_the_page_shows_bias_calibration_and_the_weight_beside_the_edge(
+    browser: TestClient, client: TestClient, platform: Platform
+) -> None:
+    scored(platform, client)
+    page = browser.get("/prompts").text
+
+    assert "Bullish bias" in page and "Calibration of llm with m, daily-en@1" in page
+    assert page.count('class="calibration-dot"') == 1  # all said 70 %
+    assert "said 70.0 %, came true 68.3 % (" in page and "skill over the plain base rate" in page
+    assert "No strategy asks a language model." in page
+
+    document = client.get(f"/api/strategies/{DEMO}").json()["strategy"]
+    document["analysis"] = {"analyst": "llm"}
+    assert client.put(f"/api/strategies/{DEMO}", json=document).status_code == 200
+    assert f"{DEMO}</a>: 0, a witness that decides nothing" in browser.get("/prompts").text
+    document["analysis"]["weight"] = 0.3
+    assert client.put(f"/api/strategies/{DEMO}", json=document).status_code == 200
+    assert f"{DEMO}</a>: 0.3, its opinion decides with that share" in browser.get("/prompts").text
+
+
+def test_a_new_template_never_writes_over_one_there_is(browser: TestClient, client: TestClient) -> None:
+    answer = browser.post("/prompts", data={"id": "daily-en", "text": "x", "kind": "analysis"})
+
+    kept = client.get("/api/prompts/daily-en").json()
+    assert answer.status_code == 409 and "there is a prompt daily-en already" in answer.text
+    assert kept["version"] == 1 and kept["is_default"]
 
 
 def test_a_page_with_a_wrong_template_says_what_is_wrong(browser: TestClient) -> None:

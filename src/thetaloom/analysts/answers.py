@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from thetaloom.domain.market.opinions import REASON_LENGTH_MAX, AnalysisRequest, Opinion
 from thetaloom.domain.market.words import MarketBias
@@ -36,6 +36,7 @@ class Failure(StrEnum):
     BUDGET_SPENT = "budget_spent"
     TIMED_OUT = "timed_out"
     UNREACHABLE = "unreachable"
+    CONNECTION_CUT = "connection_cut"
     REFUSED_BY_SERVER = "refused_by_server"
     RATE_LIMITED = "rate_limited"
     SERVER_ERROR = "server_error"
@@ -64,7 +65,14 @@ class NoAnswer(Exception):
         return f"{self.failure.value}: {self.explanation}" if self.explanation else self.failure.value
 
 
-Level = Annotated[Decimal | None, Field(gt=0, le=10_000_000, description="Dollars; null when there is none.")]
+def _refuse_other_kinds(found: object) -> object:
+    # The library would read "100" and even true as a number.
+    if isinstance(found, str | bool):
+        raise ValueError("a level is a number")
+    return found
+
+
+Dollars = Annotated[Decimal, BeforeValidator(_refuse_other_kinds), Field(gt=0, le=10_000_000)]
 
 
 class Answer(BaseModel):
@@ -75,9 +83,9 @@ class Answer(BaseModel):
     direction: Literal["bullish", "bearish", "neutral"]
     confidence: Annotated[int, Field(strict=True, ge=0, le=100, description="Percent; how often you would be right.")]
     confidence_label: Literal["HIGH", "MEDIUM", "LOW"]
-    entry: Level
-    stop: Level
-    targets: Annotated[list[Annotated[Decimal, Field(gt=0, le=10_000_000)]], Field(max_length=3)]
+    entry: Dollars | None
+    stop: Dollars | None
+    targets: Annotated[list[Dollars], Field(max_length=3)]
     reasons: Annotated[list[Annotated[str, Field(min_length=1, max_length=2000)]], Field(min_length=1, max_length=10)]
 
 

@@ -6,7 +6,9 @@ passed on: a server may repeat the key that it was sent.
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from thetaloom.analysts.answers import Failure, NoAnswer, answer_schema
@@ -20,6 +22,8 @@ FORM = "opinion"
 OPENAI_COMPATIBLE = "openai"
 TRANSIENT = (408, 409, 425, 429)  # and all of 500 to 599: another try may help
 STARS = "**********"
+LIBRARY = ("pydantic_ai.direct", "pydantic_ai.models.openai", "httpx2")
+NEVER_SENT = ("ConnectError", "ConnectTimeout", "ProxyError", "UnsupportedProtocol")  # by the names of their classes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +53,13 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What came back; tokens are ``None`` where the server did not count."""
+    """What came back; tokens are ``None`` where the server did not count. A failed reply has been paid for too."""
 
     text: str
     input_tokens: int | None
     output_tokens: int | None
+    failure: Failure | None = None  # why the text is no answer, whatever it says
+    explanation: str = ""
 
 
 class Trouble(NoAnswer):
@@ -67,11 +73,19 @@ class Trouble(NoAnswer):
 
 def ask(endpoint: Endpoint, question: Question) -> Reply:
     """Ask once and wait for the answer no longer than the endpoint's time. Raises ``NoAnswer``."""
+    _import_all()
     try:
         return asyncio.run(_ask(endpoint, question))
     except TimeoutError:
         seconds = f"{endpoint.timeout_seconds:g} s"
         raise Trouble(Failure.TIMED_OUT, seconds, is_transient=True, may_cost=True) from None
+
+
+def _import_all() -> None:
+    # The first import takes seconds, and they are not the model's. Where a part is absent the asking says so.
+    for name in LIBRARY:
+        with suppress(ImportError):
+            import_module(name)
 
 
 async def _ask(endpoint: Endpoint, question: Question) -> Reply:
@@ -86,8 +100,8 @@ async def _translated(endpoint: Endpoint, question: Question) -> Reply:
         return _reply(await _request(endpoint, question))
     except exceptions.ModelHTTPError as error:
         raise _of_status(error.status_code) from None
-    except exceptions.ContentFilterError:
-        raise NoAnswer(Failure.REFUSED_BY_MODEL) from None
+    except exceptions.ContentFilterError:  # the model has read the question all the same
+        raise Trouble(Failure.REFUSED_BY_MODEL, is_transient=False, may_cost=True) from None
     except exceptions.UnexpectedModelBehavior as error:
         raise Trouble(Failure.MALFORMED, type(error).__name__, is_transient=False, may_cost=True) from None
     except exceptions.ModelAPIError as error:
@@ -183,17 +197,28 @@ def _client() -> Any:
 def _reply(response: "ModelResponse") -> Reply:
     from pydantic_ai.messages import TextPart
 
-    if response.finish_reason == "content_filter":
-        raise NoAnswer(Failure.REFUSED_BY_MODEL)
-    if response.finish_reason == "length":
-        raise Trouble(Failure.CUT_OFF, is_transient=False, may_cost=True)
+    failure, explanation = _flaw(response)
     texts = [part.content for part in response.parts if isinstance(part, TextPart)]
     usage = response.usage
     return Reply(
         text="".join(texts),
         input_tokens=usage.input_tokens or None,
         output_tokens=usage.output_tokens or None,
+        failure=failure,
+        explanation=explanation,
     )
+
+
+def _flaw(response: "ModelResponse") -> tuple[Failure | None, str]:
+    from pydantic_ai.messages import ToolCallPart
+
+    if response.finish_reason == "content_filter":
+        return Failure.REFUSED_BY_MODEL, ""
+    if response.finish_reason == "length":
+        return Failure.CUT_OFF, ""
+    if any(isinstance(part, ToolCallPart) for part in response.parts):  # no tool was offered
+        return Failure.MALFORMED, "a tool call"
+    return None, ""
 
 
 def _of_status(status: int) -> Trouble:
@@ -212,11 +237,14 @@ def _of_connection(error: BaseException) -> NoAnswer:
     status = next((cause.status_code for cause in causes if hasattr(cause, "status_code")), None)
     if isinstance(status, int):  # such as a redirect, which is not followed
         return _of_status(status)
-    if any("timeout" in type(cause).__name__.lower() for cause in causes):
+    names = [type(cause).__name__ for cause in causes]
+    if any(name in NEVER_SENT for name in names):
+        return Trouble(Failure.UNREACHABLE, is_transient=True)
+    if any("timeout" in name.lower() for name in names):
         return Trouble(Failure.TIMED_OUT, is_transient=True, may_cost=True)
     if any(isinstance(cause, ValueError) for cause in causes):  # something answered, but not in JSON
         return Trouble(Failure.MALFORMED, "no JSON", is_transient=False, may_cost=True)
-    return Trouble(Failure.UNREACHABLE, is_transient=True)
+    return Trouble(Failure.CONNECTION_CUT, is_transient=True, may_cost=True)
 
 
 def _causes(error: BaseException) -> list[BaseException]:

@@ -30,7 +30,7 @@ class BackgroundAnalyst:
         with self._lock:
             future = self._asked.get(key)
             if future is None:
-                if len(self._asked) >= WAITING_MAX:
+                if len(self._asked) >= WAITING_MAX and not self._make_room():
                     return NoOpinion(analyst=self.name, reason=FULL, made_at=request.now)
                 self._asked[key] = self._start(request)
                 raise AnswerPending(f"{self.name} was asked about {request.symbol}")
@@ -38,6 +38,13 @@ class BackgroundAnalyst:
                 raise AnswerPending(f"{self.name} has not answered about {request.symbol} yet")
             del self._asked[key]
         return replace(future.result(), made_at=request.now)
+
+    def _make_room(self) -> bool:
+        # An answer that nobody fetched is of a run that has ended; asked again, it comes from the book of calls.
+        answered = next((key for key, future in self._asked.items() if future.done()), None)
+        if answered is not None:
+            del self._asked[answered]
+        return answered is not None
 
     def _start(self, request: AnalysisRequest) -> Future[Opinion | NoOpinion]:
         # A daemon: a process that ends waits for no model.

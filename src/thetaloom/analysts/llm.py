@@ -129,11 +129,12 @@ class LlmAnalyst:
             output_tokens=call.output_tokens if reply.output_tokens is None else reply.output_tokens,
             answer=text[:ANSWER_MAX],
         )
-        try:  # only what can be read answers the same question again
-            read_answer(text)
-        except NoAnswer as error:
-            settled = replace(settled, status=CallStatus.FAILED, failure=error.failure.value)
+        flaw = _flaw(reply, text)
+        if flaw is not None:  # only what can be read answers the same question again
+            settled = replace(settled, status=CallStatus.FAILED, failure=flaw.failure.value)
         self._settle(settled, started, spending)
+        if flaw is not None:
+            raise flaw
         return text
 
     def _settle(self, call: ModelCall, started: int, spending: "_Spending") -> None:
@@ -165,6 +166,16 @@ class LlmAnalyst:
     def _without_key(self, text: str) -> str:
         # A server knows the key that it was sent, and could put it into its answer.
         return text.replace(self.endpoint.key, STARS) if self.endpoint.key else text
+
+
+def _flaw(reply: Reply, text: str) -> NoAnswer | None:
+    if reply.failure is not None:
+        return NoAnswer(reply.failure, reply.explanation)
+    try:
+        read_answer(text)
+    except NoAnswer as error:
+        return error
+    return None
 
 
 class _Spending:

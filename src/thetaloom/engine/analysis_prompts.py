@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from thetaloom.domain.market.chain import to_date
+from thetaloom.domain.market.chart_reading import read_frame, votes_text
 from thetaloom.domain.market.chart_series import ChartSeries, latest_of
 from thetaloom.domain.market.opinions import AnalysisRequest
 from thetaloom.domain.run.opinion_scores import OpinionScore
@@ -23,7 +24,8 @@ def with_prompt(
     desk: Desk, uow: UnitOfWork, run: WorkflowRun, strategy: Strategy, request: AnalysisRequest, analyst: str
 ) -> AnalysisRequest:
     """Return the question with its words. Raises ``InvalidInput`` where a template cannot be filled in."""
-    earlier = uow.scores.recent(run.user_id, run.symbol, analyst, EARLIER_MAX)
+    # Of before the run alone: what others say while it waits for an answer would make another question of it.
+    earlier = uow.scores.recent(run.user_id, run.symbol, analyst, before=run.created_at, limit=EARLIER_MAX)
     values = prompt_values(desk, request, strategy, earlier)
     found = compose(uow, run.user_id, strategy.id, desk.settings.prompt_language, values)
     return replace(request, prompt=found.text, prompt_reference=found.reference)
@@ -44,11 +46,15 @@ def prompt_values(
         "indicators": daily,
         "weekly": _latest(request.weekly),
         "bars": _bars(request.daily),
+        "analysis_daily": _reading(request.daily),
+        "analysis_weekly": _reading(request.weekly),
         "strategy": {
             "id": strategy.id,
             "name": strategy.name,
             "description": strategy.description,
             "bias": [bias.value for bias in strategy.biases],
+            "dte_min": strategy.expiration.dte_min,
+            "dte_max": strategy.expiration.dte_max,
         },
         "previous_analyses": [
             {"made_at": f"{one.made_at:%Y-%m-%d %H:%M}", "direction": one.direction.value, "confidence": one.confidence}
@@ -76,6 +82,10 @@ def _latest(series: ChartSeries | None) -> dict[str, float | None]:
         return dict.fromkeys(INDICATORS)
     close = latest_of(series.candles.closes)
     return {name: close if name == "close" else latest_of(getattr(series, name)) for name in INDICATORS}
+
+
+def _reading(series: ChartSeries | None) -> str | None:
+    return None if series is None else votes_text(read_frame(series))
 
 
 def _bars(series: ChartSeries | None) -> list[dict[str, object]]:

@@ -31,8 +31,10 @@ class Scores(Protocol):
         """Return scores not judged yet that are due on a day or before, the longest due first."""
         ...
 
-    def recent(self, user: UserId, symbol: str, analyst: str, limit: int) -> Sequence[OpinionScore]:
-        """Return an analyst's latest opinions on a symbol, oldest first."""
+    def recent(
+        self, user: UserId, symbol: str, analyst: str, *, before: datetime, limit: int
+    ) -> Sequence[OpinionScore]:
+        """Return an analyst's latest opinions on a symbol made before an instant, oldest first."""
         ...
 
     def save(self, score: OpinionScore) -> None: ...

@@ -1,6 +1,7 @@
 """A server on loopback that speaks OpenAI's chat protocol, images included, and fails in every way one can fail."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -70,6 +71,18 @@ class Exchange:
         for _ in range(times):
             self._handler.wfile.write(content)
 
+    def cut(self, content: bytes = b"") -> None:
+        """Break the connection off, before a word of the answer or in the middle of ``content``."""
+        if content:
+            self._handler.send_response(200)
+            self._handler.send_header("content-type", "application/json")
+            self._handler.send_header("content-length", str(len(content)))
+            self._handler.end_headers()
+            self._handler.wfile.write(content[: len(content) // 2])
+            self._handler.wfile.flush()
+        self._handler.close_connection = True
+        self._handler.connection.shutdown(socket.SHUT_RDWR)
+
     def hang(self) -> None:
         """Never answer while the server stands."""
         self.server.over.wait(SLOW_SECONDS_MAX)
@@ -137,6 +150,26 @@ def answering(opinion: dict[str, Any], **changes: Any) -> Script:
 def saying(text: str | None, **more: Any) -> Script:
     """Answer with these words."""
     return lambda exchange: exchange.say(text, **more)
+
+
+def calling_a_tool(name: str, arguments: dict[str, Any]) -> Script:
+    """Answer with the call of a tool instead of words."""
+    call = {"id": "1", "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
+    return lambda exchange: exchange.say(None, finish_reason="tool_calls", tool_calls=[call])
+
+
+def guarded(key: str, *models: str) -> Script:
+    """Answer as servers do: a wrong key is 401, an unknown model 404, anything else an opinion."""
+
+    def answer(exchange: Exchange) -> None:
+        if exchange.authorization != f"Bearer {key}":
+            exchange.send(401, b'{"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}}')
+        elif exchange.body["model"] not in models:
+            exchange.send(404, b'{"error": {"message": "The model does not exist", "code": "model_not_found"}}')
+        else:
+            answering(GOOD)(exchange)
+
+    return answer
 
 
 def failing(status: int, content: bytes = b'{"error": {"message": "no"}}', **headers: str) -> Script:

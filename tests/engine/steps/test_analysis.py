@@ -244,6 +244,43 @@ def test_a_model_with_a_share_can_turn_the_decision_and_its_failure_never_makes_
     assert "set up" in opinions(bench, silent)[1].no_opinion
 
 
+WEIGHED: tuple[tuple[str, MarketBias, str, Reason | None], ...] = (
+    ("0", MarketBias.BEARISH, "0.5", None),  # a witness
+    ("0.3", MarketBias.BEARISH, "0.5", None),  # 0.7 × 0.75 for a rise, 0.3 × 0.9 for a fall
+    ("0.5", MarketBias.BEARISH, "0.4", Reason.OPINION_AGAINST),
+    ("1", MarketBias.BEARISH, "0.5", Reason.OPINION_AGAINST),
+    ("0.1", MarketBias.BULLISH, "0.78", Reason.OPINION_UNSURE),  # 0.9 × 0.75 + 0.1 × 0.9 = 0.765
+    ("0.4", MarketBias.BULLISH, "0.78", None),  # 0.6 × 0.75 + 0.4 × 0.9 = 0.81
+    ("0", MarketBias.BULLISH, "0.78", None),
+)
+
+
+@pytest.mark.parametrize(("weight", "direction", "least", "reason"), WEIGHED)
+def test_the_weight_alone_changes_what_is_decided(
+    bench: DeskBench, weight: str, direction: MarketBias, least: str, reason: Reason | None
+) -> None:
+    rising(bench)
+    bench.restart(analysts={"llm": Model(opinion(bench, direction, "0.9"))})
+    rule = AnalysisRule(
+        analyst=AnalystName.LLM,
+        weight=Decimal(weight),
+        confidence_min=Decimal(least),
+        r_multiple_min=Decimal(0),
+        return_percent_min=Decimal(0),
+    )
+
+    run = run_with(bench, rule)
+
+    by_rules, by_model = opinions(bench, run)
+    assert (by_rules.confidence, by_model.confidence, by_model.share) == (
+        Decimal("0.75"),
+        Decimal("0.9"),
+        Decimal(weight),
+    )
+    assert bench.run(run).reason == ("" if reason is None else reason.value)
+    assert (bench.run(run).status is RunStatus.EXECUTING) == (reason is None)
+
+
 def test_charts_that_are_being_drawn_are_waited_for_without_a_record(bench: DeskBench) -> None:
     painter = SlowPainter()
     bench.restart(painter=painter)

@@ -124,6 +124,16 @@ def read_frame(series: ChartSeries) -> FrameReading:
     )
 
 
+def votes_text(frame: FrameReading) -> str:
+    """Say in a line what the four votes of a timeframe come to."""
+    word = "undecided" if frame.direction is None else frame.direction.value
+    return f"{FRAME_NAMES[frame.timeframe]} {word}: {', '.join(one.text for one in frame.confirmations)}"
+
+
+def _cents(price: Price) -> Price:
+    return Price(Decimal(price).quantize(CENT, ROUND_HALF_EVEN))
+
+
 def _confirmation(name: str, number: float | None, middle: float, what: str, shown: float | None) -> Confirmation:
     if number is None or shown is None:
         return Confirmation(name=name, vote=Vote.UNKNOWN, text=f"{what} not known")
@@ -144,10 +154,10 @@ def _opinion(request: AnalysisRequest, daily: FrameReading | None, weekly: Frame
     if request.daily is None or daily is None:
         return _none(request, "there are no daily candles that can be read")
     if daily.direction is None:
-        return _none(request, f"too few daily candles: {_votes_text(daily)}")
+        return _none(request, f"too few daily candles: {votes_text(daily)}")
     other = None if weekly is None else weekly.direction
     is_against = MarketBias.NEUTRAL not in (daily.direction, other) and other not in (None, daily.direction)
-    reasons = (_votes_text(daily), _votes_text(weekly) if weekly is not None else "weekly: no candles that can be read")
+    reasons = (votes_text(daily), votes_text(weekly) if weekly is not None else "weekly: no candles that can be read")
     if daily.direction is MarketBias.NEUTRAL or is_against:
         why = "the weekly chart contradicts the daily one" if is_against else "fewer than three of four agree"
         return _neutral(request, (why, *reasons))
@@ -242,12 +252,3 @@ def _levels(request: AnalysisRequest, sign: int) -> list[Target]:
 
 def _none(request: AnalysisRequest, reason: str) -> NoOpinion:
     return NoOpinion(analyst=ANALYST, reason=reason, cost=NOTHING, made_at=request.now)
-
-
-def _votes_text(frame: FrameReading) -> str:
-    word = "undecided" if frame.direction is None else frame.direction.value
-    return f"{FRAME_NAMES[frame.timeframe]} {word}: {', '.join(one.text for one in frame.confirmations)}"
-
-
-def _cents(price: Price) -> Price:
-    return Price(Decimal(price).quantize(CENT, ROUND_HALF_EVEN))

@@ -12,7 +12,9 @@ NAMES: Mapping[str, str] = {
     "indicators": "mapping of the daily chart's newest numbers",
     "weekly": "mapping of the weekly chart's newest numbers",
     "bars": "the last 60 daily candles, oldest first: date, open, high, low, close, volume",
-    "strategy": "mapping: id, name, description, bias",
+    "analysis_daily": "what the technical rules read in the daily chart, in a line; none when unknown",
+    "analysis_weekly": "the same of the weekly chart",
+    "strategy": "mapping: id, name, description, bias, dte_min, dte_max",
     "previous_analyses": "up to 5 earlier opinions on the symbol, newest last: made_at, direction, confidence",
     "source": "where the market's numbers come from",
     "now": "the market's time, UTC; now() is the same",
@@ -47,11 +49,21 @@ EXAMPLE: Mapping[str, object] = {
         {"date": date(2026, 1, 5), "open": 180.2, "high": 183.0, "low": 179.6, "close": 181.7, "volume": 5_100_000},
         {"date": date(2026, 1, 6), "open": 181.7, "high": 183.4, "low": 181.0, "close": 182.4, "volume": 4_600_000},
     ],
+    "analysis_daily": (
+        "daily bullish: SuperTrend 175.50 bullish, SMA 20 180.10 bullish, MACD histogram 0.32 bullish,"
+        " RSI 58.30 bullish"
+    ),
+    "analysis_weekly": (
+        "weekly bullish: SuperTrend 165.20 bullish, SMA 20 176.00 bullish, MACD histogram 0.50 bullish,"
+        " RSI 61.00 bullish"
+    ),
     "strategy": {
         "id": "put-credit-spread-30dte",
         "name": "Put Credit Spread 30 DTE",
         "description": "",
         "bias": ["bullish"],
+        "dte_min": 25,
+        "dte_max": 45,
     },
     "previous_analyses": [{"made_at": "2026-01-05", "direction": "bullish", "confidence": Decimal("0.62")}],
     "source": "example",

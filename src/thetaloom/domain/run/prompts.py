@@ -15,6 +15,8 @@ NAME_MAX = 80
 NOTES_MAX = 2_000
 TAGS_MAX = 12
 ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+# Words that stand at an id's place in an address: a template of such a name could be written and never be read.
+RESERVED = frozenset({"compare", "names", "performance", "render", "scores", "spent", "validate"})
 TAG = re.compile(r"[\w-]{1,30}")
 
 
@@ -117,6 +119,8 @@ def reference_of(parts: Iterable[Prompt]) -> str:
 def _problems(prompt: Prompt) -> Iterable[tuple[str, str]]:
     if not ID.fullmatch(prompt.id):
         yield "id", "lower-case letters, digits and dashes, at most 64, such as daily-en"
+    if prompt.id in RESERVED:
+        yield "id", f"any but {', '.join(sorted(RESERVED))}, which are addresses of their own"
     if not prompt.name.strip() or len(prompt.name) > NAME_MAX:
         yield "name", f"1 to {NAME_MAX} characters"
     if not prompt.text.strip() or len(prompt.text) > TEXT_MAX:

@@ -1,7 +1,7 @@
 """Scores of opinions: written when the opinion is made, and once more when it is judged."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import Connection, select, update
 
@@ -32,9 +32,11 @@ class SqlScores:
             OpinionScore, self._connection.execute(wanted.order_by(table.c.due_on, table.c.id).limit(limit))
         )
 
-    def recent(self, user: UserId, symbol: str, analyst: str, limit: int) -> Sequence[OpinionScore]:
-        """Return an analyst's latest opinions on a symbol, oldest first."""
-        key = (table.c.user_id == user, table.c.symbol == symbol, table.c.analyst == analyst)
+    def recent(
+        self, user: UserId, symbol: str, analyst: str, *, before: datetime, limit: int
+    ) -> Sequence[OpinionScore]:
+        """Return an analyst's latest opinions on a symbol made before an instant, oldest first."""
+        key = (table.c.user_id == user, table.c.symbol == symbol, table.c.analyst == analyst, table.c.made_at < before)
         newest = _SELECT.where(*key).order_by(table.c.made_at.desc(), table.c.id).limit(limit)
         return values_of(OpinionScore, self._connection.execute(newest))[::-1]
 

@@ -233,7 +233,7 @@ async def create_prompt(front: FrontDoor, wish: NewPrompt, response: Response) -
     if await front.read(lambda: _find(front, wish.id)) is not None:
         raise NotAllowed("prompt_exists", f"there is a prompt {wish.id} already", advice=f"PUT /api/prompts/{wish.id}")
     response.headers["Location"] = f"/api/prompts/{wish.id}"
-    return await _saved(front, written(wish.id, wish.model_dump(exclude={"id"}), None))
+    return await _saved(front, written(wish.id, wish.model_dump(exclude={"id"}, exclude_unset=True), None))
 
 
 @router.get("/names", responses=documented())
@@ -316,7 +316,7 @@ async def change_prompt(front: FrontDoor, prompt_id: Id, wish: PromptWish) -> Pr
     """Change a template; another text becomes its next version."""
     with front.platform.store.reading() as uow:
         before = work.own_prompt(uow, front.user, prompt_id)
-    return await _saved(front, written(prompt_id, wish.model_dump(), before))
+    return await _saved(front, written(prompt_id, wish.model_dump(exclude_unset=True), before))
 
 
 @router.delete("/{prompt_id}", status_code=204, responses=COMMANDED)
@@ -337,10 +337,11 @@ def render_prompt(front: FrontDoor, prompt_id: Id, trial: Annotated[Trial | None
 
 def written(prompt: str, wish: dict[str, Any], before: Prompt | None) -> Prompt:
     """Return the template that a wish makes of the one before, or anew."""
-    asked = {name: entry for name, entry in wish.items() if entry is not None}
+    # Null is a wish only for the strategy, where it means all of them.
+    asked = {name: entry for name, entry in wish.items() if entry is not None or name == "strategy_id"}
     if "tags" in asked:
         asked["tags"] = tuple(asked["tags"])
-    if "strategy_id" in asked:
+    if asked.get("strategy_id") is not None:
         asked["strategy_id"] = StrategyId(asked["strategy_id"])
     return work.written(PromptId(prompt), asked, before)
 

@@ -1,8 +1,7 @@
 """Prompts: the templates, one with its preview and versions, two side by side, and the record of their opinions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated
 
@@ -12,39 +11,20 @@ from starlette.responses import Response
 from thetaloom.domain.run.model_calls import Spent
 from thetaloom.domain.run.prompt_values import NAMES
 from thetaloom.domain.run.prompts import NAME_MAX, TEXT_MAX, Prompt, PromptKind, PromptLanguage, PromptVersion
-from thetaloom.domain.run.track_record import Measured, TrackRecord
 from thetaloom.domain.values.ids import PromptId, StrategyId
 from thetaloom.engine import prompts as work
 from thetaloom.engine.commands import RemovePrompt, SavePrompt
-from thetaloom.errors import InvalidInput
-from thetaloom.store.queries.track_records import records_of, spent_on
-from thetaloom.web.front import Front, FrontDoor
+from thetaloom.errors import InvalidInput, NotAllowed
+from thetaloom.store.queries.track_records import spent_on
+from thetaloom.web.front import FrontDoor
 from thetaloom.web.pages.forms import Notice, Word, see
 from thetaloom.web.pages.frame import Frame, frame_of
 from thetaloom.web.pages.render import page
+from thetaloom.web.pages.track_records import RecordRow, WeightRow, record_rows, weight_rows
 
 router = APIRouter(prefix="/prompts")
-YEAR = timedelta(days=365)
 # A browser sends two characters for each new line; the engine counts one.
 TemplateText = Annotated[str, Form(max_length=2 * TEXT_MAX)]
-WORDS = {None: "too little to say", True: "shown", False: "not shown"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordRow:
-    """One track record in words."""
-
-    analyst: str
-    model: str
-    prompt: str
-    opinions: int
-    judged: int
-    hit_rate: str
-    brier: str
-    overconfidence: str
-    edge: str
-    verdict: str
-    results: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +34,7 @@ class PromptsView:
     frame: Frame
     prompts: Sequence[Prompt]
     records: Sequence[RecordRow]
+    weights: Sequence[WeightRow]
     spent: Spent
     tokens_max: int
     cost_max: Decimal
@@ -95,10 +76,12 @@ def prompts(front: FrontDoor, notice: Notice = "") -> Response:
     settings = front.platform.settings
     with front.platform.store.reading() as uow:
         every = uow.prompts.all_of(front.user)
+        stored = uow.strategies.all_latest(front.user)
     view = PromptsView(
         frame=frame_of(front, "prompts", notice),
         prompts=every,
-        records=_records(front, None),
+        records=record_rows(front, None),
+        weights=weight_rows(one.strategy for one in stored),
         spent=spent_on(front.database, front.platform.wall.now()),
         tokens_max=settings.llm_tokens_per_day,
         cost_max=settings.llm_cost_per_day,
@@ -122,7 +105,13 @@ async def create(
     strategy: Word = "",
     is_default: Annotated[bool, Form(alias="default")] = False,
 ) -> Response:
-    """Write a template: a new one, or the next version of one there is."""
+    """Write a new template."""
+    name = PromptId(prompt_id.strip())
+    with front.platform.store.reading() as uow:
+        if uow.prompts.get(front.user, name) is not None:
+            raise NotAllowed(
+                "prompt_exists", f"there is a prompt {name} already", advice=f"Change it at /prompts/{name}."
+            )
     asked: dict[str, object] = {
         "kind": kind,
         "language": language,
@@ -130,7 +119,7 @@ async def create(
         "strategy_id": StrategyId(strategy.strip()) if strategy.strip() else None,
         "text": _lines(text),
     }
-    wish = work.written(PromptId(prompt_id.strip()), asked, None)
+    wish = work.written(name, asked, None)
     saved = await front.ask(SavePrompt(user_id=front.user, prompt=wish), Prompt)
     return see(f"/prompts/{saved.id}", "prompt_saved")
 
@@ -163,7 +152,7 @@ def prompt(front: FrontDoor, prompt_id: str, notice: Notice = "") -> Response:
         versions=versions[::-1],
         preview=preview,
         problem=problem,
-        records=_records(front, found.id),
+        records=record_rows(front, found.id),
         names=tuple(NAMES.items()),
         text_max=TEXT_MAX,
     )
@@ -194,28 +183,6 @@ async def remove(front: FrontDoor, prompt_id: str) -> Response:
     return see("/prompts", "prompt_removed")
 
 
-def row_of(record: TrackRecord) -> RecordRow:
-    """Return a track record in words."""
-    return RecordRow(
-        analyst=record.analyst,
-        model=record.model,
-        prompt=record.prompt,
-        opinions=record.opinions,
-        judged=record.judged,
-        hit_rate=_percent(record.hit_rate),
-        brier=_number(record.brier),
-        overconfidence=_percent(record.overconfidence),
-        edge=_percent(record.edge),
-        verdict=WORDS[record.has_edge],
-        results=f"{record.wins} won, {record.losses} lost, {record.breakeven} even; mean R {_number(record.r_average)}",
-    )
-
-
-def _records(front: Front, prompt: str | None) -> list[RecordRow]:
-    found = records_of(front.database, front.user, prompt=prompt, start=front.now - YEAR)
-    return [row_of(record) for record in found]
-
-
 def _previewed(found: Prompt) -> tuple[work.Preview | None, str]:
     try:
         return work.preview(found), ""
@@ -225,19 +192,3 @@ def _previewed(found: Prompt) -> tuple[work.Preview | None, str]:
 
 def _lines(text: str) -> str:
     return text.replace("\r\n", "\n")
-
-
-def _percent(number: Measured | None) -> str:
-    return _shown(number, lambda part: f"{part * 100:.1f} %")
-
-
-def _number(number: Measured | None) -> str:
-    return _shown(number, lambda plain: f"{plain:.3f}")
-
-
-def _shown(number: Measured | None, write: Callable[[Decimal], str]) -> str:
-    if number is None:
-        return "–"
-    if number.low is None or number.high is None:
-        return write(number.estimate)
-    return f"{write(number.estimate)} ({write(number.low)} to {write(number.high)})".replace("-", "−")
