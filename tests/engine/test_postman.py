@@ -62,6 +62,7 @@ class Office:
 
     def work(self) -> None:
         self.postman.read()
+        self.postman.sum_up()
         for place, waiting in self.postman.due().items():
             self.postman.serve(place, waiting)
 
@@ -220,7 +221,7 @@ def test_a_limited_destination_gets_the_rest_as_one_message_later(office: Office
     office.wall.advance(hours=1)
     office.work()
 
-    assert office.titles[2:] == ["Thetaloom: 3 messages"]
+    assert office.titles[2:] == ["Thetaloom: 3 messages, 3 of them held back"]
     assert all(f"Filled: A{number}" in office.carrier.letters[2].body for number in (2, 3, 4))
     assert {told.status for told in office.log} == {DeliveryStatus.SENT}
 
@@ -262,15 +263,12 @@ def test_the_day_is_summed_up_once(office: Office) -> None:
     office.work()
     session = office.bench.desk.calendar.next_session(office.bench.desk.calendar.exchange_date(NOW) + timedelta(days=1))
 
-    office.bench.pass_time(to=session.open_at + timedelta(minutes=31))
-    office.work()
-    office.work()
-    office.bench.pass_time(to=session.close_at + timedelta(minutes=31))
-    office.work()
-    office.work()
+    for at in (session.open_at, session.close_at):
+        office.bench.clock.move_to(at + timedelta(minutes=31))
+        office.work()
+        office.work()
 
-    kinds = [title.split(",")[0] for title in office.titles]
-    assert kinds.count("Suggestions") == 1 and kinds[-1] == "The day"
+    assert office.titles == ["Suggestions, Tue 2026-01-06 10:00 EST", "The day, Tue 2026-01-06 16:30 EST"]
 
 
 def test_a_silent_worker_is_told_once_and_again_after_its_next_sign() -> None:

@@ -65,7 +65,7 @@ class AppriseNotifier:
 
 
 def _deliver(plugin: "NotifyBase", letter: Letter) -> NotSent | None:
-    from apprise import LogCapture, NotifyType
+    from apprise import LogCapture, NotifyFormat, NotifyType
 
     headers = getattr(plugin, "headers", None)
     if isinstance(headers, dict):
@@ -74,7 +74,8 @@ def _deliver(plugin: "NotifyBase", letter: Letter) -> NotSent | None:
     plugin.socket_connect_timeout = plugin.socket_read_timeout = ANSWER_SECONDS_MAX
     try:
         with LogCapture(level=logging.WARNING) as heard:  # type: ignore[no-untyped-call]  # apprise types it not
-            if plugin.notify(body=letter.body, title=letter.title, notify_type=kind):
+            # Said to be text: otherwise a mail takes it for HTML, with the words of a broker or a signal as its markup.
+            if plugin.notify(body=letter.body, title=letter.title, notify_type=kind, body_format=NotifyFormat.TEXT):
                 return None
             found = STATUS.search(heard.getvalue())
     except Exception as error:  # noqa: BLE001  # a hundred services, each with errors of its own; texts may hold secrets

@@ -72,6 +72,11 @@ class MailServer:
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
+    @property
+    def url(self) -> str:
+        """An address by which mail to Anna goes through this server."""
+        return f"mailto://127.0.0.1:{self.port}?from=desk@example.com&to=anna@example.com&mode=insecure"
+
     def close(self) -> None:
         """Stop listening."""
         self._listening.close()
