@@ -24,7 +24,7 @@ from thetaloom.testing.clock import FakeClock
 from thetaloom.testing.desk import ANNA, DeskBench, exit_rule, put_credit_spread
 from thetaloom.testing.receivers import Hook, MailServer, hook, mail_server
 
-PATIENCE = 30.0  # until what a thread does must have come
+PATIENCE = 300.0  # until what a thread does must have come
 STOP = exit_rule(ExitKind.STOP_LOSS, 100, ExitUnit.PERCENT_OF_PREMIUM)
 MANUAL = ApprovalRule(mode=ApprovalMode.MANUAL)
 
@@ -35,7 +35,7 @@ class Post:
     def __init__(self, bench: DeskBench) -> None:
         self.bench, self.wall = bench, FakeClock(NOW)
         self.urls: dict[str, str] = {}
-        carrier = AppriseNotifier(self.url_of)
+        carrier = AppriseNotifier(self.url_of, answer_seconds=PATIENCE)
         self.postman = Postman(bench.desk, carrier, self.wall, "https://desk.example")
 
     def url_of(self, user: UserId, name: str) -> str | None:

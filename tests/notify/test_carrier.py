@@ -1,6 +1,7 @@
 """Messages go out by apprise, and no address ever comes back from it."""
 
 import logging
+import threading
 
 import pytest
 
@@ -8,15 +9,16 @@ from thetaloom.domain.values.ids import UserId
 from thetaloom.errors import InvalidInput
 from thetaloom.notify.carrier import AppriseNotifier, read_service
 from thetaloom.ports.notifier import Letter, NotSent
-from thetaloom.testing.receivers import Hook, MailServer
+from thetaloom.testing.receivers import Hook, MailServer, hook
 
 ANNA = UserId("anna")
+PATIENCE = 300.0  # on a machine that has no time
 DISCORD = ".".join(("discord", "com"))  # what people paste begins with it, and is translated
 LETTER = Letter(id="msg-1", title="Filled: SPY", body="at 1.00")
 
 
 def carry(url: str | None) -> NotSent | None:
-    return AppriseNotifier(lambda user, name: url).send(ANNA, "phone", LETTER)
+    return AppriseNotifier(lambda user, name: url, answer_seconds=PATIENCE).send(ANNA, "phone", LETTER)
 
 
 def test_a_webhook_gets_the_message_with_its_key(receiver: Hook) -> None:
@@ -44,7 +46,7 @@ def test_words_of_others_are_no_markup_of_a_mail(mail: MailServer) -> None:
     body = 'Denied: <a href="phish.example">look</a>\nBcc: eve@example.com\n  *indented*'
     letter = Letter(id="msg-2", title="Denied: SPY", body=body)
 
-    assert AppriseNotifier(lambda user, name: mail.url).send(ANNA, "mail", letter) is None
+    assert AppriseNotifier(lambda user, name: mail.url, answer_seconds=PATIENCE).send(ANNA, "mail", letter) is None
 
     (got,) = mail.received
     assert got.get_content_type() == "text/plain" and got["bcc"] is None
@@ -61,6 +63,37 @@ def test_a_refusal_is_told_by_its_number_alone(
 
     assert said == NotSent(reason=f"JSON answered {status}", is_final=is_final)
     assert "planted" not in caplog.text
+
+
+def test_what_one_service_answers_is_not_taken_for_what_another_says() -> None:
+    with hook() as slow, hook() as strict:
+        slow.gate.clear()
+        slow.statuses, strict.statuses = [503], [404]
+        told: list[NotSent | None] = []
+        thread = threading.Thread(target=lambda: told.append(carry(slow.url)))
+        thread.start()
+        assert slow.came.acquire(timeout=PATIENCE)
+        refused = carry(strict.url)
+        slow.gate.set()
+        thread.join(PATIENCE)
+
+    assert told == [NotSent(reason="JSON answered 503")]
+    assert refused == NotSent(reason="JSON answered 404", is_final=True)
+
+
+def test_no_answer_is_not_mended_by_the_answer_of_another() -> None:
+    with hook() as mute, hook() as strict:
+        mute.gate.clear()
+        strict.statuses = [404]
+        told: list[NotSent | None] = []
+        thread = threading.Thread(target=lambda: told.append(carry(mute.url)))
+        thread.start()
+        assert mute.came.acquire(timeout=PATIENCE)
+        assert carry(strict.url) == NotSent(reason="JSON answered 404", is_final=True)
+        mute.hang_up()
+        thread.join(PATIENCE)
+
+    assert told == [NotSent(reason="JSON did not take it or does not answer")]
 
 
 def test_a_dead_receiver_is_one_to_be_asked_again() -> None:
