@@ -82,7 +82,8 @@ def office(lite: DeskBench) -> Office:
 
 def test_an_approval_that_waits_is_told_with_a_link_that_opens_it(office: Office) -> None:
     office.add()
-    run = office.bench.enter(put_credit_spread(approval=ApprovalRule(mode=ApprovalMode.MANUAL)))
+    office.bench.save(put_credit_spread(approval=ApprovalRule(mode=ApprovalMode.MANUAL)))
+    run = office.bench.start_run()
     (proposal,) = office.bench.proposals(run)
 
     office.work()
@@ -94,12 +95,11 @@ def test_an_approval_that_waits_is_told_with_a_link_that_opens_it(office: Office
 
 def test_a_trade_that_a_rule_approved_is_told_as_its_fill_alone(office: Office) -> None:
     office.add(topics=(Topic.APPROVAL, Topic.FILL))
-    run = office.bench.enter()
+    office.bench.enter()
 
     office.work()
 
-    filled = office.bench.position(run) is not None
-    assert [title.split(":")[0] for title in office.titles] == (["Filled"] if filled else [])
+    assert office.titles == ["Filled: SPY to open"]
 
 
 def test_what_happened_before_a_destination_was_added_is_none_of_its_business(office: Office) -> None:
@@ -260,11 +260,11 @@ def test_summaries_follow_the_open_and_the_close_of_half_days_too() -> None:
 
 def test_the_day_is_summed_up_once(office: Office) -> None:
     office.add(topics=(Topic.SUMMARY,))
+    office.bench.clock.move_to(new_york("2026-01-05 16:30"))
     office.work()
-    session = office.bench.desk.calendar.next_session(office.bench.desk.calendar.exchange_date(NOW) + timedelta(days=1))
 
-    for at in (session.open_at, session.close_at):
-        office.bench.clock.move_to(at + timedelta(minutes=31))
+    for at in ("2026-01-06 10:00", "2026-01-06 16:30"):
+        office.bench.clock.move_to(new_york(at))
         office.work()
         office.work()
 

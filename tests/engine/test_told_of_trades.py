@@ -97,9 +97,9 @@ def test_a_trade_is_told_from_its_approval_to_its_result(post: Post, receiver: H
     bench.engine.settle()
     post.deliver()
 
-    _, opened, triggered, shut, closed = receiver.titles
-    assert (opened, shut) == ("Filled: SPY to open", "Filled: SPY to close")
-    assert triggered.startswith("Exit: SPY ") and closed.startswith("Closed: SPY ") and "150" in closed
+    _, opened, triggered, *ended = receiver.titles
+    assert opened == "Filled: SPY to open" and triggered.startswith("Exit: SPY ")
+    assert sorted(ended) == ["Closed: SPY -152.60", "Filled: SPY to close"]
     assert "filled so far 1 of 1" in receiver.received[1][1]["message"]
     assert all(f"https://desk.example/runs/{run}" in body["message"] for _, body in receiver.received[1:])
 
@@ -122,13 +122,14 @@ def test_a_refusal_by_the_broker_is_told_once_with_what_to_do(post: Post, receiv
 def test_a_trade_that_our_own_rules_deny_is_told_once_with_why(post: Post, receiver: Hook) -> None:
     bench = post.bench
     post.add(receiver.url, Topic.DENIED)
-    bench.engine.handle(Halt(user_id=ANNA, note="lunch"))
-
     bench.start_run()
+
+    bench.engine.handle(Halt(user_id=ANNA, note="lunch"))
+    bench.engine.settle()
     post.deliver()
 
     ((_, body),) = receiver.received
-    assert body["title"].startswith("Denied: SPY ") and "halt" in body["title"].lower()
+    assert body["title"].startswith("Denied: SPY New risk is halted.")
 
 
 def test_the_morning_mail_is_about_the_watchlists_in_it(post: Post, mail: MailServer) -> None:
@@ -136,6 +137,7 @@ def test_the_morning_mail_is_about_the_watchlists_in_it(post: Post, mail: MailSe
     post.add(mail.url, Topic.SUMMARY)
     bench.engine.handle(SaveWatchlist(user_id=ANNA, name="mail", symbols=("SPY", "QQQ"), in_digest=True))
     bench.engine.handle(SaveWatchlist(user_id=ANNA, name="other", symbols=("IWM",)))
+    bench.clock.move_to(new_york("2026-01-05 20:00"))
     post.deliver()
 
     bench.clock.move_to(new_york("2026-01-06 10:00") - timedelta(microseconds=1))
@@ -194,7 +196,7 @@ def test_the_days_summary_counts_what_was_closed(post: Post, receiver: Hook) -> 
     ((_, body),) = receiver.received
     assert body["title"] == "The day, Mon 2026-01-05 16:30 EST"
     assert "Closed today: 1, realized" in body["message"] and "opened today: 1." in body["message"]
-    assert "150" in body["message"] and "Open positions: 0" in body["message"]
+    assert "-152.60" in body["message"] and "Open positions: 0" in body["message"]
 
 
 def test_a_receiver_that_says_nothing_delays_no_trade_and_no_other_receiver(post: Post, receiver: Hook) -> None:

@@ -67,6 +67,16 @@ def test_what_cannot_be_a_destination_is_refused(client: TestClient, asked: dict
     assert client.get("/api/notifications/destinations").json() == []
 
 
+def test_no_secret_stays_of_a_destination_that_was_refused(platform: Platform, client: TestClient) -> None:
+    for number in range(50):
+        assert client.put(f"/api/notifications/destinations/d{number}", json={"url": "ntfy://desk"}).status_code == 200
+
+    refused = client.put("/api/notifications/destinations/more", json={"url": f"ntfy://{SECRET}"})
+
+    assert refused.status_code == 422 and "remove one" in refused.json()["message"]
+    assert not [path for path in platform.settings.home_folder.rglob("*") if path.is_file() and _holds(path)]
+
+
 def test_a_person_changes_a_destination_on_the_page_and_leaves_the_rest(
     client: TestClient, browser: TestClient
 ) -> None:
