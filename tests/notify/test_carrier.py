@@ -1,6 +1,7 @@
 """Messages go out by apprise, and no address ever comes back from it."""
 
 import logging
+import threading
 
 import pytest
 
@@ -8,14 +9,16 @@ from thetaloom.domain.values.ids import UserId
 from thetaloom.errors import InvalidInput
 from thetaloom.notify.carrier import AppriseNotifier, read_service
 from thetaloom.ports.notifier import Letter, NotSent
-from thetaloom.testing.receivers import Hook, MailServer
+from thetaloom.testing.receivers import Hook, MailServer, hook
 
 ANNA = UserId("anna")
+PATIENCE = 300.0  # on a machine that has no time
+DISCORD = ".".join(("discord", "com"))  # what people paste begins with it, and is translated
 LETTER = Letter(id="msg-1", title="Filled: SPY", body="at 1.00")
 
 
 def carry(url: str | None) -> NotSent | None:
-    return AppriseNotifier(lambda user, name: url).send(ANNA, "phone", LETTER)
+    return AppriseNotifier(lambda user, name: url, answer_seconds=PATIENCE).send(ANNA, "phone", LETTER)
 
 
 def test_a_webhook_gets_the_message_with_its_key(receiver: Hook) -> None:
@@ -25,13 +28,29 @@ def test_a_webhook_gets_the_message_with_its_key(receiver: Hook) -> None:
     assert (body["title"], headers["idempotency-key"]) == ("Filled: SPY", "msg-1")
 
 
-def test_mail_goes_by_smtp(mail: MailServer) -> None:
-    url = f"mailto://127.0.0.1:{mail.port}?from=desk@example.com&to=anna@example.com&mode=insecure"
+def test_a_phone_is_reached_by_ntfy(receiver: Hook) -> None:
+    assert carry(f"ntfy://127.0.0.1:{receiver.port}/planted-topic") is None
 
-    assert carry(url) is None
+    ((_, body),) = receiver.received
+    assert (body["topic"], body["title"], body["message"]) == ("planted-topic", "Filled: SPY", "at 1.00")
+
+
+def test_mail_goes_by_smtp(mail: MailServer) -> None:
+    assert carry(mail.url) is None
 
     (got,) = mail.received
     assert "Filled: SPY" in str(got["subject"]) and "anna@example.com" in str(got["to"])
+
+
+def test_words_of_others_are_no_markup_of_a_mail(mail: MailServer) -> None:
+    body = 'Denied: <a href="phish.example">look</a>\nBcc: eve@example.com\n  *indented*'
+    letter = Letter(id="msg-2", title="Denied: SPY", body=body)
+
+    assert AppriseNotifier(lambda user, name: mail.url, answer_seconds=PATIENCE).send(ANNA, "mail", letter) is None
+
+    (got,) = mail.received
+    assert got.get_content_type() == "text/plain" and got["bcc"] is None
+    assert str(got.get_payload(decode=True), "utf-8").replace("\r\n", "\n").strip() == body
 
 
 @pytest.mark.parametrize(("status", "is_final"), [(500, False), (503, False), (429, False), (404, True), (401, True)])
@@ -44,6 +63,37 @@ def test_a_refusal_is_told_by_its_number_alone(
 
     assert said == NotSent(reason=f"JSON answered {status}", is_final=is_final)
     assert "planted" not in caplog.text
+
+
+def test_what_one_service_answers_is_not_taken_for_what_another_says() -> None:
+    with hook() as slow, hook() as strict:
+        slow.gate.clear()
+        slow.statuses, strict.statuses = [503], [404]
+        told: list[NotSent | None] = []
+        thread = threading.Thread(target=lambda: told.append(carry(slow.url)))
+        thread.start()
+        assert slow.came.acquire(timeout=PATIENCE)
+        refused = carry(strict.url)
+        slow.gate.set()
+        thread.join(PATIENCE)
+
+    assert told == [NotSent(reason="JSON answered 503")]
+    assert refused == NotSent(reason="JSON answered 404", is_final=True)
+
+
+def test_no_answer_is_not_mended_by_the_answer_of_another() -> None:
+    with hook() as mute, hook() as strict:
+        mute.gate.clear()
+        strict.statuses = [404]
+        told: list[NotSent | None] = []
+        thread = threading.Thread(target=lambda: told.append(carry(mute.url)))
+        thread.start()
+        assert mute.came.acquire(timeout=PATIENCE)
+        assert carry(strict.url) == NotSent(reason="JSON answered 404", is_final=True)
+        mute.hang_up()
+        thread.join(PATIENCE)
+
+    assert told == [NotSent(reason="JSON did not take it or does not answer")]
 
 
 def test_a_dead_receiver_is_one_to_be_asked_again() -> None:
@@ -59,12 +109,12 @@ def test_a_missing_address_is_no_matter_of_trying_again() -> None:
 @pytest.mark.parametrize(
     ("url", "name", "shown"),
     [
-        ("https://hooks.example.com/planted", "JSON", "jsons://hooks.example.com"),
+        ("https://hooks.example/planted", "JSON", "jsons://hooks.example"),
         ("json://me:planted@127.0.0.1:81/planted?planted=1", "JSON", "json://127.0.0.1:81"),
         ("mailto://me:planted@gmail.com", "E-Mail", "mailtos://gmail.com:587"),
         ("ntfy://planted", "ntfy", "ntfys://…"),
         ("tgram://123456789:plantedplantedplantedplantedplanted12/12315544", "Telegram", "tgram://…"),
-        ("https://discord.com/api/webhooks/4174216298/planted-planted", "Discord", "discord://…"),
+        (f"https://{DISCORD}/api/webhooks/4174216298/planted-planted", "Discord", "discord://…"),
     ],
 )
 def test_what_is_shown_of_an_address_holds_no_secret(url: str, name: str, shown: str) -> None:

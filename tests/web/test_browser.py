@@ -117,6 +117,48 @@ def test_no_page_is_wider_than_its_window(waiting: Platform, address: str, page:
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 
+def test_what_starts_runs_and_tells_of_them_fits_its_window(waiting: Platform, address: str, page: Page) -> None:
+    ask = page.request
+    url = f"json://user:planted@127.0.0.1:9/{'planted' * 12}"
+    every = {"strategy_id": DEMO, "symbols": ["GOOG"], "cron": "*/15 10-14 * * mon-fri"}
+    symbols = [f"LONG{number}" for number in range(60)]
+    answers = [
+        ask.put(
+            f"{address}/api/notifications/destinations/{'phone-' * 6}x",
+            data={"url": url, "quiet_from": "22:00", "quiet_to": "07:00"},
+        ),
+        ask.post(f"{address}/api/notifications/destinations/{'phone-' * 6}x/test"),
+        ask.post(f"{address}/api/schedules", data=every),
+        ask.put(f"{address}/api/watchlists/long", data={"symbols": symbols}),
+        ask.post(f"{address}/api/scans", data={"symbols": ["GOOG", "NONE"]}),
+    ]
+    assert [answer.status for answer in answers] == [200] * 5, [answer.text() for answer in answers]
+    waiting.engine.settle()
+    scan = ask.get(f"{address}/api/scans").json()["items"][0]["id"]
+
+    for path in (
+        "/signals",
+        "/schedules",
+        "/scans",
+        f"/scans/{scan}",
+        "/notifications",
+        "/prompts",
+        "/prompts/compare",
+    ):
+        page.goto(address + path)
+        page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        assert page.locator("h1").count() == 1, path
+    page.goto(f"{address}/notifications")
+    page.get_by_role("link", name="Change").first.click()
+    page.get_by_label("fill", exact=True).uncheck()
+    page.get_by_label("Messages an hour").fill("12")
+    page.get_by_role("button", name="Save").click()
+
+    expect(page.get_by_role("status").first).to_contain_text("The destination stands.")
+    expect(page.get_by_text("at most 12 an hour; quiet 22:00 to 07:00")).to_be_visible()
+
+
 def test_a_person_looks_after_a_position_on_pages_that_fit(platform: Platform, address: str, page: Page) -> None:
     start = StartRun(user_id=platform.user_id, symbol="GOOG", strategy_id=StrategyId(DEMO))
     run = platform.engine.handle(start)

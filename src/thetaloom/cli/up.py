@@ -65,7 +65,7 @@ def _serve(settings: Settings, listening: socket.socket) -> None:
         # A webhook's answer asks the database a dozen times, and may wait so long for the engine's thread each time.
         sys.setswitchinterval(SWITCH_SECONDS)
         loop.start()
-        post.start()
+        post.start(None if pulse is None or pulse.has_ended else pulse.wall)
         _listen_and_answer(create_app(platform, loop), platform, listening)
     except KeyboardInterrupt:
         pass  # the ordinary end

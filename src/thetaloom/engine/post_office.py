@@ -12,9 +12,10 @@ import structlog
 
 from thetaloom.domain.run.notifications import Delivery
 from thetaloom.domain.run.tidings import silence_message
-from thetaloom.engine.postman import Place, Postman
+from thetaloom.engine.postman import Postman
 from thetaloom.errors import ThetaloomError
 from thetaloom.ports.clock import Clock
+from thetaloom.ports.notifications import Place
 
 log = structlog.get_logger()
 
@@ -47,6 +48,10 @@ class SilenceWatch:
         """The wall's time."""
         return self._wall.now()
 
+    def is_too_long(self, since: datetime) -> bool:
+        """Whether whoever gave the last sign of life then counts as silent now."""
+        return self._wall.now() - since > self._silent_after
+
     def silent(self, beats: Sequence[Beat]) -> list[tuple[str, datetime]]:
         """Return who has been silent for too long, and since when."""
         now = self._wall.now()
@@ -56,7 +61,7 @@ class SilenceWatch:
             if mark != beat.mark:
                 since = beat.at or now
                 self._seen[beat.worker] = (beat.mark, since)
-            if beat.is_expected and now - since > self._silent_after:
+            if beat.is_expected and self.is_too_long(since):
                 found.append((beat.worker, since))
         return found
 
@@ -74,14 +79,17 @@ class PostOffice:
         self._lock = threading.Lock()
         self._served: dict[Place, threading.Thread] = {}
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._summing = threading.Thread(target=self._sum_up, name="summing", daemon=True)
 
     @property
     def is_alive(self) -> bool:
         """Whether the thread runs."""
         return self._thread.is_alive()
 
-    def start(self) -> None:
-        """Start the thread."""
+    def start(self, last_sign: datetime | None = None) -> None:
+        """Start the thread; ``last_sign`` is the last one of an engine that nobody stopped, and that told nobody."""
+        if last_sign is not None and self._watch.is_too_long(last_sign):
+            self._postman.tell_all(silence_message("engine", last_sign, back_at=self._watch.now))
         self._thread.start()
 
     def stop(self, *, engine_failed: bool = False) -> None:
@@ -95,15 +103,19 @@ class PostOffice:
             self.turn()
         except ThetaloomError as error:
             log.warning("postman_stopped_early", error=error.message)
-        for thread in list(self._served.values()):
+        under_way = [self._summing] if self._summing.is_alive() else []
+        for thread in (*under_way, *self._served.values()):
             thread.join(LAST_SECONDS)
 
     def turn(self) -> None:
         """Look around once; what is to be sent is sent by threads of its own."""
         for worker, since in self._watch.silent(self._beats()):
             self._postman.tell_all(silence_message(worker, since))
-        while self._postman.read():
-            pass
+        self._postman.read()
+        if not self._summing.is_alive() and self._postman.owes_summaries:
+            # Beside the rest: twenty slow chains must not hold up a word of trouble.
+            self._summing = threading.Thread(target=self._sum_up, name="summing", daemon=True)
+            self._summing.start()
         with self._lock:
             busy = set(self._served)
         for place, waiting in list(self._postman.due(busy).items())[: SERVED_MAX - len(busy)]:
@@ -111,6 +123,14 @@ class PostOffice:
             with self._lock:
                 self._served[place] = thread
             thread.start()
+
+    def _sum_up(self) -> None:
+        try:
+            self._postman.sum_up()
+        except ThetaloomError as error:
+            log.warning("postman_waits", error=error.message)
+        except Exception:
+            log.exception("summing_stopped")
 
     def _serve(self, place: Place, waiting: Sequence[Delivery]) -> None:
         try:

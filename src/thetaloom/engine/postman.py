@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from thetaloom.domain.run.events import EventKind
+from thetaloom.domain.book.orders import Order
+from thetaloom.domain.run.events import Event, EventKind
 from thetaloom.domain.run.notifications import (
     ATTEMPTS_MAX,
     BODY_MAX,
@@ -24,24 +25,24 @@ from thetaloom.domain.run.notifications import (
     retry_at,
 )
 from thetaloom.domain.run.proposals import ProposalStatus
-from thetaloom.domain.run.tidings import message_of, test_message
-from thetaloom.domain.values.ids import ProposalId, UserId, make_delivery_id
+from thetaloom.domain.run.tidings import TOLD, is_denial, message_of, test_message
+from thetaloom.domain.values.ids import ClientOrderId, ProposalId, UserId, make_delivery_id
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.summaries import summaries_due
 from thetaloom.ports.clock import Clock
-from thetaloom.ports.notifications import PostState
+from thetaloom.ports.notifications import Place, PostState
 from thetaloom.ports.notifier import Letter, Notifier, NotSent
 from thetaloom.ports.store import StoredEvent, UnitOfWork
 
 log = structlog.get_logger()
 
 READ_MAX = 500  # events in one transaction
+READS_MAX = 20  # transactions before what is written goes out
 DUE_MAX = 200
 SUMMARY_LOOK = timedelta(seconds=30)
 LEASE = timedelta(minutes=2)  # after which a message is taken up again whose carrier gave no word
 TOGETHER_MIN = 4  # as many that wait for one destination leave as one message
 TOGETHER_MAX = 50
-Place = tuple[UserId, str]
 
 
 class Postman:
@@ -55,19 +56,34 @@ class Postman:
 
     def read(self) -> int:
         """Write the messages of what happened since the last time; return how many are new."""
+        written = 0
+        for _ in range(READS_MAX):
+            if not self._has_news():
+                break
+            written += self._read_some()
+        return written
+
+    @property
+    def owes_summaries(self) -> bool:
+        """Whether it is time to look if a summary is due."""
+        with self._desk.store.reading() as uow:
+            state = uow.notifications.state()
+        return state is not None and self._desk.clock.now() - state.summed_at >= SUMMARY_LOOK
+
+    def sum_up(self) -> int:
+        """Write the summaries that fell due; return how many are new. It asks markets, which may take its time."""
         now = self._desk.clock.now()
-        if not self._has_news(now):
-            return 0
-        summed = self._summaries(now)  # read before the writing begins: the engine must not wait for markets
-        with self._desk.store.unit_of_work() as uow:
-            uow.notifications.take_turn()
+        with self._desk.store.reading() as uow:
             state = _state(uow, now)
-            found = uow.events.since(state.sequence, READ_MAX)
+            wanted = {one.user_id for one in uow.notifications.destinations() if Topic.SUMMARY in one.topics}
+        # Read before the writing begins: the engine must not wait for markets.
+        summed = [
+            (user, one) for user in sorted(wanted) for one in summaries_due(self._desk, user, state.summed_at, now)
+        ]
+        with self._desk.store.unit_of_work() as uow:
             told = uow.notifications.destinations()
-            written = sum(self._tell_event(uow, one, told) for one in found)
-            written += sum(self.write(uow, message, _of(told, user)) for user, message in summed)
-            after = found[-1].sequence if found else state.sequence
-            uow.notifications.save_state(PostState(sequence=after, summed_at=now))
+            written = sum(self.write(uow, message, _of(told, user)) for user, message in summed)
+            uow.notifications.save_state(replace(state, summed_at=now))
             uow.commit()
         return written
 
@@ -102,45 +118,50 @@ class Postman:
     def due(self, but: Collection[Place] = ()) -> dict[Place, list[Delivery]]:
         """Return what is due by its destination, without destinations that are being served."""
         with self._desk.store.reading() as uow:
-            found = uow.notifications.due(self._wall.now(), DUE_MAX)
+            found = uow.notifications.due(self._wall.now(), DUE_MAX, but)
         waiting: dict[Place, list[Delivery]] = {}
         for one in found:
-            place = (one.user_id, one.destination)
-            if place not in but:
-                waiting.setdefault(place, []).append(one)
+            waiting.setdefault((one.user_id, one.destination), []).append(one)
         return waiting
 
     def serve(self, place: Place, waiting: Sequence[Delivery]) -> int:
         """Carry what waits for one destination; return how many messages arrived."""
         now = self._wall.now()
         claimed, room = self._claimed(place, waiting, now)
+        held = frozenset(one.id for one in waiting if one.attempts == 0 and one.due_at != one.made_at)
         urgent = [[one] for one in claimed if one.is_urgent]
         others = [one for one in claimed if not one.is_urgent]
         batches = [others] if len(others) >= min(TOGETHER_MIN, room + 1) else [[one] for one in others]
-        return sum(len(batch) for batch in (*urgent, *batches) if batch and self._carry(batch))
+        return sum(len(batch) for batch in (*urgent, *batches) if batch and self._carry(batch, held))
 
-    def _has_news(self, now: datetime) -> bool:
+    def _has_news(self) -> bool:
         with self._desk.store.reading() as uow:
             state = uow.notifications.state()
-            if state is None or uow.notifications.newest_event() > state.sequence:
-                return True
-        return now - state.summed_at >= SUMMARY_LOOK
+            return state is None or uow.notifications.newest_event() > state.sequence
 
-    def _summaries(self, now: datetime) -> list[tuple[UserId, Message]]:
-        with self._desk.store.reading() as uow:
-            after = _state(uow, now).summed_at
-            wanted = {one.user_id for one in uow.notifications.destinations() if Topic.SUMMARY in one.topics}
-        return [(user, message) for user in sorted(wanted) for message in summaries_due(self._desk, user, after, now)]
+    def _read_some(self) -> int:
+        with self._desk.store.unit_of_work() as uow:
+            uow.notifications.take_turn()
+            state = _state(uow, self._desk.clock.now())
+            told = uow.notifications.destinations()
+            found = uow.events.since(state.sequence, READ_MAX) if told else ()
+            written = sum(self._tell_event(uow, one, told) for one in found)
+            after = found[-1].sequence if found else uow.notifications.newest_event()
+            uow.notifications.save_state(replace(state, sequence=after))
+            uow.commit()
+        return written
 
     def _tell_event(self, uow: UnitOfWork, stored: StoredEvent, told: Sequence[Destination]) -> int:
         event = stored.event
         places = [one for one in _of(told, event.user_id) if one.after < stored.sequence]
         if not places:
             return 0
+        if event.kind not in TOLD:
+            return 0
         proposal = None
         if event.kind is EventKind.PROPOSAL_CREATED:
             proposal = uow.proposals.get(ProposalId(event.facts["proposal"]))
-        message = message_of(stored.sequence, event, proposal)
+        message = message_of(stored.sequence, event, proposal, _order_of(uow, event))
         return 0 if message is None else self.write(uow, message, places)
 
     def _claimed(self, place: Place, waiting: Sequence[Delivery], now: datetime) -> tuple[list[Delivery], int]:
@@ -163,8 +184,9 @@ class Postman:
             uow.commit()
         return claimed, room
 
-    def _carry(self, batch: Sequence[Delivery]) -> bool:
-        failure = self._notifier.send(batch[0].user_id, batch[0].destination, self._letter(batch))
+    def _carry(self, batch: Sequence[Delivery], held: Collection[str]) -> bool:
+        letter = self._letter(batch, sum(one.id in held for one in batch))
+        failure = self._notifier.send(batch[0].user_id, batch[0].destination, letter)
         now = self._wall.now()
         with self._desk.store.unit_of_work() as uow:
             for one in batch:
@@ -174,7 +196,7 @@ class Postman:
             log.warning("message_not_sent", destination=batch[0].destination, reason=failure.reason)
         return failure is None
 
-    def _letter(self, batch: Sequence[Delivery]) -> Letter:
+    def _letter(self, batch: Sequence[Delivery], held: int = 0) -> Letter:
         first = batch[0]
         if len(batch) == 1:
             body = "\n".join(filter(None, (first.body, self._link(first), f"({first.id})")))
@@ -187,7 +209,8 @@ class Postman:
                 break
             body, left = f"{body}{line}\n", left - 1
         more = f"and {left} more: {self._base_url}/notifications\n" if left else ""
-        return Letter(id=together, title=f"Thetaloom: {len(batch)} messages", body=f"{body}{more}({together})")
+        title = f"Thetaloom: {len(batch)} messages" + (f", {held} of them held back" if held else "")
+        return Letter(id=together, title=title, body=f"{body}{more}({together})")
 
     def _link(self, one: Delivery) -> str:
         return f"{self._base_url}{one.link}" if one.link else ""
@@ -198,6 +221,14 @@ def _state(uow: UnitOfWork, now: datetime) -> PostState:
     newest = uow.notifications.newest_event()
     first = min((one.after for one in uow.notifications.destinations()), default=newest)
     return uow.notifications.state() or PostState(sequence=first, summed_at=now)
+
+
+def _order_of(uow: UnitOfWork, event: Event) -> Order | None:
+    if named := event.facts.get("order"):
+        return uow.orders.get(ClientOrderId(named))
+    if event.run_id is None or not is_denial(event):
+        return None
+    return max(uow.orders.of_run(event.run_id), key=lambda one: one.staged_at, default=None)
 
 
 def _of(told: Sequence[Destination], user: UserId) -> list[Destination]:
@@ -211,7 +242,7 @@ def _delivery(message: Message, to: Destination, now: datetime) -> Delivery:
         destination=to.name,
         key=message.key,
         topic=message.topic,
-        title=message.title[:TITLE_MAX],
+        title=" ".join(message.title.split())[:TITLE_MAX],  # becomes a header of a mail
         body=message.body[:BODY_MAX],
         link=message.link,
         subject=message.subject,

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from thetaloom.domain.run.notifications import Message, Topic
 from thetaloom.domain.run.scans import ScanPair
 from thetaloom.domain.run.tidings import due_summaries
+from thetaloom.domain.run.watchlists import digest_symbols
 from thetaloom.domain.values.ids import UserId
 from thetaloom.domain.values.money import Money
 from thetaloom.domain.values.reasons import Reason
@@ -18,8 +19,7 @@ from thetaloom.ports.store import UnitOfWork
 AFTER_MINUTES = 30  # the open and the close
 LOOK_BACK = timedelta(days=4)  # what was missed longer ago is told by nobody
 LATE = timedelta(hours=1)  # after this a morning's prices would be none of that morning
-SYMBOLS_MAX = 20
-NOTHING_WATCHED = ("SPY",)
+LINES_MAX = 20  # of positions, and of alerts
 ALONE_SHOWN = 2  # of one symbol, the best two
 
 
@@ -36,7 +36,7 @@ def summaries_due(desk: Desk, user: UserId, after: datetime, now: datetime) -> l
 
 def _morning(desk: Desk, user: UserId, due_at: datetime, now: datetime) -> Message:
     with desk.store.reading() as uow:
-        symbols = watched(uow, user)
+        symbols = digest_symbols(uow.watchlists.of_user(user))
         strategies = [one.strategy for one in uow.strategies.all_latest(user)]
         standing = _standing(desk, uow, user)
     best, without = [], []
@@ -79,12 +79,6 @@ def _closing(desk: Desk, user: UserId, due_at: datetime) -> Message:
     return _summary(desk, "closing", due_at, "The day", body)
 
 
-def watched(uow: UnitOfWork, user: UserId) -> tuple[str, ...]:
-    """Return the symbols of the user's lists that are in the mail; without any, SPY."""
-    listed = [symbol for one in uow.watchlists.of_user(user) if one.in_digest for symbol in one.symbols]
-    return tuple(dict.fromkeys(listed))[:SYMBOLS_MAX] or NOTHING_WATCHED
-
-
 def _standing(desk: Desk, uow: UnitOfWork, user: UserId) -> list[str]:
     account = desk.broker.account_id
     held = [one for one in uow.positions.open_positions(account) if one.user_id == user]
@@ -92,8 +86,8 @@ def _standing(desk: Desk, uow: UnitOfWork, user: UserId) -> list[str]:
     halts = uow.accounts.halts()
     return [
         f"Open positions: {len(held)}; alerts: {len(alerts)}.",
-        *(f"  {one.symbol} {one.strategy_id} since {one.opened_at:%F}" for one in held[:SYMBOLS_MAX]),
-        *(f"  {one.priority.value}: {one.symbol} {one.details}" for one in alerts[:SYMBOLS_MAX]),
+        *(f"  {one.symbol} {one.strategy_id} since {one.opened_at:%F}" for one in held[:LINES_MAX]),
+        *(f"  {one.priority.value}: {one.symbol} {one.details}" for one in alerts[:LINES_MAX]),
         *(f"HALTED {scope}: {reason}" for scope, reason in halts.items()),
     ]
 

@@ -5,9 +5,10 @@ An address holds passwords and tokens. It never leaves this module: not in an er
 
 import logging
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from thetaloom.domain.values.ids import UserId
 from thetaloom.errors import InvalidInput
@@ -21,6 +22,7 @@ STATUS = re.compile(r"error[=:]\s*(\d{3})\b")
 REFUSED_FOR_GOOD = frozenset({400, 401, 403, 404, 405, 410, 413, 422})
 HOSTED = frozenset({"json", "jsons", "xml", "xmls", "form", "forms", "mailto", "mailtos"})  # the host tells no secret
 LOCAL = frozenset({"dbus", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"})  # reach nobody elsewhere
+APPRISE = "apprise"  # the name of its logger
 KEY_HEADER = "Idempotency-Key"
 ADVICE = "Good ones: mailto://user:password@example.com, ntfy://topic, tgram://token/chat, https://example.com/hook."
 
@@ -50,8 +52,11 @@ def read_service(url: str) -> Service:
 class AppriseNotifier:
     """Carries letters to addresses that are looked up by name, each time anew."""
 
-    def __init__(self, url_of: Callable[[UserId, str], str | None]) -> None:
+    def __init__(
+        self, url_of: Callable[[UserId, str], str | None], *, answer_seconds: float = ANSWER_SECONDS_MAX
+    ) -> None:
         self._url_of = url_of
+        self._answer_seconds = answer_seconds
 
     def send(self, user: UserId, destination: str, letter: Letter) -> NotSent | None:
         """Carry a letter; ``None`` when the service took it."""
@@ -61,34 +66,56 @@ class AppriseNotifier:
         plugin = _plugin_of(url)
         if plugin is None:
             return NotSent(reason="its address cannot be read", is_final=True)
+        plugin.socket_connect_timeout = plugin.socket_read_timeout = self._answer_seconds
         return _deliver(plugin, letter)
 
 
+class _Heard(logging.Handler):
+    """What a service says while this thread asks it: others ask others at the same time."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._thread = threading.get_ident()
+        self.status: int | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note the last status that the service answered, and nothing else: lines may hold addresses."""
+        if record.thread == self._thread and (found := STATUS.search(record.getMessage())):
+            self.status = int(found[1])
+
+    def __enter__(self) -> Self:
+        logging.getLogger(APPRISE).addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger(APPRISE).removeHandler(self)
+
+
 def _deliver(plugin: "NotifyBase", letter: Letter) -> NotSent | None:
-    from apprise import LogCapture, NotifyType
+    from apprise import NotifyFormat, NotifyType
 
     headers = getattr(plugin, "headers", None)
     if isinstance(headers, dict):
         headers[KEY_HEADER] = letter.id
     kind = NotifyType.WARNING if letter.is_urgent else NotifyType.INFO
-    plugin.socket_connect_timeout = plugin.socket_read_timeout = ANSWER_SECONDS_MAX
     try:
-        with LogCapture(level=logging.WARNING) as heard:  # type: ignore[no-untyped-call]  # apprise types it not
-            if plugin.notify(body=letter.body, title=letter.title, notify_type=kind):
+        with _Heard() as heard:
+            # Said to be text: otherwise a mail takes it for HTML, with the words of a broker or a signal as its markup.
+            if plugin.notify(body=letter.body, title=letter.title, notify_type=kind, body_format=NotifyFormat.TEXT):
                 return None
-            found = STATUS.search(heard.getvalue())
     except Exception as error:  # noqa: BLE001  # a hundred services, each with errors of its own; texts may hold secrets
         return NotSent(reason=f"{plugin.service_name}: {type(error).__name__}")
-    status = int(found[1]) if found else None
-    said = "did not take it or does not answer" if status is None else f"answered {status}"
-    return NotSent(reason=f"{plugin.service_name} {said}", is_final=status in REFUSED_FOR_GOOD)
+    said = "did not take it or does not answer" if heard.status is None else f"answered {heard.status}"
+    return NotSent(reason=f"{plugin.service_name} {said}", is_final=heard.status in REFUSED_FOR_GOOD)
 
 
 def _plugin_of(url: str) -> "NotifyBase | None":
     import apprise
 
-    logger = logging.getLogger("apprise")
-    logger.propagate = False  # its lines hold addresses
+    logger = logging.getLogger(APPRISE)
+    logger.propagate = False  # its lines hold addresses, and so do those of what it sends by
+    for talkative in (logger, logging.getLogger("urllib3")):
+        talkative.setLevel(logging.WARNING)
     if not logger.handlers:
         logger.addHandler(logging.NullHandler())
     plain = url.strip()

@@ -1,12 +1,14 @@
 """What the store keeps of notifications: destinations, deliveries, and how far events were read."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from thetaloom.domain.run.notifications import Delivery, Destination
 from thetaloom.domain.values.ids import UserId
+
+Place = tuple[UserId, str]  # a user's destination by its name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +43,8 @@ class Notifications(Protocol):
         """Write a message to a destination; False when it is there already."""
         ...
 
-    def due(self, now: datetime, limit: int) -> Sequence[Delivery]:
-        """Return what waits and is due, the urgent first, then the oldest."""
+    def due(self, now: datetime, limit: int, but: Collection[Place] = ()) -> Sequence[Delivery]:
+        """Return what waits and is due, the urgent first, then the oldest, nothing of the destinations in ``but``."""
         ...
 
     def claim(self, delivery: Delivery, until: datetime) -> Delivery | None:

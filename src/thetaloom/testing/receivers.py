@@ -18,6 +18,7 @@ class Hook:
     def __init__(self) -> None:
         self.received: list[tuple[dict[str, str], dict[str, Any]]] = []
         self.statuses: list[int] = []  # of the next answers; 200 when there are none
+        self.hangs_up = False  # and does not answer at all
         self.gate = threading.Event()  # closed: it takes the request and says nothing
         self.gate.set()
         self.came = threading.Semaphore(0)
@@ -27,7 +28,10 @@ class Hook:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
                 outer.came.release()
-                outer.gate.wait(30)
+                outer.gate.wait(300)
+                if outer.hangs_up:
+                    self.close_connection = True
+                    return
                 status = outer.statuses.pop(0) if outer.statuses else 200
                 if status == 200:
                     headers = {name.lower(): found for name, found in self.headers.items()}
@@ -55,6 +59,11 @@ class Hook:
         """The titles of what came, in order."""
         return [str(body["title"]) for _, body in self.received]
 
+    def hang_up(self) -> None:
+        """Let go whoever waits for an answer, without one."""
+        self.hangs_up = True
+        self.gate.set()
+
     def close(self) -> None:
         """Stop listening."""
         self.gate.set()
@@ -71,6 +80,11 @@ class MailServer:
         self.port = self._listening.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
+
+    @property
+    def url(self) -> str:
+        """An address by which mail to Anna goes through this server."""
+        return f"mailto://127.0.0.1:{self.port}?from=desk@example.com&to=anna@example.com&mode=insecure"
 
     def close(self) -> None:
         """Stop listening."""

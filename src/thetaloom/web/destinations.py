@@ -6,7 +6,7 @@ from datetime import time
 
 from thetaloom.domain.run.notifications import CHOICES, Delivery, Destination, Topic, check_destination_name
 from thetaloom.engine.notification_commands import SaveDestination
-from thetaloom.errors import InvalidInput
+from thetaloom.errors import InvalidInput, ThetaloomError
 from thetaloom.notify_parts import postman_of, read_service
 from thetaloom.store.queries.notifications import destination_named, list_destinations
 from thetaloom.web.front import Front
@@ -50,9 +50,15 @@ async def save_destination(front: Front, wish: DestinationWish) -> Destination:
         enabled=wish.enabled,
         saved_at=front.now,
     )
+    urls = front.platform.destination_urls
     if wish.url is not None:
-        front.platform.destination_urls.put(front.user, wish.name, wish.url)
-    return await front.ask(SaveDestination(destination=wanted), Destination)
+        urls.put(front.user, wish.name, wish.url)
+    try:
+        return await front.ask(SaveDestination(destination=wanted), Destination)
+    except ThetaloomError:
+        if known is None:  # no secret stays that belongs to nothing
+            urls.remove(front.user, wish.name)
+        raise
 
 
 async def send_test(front: Front, name: str) -> Delivery:

@@ -62,10 +62,11 @@ class Destination:
 
     def __post_init__(self) -> None:
         check_destination_name(self.name)
-        if (self.quiet_from is None) is not (self.quiet_to is None) or (
-            self.quiet_from is not None and self.quiet_from == self.quiet_to
-        ):
+        begins, ends = self.quiet_from, self.quiet_to
+        if (begins is None) is not (ends is None) or (begins is not None and begins == ends):
             raise _invalid("quiet", "quiet hours have a beginning and another end; good ones: 22:00-07:00")
+        if any(at is not None and (at.tzinfo or at.second or at.microsecond) for at in (begins, ends)):
+            raise _invalid("quiet", "quiet hours are hours and minutes in their zone; good ones: 22:00-07:00")
         if not self.topics or Topic.TEST in self.topics:
             raise _invalid("topics", f"a destination is told of some of: {', '.join(CHOICES)}")
         if not 1 <= self.rate_per_hour <= RATE_MAX:

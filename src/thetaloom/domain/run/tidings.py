@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
+from thetaloom.domain.book.orders import Effect, Order, OrderStatus
 from thetaloom.domain.run.events import Event, EventKind
 from thetaloom.domain.run.notifications import Message, Topic
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
@@ -11,30 +12,48 @@ from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.reasons import Reason
 
 Facts = Mapping[str, str]
+NOTHING: Facts = {}
 URGENT = frozenset({"IMMEDIATE"})
 
 
-def message_of(sequence: int, event: Event, proposal: Proposal | None) -> Message | None:
+def message_of(
+    sequence: int, event: Event, proposal: Proposal | None = None, order: Order | None = None
+) -> Message | None:
     """Return what a fact is told as; ``None`` for one that nobody is told of.
 
     ``proposal`` is the one that the fact names, as it stands now: what a rule approved by itself waits for nobody.
+    ``order`` is the one that the fact names, or the newest of a run that ended.
     """
     key = f"event:{sequence}"
     if event.kind is EventKind.PROPOSAL_CREATED:
         return _approval(key, proposal)
+    if event.kind is EventKind.ORDER_FILLED:
+        return _filled(key, event, order)
+    if event.kind in _DENIALS or is_denial(event):
+        return _denied(key, event, order)
     teller = _TELLERS.get(event.kind)
     return None if teller is None else teller(key, event)
 
 
-def silence_message(worker: str, last_at: datetime | None) -> Message:
-    """Return the word that a worker gives no sign of life."""
-    since = "never gave a sign of life" if last_at is None else f"gave its last sign of life at {last_at:%F %T} UTC"
+def is_denial(event: Event) -> bool:
+    """Whether a run ended because it was denied."""
+    return event.kind is EventKind.RUN_COMPLETED and event.facts.get("outcome") == Outcome.DENIED.value
+
+
+def silence_message(worker: str, last_at: datetime, back_at: datetime | None = None) -> Message:
+    """Return the word that a worker gives no sign of life, or that it gave none until ``back_at``; told once."""
+    title, now = f"The {worker} is silent", "Positions may be watched by nobody but the broker. Run `thetaloom doctor`."
+    if back_at is not None:
+        title, now = (
+            f"The {worker} was silent",
+            f"It is back since {back_at:%F %T} UTC. Look at what happened meanwhile.",
+        )
     return Message(
-        key=f"silence:{worker}:{'' if last_at is None else last_at.isoformat()}",
+        key=f"silence:{worker}:{last_at.isoformat()}",
         topic=Topic.SILENCE,
-        title=f"The {worker} is silent",
-        body=f"The {worker} {since}. Positions may be watched by nobody but the broker. Run `thetaloom doctor`.",
-        link="/healthz",
+        title=title,
+        body=f"The {worker} gave its last sign of life at {last_at:%F %T} UTC. {now}",
+        link="/alerts",
         subject=worker,
         is_urgent=True,
     )
@@ -90,9 +109,10 @@ def _approval(key: str, proposal: Proposal | None) -> Message | None:
 
 
 def _line(
-    event: Event, topic: Topic, title: str, *names: str, link: str = "", urgent: bool = False
+    event: Event, topic: Topic, title: str, *names: str, more: Facts = NOTHING, link: str = "", urgent: bool = False
 ) -> Callable[[str], Message]:
-    body = ", ".join(f"{name.replace('_', ' ')} {event.facts[name]}" for name in names if event.facts.get(name))
+    facts = {**event.facts, **more}
+    body = ", ".join(f"{name.replace('_', ' ')} {facts[name]}" for name in names if facts.get(name))
     path = link or ("" if event.run_id is None else f"/runs/{event.run_id}")
 
     def told(key: str) -> Message:
@@ -114,10 +134,14 @@ def _symbol(event: Event) -> str:
     return event.facts.get("symbol", "")
 
 
-def _filled(key: str, event: Event) -> Message:
-    return _line(event, Topic.FILL, f"Filled: {_symbol(event)}", "strategy", "order", "price", "filled", "quantity")(
-        key
-    )
+def _filled(key: str, event: Event, order: Order | None) -> Message:
+    more, does = {}, ""
+    if order is not None:
+        does = " to open" if order.effect is Effect.OPEN else " to close"
+        legs = ", ".join(f"{leg.ratio:+d} {leg.contract.notation}" for leg in order.legs)
+        more = {"filled_so_far": f"{order.filled} of {order.quantity}", "legs": legs}
+    names = ("strategy", "order", "price", "filled_so_far", "legs")
+    return _line(event, Topic.FILL, f"Filled: {_symbol(event)}{does}", *names, more=more)(key)
 
 
 def _exit(key: str, event: Event) -> Message:
@@ -137,23 +161,30 @@ def _alert(key: str, event: Event) -> Message:
     return _line(event, Topic.ALERT, title, *names, link="/alerts", urgent=facts.get("urgency") in URGENT)(key)
 
 
-def _trouble(title: str, *names: str) -> Callable[[str, Event], Message]:
+def _trouble(title: str, *names: str, once: bool = False) -> Callable[[str, Event], Message]:
     def told(key: str, event: Event) -> Message:
+        if once:  # the fact is written again as long as it lasts
+            key = ":".join((event.kind.value, str(event.run_id), *(event.facts.get(name, "") for name in names)))
         return _line(event, Topic.ALERT, f"{title} {_symbol(event)}".strip(), *names, urgent=True)(key)
 
     return told
 
 
-def _denied(key: str, event: Event) -> Message:
-    why = event.facts.get("refusal") or event.facts.get("reason", "")
+def _denied(key: str, event: Event, order: Order | None) -> Message:
+    more = {}
+    about = event.facts.get("order", "")
+    if order is not None and (about or order.status in _REFUSED):
+        # A broker's no is three facts: of the order, of its reason, of the run's end. People are told once.
+        about = order.client_order_id
+        more = {"reason": order.reason}
+        if order.refusal is not None:
+            more |= {"refusal": order.refusal.value, "advice": order.refusal.text}
+    more = {name: text for name, text in more.items() if text and not event.facts.get(name)}
+    said = {**event.facts, **more}
+    why = said.get("refusal") or said.get("reason") or said.get("message", "")
     names = ("strategy", "order", "reason", "message", "advice")
-    if "order" in event.facts:  # a refusal by the broker is told as two facts
-        key = f"denied:{event.run_id}:{event.facts['order']}"
-    return _line(event, Topic.DENIED, f"Denied: {_symbol(event)} {_word(why)}", *names)(key)
-
-
-def _completed(key: str, event: Event) -> Message | None:
-    return _denied(key, event) if event.facts.get("outcome") == Outcome.DENIED.value else None
+    title = f"Denied: {_symbol(event)} {_word(why)}"
+    return _line(event, Topic.DENIED, title, *names, more=more)(f"denied:{event.run_id}:{about}" if about else key)
 
 
 def _word(code: str) -> str:
@@ -161,14 +192,12 @@ def _word(code: str) -> str:
     return (Reason.of(code).text if code in known else code.replace("_", " "))[:120]
 
 
+_DENIALS = frozenset({EventKind.ORDER_DENIED, EventKind.ORDER_REFUSED})
+_REFUSED = frozenset({OrderStatus.DENIED, OrderStatus.REJECTED})
 _TELLERS: Mapping[EventKind, Callable[[str, Event], Message | None]] = {
-    EventKind.ORDER_FILLED: _filled,
     EventKind.EXIT_TRIGGERED: _exit,
     EventKind.POSITION_CLOSED: _closed,
     EventKind.ALERT_RAISED: _alert,
-    EventKind.ORDER_DENIED: _denied,
-    EventKind.ORDER_REFUSED: _denied,
-    EventKind.RUN_COMPLETED: _completed,
     EventKind.TRADING_HALTED: _trouble("Trading is halted", "scope", "note", "by"),
     EventKind.RUNAWAY_STOPPED: _trouble("A runaway was stopped", "order", "limits", "note"),
     EventKind.LEGS_UNBALANCED: _trouble("Legs stand alone", "order", "legs"),
@@ -177,5 +206,10 @@ _TELLERS: Mapping[EventKind, Callable[[str, Event], Message | None]] = {
     EventKind.RUN_FAILED: _trouble("A run failed", "strategy", "step", "order", "reason", "message"),
     EventKind.FINDING_RAISED: _trouble("A difference with the broker", "finding", "what", "text"),
     EventKind.SCHEDULE_MISSED: _trouble("A schedule was missed", "schedule", "count", "newest"),
+    EventKind.EARLY_ASSIGNED: _trouble("Assigned before expiration", "position", "contracts", "shares"),
+    EventKind.SETTLEMENT_DIFFERED: _trouble("The broker settled otherwise", "position", "differences"),
+    EventKind.SETTLEMENT_MISSED: _trouble("Nobody settled what expired", "position", "contracts", once=True),
+    EventKind.ROLL_INTERRUPTED: _trouble("Closed to be rolled, and not opened again", "position", "cause"),
+    EventKind.TARGET_ABANDONED: _trouble("A profit target is given up", "order", "part"),
 }
-TOLD = frozenset({EventKind.PROPOSAL_CREATED, *_TELLERS})
+TOLD = frozenset({EventKind.PROPOSAL_CREATED, EventKind.ORDER_FILLED, EventKind.RUN_COMPLETED, *_DENIALS, *_TELLERS})

@@ -1,14 +1,14 @@
 """Notifications in the database: no message is written twice to a destination, and none is taken by two."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy import Connection, and_, delete, func, insert, not_, select, text, update
 
 from thetaloom.domain.run.notifications import Delivery, DeliveryStatus, Destination
 from thetaloom.domain.values.ids import UserId
-from thetaloom.ports.notifications import PostState
+from thetaloom.ports.notifications import Place, PostState
 from thetaloom.store.database import Database
 from thetaloom.store.notification_tables import deliveries as table
 from thetaloom.store.notification_tables import destinations, postman
@@ -78,9 +78,10 @@ class SqlNotifications:
         """Write a message to a destination; False when it is there already."""
         return self._connection.execute(insert_or_skip(self._database, table), row_of(delivery)).rowcount == 1
 
-    def due(self, now: datetime, limit: int) -> Sequence[Delivery]:
-        """Return what waits and is due, the urgent first, then the oldest."""
-        wanted = _SELECT.where(table.c.due_at.is_not(None), table.c.due_at <= now)
+    def due(self, now: datetime, limit: int, but: Collection[Place] = ()) -> Sequence[Delivery]:
+        """Return what waits and is due, the urgent first, then the oldest, nothing of the destinations in ``but``."""
+        others = (not_(and_(table.c.user_id == user, table.c.destination == name)) for user, name in but)
+        wanted = _SELECT.where(table.c.due_at.is_not(None), table.c.due_at <= now, *others)
         ordered = wanted.order_by(table.c.is_urgent.desc(), table.c.made_at, table.c.id).limit(limit)
         return values_of(Delivery, self._connection.execute(ordered))
 

@@ -5,16 +5,25 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query
+from pydantic import Field
 from starlette.responses import Response
 
-from thetaloom.domain.run.notifications import CHOICES, Delivery, DeliveryStatus, Destination, topics_of
+from thetaloom.domain.run.notifications import (
+    CHOICES,
+    RATE_MAX,
+    Delivery,
+    DeliveryStatus,
+    Destination,
+    Topic,
+    topics_of,
+)
 from thetaloom.domain.run.schedules import EXCHANGE_ZONE
 from thetaloom.engine.notification_commands import RemoveDestination
 from thetaloom.errors import InvalidInput
 from thetaloom.store.queries.notifications import list_deliveries, list_destinations
 from thetaloom.web.destinations import DestinationWish, save_destination, send_test
 from thetaloom.web.front import FrontDoor
-from thetaloom.web.pages.forms import Notice, PageNumber, Word, Words, see
+from thetaloom.web.pages.forms import Notice, PageNumber, Word, count_of, see
 from thetaloom.web.pages.frame import Frame, frame_of
 from thetaloom.web.pages.paging import Pager, pager_of, window_of
 from thetaloom.web.pages.render import page
@@ -22,6 +31,7 @@ from thetaloom.web.pages.schedules import window_of_text
 
 router = APIRouter(prefix="/notifications")
 Url = Annotated[str, Form(max_length=2000)]
+Topics = Annotated[list[Annotated[str, Field(max_length=40)]] | None, Form(max_length=20)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,23 +42,29 @@ class NotificationsPage:
     destinations: Sequence[Destination]
     deliveries: Sequence[Delivery]
     pager: Pager
-    topics: Sequence[str]
+    topics: Sequence[Topic]
     zone: str
+    changed: Destination | None  # the one that the form is filled with
 
 
 @router.get("")
 def notifications_page(
-    front: FrontDoor, number: Annotated[PageNumber, Query(alias="page")] = 1, notice: Notice = ""
+    front: FrontDoor,
+    number: Annotated[PageNumber, Query(alias="page")] = 1,
+    notice: Notice = "",
+    change: Annotated[str, Query(max_length=40)] = "",
 ) -> Response:
-    """Show destinations and the log of messages."""
+    """Show destinations and the log of messages; ``change`` fills the form with a destination."""
+    known = list_destinations(front.database, front.user)
     found = list_deliveries(front.database, front.user, window=window_of(number))
     view = NotificationsPage(
         frame=frame_of(front, "notifications", notice),
-        destinations=list_destinations(front.database, front.user),
+        destinations=known,
         deliveries=found.rows,
         pager=pager_of("/notifications", found),
-        topics=[topic.value for topic in CHOICES],
+        topics=CHOICES,
         zone=EXCHANGE_ZONE,
+        changed=next((one for one in known if one.name == change), None),
     )
     return page("notifications.html", view)
 
@@ -58,24 +74,26 @@ async def add(
     front: FrontDoor,
     name: Word = "",
     url: Url = "",
-    topics: Words = "",
+    topics: Topics = None,
     quiet: Word = "",
     zone: Word = EXCHANGE_ZONE,
     rate: Word = "30",
+    off: Word = "",
 ) -> Response:
     """Add a destination, or write it anew."""
-    if not rate.strip().isdecimal() or not 1 <= int(rate[:6]) <= 1000:
-        raise InvalidInput("1 to 1000 messages an hour", details={"field": "rate"})
+    per_hour = count_of(rate, "number of messages an hour")
+    if per_hour is None:
+        raise InvalidInput(f"1 to {RATE_MAX} messages an hour", details={"field": "rate"})
     start, end = window_of_text(quiet)
-    wanted = topics_of(tuple(topics.replace(",", " ").split())) or CHOICES
     wish = DestinationWish(
         name=name.strip(),
         url=url.strip() or None,
-        topics=wanted,
+        topics=topics_of(tuple(topics or ())),
         quiet_from=start,
         quiet_to=end,
-        zone=zone[:60],
-        rate_per_hour=int(rate),
+        zone=zone.strip()[:60],
+        rate_per_hour=per_hour,
+        enabled=not off,
     )
     await save_destination(front, wish)
     return see("/notifications", "destination_saved")
