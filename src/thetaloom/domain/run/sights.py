@@ -13,6 +13,7 @@ from thetaloom.errors import InvalidInput
 
 LOOKBACK = timedelta(days=90)  # how far the nearest look is sought where none is near
 MINUTES_DEFAULT = 30
+YEAR_MIN, YEAR_MAX = 1970, 2200  # a moment has 90 days before it and after it
 MINUTES_MAX = 7 * 24 * 60
 SIGHTS_MAX = 100
 EXPECTED = "expected a time of the exchange such as 10:31 or 2026-03-05T10:31, or an instant with its zone"
@@ -92,6 +93,8 @@ def moment_of(text: str, calendar: TradingCalendar, now: datetime) -> datetime:
             raise ValueError
         if "T" in word or " " in word or "-" in word:
             at = datetime.fromisoformat(word)
+            if not YEAR_MIN < at.year < YEAR_MAX:
+                raise ValueError
             return at if at.tzinfo is not None else at.replace(tzinfo=zone)
         wall = time.fromisoformat(word)
     except ValueError:
