@@ -4,11 +4,13 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from sqlalchemy import select, update
 from starlette.testclient import TestClient
 
 from tests.web.conftest import DEMO
 from thetaloom.bootstrap import Platform
-from thetaloom.domain.run.runs import StepName
+from thetaloom.domain.run.runs import StepName, StepStatus
+from thetaloom.store.schema import evidence, lineage, proposals
 
 
 @pytest.fixture
@@ -60,3 +62,76 @@ def test_each_step_is_counted_and_one_is_shown_in_full(browser: TestClient, run_
 @pytest.mark.parametrize("query", ["days=0", "days=366", "days=x", "step=dance", "strategy=%00"])
 def test_statistics_take_1_to_365_days_of_known_steps(browser: TestClient, query: str) -> None:
     assert browser.get(f"/lineage/steps?{query}").status_code == 422
+
+
+class Loads(HTMLParser):
+    """Collects every address that a browser would ask for, and every element there is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+        self.elements: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.add(tag)
+        for name, address in attrs:
+            if name in {"src", "srcset", "href", "action", "data", "poster", "style"} and address is not None:
+                self.asked.append(address)
+
+
+def test_the_report_is_one_file_that_asks_for_nothing(browser: TestClient, run_id: str) -> None:
+    answer = browser.get(f"/runs/{run_id}/report")
+    over_rest = browser.get(f"/api/lineage/execution/{run_id}/report")
+    loads = Loads()
+    loads.feed(answer.text)
+
+    assert over_rest.text == answer.text
+    assert browser.get("/api/lineage/execution/none/report").status_code == 404
+    assert answer.headers["content-disposition"] == f'attachment; filename="{run_id}.html"'
+    assert [one for one in loads.asked if not one.startswith(("#record-", "data:image/png;base64,"))] == []
+    assert not loads.elements & {"script", "link", "iframe", "object", "form", "base"}
+    assert "url(" not in answer.text and "@import" not in answer.text
+    assert "default-src &#39;none&#39;" in answer.text or "default-src 'none'" in answer.text
+
+
+def test_every_source_of_a_number_is_a_record_of_the_report(browser: TestClient, run_id: str) -> None:
+    text = browser.get(f"/runs/{run_id}/report").text
+
+    named, there = set(re.findall(r'href="#(record-\d+)"', text)), set(re.findall(r'<tr id="(record-\d+)"', text))
+    assert named and named <= there
+    assert "nothing changed, missing, added or out of order" in text
+
+
+def test_hostile_text_stays_text(browser: TestClient, platform: Platform, run_id: str, proposal_id: str) -> None:
+    hostile = '"><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7 * 7 }}'
+    with platform.database.begin() as connection:
+        connection.execute(update(proposals).values(reasons=(hostile,), decision_note=hostile, decided_by=hostile))
+        connection.execute(update(proposals).values(structure_name=hostile, decided_at=platform.clock.now()))
+        connection.execute(update(lineage).where(lineage.c.seq == 2).values(status=StepStatus.FAILED, error=hostile))
+
+    text = browser.get(f"/runs/{run_id}/report").text
+    loads = Loads()
+    loads.feed(text)
+
+    assert text.count("&lt;script&gt;alert(1)") >= 4
+    assert "script" not in loads.elements and "x" not in loads.asked
+    assert "{{ 7 * 7 }}" in text
+
+
+def test_a_report_of_altered_evidence_is_written_and_says_so(
+    browser: TestClient, platform: Platform, run_id: str
+) -> None:
+    with platform.database.begin() as connection:
+        digest = connection.scalar(
+            select(lineage.c.output_digest).where(lineage.c.run_id == run_id, lineage.c.step == StepName.EVALUATE)
+        )
+        connection.execute(
+            update(evidence).where(evidence.c.digest == digest).values(content=b"{}", is_compressed=False)
+        )
+
+    answer = browser.get(f"/runs/{run_id}/report")
+
+    assert answer.status_code == 200
+    assert "The records are not whole" in answer.text
+    assert "is gone or was altered" in answer.text
+    assert browser.get("/lineage?symbol=GOOG&at=2015-12-24T09:51").status_code == 200

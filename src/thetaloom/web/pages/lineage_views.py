@@ -13,7 +13,6 @@ from thetaloom.domain.run.sights import MINUTES_DEFAULT, MINUTES_MAX, SightKind,
 from thetaloom.domain.values.ids import StrategyId
 from thetaloom.store.queries.executions import Execution, StepStatistics, recent_executions, step_statistics
 from thetaloom.store.queries.sights import sights_of
-from thetaloom.web.api.queries import NO_NUL
 from thetaloom.web.front import Front, FrontDoor
 from thetaloom.web.pages.forms import PageNumber
 from thetaloom.web.pages.frame import Frame, frame_of
@@ -23,6 +22,7 @@ from thetaloom.web.pages.render import page
 router = APIRouter(prefix="/lineage")
 DAYS_DEFAULT = 30
 DAYS_MAX = 365
+NO_NUL = r"^[^\x00]*$"
 # Where a look leads to; a schedule has no page of its own.
 PLACES = {SightKind.RUN: "/runs/", SightKind.SCAN: "/scans/", SightKind.SIGNAL: "/signals/", SightKind.SCHEDULE: ""}
 
