@@ -11,7 +11,7 @@ from sqlalchemy import update
 from tests.builders import ANNA, BERT, NOW, a_fill, a_record, a_run, an_order
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, StepStatus, WorkflowRun
 from thetaloom.domain.run.scans import Scan, ScanPair, ScanStatus
-from thetaloom.domain.run.sights import LOOKBACK, SIGHTS_MAX, SightAnswer, SightKind, SightsFound, moment_of
+from thetaloom.domain.run.sights import LOOKBACK, SIGHTS_MAX, SightAnswer, SightKind, SightsFound, moment_of, symbol_of
 from thetaloom.domain.values.canonical import canonical_json
 from thetaloom.domain.values.ids import ScanId, StrategyId
 from thetaloom.errors import InvalidInput
@@ -183,7 +183,7 @@ def test_nobody_sees_what_looked_for_another(store: SqlStore) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("10:31", datetime(2026, 3, 2, 15, 31, tzinfo=UTC)),  # later than now, so of the session before
+        ("10:31", datetime(2026, 2, 27, 15, 31, tzinfo=UTC)),  # later than now, a Monday: of the Friday before
         ("10:29", datetime(2026, 3, 2, 15, 29, tzinfo=UTC)),
         ("2026-02-27T10:31", datetime(2026, 2, 27, 15, 31, tzinfo=UTC)),
         ("2026-02-27 10:31:05", datetime(2026, 2, 27, 15, 31, 5, tzinfo=UTC)),
@@ -192,11 +192,7 @@ def test_nobody_sees_what_looked_for_another(store: SqlStore) -> None:
     ],
 )
 def test_a_moment_is_on_the_wall_of_the_exchange(text: str, expected: datetime) -> None:
-    calendar = read_table(SHIPPED_TABLE)
-    if text == "10:31":
-        expected = datetime(2026, 2, 27, 15, 31, tzinfo=UTC)  # a Friday; 2026-03-02 is a Monday
-
-    assert moment_of(text, calendar, NOW) == expected
+    assert moment_of(text, read_table(SHIPPED_TABLE), NOW) == expected
 
 
 def test_a_time_alone_is_of_the_last_session_on_a_weekend() -> None:
@@ -211,3 +207,9 @@ def test_a_time_alone_is_of_the_last_session_on_a_weekend() -> None:
 def test_what_is_no_moment_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput):
         moment_of(text, read_table(SHIPPED_TABLE), NOW)
+
+
+@pytest.mark.parametrize("text", ["", "  ", "SP\x00Y", "A SYMBOL OF MANY LETTERS"])
+def test_what_is_no_symbol_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        symbol_of(text)

@@ -16,6 +16,7 @@ MINUTES_DEFAULT = 30
 YEAR_MIN, YEAR_MAX = 1970, 2200  # a moment has 90 days before it and after it
 MINUTES_MAX = 7 * 24 * 60
 SIGHTS_MAX = 100
+SYMBOL_LENGTH_MAX = 12
 EXPECTED = "expected a time of the exchange such as 10:31 or 2026-03-05T10:31, or an instant with its zone"
 
 
@@ -82,6 +83,14 @@ def nearest_first(sights: Sequence[Sight], moment: datetime) -> tuple[Sight, ...
     order = list(SightKind)
     ranked = sorted(sights, key=lambda one: (one.distance(moment), order.index(one.kind), one.at, one.id))
     return tuple(ranked[:SIGHTS_MAX])
+
+
+def symbol_of(text: str) -> str:
+    """Read the symbol that is asked about, in capitals. Whether anybody knows it is no matter here."""
+    word = text.strip().upper()
+    if not word or not word.isprintable() or len(word) > SYMBOL_LENGTH_MAX:
+        raise InvalidInput(f"{text[:40]!r} is no symbol; a good one: SPY", details={"field": "symbol"})
+    return word
 
 
 def moment_of(text: str, calendar: TradingCalendar, now: datetime) -> datetime:

@@ -76,7 +76,8 @@ def _noted(named: set[str]) -> Callable[[LineageRecord], Said]:
 
 
 def _decided_at(timeline: Sequence[LineageRecord], why: Why) -> datetime | None:
-    spoke = [record for record in timeline if record.step is why.step and record.status is not StepStatus.DONE]
+    of_step = [record for record in timeline if record.step is why.step]
+    spoke = [record for record in of_step if record.reason == why.reason or record.status is not StepStatus.DONE]
     return spoke[-1].started_at if spoke else None
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from thetaloom.domain.run.runs import StepName, StepStatus
-from thetaloom.domain.run.sights import MINUTES_DEFAULT, MINUTES_MAX, SightKind, SightsFound, moment_of
+from thetaloom.domain.run.sights import MINUTES_DEFAULT, MINUTES_MAX, SightKind, SightsFound, moment_of, symbol_of
 from thetaloom.domain.values.ids import StrategyId
 from thetaloom.store.queries.executions import Execution, StepStatistics, recent_executions, step_statistics
 from thetaloom.store.queries.sights import sights_of
@@ -117,7 +117,9 @@ def steps(
 
 def _found(front: Front, symbol: str, at: str, minutes: int, strategy: StrategyId | None) -> SightsFound:
     moment = moment_of(at, front.platform.desk.calendar, front.now) if at.strip() else front.now
-    return sights_of(front.database, front.user, symbol, moment, within=timedelta(minutes=minutes), strategy=strategy)
+    return sights_of(
+        front.database, front.user, symbol_of(symbol), moment, within=timedelta(minutes=minutes), strategy=strategy
+    )
 
 
 def _step_row(found: StepStatistics) -> StepRow:
