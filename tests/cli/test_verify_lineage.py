@@ -167,6 +167,71 @@ def test_a_chain_written_anew_shows_by_the_hash_that_was_noted(bundle: Any) -> N
     assert not is_whole(forged, noted)
 
 
+ODD = (None, True, 0, -1, 1.5, float("inf"), "", "\ud800", [], {}, ["x"], {"x": 1}, 10**400)
+
+
+def places_of(plain: Any, place: Place = ()) -> Iterator[Place]:
+    yield place
+    if isinstance(plain, dict):
+        for name in plain:
+            yield from places_of(plain[name], (*place, name))
+    elif isinstance(plain, list):
+        for number, entry in enumerate(plain[:3]):
+            yield from places_of(entry, (*place, number))
+
+
+def a_bundle_of_one_record() -> dict[str, Any]:
+    evidence = [canonical({"given": {"symbol": "SPY"}}).decode(), canonical({"verdict": "allow"}).decode()]
+    digests = [digest_of(text.encode()) for text in evidence]
+    record: dict[str, Any] = {name: "" for name in verify_lineage.WORDS} | {"seq": 1, "strategy_revision": 1}
+    record |= {"run_id": "run-1", "step": "trigger", "status": "done", "duration_us": 5, "parent": None}
+    record |= {
+        "started_at": "2026-03-02T15:30:00.000000+00:00",
+        "previous_hash": digest_of(b"thetaloom lineage of run-1"),
+    }
+    record |= {"input_digest": digests[0], "output_digest": digests[1]}
+    record["hash"] = digest_of(canonical(record))
+    shown = [
+        {"digest": digest, "kind": "json", "size": len(text), "content": json.loads(text)}
+        for digest, text in zip(digests, evidence, strict=True)
+    ]
+    return {
+        "format": verify_lineage.FORMAT,
+        "run": "run-1",
+        "head": {"seq": 1, "hash": record["hash"]},
+        "records": [{"record": record, "input": shown[0], "output": shown[1]}],
+        "texts": dict(zip(digests, evidence, strict=True)),
+        "blobs": {},
+    }
+
+
+def test_whatever_stands_in_the_place_of_anything_is_told_and_breaks_nothing() -> None:
+    bundle = a_bundle_of_one_record()
+    odd_ones = [
+        (place, odd) for place in places_of(bundle) for odd in ODD if json.dumps(at(bundle, place)) != json.dumps(odd)
+    ]
+
+    assert check(bundle) == []
+    assert len(odd_ones) > 400
+    assert [one for one in odd_ones if is_whole(altered(bundle, *one))] == []
+
+
+def test_a_field_of_another_kind_is_a_fault_and_no_other_form_of_document(tmp_path: Path) -> None:
+    file = tmp_path / "bundle.json"
+    file.write_text(json.dumps(altered(a_bundle_of_one_record(), ("records", 0, "record", "seq"), "1")))
+
+    assert verify_lineage.main([str(file)]) == 1
+
+
+def test_what_is_nested_too_deeply_is_no_bundle() -> None:
+    deep: Any = "SPY"
+    for _ in range(5000):
+        deep = [deep]
+
+    with pytest.raises(NotABundle):
+        check(altered(a_bundle_of_one_record(), ("records", 0, "input", "content"), deep))
+
+
 @given(st.dictionaries(st.text(), st.text() | st.integers(-(2**53), 2**53) | st.none() | st.booleans()))
 def test_the_script_writes_records_as_we_seal_them(record: dict[str, Any]) -> None:
     assert canonical(record) == canonical_json(record)

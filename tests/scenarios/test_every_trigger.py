@@ -3,6 +3,7 @@
 import hmac
 import json
 import struct
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -229,13 +230,18 @@ def test_a_run_of_each_trigger_ends_as_a_closed_position(
 
     pictures = [chart["picture"] for chart in world.said(run, StepName.DRAW_CHART)["charts"]]
     assert len(pictures) == 2
+    report = world.client.get(f"/api/lineage/execution/{run.id}/report").text
     with world.platform.store.reading() as uow:
         for picture in pictures:
             drawn = uow.lineage.get_evidence(picture[PICTURE_MARK])
             assert struct.unpack(">II", drawn[16:24]) == (1920, 1080)
+            assert b64encode(drawn).decode() in report
         heard = uow.opinions.of_run(run.id)
         assert verify_run(uow, run) == []
         assert replay_run(uow, run.id, DECIDERS, world.platform.desk.codec).identical
+    parts = ("Fixed rules", "Language model", "What the model was asked", "Why these contracts", "Fills", "record 13")
+    assert [part for part in parts if part not in report] == []
+    assert f"All {len(detail.timeline)} records were whole" in report
     assert {one.analyst: one.share for one in heard} == {"rules": Decimal("0.5"), "llm": Decimal("0.5")}
     assert {one.direction.value for one in heard if one.direction is not None} == {"bullish"}
     assert [len(one.pictures) for one in world.server.exchanges] == [2]

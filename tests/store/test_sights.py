@@ -6,17 +6,19 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from tests.builders import ANNA, BERT, NOW, a_fill, a_record, a_run, an_order
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, StepStatus, WorkflowRun
 from thetaloom.domain.run.scans import Scan, ScanPair, ScanStatus
-from thetaloom.domain.run.sights import LOOKBACK, SightAnswer, SightKind, SightsFound, moment_of
+from thetaloom.domain.run.sights import LOOKBACK, SIGHTS_MAX, SightAnswer, SightKind, SightsFound, moment_of, symbol_of
 from thetaloom.domain.values.canonical import canonical_json
 from thetaloom.domain.values.ids import ScanId, StrategyId
 from thetaloom.errors import InvalidInput
 from thetaloom.marketdata.calendar_table import SHIPPED_TABLE, read_table
 from thetaloom.store.database import open_database
 from thetaloom.store.queries.sights import sights_of
+from thetaloom.store.schema import evidence
 from thetaloom.store.unit_of_work import SqlStore
 from thetaloom.store.upgrading import upgrade
 
@@ -139,6 +141,37 @@ def test_where_nothing_looked_the_nearest_looks_are_told(store: SqlStore) -> Non
     assert beyond.before is None and beyond.after is None
 
 
+def test_of_many_looks_the_nearest_of_both_sides_are_told(store: SqlStore) -> None:
+    stood = a_run(1, created_at=NOW - 9 * HOUR, updated_at=NOW - 8 * HOUR, status=RunStatus.PENDING_APPROVAL)
+    minutes = [*range(-130, 0), *range(1, 131)]
+    moments = [NOW + timedelta(minutes=each) for each in minutes]
+    others = [ended(a_run(2 + place), created_at=at, updated_at=at) for place, at in enumerate(moments)]
+    add_runs(store, stood, *others)
+
+    sights = seen(store, minutes=200).sights
+
+    assert len(sights) == SIGHTS_MAX
+    assert sights[0].id == stood.id
+    near = sorted(minutes, key=lambda each: (abs(each), each))[: SIGHTS_MAX - 1]
+    assert [(sight.at - NOW) // timedelta(minutes=1) for sight in sights[1:]] == near
+
+
+def test_evidence_that_was_altered_explains_nothing_and_stops_no_search(store: SqlStore) -> None:
+    run = ended(a_run(1), seq=1)
+    with store.unit_of_work() as work:
+        work.runs.add(run)
+        said = work.lineage.put_evidence(canonical_json({"verdict": {"facts": {"iv_rank": "12"}}}), "json")
+        denied = {"status": StepStatus.DENIED, "reason": "condition_failed", "output_digest": said}
+        work.lineage.append(a_record(run, 1, step=StepName.EVALUATE, **denied))
+        work.commit()
+    with store.database.begin() as connection:
+        connection.execute(update(evidence).values(content=b"{}", is_compressed=False))
+
+    (sight,) = seen(store).sights
+
+    assert (sight.reason, sight.step, sight.facts) == ("condition_failed", StepName.EVALUATE, {})
+
+
 def test_nobody_sees_what_looked_for_another(store: SqlStore) -> None:
     add_runs(store, ended(a_run(1), user_id=BERT))
 
@@ -150,7 +183,7 @@ def test_nobody_sees_what_looked_for_another(store: SqlStore) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("10:31", datetime(2026, 3, 2, 15, 31, tzinfo=UTC)),  # later than now, so of the session before
+        ("10:31", datetime(2026, 2, 27, 15, 31, tzinfo=UTC)),  # later than now, a Monday: of the Friday before
         ("10:29", datetime(2026, 3, 2, 15, 29, tzinfo=UTC)),
         ("2026-02-27T10:31", datetime(2026, 2, 27, 15, 31, tzinfo=UTC)),
         ("2026-02-27 10:31:05", datetime(2026, 2, 27, 15, 31, 5, tzinfo=UTC)),
@@ -159,11 +192,7 @@ def test_nobody_sees_what_looked_for_another(store: SqlStore) -> None:
     ],
 )
 def test_a_moment_is_on_the_wall_of_the_exchange(text: str, expected: datetime) -> None:
-    calendar = read_table(SHIPPED_TABLE)
-    if text == "10:31":
-        expected = datetime(2026, 2, 27, 15, 31, tzinfo=UTC)  # a Friday; 2026-03-02 is a Monday
-
-    assert moment_of(text, calendar, NOW) == expected
+    assert moment_of(text, read_table(SHIPPED_TABLE), NOW) == expected
 
 
 def test_a_time_alone_is_of_the_last_session_on_a_weekend() -> None:
@@ -172,7 +201,15 @@ def test_a_time_alone_is_of_the_last_session_on_a_weekend() -> None:
     assert moment_of("10:31", read_table(SHIPPED_TABLE), sunday).date() == date(2026, 2, 27)
 
 
-@pytest.mark.parametrize("text", ["", "noon", "25:00", "2026-02-30T10:31", "10:31+01:00", "10:31\x00"])
+@pytest.mark.parametrize(
+    "text", ["", "noon", "25:00", "2026-02-30T10:31", "10:31+01:00", "10:31\x00", "0001-01-01", "9999-12-31T23:59"]
+)
 def test_what_is_no_moment_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput):
         moment_of(text, read_table(SHIPPED_TABLE), NOW)
+
+
+@pytest.mark.parametrize("text", ["", "  ", "SP\x00Y", "A SYMBOL OF MANY LETTERS"])
+def test_what_is_no_symbol_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        symbol_of(text)

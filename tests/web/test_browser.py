@@ -110,8 +110,9 @@ def test_no_page_is_wider_than_its_window(waiting: Platform, address: str, page:
     paths = ("/", "/runs", f"/runs/{run_id}", "/approvals", f"/approvals/{proposal_id}", "/positions", "/orders")
     others = ("/strategies", f"/strategies/{DEMO}", f"/lineage/{run_id}/8", "/reasons", "/api", "/halts")
     cared = ("/alerts", "/alerts?show=over", "/journal", "/reconcile")
+    explained = ("/lineage?symbol=GOOG&at=2015-12-24T09:51", "/lineage/steps?step=evaluate&days=365")
     judged = ("/risk", "/rank?symbol=GOOG", "/strategies/senex-trident?symbol=GOOG", "/prompts", "/prompts/daily-en")
-    for path in (*paths, *others, *cared, *judged):
+    for path in (*paths, *others, *cared, *explained, *judged):
         page.goto(address + path)
         page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path

@@ -10,7 +10,7 @@ from thetaloom.bootstrap import Platform
 from thetaloom.domain.values.reasons import Reason
 
 HOSTILE = "<script>alert(1)</script>\"'>"
-PAGES = ("/", "/runs", "/approvals", "/positions", "/orders", "/strategies", "/reasons", "/api", "/halts")
+PAGES = ("/", "/runs", "/approvals", "/positions", "/orders", "/strategies", "/reasons", "/api", "/halts", "/lineage")
 
 
 def hidden(text: str, name: str) -> str:
@@ -49,7 +49,9 @@ def test_every_page_of_an_empty_house_says_where_it_is(browser: TestClient, path
     assert " style=" not in answer.text
 
 
-@pytest.mark.parametrize("path", ["/", "/runs", "/approvals", "/positions", "/orders"])
+@pytest.mark.parametrize(
+    "path", ["/", "/runs", "/approvals", "/positions", "/orders", "/lineage", "/lineage?symbol=SPY"]
+)
 def test_an_empty_list_says_what_to_do_next(browser: TestClient, path: str) -> None:
     assert 'class="empty"' in browser.get(path).text
 

@@ -11,7 +11,7 @@ from thetaloom.cli.output import JsonOption, emit, indented, pairs, say, shown_i
 from thetaloom.cli.paging import LimitOption, OffsetOption, shown_of, window
 from thetaloom.cli.words import clock_text
 from thetaloom.domain.run.runs import StepName, StepStatus
-from thetaloom.domain.run.sights import MINUTES_DEFAULT, MINUTES_MAX, Sight, SightsFound, moment_of
+from thetaloom.domain.run.sights import MINUTES_DEFAULT, MINUTES_MAX, Sight, SightsFound, moment_of, symbol_of
 from thetaloom.domain.values.ids import StrategyId
 from thetaloom.store.queries.executions import StepStatistics, recent_executions, step_statistics
 from thetaloom.store.queries.sights import sights_of
@@ -100,7 +100,7 @@ def search(
         found = sights_of(
             platform.database,
             platform.user_id,
-            symbol.strip().upper(),
+            symbol_of(symbol),
             moment,
             within=timedelta(minutes=minutes),
             strategy=None if strategy is None else StrategyId(strategy),

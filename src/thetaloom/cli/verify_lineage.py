@@ -60,14 +60,12 @@ def canonical(plain: Any) -> bytes:
 
 def check(bundle: Any, head: str | None = None) -> list[str]:
     """Return what is wrong with a bundle, in words; nothing when it is whole. Raises ``NotABundle``."""
-    _demand_form(bundle)
-    faults = list(_chain_faults(bundle["run"], bundle["records"]))
-    faults += _head_faults(bundle, head)
-    for number, entry in enumerate(bundle["records"], start=1):
-        for side in ("input", "output"):
-            faults += (f"record {number}, {side}: {fault}" for fault in _evidence_faults(bundle, entry, side))
-    faults += _blob_faults(bundle)
-    return faults
+    try:
+        _demand_form(bundle)
+        # A field of another kind is neither hashed nor looked up: it alone is the fault that is told.
+        return list(_kind_faults(bundle["records"])) or _faults(bundle, head)
+    except RecursionError as error:
+        raise NotABundle("it is nested too deeply") from error
 
 
 def read(path: Path) -> Any:
@@ -102,12 +100,22 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _faults(bundle: dict[str, Any], head: str | None) -> list[str]:
+    faults = list(_chain_faults(bundle["run"], bundle["records"]))
+    faults += _head_faults(bundle, head)
+    for number, entry in enumerate(bundle["records"], start=1):
+        for side in ("input", "output"):
+            faults += (f"record {number}, {side}: {fault}" for fault in _evidence_faults(bundle, entry, side))
+    faults += _blob_faults(bundle)
+    return faults
+
+
 def _demand_form(bundle: Any) -> None:
     _demand_fields(bundle, BUNDLE_FIELDS, "the bundle")
     if bundle["format"] != FORMAT:
         raise NotABundle(f"its format is {bundle['format']!r}, expected {FORMAT!r}")
     _demand_fields(bundle["head"], HEAD_FIELDS, "head")
-    if not isinstance(bundle["run"], str) or not isinstance(bundle["records"], list):
+    if not _is_text(bundle["run"]) or not isinstance(bundle["records"], list):
         raise NotABundle("run is no text, or records is no list")
     if not isinstance(bundle["texts"], dict) or not isinstance(bundle["blobs"], dict):
         raise NotABundle("texts or blobs is no object")
@@ -125,13 +133,30 @@ def _demand_form(bundle: Any) -> None:
 
 
 def _demand_texts(part: dict[str, Any], name: str) -> None:
-    if any(not isinstance(text, str) for text in part.values()):
+    if not all(map(_is_text, part.values())):
         raise NotABundle(f"a part of {name} is no text")
+
+
+def _is_text(part: Any) -> bool:
+    try:
+        return isinstance(part, str) and part.encode() is not None
+    except UnicodeEncodeError:  # half of a pair, which JSON can write and UTF-8 cannot
+        return False
 
 
 def _demand_fields(part: Any, wanted: set[str], name: str) -> None:
     if not isinstance(part, dict) or set(part) != wanted:
         raise NotABundle(f"{name} has not the fields {', '.join(sorted(wanted))}")
+
+
+def _kind_faults(records: list[Any]) -> Iterator[str]:
+    for number, entry in enumerate(records, start=1):
+        record = entry["record"]
+        wrong = [name for name in WORDS if not _is_text(record[name])]
+        wrong += [name for name in NUMBERS if type(record[name]) is not int]
+        wrong += ["parent"] if type(record["parent"]) not in (int, type(None)) else []
+        if wrong:
+            yield f"record {number}: of another kind than it must be: {', '.join(wrong)}"
 
 
 def _chain_faults(run: str, records: list[Any]) -> Iterator[str]:
@@ -148,9 +173,6 @@ def _chain_faults(run: str, records: list[Any]) -> Iterator[str]:
 
 
 def _record_faults(record: dict[str, Any], run: str, number: int) -> Iterator[str]:
-    if any(type(record[name]) is not str for name in WORDS) or any(type(record[name]) is not int for name in NUMBERS):
-        yield "a field is of another kind than it must be"
-        return
     if record["run_id"] != run or record["seq"] != number:
         yield f"is {record['seq']} of {record['run_id']}: one is missing, added or out of order"
     if record["parent"] != (number - 1 or None):

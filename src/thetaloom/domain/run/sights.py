@@ -13,8 +13,10 @@ from thetaloom.errors import InvalidInput
 
 LOOKBACK = timedelta(days=90)  # how far the nearest look is sought where none is near
 MINUTES_DEFAULT = 30
+YEAR_MIN, YEAR_MAX = 1970, 2200  # a moment has 90 days before it and after it
 MINUTES_MAX = 7 * 24 * 60
 SIGHTS_MAX = 100
+SYMBOL_LENGTH_MAX = 12
 EXPECTED = "expected a time of the exchange such as 10:31 or 2026-03-05T10:31, or an instant with its zone"
 
 
@@ -83,6 +85,14 @@ def nearest_first(sights: Sequence[Sight], moment: datetime) -> tuple[Sight, ...
     return tuple(ranked[:SIGHTS_MAX])
 
 
+def symbol_of(text: str) -> str:
+    """Read the symbol that is asked about, in capitals. Whether anybody knows it is no matter here."""
+    word = text.strip().upper()
+    if not word or not word.isprintable() or len(word) > SYMBOL_LENGTH_MAX:
+        raise InvalidInput(f"{text[:40]!r} is no symbol; a good one: SPY", details={"field": "symbol"})
+    return word
+
+
 def moment_of(text: str, calendar: TradingCalendar, now: datetime) -> datetime:
     """Read a moment: with a zone as it is, else on the exchange's wall; a time alone is of the latest session."""
     word = text.strip()
@@ -92,6 +102,8 @@ def moment_of(text: str, calendar: TradingCalendar, now: datetime) -> datetime:
             raise ValueError
         if "T" in word or " " in word or "-" in word:
             at = datetime.fromisoformat(word)
+            if not YEAR_MIN < at.year < YEAR_MAX:
+                raise ValueError
             return at if at.tzinfo is not None else at.replace(tzinfo=zone)
         wall = time.fromisoformat(word)
     except ValueError:

@@ -218,4 +218,5 @@ def _execution(run: WorkflowRun, found: Any) -> Execution:
 
 
 def _percentile(ordered: list[int], percent: int) -> int | None:
-    return ordered[(len(ordered) - 1) * percent // 100] if ordered else None
+    # By nearest rank: of two durations the slower one is what 95 of 100 keep within.
+    return ordered[-(-len(ordered) * percent // 100) - 1] if ordered else None

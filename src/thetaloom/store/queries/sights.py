@@ -5,9 +5,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import ColumnElement, Row, Select, select
 
-from thetaloom.domain.run.runs import RunStatus, StepStatus, WorkflowRun
+from thetaloom.domain.book.fills import Fill
+from thetaloom.domain.run.runs import RunStatus, WorkflowRun
 from thetaloom.domain.run.scans import ScanPair
 from thetaloom.domain.run.sights import (
     LOOKBACK,
@@ -19,14 +20,12 @@ from thetaloom.domain.run.sights import (
     nearest_first,
 )
 from thetaloom.domain.run.signals import Signal, SignalStage
-from thetaloom.domain.run.why import Why
 from thetaloom.domain.strategy.explanations import meaning
 from thetaloom.domain.values.ids import RunId, StrategyId, UserId
 from thetaloom.store.database import Database
+from thetaloom.store.queries.explained import Explained, explain_runs
 from thetaloom.store.queries.paging import matching, owned
-from thetaloom.store.queries.runs import RunDetail, run_detail
 from thetaloom.store.queries.scans import all_watchlists
-from thetaloom.store.queries.why import why_of
 from thetaloom.store.schedule_tables import firings, scan_pairs, scans, schedules
 from thetaloom.store.schema import runs
 from thetaloom.store.signal_tables import signals
@@ -57,9 +56,9 @@ def sights_of(
     search = _Search(database, user, symbol, strategy)
     sights = nearest_first(
         [
-            *search.explained(search.runs_between(start, end), at, end),
-            *search.pairs_between(start, end),
-            *search.signals_between(start, end),
+            *search.explained(search.runs_between(start, at, end), at, end),
+            *search.pairs_between(start, at, end),
+            *search.signals_between(start, at, end),
             *search.silent_firings(start, end),
         ],
         at,
@@ -88,26 +87,40 @@ class _Search:
             owned(signals, user), signals.c.symbol == symbol, *matching(signals.c.strategy_id, strategy)
         )
 
-    def runs_between(self, start: datetime, end: datetime) -> Sequence[WorkflowRun]:
-        """Return the runs that stood at any moment between start and end."""
-        born = runs.c.created_at.between(start - LOOKBACK, end)
-        alive = (runs.c.status != RunStatus.COMPLETED) | (runs.c.updated_at >= start)
-        return self._runs(self.of_runs.where(born, alive).order_by(runs.c.created_at.desc()).limit(SIGHTS_MAX))
+    def runs_between(self, start: datetime, at: datetime, end: datetime) -> Sequence[WorkflowRun]:
+        """Return the runs that stood at any moment between start and end, the nearest to ``at`` of both sides."""
+        stands = runs.c.status != RunStatus.COMPLETED
+        begun = runs.c.created_at.between(start - LOOKBACK, at) & (stands | (runs.c.updated_at >= start))
+        before = self.of_runs.where(begun).order_by(stands.desc(), runs.c.updated_at.desc())
+        after = self.of_runs.where(*_after(runs.c.created_at, at, end)).order_by(runs.c.created_at)
+        return [*self._runs(before.limit(SIGHTS_MAX)), *self._runs(after.limit(SIGHTS_MAX))]
 
     def explained(self, found: Sequence[WorkflowRun], at: datetime, end: datetime) -> list[Sight]:
         """Return the runs as sights; those nearest to ``at`` with what their evidence says."""
         by_id = {run.id: run for run in found}
         plain = nearest_first([_plain_sight(run, end) for run in found], at)
-        told = [self._told(by_id[RunId(sight.id)], sight) for sight in plain[:EXPLAINED_MAX]]
-        return [*told, *plain[EXPLAINED_MAX:]]
+        near = plain[:EXPLAINED_MAX]
+        if not near:
+            return []
+        with self.database.connect() as connection:
+            explained = explain_runs(connection, [by_id[RunId(sight.id)] for sight in near])
+        return [*(_run_sight(explained[RunId(sight.id)], sight) for sight in near), *plain[EXPLAINED_MAX:]]
 
-    def pairs_between(self, start: datetime, end: datetime) -> list[Sight]:
-        """Return the pairs of the scans that were asked for between start and end."""
-        return self._pairs(self.of_pairs.where(scans.c.asked_at.between(start, end)).limit(SIGHTS_MAX))
+    def pairs_between(self, start: datetime, at: datetime, end: datetime) -> list[Sight]:
+        """Return the pairs of the scans that were asked for between start and end, the nearest of both sides."""
+        return [
+            found
+            for chosen in _both_sides(self.of_pairs, scans.c.asked_at, start, at, end)
+            for found in self._pairs(chosen)
+        ]
 
-    def signals_between(self, start: datetime, end: datetime) -> list[Sight]:
-        """Return the signals that arrived between start and end."""
-        return self._signals(self.of_signals.where(signals.c.received_at.between(start, end)).limit(SIGHTS_MAX))
+    def signals_between(self, start: datetime, at: datetime, end: datetime) -> list[Sight]:
+        """Return the signals that arrived between start and end, the nearest of both sides."""
+        return [
+            found
+            for chosen in _both_sides(self.of_signals, signals.c.received_at, start, at, end)
+            for found in self._signals(chosen)
+        ]
 
     def silent_firings(self, start: datetime, end: datetime) -> list[Sight]:
         """Return the due times between start and end from which neither run nor scan came."""
@@ -119,6 +132,8 @@ class _Search:
         )
         with self.database.connect() as connection:
             rows = connection.execute(chosen.limit(SIGHTS_MAX)).all()
+        if not rows:
+            return []
         lists = {one.name: one.symbols for one in all_watchlists(self.database, self.user)}
         return [
             _firing_sight(row, self.symbol)
@@ -157,9 +172,18 @@ class _Search:
         with self.database.connect() as connection:
             return [_signal_sight(signal) for signal in values_of(Signal, connection.execute(chosen))]
 
-    def _told(self, run: WorkflowRun, plain: Sight) -> Sight:
-        detail = run_detail(self.database, self.user, run.id)
-        return _run_sight(detail, why_of(self.database, self.user, detail), plain)
+
+def _both_sides(
+    chosen: Select[Any], column: ColumnElement[datetime], start: datetime, at: datetime, end: datetime
+) -> tuple[Select[Any], Select[Any]]:
+    # Either side for itself: a limit over both would keep the near ones of one side only, or none in particular.
+    before = chosen.where(column.between(start, at)).order_by(column.desc())
+    after = chosen.where(*_after(column, at, end)).order_by(column)
+    return before.limit(SIGHTS_MAX), after.limit(SIGHTS_MAX)
+
+
+def _after(column: ColumnElement[datetime], at: datetime, end: datetime) -> tuple[ColumnElement[bool], ...]:
+    return column > at, column <= end
 
 
 def _plain_sight(run: WorkflowRun, end: datetime) -> Sight:
@@ -176,15 +200,14 @@ def _plain_sight(run: WorkflowRun, end: datetime) -> Sight:
     )
 
 
-def _run_sight(detail: RunDetail, why: Why, plain: Sight) -> Sight:
-    spoke = [record for record in detail.timeline if record.step is why.step and record.status is not StepStatus.DONE]
-    filled = bool(detail.fills)
+def _run_sight(found: Explained, plain: Sight) -> Sight:
+    why = found.why
     return replace(
         plain,
-        answer=SightAnswer.TRADED if filled else plain.answer,
-        decided_at=spoke[-1].started_at if spoke else None,
+        answer=SightAnswer.TRADED if found.first_fill is not None else plain.answer,
+        decided_at=found.decided_at,
         reason=why.reason,
-        text=_traded(detail) if filled else why.error or why.text or plain.text,
+        text=_traded(found.first_fill, found.closed_at) if found.first_fill else why.error or why.text or plain.text,
         step=why.step,
         facts=why.facts,
         changes=tuple(blocking.change for blocking in why.blocking),
@@ -200,13 +223,11 @@ def _run_sight(detail: RunDetail, why: Why, plain: Sight) -> Sight:
     )
 
 
-def _traded(detail: RunDetail) -> str:
-    first = detail.fills[0]
-    held = detail.position
+def _traded(first: Fill, closed_at: datetime | None) -> str:
     since = f"it traded: filled {first.quantity} at {first.filled_at:%Y-%m-%d %H:%M} UTC"
-    if held is None or held.closed_at is None:
+    if closed_at is None:
         return f"{since}, and holds a position"
-    return f"{since}, closed {held.closed_at:%Y-%m-%d %H:%M} UTC"
+    return f"{since}, closed {closed_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _pair_sight(scan: str, asked_at: datetime, pair: ScanPair) -> Sight:

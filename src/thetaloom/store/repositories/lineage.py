@@ -1,7 +1,9 @@
 """Lineage: records sealed onto the chain of their run, and evidence kept once under the digest of its content."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select
 
@@ -13,7 +15,7 @@ from thetaloom.errors import InvariantError, NotFound
 from thetaloom.store.database import Database
 from thetaloom.store.schema import evidence, runs
 from thetaloom.store.schema import lineage as table
-from thetaloom.store.statements import columns_of, insert_or_skip, row_of, values_of
+from thetaloom.store.statements import columns_of, insert_or_skip, row_of, rows_in, values_of
 
 ZLIB_LEVEL = 1  # level 6 takes three times as long for a tenth less of our JSON
 ALREADY_DENSE = frozenset({"chain", "parquet", "png"})
@@ -33,6 +35,7 @@ _HASH = select(table.c.hash).where(table.c.run_id == bindparam("of_run"), table.
 _OWNER = select(runs.c.user_id).where(runs.c.id == bindparam("of_run")).scalar_subquery()
 _INSERT = insert(table).values(user_id=_OWNER)
 _EVIDENCE = select(evidence).where(evidence.c.digest == bindparam("of_digest"))
+_EVIDENCES = select(evidence).where(evidence.c.digest.in_(bindparam("of_any", expanding=True)))
 
 
 class SqlLineage:
@@ -84,10 +87,23 @@ def evidence_of(connection: Connection, digest: str) -> tuple[str, bytes]:
     row = connection.execute(_EVIDENCE, {"of_digest": digest}).first()
     if row is None:
         raise NotFound(f"there is no evidence {digest}")
+    return row.kind, _unpacked(row)
+
+
+def whole_evidence(connection: Connection, digests: Iterable[str]) -> dict[str, bytes]:
+    """Return the contents of all that are there and still have their digest; of the others, nothing."""
+    found: dict[str, bytes] = {}
+    for row in rows_in(connection, _EVIDENCES, digests):
+        with suppress(InvariantError):
+            found[row.digest] = _unpacked(row)
+    return found
+
+
+def _unpacked(row: Any) -> bytes:
     try:
         content = zlib.decompress(row.content) if row.is_compressed else bytes(row.content)
     except zlib.error as error:
-        raise InvariantError(f"evidence {digest} was altered: {error}") from error
-    if digest_of(content) != digest:
-        raise InvariantError(f"evidence {digest} was altered: its content has digest {digest_of(content)}")
-    return row.kind, content
+        raise InvariantError(f"evidence {row.digest} was altered: {error}") from error
+    if digest_of(content) != row.digest:
+        raise InvariantError(f"evidence {row.digest} was altered: its content has digest {digest_of(content)}")
+    return content

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import Field
+from starlette.responses import HTMLResponse, Response
 
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, StepStatus, TriggerKind
 from thetaloom.domain.values.ids import RunId, StrategyId
@@ -154,6 +155,14 @@ def execution(front: FrontDoor, run_id: Id) -> Execution:
 def execution_bundle(front: FrontDoor, run_id: Id) -> dict[str, Any]:
     """Return the records of a run with all their evidence, as `thetaloom lineage verifier` verifies them."""
     return bundle_of(front.database, front.user, RunId(run_id))
+
+
+@router.get("/execution/{run_id}/report", response_class=HTMLResponse, responses=documented(404))
+def execution_report(front: FrontDoor, run_id: Id) -> Response:
+    """Return the report of a run for people: one HTML document that loads nothing."""
+    from thetaloom.web.report import report_answer  # it renders with what pages render with, so it comes after them
+
+    return report_answer(front.platform, RunId(run_id))
 
 
 @router.get("/execution/{run_id}/step/{step}", responses=documented(404))

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from thetaloom.domain.run.runs import StepName
-from thetaloom.domain.run.sights import MINUTES_DEFAULT, MINUTES_MAX, SightAnswer, SightKind, moment_of
+from thetaloom.domain.run.sights import MINUTES_DEFAULT, MINUTES_MAX, SightAnswer, SightKind, moment_of, symbol_of
 from thetaloom.domain.values.ids import StrategyId
 from thetaloom.store.queries.sights import sights_of
 from thetaloom.web.api.queries import NO_NUL
@@ -64,7 +64,7 @@ def search(
     found = sights_of(
         front.database,
         front.user,
-        symbol.strip().upper(),
+        symbol_of(symbol),
         moment_of(at, front.platform.desk.calendar, front.now),
         within=timedelta(minutes=minutes),
         strategy=None if strategy_id is None else StrategyId(strategy_id),

@@ -119,12 +119,9 @@ def run(front: FrontDoor, run_id: str, notice: Notice = "") -> Response:
 @router.get("/{run_id}/report")
 def report(front: FrontDoor, run_id: str) -> Response:
     """Give the report of a run as a file: its pictures and its look are within it, so no page of ours may show it."""
-    from thetaloom.web.report import report_of  # it renders with what pages render with, so it comes after them
+    from thetaloom.web.report import report_answer  # it renders with what pages render with, so it comes after them
 
-    text = report_of(front.platform, RunId(run_id))
-    name = "".join(letter for letter in run_id if letter.isascii() and (letter.isalnum() or letter in "-_"))
-    headers = {"Content-Disposition": f'attachment; filename="{name}.html"'}
-    return Response(text, media_type="text/html; charset=utf-8", headers=headers)
+    return report_answer(front.platform, RunId(run_id))
 
 
 @router.post("/{run_id}/verification")
