@@ -15,6 +15,7 @@ from thetaloom.brokers.paper.broker import PaperBroker
 from thetaloom.brokers.paper.settings import read_shares
 from thetaloom.charts.painter import AsidePainter, InlinePainter
 from thetaloom.config import MarketSource, Settings
+from thetaloom.dispatch.aside import AsideProcess
 from thetaloom.dispatch.embedded import EmbeddedDispatch
 from thetaloom.dispatch.workers import is_gone, name_worker
 from thetaloom.domain.market.indicators import IV_DAYS
@@ -91,6 +92,8 @@ class Platform:
         """Give the connections back."""
         if self.desk.painter is not None:
             self.desk.painter.close()
+        if self.desk.aside is not None:
+            self.desk.aside.close()
         self.broker.close()
         self.database.close()
 
@@ -161,6 +164,7 @@ def build(
         settings=_engine_settings(settings),
         analysts=analysts_of(settings, database, SystemClock(), aside=clock_kind == "paced"),
         painter=AsidePainter() if clock_kind == "paced" else InlinePainter(),
+        aside=AsideProcess() if clock_kind == "paced" else None,
     )
     platform = Platform(
         settings=settings,

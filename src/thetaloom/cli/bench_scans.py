@@ -78,7 +78,7 @@ def _late_seconds(platform: Any, schedule: Schedule) -> list[float]:
 
 
 def _scan(count: int) -> list[bool]:
-    from thetaloom.engine.scanner import scan_symbol
+    from thetaloom.engine.scan_judging import SymbolMarket, judge_symbol, read_symbol
 
     found: list[bool] = []
     with ranking_market() as platform:
@@ -90,6 +90,7 @@ def _scan(count: int) -> list[bool]:
             # The synthetic world has few symbols; later minutes give each of them other chains.
             clock.move_to(clock.now() + timedelta(minutes=1))
             symbol = known[turn % len(known)]
-            pairs, _ = scan_symbol(platform.desk, platform.user_id, symbol, strategies, clock.now())
-            found += [pair.is_eligible for pair in pairs]
+            read = read_symbol(platform.desk, platform.user_id, symbol, clock.now())
+            if isinstance(read, SymbolMarket):
+                found += [pair.is_eligible for pair in judge_symbol(strategies, read).pairs]
     return found
