@@ -54,7 +54,7 @@ from thetaloom.store.schema import events, lineage, runs, users
 from thetaloom.store.source_secrets import FOLDER as SECRETS_FOLDER
 from thetaloom.store.source_secrets import SourceSecrets
 from thetaloom.store.statements import insert_or_skip
-from thetaloom.store.symbol_seeds import shipped_symbols
+from thetaloom.store.symbol_seeds import completed, shipped_symbols
 from thetaloom.store.unit_of_work import SqlStore
 from thetaloom.store.upgrading import upgrade
 
@@ -281,8 +281,9 @@ def _first_rows(platform: Platform) -> None:
                 uow.strategies.save(LOCAL_USER, strategy, now)
         give_prompts(uow, LOCAL_USER, now)
         for record in shipped_symbols(now):
-            if uow.symbols.get(record.symbol) is None:
-                uow.symbols.save(record)
+            new = completed(uow.symbols.get(record.symbol), record)
+            if new is not None and (new.conid is None or uow.symbols.by_conid(new.conid) is None):
+                uow.symbols.save(new)
         uow.commit()
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.expirations import list_expirations
 from thetaloom.domain.market.reading import MarketInputs, read_market
 from thetaloom.domain.market.view import MarketView
@@ -28,7 +29,7 @@ def rank_market(
 
 def read_state(desk: Desk, user: UserId, symbol: str, now: datetime) -> MarketState:
     """Read the market and the account as strategies are ranked on them."""
-    return with_view(*gather_state(desk, user, symbol, now))
+    return with_view(*gather_state(desk, user, read_chain(desk, symbol, now), now))
 
 
 def with_view(inputs: MarketInputs, state: MarketState) -> MarketState:
@@ -36,19 +37,24 @@ def with_view(inputs: MarketInputs, state: MarketState) -> MarketState:
     return replace(state, view=read_market(inputs))
 
 
-def gather_state(desk: Desk, user: UserId, symbol: str, now: datetime) -> tuple[MarketInputs, MarketState]:
-    """Collect what a market is read from, and its state without the reading, which takes most of the time."""
+def read_chain(desk: Desk, symbol: str, now: datetime) -> OptionChain:
+    """Read the option chain of ``symbol``. Raises ``MarketDataUnavailable`` where there is none."""
     chain = desk.market.chain(symbol, now)
     if chain is None:
         raise MarketDataUnavailable(
             f"{desk.market.name} has no chain of {symbol} at {now.isoformat()}",
             advice=f"It knows {', '.join(list(desk.market.symbols())[:10])}.",
         )
+    return chain
+
+
+def gather_state(desk: Desk, user: UserId, chain: OptionChain, now: datetime) -> tuple[MarketInputs, MarketState]:
+    """Collect what a market is read from, and its state without the reading, which takes most of the time."""
     expirations = list_expirations(chain, desk.calendar, now)
     inputs = inputs_of(desk.market, desk.calendar, desk.settings, chain, expirations, now)
     snapshot = desk.broker.account()
     with desk.store.reading() as uow:
-        shares = free_shares(desk, uow, snapshot, symbol, user=user, without=NO_RUN)
+        shares = free_shares(desk, uow, snapshot, chain.underlying, user=user, without=NO_RUN)
     state = MarketState(
         chain=chain,
         expirations=expirations,

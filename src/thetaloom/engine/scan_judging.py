@@ -1,6 +1,6 @@
 """One symbol of a scan: its market is read on the engine's thread and judged wherever there is room."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.ids import UserId
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.ranking import gather_state, with_view
+from thetaloom.engine.ranking import gather_state, read_chain, with_view
 from thetaloom.errors import BrokerUnavailable, DomainError, MarketDataUnavailable
 
 log = structlog.get_logger()
@@ -45,24 +45,36 @@ class JudgedSymbol:
 
 def read_symbol(desk: Desk, user: UserId, symbol: str, now: datetime) -> SymbolMarket | ScanPair:
     """Read the market of a symbol, or say why no strategy can be looked at on it."""
+    return next(found for found in read_in_slices(desk, user, symbol, now) if found is not None)
+
+
+def read_in_slices(desk: Desk, user: UserId, symbol: str, now: datetime) -> Iterator[SymbolMarket | ScanPair | None]:
+    """Read the market of a symbol in slices of a few milliseconds; the last one gives it."""
     try:
         known = desk.market.underlying(symbol)
         if known is None:
-            return _without(symbol, Reason.UNKNOWN_SYMBOL, source=desk.market.name)
-        inputs, state = gather_state(desk, user, symbol, now)
-        today = [
-            bar for bar in desk.market.intraday(symbol, FRAME_MINUTES, FRAME_COUNT) if bar.session_on == state.today
-        ]
+            yield _without(symbol, Reason.UNKNOWN_SYMBOL, source=desk.market.name)
+            return
+        chain = read_chain(desk, symbol, now)
+        yield None
+        inputs, state = gather_state(desk, user, chain, now)
+        day = _day_range(desk, state)
     except BrokerUnavailable as error:
-        return _without(symbol, Reason.ACCOUNT_UNKNOWN, message=error.message)
+        yield _without(symbol, Reason.ACCOUNT_UNKNOWN, message=error.message)
     except MarketDataUnavailable as error:
-        return _without(symbol, Reason.NO_MARKET_DATA, message=error.message)
+        yield _without(symbol, Reason.NO_MARKET_DATA, message=error.message)
     except FAULTS as error:
         log.exception("scan_could_not_read", symbol=symbol)
-        return _without(symbol, Reason.STEP_FAILED, message=str(error))
+        yield _without(symbol, Reason.STEP_FAILED, message=str(error))
+    else:
+        yield SymbolMarket(symbol=symbol, inputs=inputs, state=state, day=day, sector=known.sector)
+
+
+def _day_range(desk: Desk, state: MarketState) -> DayRange | None:
+    bars = desk.market.intraday(state.chain.underlying, FRAME_MINUTES, FRAME_COUNT)
+    today = [bar for bar in bars if bar.session_on == state.today]
     lows, highs = [Decimal(str(bar.low)) for bar in today], [Decimal(str(bar.high)) for bar in today]
-    day = DayRange(low=min(lows), high=max(highs)) if today else None
-    return SymbolMarket(symbol=symbol, inputs=inputs, state=state, day=day, sector=known.sector)
+    return DayRange(low=min(lows), high=max(highs)) if today else None
 
 
 def judge_symbol(strategies: Sequence[Strategy], read: SymbolMarket) -> JudgedSymbol:

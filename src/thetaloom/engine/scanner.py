@@ -36,6 +36,7 @@ from thetaloom.engine.scan_judging import (
     SymbolMarket,
     judge_symbol,
     pair_of,
+    read_in_slices,
     read_symbol,
     screen,
     state_of,
@@ -48,6 +49,7 @@ from thetaloom.ports.store import UnitOfWork
 log = structlog.get_logger()
 
 LOOK_EVERY = timedelta(seconds=1)
+Asked = tuple[SymbolMarket, "Future[JudgedSymbol]"]
 AHEAD_MAX = 3  # symbols that are read and not judged yet: one is worked on, the next ones lie ready
 
 
@@ -73,6 +75,11 @@ class Scanner:
     def is_busy(self) -> bool:
         """Whether a scan is under way."""
         return self._work is not None
+
+    @property
+    def seen(self) -> int:
+        """How many symbols of the scan under way are judged."""
+        return 0 if self._work is None else len({pair.symbol for pair in self._work.pairs})
 
     def forget(self) -> None:
         """Look for new scans before the next use."""
@@ -211,35 +218,27 @@ def _judged_here(work: Work, strategies: Sequence[Strategy], read: SymbolMarket)
 
 
 def _slices_beside(desk: Desk, work: Work, strategies: Sequence[Strategy], aside: Aside) -> Iterator[bool]:
-    """Read here, have it judged in another process; a turn only reads one symbol or takes one answer in."""
-    judging: deque[tuple[SymbolMarket, Future[JudgedSymbol]]] = deque()
-    symbols = iter(work.scan.symbols)
-    is_more = True
-    while is_more or judging:
-        if judging and (judging[0][1].done() or len(judging) == AHEAD_MAX or not is_more):
-            read, answer = judging[0]
-            if not answer.done():
-                yield False
-                continue
-            judging.popleft()
-            yield from _taken_in(work, strategies, read, answer)
-            continue
-        symbol = next(symbols, None)
-        if symbol is None:
-            is_more = False
-            continue
-        found = read_symbol(desk, work.scan.user_id, symbol, desk.clock.now())
-        if isinstance(found, ScanPair):
-            work.pairs.append(found)
-        else:
-            judging.append((found, aside.submit(partial(judge_symbol, tuple(strategies)), found)))
-        yield True
+    # A turn only reads, or takes one answer in; a few symbols lie ready for the other process.
+    judging: deque[Asked] = deque()
+    judge = partial(judge_symbol, tuple(strategies))
+    for symbol in work.scan.symbols:
+        if len(judging) == AHEAD_MAX:
+            yield from _taken_in(work, strategies, judging.popleft())
+        for found in read_in_slices(desk, work.scan.user_id, symbol, desk.clock.now()):
+            if isinstance(found, ScanPair):
+                work.pairs.append(found)
+            elif found is not None:
+                judging.append((found, aside.submit(judge, found)))
+            yield True
+    while judging:
+        yield from _taken_in(work, strategies, judging.popleft())
     aside.close()
 
 
-def _taken_in(
-    work: Work, strategies: Sequence[Strategy], read: SymbolMarket, answer: "Future[JudgedSymbol]"
-) -> Iterator[bool]:
+def _taken_in(work: Work, strategies: Sequence[Strategy], asked: Asked) -> Iterator[bool]:
+    read, answer = asked
+    while not answer.done():
+        yield False
     try:
         judged = answer.result()
     except (BrokenExecutor, CancelledError):  # the process died; what it had is judged here, a pair a turn
