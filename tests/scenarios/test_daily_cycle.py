@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from thetaloom.config import MarketSource, load_settings
 from thetaloom.domain.book.orders import Order, OrderPurpose
 from thetaloom.domain.run.daily_cycle import CycleMove, decide_cycle
 from thetaloom.domain.run.schedules import Firing, FiringStatus, Schedule, ScheduleKind
+from thetaloom.domain.strategy.strategies import ApprovalMode, ApprovalRule
 from thetaloom.domain.values.ids import StrategyId
+from thetaloom.engine.commands import SaveStrategy
 from thetaloom.engine.engine import DECIDERS
 from thetaloom.engine.lineage import replay_run, verify_run
 from thetaloom.engine.schedule_commands import AddSchedule
@@ -36,6 +39,11 @@ def platform(tmp_path: Path) -> Iterator[Platform]:
     upgrade(database)
     made = bootstrap.build(settings, database, start=TEN - QUARTER, clock_kind="virtual")
     made.engine.start()
+    with made.store.reading() as uow:
+        stored = uow.strategies.latest(made.user_id, DEMO)
+    assert stored is not None
+    automatic = replace(stored.strategy, approval=ApprovalRule(mode=ApprovalMode.AUTOMATIC))
+    made.engine.handle(SaveStrategy(user_id=made.user_id, strategy=automatic))
     yield made
     made.close()
 
@@ -109,9 +117,10 @@ def test_each_look_of_the_day_can_be_decided_again_and_its_runs_replayed(platfor
         assert set(moves[:-1]) <= {CycleMove.SETTLE, CycleMove.RETRY}
         waits = [later.at - look.at for look, later in zip(one.looks, one.looks[1:], strict=False)]
         assert waits == [timedelta(seconds=3), *[timedelta(seconds=5)] * 2][: len(waits)]
-        for run in one.run_ids:
-            assert not verify_run(platform.desk, run)
-            assert replay_run(platform.desk, run, DECIDERS).identical
+        with platform.store.reading() as uow:
+            for run in uow.runs.many(one.run_ids):
+                assert verify_run(uow, run) == []
+                assert replay_run(uow, run.id, DECIDERS, platform.desk.codec).identical
 
 
 def test_a_day_in_dry_run_mode_starts_nothing(platform: Platform) -> None:

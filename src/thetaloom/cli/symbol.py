@@ -62,7 +62,8 @@ def show_command(
 
 @app.command("conid")
 def conid_command(
-    conid: Annotated[int, typer.Argument(metavar="CONID", min=1, max=CONID_MAX, help="IBKR's number.")], as_json: JsonOption = False
+    conid: Annotated[int, typer.Argument(metavar="CONID", min=1, max=CONID_MAX, help="IBKR's number.")],
+    as_json: JsonOption = False,
 ) -> None:
     """Show the symbol of an IBKR contract number."""
     with reading() as read:

@@ -40,6 +40,7 @@ from thetaloom.engine.scan_judging import (
     read_symbol,
     screen,
     state_of,
+    unscreened,
 )
 from thetaloom.engine.starting import write_run
 from thetaloom.engine.step import tell_user
@@ -208,6 +209,7 @@ def _judged_here(work: Work, strategies: Sequence[Strategy], read: SymbolMarket)
     state = state_of(read)
     if isinstance(state, ScanPair):
         work.pairs.append(state)
+        work.screens.append(unscreened(read.symbol))
         yield True
         return
     work.screens.append(screen(read, state))
