@@ -15,6 +15,7 @@ from thetaloom.brokers.paper.broker import PaperBroker
 from thetaloom.brokers.paper.settings import read_shares
 from thetaloom.charts.painter import AsidePainter, InlinePainter
 from thetaloom.config import MarketSource, Settings
+from thetaloom.dispatch.aside import AsideProcess
 from thetaloom.dispatch.embedded import EmbeddedDispatch
 from thetaloom.dispatch.workers import is_gone, name_worker
 from thetaloom.domain.market.indicators import IV_DAYS
@@ -53,7 +54,7 @@ from thetaloom.store.schema import events, lineage, runs, users
 from thetaloom.store.source_secrets import FOLDER as SECRETS_FOLDER
 from thetaloom.store.source_secrets import SourceSecrets
 from thetaloom.store.statements import insert_or_skip
-from thetaloom.store.symbol_seeds import shipped_symbols
+from thetaloom.store.symbol_seeds import completed, shipped_symbols
 from thetaloom.store.unit_of_work import SqlStore
 from thetaloom.store.upgrading import upgrade
 
@@ -91,6 +92,8 @@ class Platform:
         """Give the connections back."""
         if self.desk.painter is not None:
             self.desk.painter.close()
+        if self.desk.aside is not None:
+            self.desk.aside.close()
         self.broker.close()
         self.database.close()
 
@@ -161,6 +164,7 @@ def build(
         settings=_engine_settings(settings),
         analysts=analysts_of(settings, database, SystemClock(), aside=clock_kind == "paced"),
         painter=AsidePainter() if clock_kind == "paced" else InlinePainter(),
+        aside=AsideProcess() if clock_kind == "paced" else None,
     )
     platform = Platform(
         settings=settings,
@@ -277,8 +281,9 @@ def _first_rows(platform: Platform) -> None:
                 uow.strategies.save(LOCAL_USER, strategy, now)
         give_prompts(uow, LOCAL_USER, now)
         for record in shipped_symbols(now):
-            if uow.symbols.get(record.symbol) is None:
-                uow.symbols.save(record)
+            new = completed(uow.symbols.get(record.symbol), record)
+            if new is not None and (new.conid is None or uow.symbols.by_conid(new.conid) is None):
+                uow.symbols.save(new)
         uow.commit()
 
 

@@ -1,7 +1,11 @@
 """Scans in the engine: every pair has a place or a reason, the best start, a kill loses nothing, exits go first."""
 
+import pickle
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Future
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -10,12 +14,56 @@ from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import TriggerKind
 from thetaloom.domain.run.scans import Scan, ScanPair, ScanStatus, funnel_of, ranked
 from thetaloom.domain.values.ids import StrategyId
-from thetaloom.engine.scanner import finish_scan
+from thetaloom.engine.scan_judging import SymbolMarket, judge_symbol, read_symbol
+from thetaloom.engine.scanner import AHEAD_MAX, finish_scan
 from thetaloom.engine.schedule_commands import RunScan, SaveWatchlist
 from thetaloom.errors import InvalidInput, MarketDataUnavailable, NotFound
 from thetaloom.store.queries.scans import list_pairs, scan_of
 from thetaloom.testing.desk import ANNA, PUT_CREDIT_QUOTES, STRATEGY, DeskBench, put_credit_spread
 from thetaloom.testing.market import FixedMarket
+
+
+class HeldAside:
+    """A place beside the engine whose works are done, or lost, when the test says so."""
+
+    def __init__(self) -> None:
+        self.held: list[tuple[Future[Any], Callable[[Any], Any], Any]] = []
+        self.is_closed = False
+
+    def submit(self, work: Callable[[Any], Any], given: Any) -> Future[Any]:
+        """Keep a work."""
+        self.held.append((Future(), work, given))
+        return self.held[-1][0]
+
+    def on_done(self, tell: Callable[[], None]) -> None:
+        """Tell nobody: who tests settles the engine itself."""
+
+    def close(self) -> None:
+        """Be closed."""
+        self.is_closed = True
+
+    def do_one(self, place: int = 0) -> None:
+        """Do a work that is held."""
+        answer, work, given = self.held.pop(place)
+        answer.set_result(work(given))
+
+    def die(self) -> None:
+        """Lose all that is held."""
+        for answer, _, _ in self.held:
+            answer.set_exception(BrokenExecutor())
+        self.held.clear()
+
+
+@pytest.fixture
+def aside(lite: DeskBench) -> HeldAside:
+    """The place beside the desk's engine, on a market of five symbols."""
+    market = FixedMarket(lite.clock, always_fresh=True)
+    for symbol in ("SPY", "QQQ", "IWM", "DIA", "GLD"):
+        market.set_spot(symbol, 575)
+    market.set_quotes(PUT_CREDIT_QUOTES)
+    made = HeldAside()
+    lite.restart(market=market, aside=made)
+    return made
 
 
 def ask(bench: DeskBench, *symbols: str, best: int = 0, watchlist: str = "") -> Scan:
@@ -163,3 +211,61 @@ def test_a_symbol_whose_market_is_silent_or_broken_takes_out_no_other(lite: Desk
 
     reasons = {one.symbol: one.reason for one in list_pairs(lite.database, ANNA, asked.id).rows}
     assert reasons == {"IWM": "step_failed", "QQQ": "no_market_data", "SPY": "indicator_unknown"}
+
+
+def test_a_server_reads_a_few_symbols_ahead_and_judges_none_itself(lite: DeskBench, aside: HeldAside) -> None:
+    asked = ask(lite, "SPY", "QQQ", "IWM", "DIA", "GLD")
+
+    lite.engine.settle()
+
+    assert [given.symbol for _, _, given in aside.held] == ["SPY", "QQQ", "IWM"][:AHEAD_MAX]
+    assert not lite.engine.turn()  # it waits for an answer and for nothing else
+    assert stored(lite, asked).status is ScanStatus.RUNNING
+    aside.do_one()
+    lite.engine.settle()
+    assert [given.symbol for _, _, given in aside.held] == ["QQQ", "IWM", "DIA"]
+
+
+@pytest.mark.parametrize("order", [0, -1])
+def test_a_scan_beside_the_engine_comes_to_the_same_as_one_within(
+    lite: DeskBench, aside: HeldAside, order: int
+) -> None:
+    symbols = ("SPY", "QQQ", "NOSUCH", "IWM", "DIA", "GLD")
+    beside = ask(lite, *symbols)
+    while stored(lite, beside).status is ScanStatus.RUNNING:
+        lite.engine.settle()
+        if aside.held:
+            aside.do_one(order)
+    lite.restart(aside=None)
+
+    within = ask(lite, *symbols)
+    lite.engine.settle()
+
+    assert aside.is_closed
+    ours, theirs = stored(lite, beside), stored(lite, within)
+    assert (ours.pairs, ours.eligible, ours.funnel, ours.screens) == (
+        *(theirs.pairs, theirs.eligible, theirs.funnel, theirs.screens),
+    )
+    found, wanted = (list_pairs(lite.database, ANNA, one.id).rows for one in (beside, within))
+    assert len(found) == 6
+    assert found == wanted
+
+
+def test_what_a_dead_process_had_is_judged_by_the_engine(lite: DeskBench, aside: HeldAside) -> None:
+    asked = ask(lite, "SPY", "QQQ")
+    lite.engine.settle()
+
+    aside.die()
+    lite.engine.settle()
+
+    assert (stored(lite, asked).status, stored(lite, asked).pairs) == (ScanStatus.DONE, 2)
+
+
+def test_what_a_process_is_given_survives_the_way_there(bench: DeskBench) -> None:
+    read = read_symbol(bench.desk, ANNA, "SPY", bench.clock.now())
+    assert isinstance(read, SymbolMarket)
+    strategies = [put_credit_spread()]
+
+    there = pickle.loads(pickle.dumps(read))
+
+    assert judge_symbol(strategies, there) == judge_symbol(strategies, read)

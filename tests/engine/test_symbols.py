@@ -13,7 +13,7 @@ from thetaloom.errors import InvalidInput, MarketDataUnavailable, NotFound
 from thetaloom.ports.market_data import Underlying
 from thetaloom.ports.store import UnitOfWork
 from thetaloom.store.queries.symbols import cache_statistics, search_symbols, symbol_by_conid
-from thetaloom.store.symbol_seeds import shipped_symbols
+from thetaloom.store.symbol_seeds import completed, shipped_symbols
 from thetaloom.testing.builders import NOW
 from thetaloom.testing.desk import ANNA, DeskBench
 from thetaloom.testing.market import FixedMarket
@@ -132,13 +132,27 @@ def test_a_conid_belongs_to_one_symbol(lite: DeskBench) -> None:
 def test_the_shipped_list_is_sound() -> None:
     shipped = shipped_symbols(NOW)
 
-    assert len({one.symbol for one in shipped}) == len(shipped) == 42
-    assert all(one.kind in {"index", "etf"} and one.roots and one.conid is None for one in shipped)
+    assert len({one.symbol for one in shipped}) == len(shipped) == 51
+    assert all(one.kind in {"index", "etf", "equity"} and one.roots for one in shipped)
+    assert all((one.sector is None) == (one.kind != "equity") for one in shipped)
+    conids = {one.symbol: one.conid for one in shipped if one.conid is not None}
+    assert len(set(conids.values())) == len(conids) == 16
+    assert (conids["SPY"], conids["AAPL"], conids["SPX"]) == (756733, 265598, 416904)
     assert all(one.tick_class is None or one.tick_class in CLASS_NAMES for one in shipped)
     by_symbol = {one.symbol: one for one in shipped}
     assert (by_symbol["SPX"].roots, by_symbol["SPX"].tick_class) == (("SPX", "SPXW"), "broad_index")
     assert (by_symbol["SPY"].tick_class, by_symbol["VIX"].tick_class) == ("pennies", "penny_program")
     assert by_symbol["XLE"].tick_class is None
+
+
+def test_a_number_that_ships_completes_what_is_known_and_replaces_nothing() -> None:
+    (spy,) = [one for one in shipped_symbols(NOW) if one.symbol == "SPY"]
+    told = replace(spy, name="SPDR", source="recorded", conid=None)
+
+    assert completed(None, spy) == spy
+    assert completed(told, spy) == replace(told, conid=756733)
+    assert completed(replace(told, conid=1), spy) is None
+    assert completed(spy, replace(spy, conid=None)) is None
 
 
 def test_a_search_finds_symbols_roots_and_words_the_nearest_first(lite: DeskBench) -> None:

@@ -155,18 +155,51 @@ def test_symbols_are_searched_looked_up_and_counted(client: TestClient) -> None:
     found = client.get("/api/symbols/search", params={"query": "spx"}).json()
     assert found["items"][0]["symbol"] == "SPX"
     assert found["items"][0]["roots"] == ["SPX", "SPXW"]
-    fresh = client.get("/api/symbols/search", params={"query": "goog"}).json()
-    assert (fresh["total"], fresh["items"][0]["source"]) == (1, "recorded")
+    shipped = client.get("/api/symbols/search", params={"query": "goog"}).json()
+    assert [(one["symbol"], one["source"]) for one in shipped["items"]] == [("GOOG", "shipped"), ("GOOGL", "shipped")]
 
-    batch = client.post("/api/symbols/batch", json={"symbols": ["goog", "SPY", "NOSUCH"]}).json()
+    batch = client.post("/api/symbols/batch", json={"symbols": ["goog", "SPY", "NOSUCH", " GOOG ", "spy"]}).json()
 
-    assert [one["symbol"] for one in batch["items"]] == ["GOOG", "SPY"]
+    assert [(one["symbol"], one["source"]) for one in batch["items"]] == [("GOOG", "recorded"), ("SPY", "shipped")]
     assert batch["missing"] == ["NOSUCH"]
+    again = client.post("/api/symbols/batch", json={"symbols": ["GOOG"]}).json()
+    assert again["items"][0]["conid"] == 208813720  # what the source does not say stays known
     stats = client.get("/api/symbols/cache/stats").json()
-    assert (stats["hits"], stats["misses"], stats["shipped"]) == (1, 3, 42)
-    assert client.get("/api/symbols/conid/756733").status_code == 404
-    assert client.get("/api/symbols/conid/none").status_code == 422
+    assert (stats["hits"], stats["misses"], stats["lookups"], stats["hit_rate"]) == (1, 3, 4, 0.25)
+    assert (stats["symbols"], stats["shipped"], stats["fresh"], stats["stale"]) == (51, 50, 1, 0)
     assert client.get("/api/symbols/search", params={"query": ""}).status_code == 422
+
+
+def test_a_symbol_is_found_by_its_conid(client: TestClient) -> None:
+    found = client.get("/api/symbols/conid/756733")
+
+    assert (found.status_code, found.json()["symbol"], found.json()["kind"]) == (200, "SPY", "etf")
+    unknown = client.get("/api/symbols/conid/424242")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
+    for wrong in ("none", "0", "-1", "1.5", str(2**63)):
+        refused = client.get(f"/api/symbols/conid/{wrong}")
+        assert refused.status_code == 422, wrong
+        assert set(refused.json()) == {"code", "message", "advice", "details"}
+
+
+@pytest.mark.parametrize(
+    ("symbols", "told"),
+    [
+        ([], "symbols"),
+        (["SPY", "no good", "$$$"], "'NO GOOD', '$$$' are no symbols"),
+        (["THIRTEENCHARS"], "symbols"),
+        ([1], "symbols"),
+        (["GOOG"] * 501, "symbols"),
+    ],
+)
+def test_a_batch_that_holds_no_symbols_is_refused_whole(client: TestClient, symbols: list[Any], told: str) -> None:
+    before = client.get("/api/symbols/cache/stats").json()["lookups"]
+
+    refused = client.post("/api/symbols/batch", json={"symbols": symbols})
+
+    assert refused.status_code == 422
+    assert told in str(refused.json())
+    assert client.get("/api/symbols/cache/stats").json()["lookups"] == before
 
 
 def test_the_pages_show_what_stands_and_take_forms(platform: Platform, browser: TestClient) -> None:

@@ -4,12 +4,14 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from thetaloom.bootstrap import Platform
 from thetaloom.cli.access import carry_out, is_served, opened, reading
-from thetaloom.cli.output import JsonOption, emit, indented, pairs, say, shown_instant, table, to_plain
+from thetaloom.cli.output import JsonOption, console, emit, indented, pairs, say, shown_instant, table, to_plain
 from thetaloom.cli.paging import LimitOption, OffsetOption, shown_of, window
 from thetaloom.cli.words import money_text, percent_text, price_text
-from thetaloom.domain.run.scans import Scan, ScanPair, ScanStatus
+from thetaloom.domain.run.scans import Scan, ScanPair, ScanStatus, Screen
 from thetaloom.domain.values.ids import StrategyId
 from thetaloom.engine.schedule_commands import RunScan
 from thetaloom.store.queries.paging import Page
@@ -18,6 +20,7 @@ from thetaloom.store.queries.scans import list_pairs, list_scans, scan_of
 app = typer.Typer(help="Rank symbols and strategies.", no_args_is_help=True, add_completion=False)
 SHOWN = 20
 SCREENS_SHOWN = 10
+TURNS_BETWEEN = 50  # of the engine, before the bar moves on
 
 
 @app.callback()
@@ -47,10 +50,7 @@ def run_command(
         asked = carry_out(platform, command)
         if not isinstance(asked, Scan):
             raise TypeError("a scan was expected")
-        found = scan_of(platform.database, platform.user_id, asked.id)
-        while found.status is ScanStatus.RUNNING and not is_served(platform.database):
-            platform.engine.settle()
-            found = scan_of(platform.database, platform.user_id, asked.id)
+        found = asked if is_served(platform.database) else _worked_off(platform, asked, as_json=as_json)
         page = list_pairs(platform.database, platform.user_id, found.id, window=window(SHOWN, 0))
     _show(found, page, as_json=as_json)
 
@@ -94,6 +94,26 @@ def show_command(
     _show(found, page, as_json=as_json)
 
 
+def _worked_off(platform: Platform, asked: Scan, *, as_json: bool) -> Scan:
+    printer = console(stderr=True)
+    columns = (TextColumn("symbols"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    is_silent = as_json or not printer.is_terminal
+    found = asked
+    with Progress(*columns, console=printer, transient=True, disable=is_silent) as bar:
+        task = bar.add_task("symbols", total=len(asked.symbols))
+        while found.status is ScanStatus.RUNNING:
+            platform.engine.settle(TURNS_BETWEEN)
+            bar.update(task, completed=platform.engine.scan_seen)
+            found = scan_of(platform.database, platform.user_id, asked.id)
+    return found
+
+
+def _screen_row(one: Screen) -> tuple[object, ...]:
+    unknown = ", ".join(dict.fromkeys((*one.unknown, *one.sector_unknown)))
+    ranks = [None if rank is None else round(rank, 2) for rank in (one.total, one.trend, one.sector_total)]
+    return (one.symbol, ranks[0], ranks[1], one.sector, ranks[2], one.sector_place, unknown)
+
+
 def _show(found: Scan, page: Page[ScanPair], *, as_json: bool) -> None:
     if as_json:
         emit({"scan": to_plain(found), "pairs": to_plain(page)})
@@ -112,8 +132,8 @@ def _show(found: Scan, page: Page[ScanPair], *, as_json: bool) -> None:
         say(f"[bold]next:[/] the server works on it; thetaloom scan show {found.id}")
         return
     table("funnel", ("reason", "pairs"), [(one.reason, one.pairs) for one in found.funnel])
-    screens = [(one.symbol, one.total, ", ".join(one.unknown)) for one in found.screens[:SCREENS_SHOWN]]
-    table("screening, highest first", ("symbol", "score", "unknown"), screens)
+    names = ("symbol", "score", "trend", "sector", "IV edge", "place in sector", "unknown")
+    table("screening, highest first", names, [_screen_row(one) for one in found.screens[:SCREENS_SHOWN]])
     _print_pairs(page)
 
 

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from thetaloom.cli.access import carry_out, opened, reading
 from thetaloom.cli.output import JsonOption, emit, note, pairs, table, to_plain
-from thetaloom.domain.market.symbols import FOUND_MAX, FoundSymbol, SymbolRecord
+from thetaloom.domain.market.symbols import CONID_MAX, FOUND_MAX, FoundSymbol, SymbolRecord
+from thetaloom.domain.run.watchlists import clean_symbols
 from thetaloom.engine.schedule_commands import LookUpSymbols
 from thetaloom.errors import NotFound
 from thetaloom.store.queries.symbols import cache_statistics, search_symbols, symbol_by_conid
@@ -46,6 +48,9 @@ def show_command(
     found = [one for one in answer if isinstance(one, FoundSymbol)] if isinstance(answer, tuple) else []
     if not found:
         raise NotFound(f"nobody knows {' '.join(symbols)}", advice="`thetaloom symbol search` takes words, too.")
+    known = {one.record.symbol for one in found}
+    for missing in (symbol for symbol in clean_symbols(symbols) if symbol not in known):
+        note(f"[yellow]warning:[/] nobody knows {escape(missing)}")
     if as_json:
         emit([{**to_plain(one.record), "warning": one.warning} for one in found])
         return
@@ -57,7 +62,8 @@ def show_command(
 
 @app.command("conid")
 def conid_command(
-    conid: Annotated[int, typer.Argument(metavar="CONID", help="IBKR's number.")], as_json: JsonOption = False
+    conid: Annotated[int, typer.Argument(metavar="CONID", min=1, max=CONID_MAX, help="IBKR's number.")],
+    as_json: JsonOption = False,
 ) -> None:
     """Show the symbol of an IBKR contract number."""
     with reading() as read:

@@ -38,7 +38,11 @@ def list_command(as_json: JsonOption = False) -> None:
         emit(found)
         return
     rows = [(one.name, len(one.symbols), "yes" if one.in_digest else "", " ".join(one.symbols[:8])) for one in found]
-    table(f"{len(rows)} watchlists", ("name", "symbols", "in the mail", "first"), rows)
+    table(
+        "1 watchlist" if len(rows) == 1 else f"{len(rows)} watchlists",
+        ("name", "symbols", "in the mail", "first"),
+        rows,
+    )
 
 
 @app.command("show")

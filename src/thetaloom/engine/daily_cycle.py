@@ -37,7 +37,7 @@ ENDS = {
     CycleStatus.SKIPPED: FiringStatus.SKIPPED,
     CycleStatus.FAILED: FiringStatus.FAILED,
 }
-SECOND = timedelta(seconds=1)
+MICROSECOND = timedelta(microseconds=1)
 
 
 def look_again(desk: Desk, uow: UnitOfWork, schedule: Schedule, firing: Firing, now: datetime) -> Firing:
@@ -103,7 +103,7 @@ def _with_prices(desk: Desk, look: CycleLook, strategy: Strategy, schedule: Sche
     # Without a score table of its own a strategy may be started by name whatever the bias: here it is named.
     is_fine = found.is_eligible or (strategy.score is None and found.verdict == found.score.verdict)
     verdict = "" if is_fine or found.verdict.reason is None else found.verdict.reason.value
-    ages = [Decimal(quote.age(look.at) // SECOND) for quote in quotes.values()]
+    ages = [Decimal(quote.age(look.at) // MICROSECOND) / 1_000_000 for quote in quotes.values()]
     mid: Price | None = None if found.evaluation is None else found.evaluation.mid_price
     is_whole = bool(contracts) and len(quotes) == len(contracts)
     return replace(look, verdict=verdict, mid_price=mid, price_age_seconds=max(ages) if is_whole else None)

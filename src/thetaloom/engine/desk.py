@@ -12,6 +12,7 @@ from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.money import Money
 from thetaloom.engine.guard_book import GuardBook
 from thetaloom.ports.analyst import Analyst
+from thetaloom.ports.aside import Aside
 from thetaloom.ports.broker import Broker
 from thetaloom.ports.charts import ChartPainter
 from thetaloom.ports.clock import Clock
@@ -67,5 +68,6 @@ class Desk:
     settings: EngineSettings
     analysts: Mapping[str, Analyst] = field(default_factory=dict)  # by name; one that is not there has no opinion
     painter: ChartPainter | None = None  # None: charts are kept as numbers only
+    aside: Aside | None = None  # None: what takes long is done in small slices on the engine's own thread
     guards: GuardBook = field(default_factory=GuardBook)  # of this process
     unknown_symbols: dict[str, datetime] = field(default_factory=dict)  # when the source last did not know them

@@ -144,6 +144,11 @@ class Engine:
         """When a schedule is due next, whether the market is open then or not."""
         return self._scheduler.next_at
 
+    @property
+    def scan_seen(self) -> int:
+        """How many symbols of the scan under way are judged."""
+        return self._scanner.seen
+
     def settle(self, turns_max: int = 1000) -> int:
         """Turn until nothing is left to do now; return how many turns did something."""
         turns = 0

@@ -56,6 +56,8 @@ class EngineLoop:
         """Start the thread; it settles what was in doubt first."""
         self.engine.desk.market.on_change(self.wake)
         self.engine.desk.broker.on_report(self.wake)
+        if self.engine.desk.aside is not None:
+            self.engine.desk.aside.on_done(self.wake)
         self._thread.start()
 
     def stop(self, timeout: float = 10.0) -> None:

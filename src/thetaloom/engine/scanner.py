@@ -1,50 +1,57 @@
-"""The scanner: one pair of symbol and strategy a turn, so that no quote waits for it; then the best are started.
+"""The scanner: small slices, so that no quote waits for it; then the best are started.
+
+A server has the pairs judged in a process of its own and only reads the market here; elsewhere a turn judges one pair.
 
 Nothing is kept of a scan before its end: after a kill it begins anew, and only one process can end it.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor, CancelledError, Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
+from functools import partial
 
 import structlog
 
-from thetaloom.domain.market.view import MarketView
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import TriggerKind
 from thetaloom.domain.run.scans import (
-    CHANGES_KEPT,
     Scan,
     ScanPair,
     ScanStatus,
     Screen,
     funnel_of,
     ranked,
-    screen_of,
     screen_order,
 )
 from thetaloom.domain.run.schedules import Firing, FiringStatus
-from thetaloom.domain.strategy.ranking import MarketState, RankedStrategy, rank_strategies
 from thetaloom.domain.strategy.scoring import score_rule_of
-from thetaloom.domain.strategy.screening import screening_score, trend_score
 from thetaloom.domain.strategy.strategies import Strategy
-from thetaloom.domain.values.ids import RunId, StrategyId, UserId
-from thetaloom.domain.values.reasons import Reason
+from thetaloom.domain.values.ids import RunId, StrategyId
 from thetaloom.engine.commands import StartRun
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.ranking import read_state
+from thetaloom.engine.scan_judging import (
+    JudgedSymbol,
+    SymbolMarket,
+    judge_symbol,
+    pair_of,
+    read_in_slices,
+    read_symbol,
+    screen,
+    state_of,
+    unscreened,
+)
 from thetaloom.engine.starting import write_run
 from thetaloom.engine.step import tell_user
-from thetaloom.errors import BrokerUnavailable, DomainError, MarketDataUnavailable
+from thetaloom.ports.aside import Aside
 from thetaloom.ports.store import UnitOfWork
 
 log = structlog.get_logger()
 
 LOOK_EVERY = timedelta(seconds=1)
-FRAME_MINUTES, FRAME_COUNT = 15, 28  # of the session so far, for the place of the price in its range
-FAULTS = (DomainError, ArithmeticError, ValueError, LookupError, TypeError)  # of one pair; the engine must outlive it
-SCREENED = ("iv_rank", "atm_iv", "iv_change_5d", "hv_30", "underlying_price")
+Asked = tuple[SymbolMarket, "Future[JudgedSymbol]"]
+AHEAD_MAX = 3  # symbols that are read and not judged yet: one is worked on, the next ones lie ready
 
 
 @dataclass(slots=True)
@@ -52,7 +59,7 @@ class Work:
     """A scan under way, in memory alone."""
 
     scan: Scan
-    slices: Iterator[None]
+    slices: Iterator[bool]
     pairs: list[ScanPair] = field(default_factory=list)
     screens: list[Screen] = field(default_factory=list)
 
@@ -70,20 +77,26 @@ class Scanner:
         """Whether a scan is under way."""
         return self._work is not None
 
+    @property
+    def seen(self) -> int:
+        """How many symbols of the scan under way are judged."""
+        return 0 if self._work is None else len({pair.symbol for pair in self._work.pairs})
+
     def forget(self) -> None:
         """Look for new scans before the next use."""
         self._read_at = None
 
     def turn(self) -> bool:
-        """Look at one more pair, or end the scan; return whether anything was done."""
+        """Take one slice, or end the scan; return whether anything was done: what is judged elsewhere is waited for."""
         work = self._work or self._taken_up()
         if work is None:
             return False
         self._work = work
-        if next(work.slices, "end") == "end":
+        has_done = next(work.slices, None)
+        if has_done is None:
             finish_scan(self._desk, work.scan, work.pairs, work.screens)
             self._work, self._read_at = None, None
-        return True
+        return has_done is not False
 
     def _taken_up(self) -> Work | None:
         now = self._desk.clock.now()
@@ -96,7 +109,11 @@ class Scanner:
         if not waiting:
             return None
         work = Work(scan=waiting[0], slices=iter(()))
-        work.slices = _slices(self._desk, work, strategies)
+        aside = self._desk.aside
+        if aside is None:
+            work.slices = _slices(self._desk, work, strategies)
+        else:
+            work.slices = _slices_beside(self._desk, work, strategies, aside)
         return work
 
 
@@ -106,80 +123,6 @@ def strategies_of(uow: UnitOfWork, scan: Scan) -> list[Strategy]:
     if scan.strategy_ids:
         return [known[wanted] for wanted in scan.strategy_ids if wanted in known]
     return [strategy for strategy in known.values() if strategy.active]
-
-
-def scan_symbol(
-    desk: Desk, user: UserId, symbol: str, strategies: Sequence[Strategy], now: datetime
-) -> tuple[list[ScanPair], Screen]:
-    """Return the pairs and the screen of one symbol at once, for who has a process of its own for it."""
-    read = read_symbol(desk, user, symbol, now)
-    if isinstance(read, ScanPair):
-        return [read], Screen(symbol=symbol, total=None, unknown=("market",))
-    return [pair_of(strategy, read) for strategy in strategies], screen(desk, read)
-
-
-def read_symbol(desk: Desk, user: UserId, symbol: str, now: datetime) -> MarketState | ScanPair:
-    """Read the market of a symbol, or say why no strategy can be looked at on it."""
-    try:
-        if desk.market.underlying(symbol) is None:
-            return _without(symbol, Reason.UNKNOWN_SYMBOL, source=desk.market.name)
-        return read_state(desk, user, symbol, now)
-    except BrokerUnavailable as error:
-        return _without(symbol, Reason.ACCOUNT_UNKNOWN, message=error.message)
-    except MarketDataUnavailable as error:
-        return _without(symbol, Reason.NO_MARKET_DATA, message=error.message)
-    except FAULTS as error:
-        log.exception("scan_could_not_read", symbol=symbol)
-        return _without(symbol, Reason.STEP_FAILED, message=str(error))
-
-
-def pair_of(strategy: Strategy, state: MarketState) -> ScanPair:
-    """Judge one strategy on one market; a fault takes out this pair and no other."""
-    try:
-        (found,) = rank_strategies([strategy], state).entries
-    except FAULTS as error:
-        log.exception("scan_could_not_judge", symbol=state.chain.underlying, strategy=strategy.id)
-        failed = _without(state.chain.underlying, Reason.STEP_FAILED, message=str(error))
-        return replace(failed, strategy_id=strategy.id)
-    evaluation, reason = found.evaluation, found.verdict.reason
-    return ScanPair(
-        symbol=state.chain.underlying,
-        strategy_id=strategy.id,
-        is_eligible=found.is_eligible,
-        reason="" if reason is None else reason.value,
-        facts=dict(found.verdict.facts),
-        changes=_changes(found),
-        score=found.score.total,
-        structure="" if evaluation is None else evaluation.structure_name,
-        legs=tuple(leg.notation for leg in found.legs),
-        mid_price=None if evaluation is None else evaluation.mid_price,
-        max_loss=None if evaluation is None else evaluation.max_loss,
-        pop=None if evaluation is None else evaluation.pop,
-    )
-
-
-def screen(desk: Desk, state: MarketState) -> Screen:
-    """Rank a symbol for screening; a number that is not known leaves it without a rank, and says which."""
-    symbol = state.chain.underlying
-    known = _numbers(state.view)
-    bars = desk.market.intraday(symbol, FRAME_MINUTES, FRAME_COUNT)
-    today = [bar for bar in bars if bar.session_on == state.today]
-    unknown = [name for name in SCREENED if name not in known]
-    if not today:
-        unknown.append("day_range")
-    if unknown:
-        return Screen(symbol=symbol, total=None, unknown=tuple(unknown))
-    price, change = known["underlying_price"], known["iv_change_5d"]
-    trend = trend_score(
-        price=price,
-        day_low=min(price, *(Decimal(str(bar.low)) for bar in today)),
-        day_high=max(price, *(Decimal(str(bar.high)) for bar in today)),
-        iv=known["atm_iv"],
-        hv=known["hv_30"],
-        iv_change=change,
-    )
-    rank = screening_score(iv_rank=known["iv_rank"], iv_index=known["atm_iv"], iv_change_5d=change, trend=trend.total)
-    return screen_of(symbol, rank)
 
 
 def finish_scan(desk: Desk, scan: Scan, pairs: Sequence[ScanPair], screens: Sequence[Screen]) -> Scan | None:
@@ -252,27 +195,58 @@ def _end_firing(uow: UnitOfWork, scan: Scan, now: datetime) -> None:
     tell_user(uow, firing.user_id, EventKind.FIRING_ENDED, now, reason="", runs=" ".join(scan.run_ids), **told)
 
 
-def _slices(desk: Desk, work: Work, strategies: Sequence[Strategy]) -> Iterator[None]:
+def _slices(desk: Desk, work: Work, strategies: Sequence[Strategy]) -> Iterator[bool]:
     for symbol in work.scan.symbols:
         read = read_symbol(desk, work.scan.user_id, symbol, desk.clock.now())
         if isinstance(read, ScanPair):
             work.pairs.append(read)
-            yield
+            yield True
             continue
-        work.screens.append(screen(desk, read))
-        yield
-        for strategy in strategies:
-            work.pairs.append(pair_of(strategy, read))
-            yield
+        yield from _judged_here(work, strategies, read)
 
 
-def _without(symbol: str, reason: Reason, **facts: str) -> ScanPair:
-    return ScanPair(symbol=symbol, strategy_id=None, is_eligible=False, reason=reason.value, facts=facts)
+def _judged_here(work: Work, strategies: Sequence[Strategy], read: SymbolMarket) -> Iterator[bool]:
+    state = state_of(read)
+    if isinstance(state, ScanPair):
+        work.pairs.append(state)
+        work.screens.append(unscreened(read.symbol))
+        yield True
+        return
+    work.screens.append(screen(read, state))
+    yield True
+    for strategy in strategies:
+        work.pairs.append(pair_of(strategy, state))
+        yield True
 
 
-def _changes(found: RankedStrategy) -> tuple[str, ...]:
-    return tuple(blocking.change for blocking in found.blocking[:CHANGES_KEPT])
+def _slices_beside(desk: Desk, work: Work, strategies: Sequence[Strategy], aside: Aside) -> Iterator[bool]:
+    # A turn only reads, or takes one answer in; a few symbols lie ready for the other process.
+    judging: deque[Asked] = deque()
+    judge = partial(judge_symbol, tuple(strategies))
+    for symbol in work.scan.symbols:
+        if len(judging) == AHEAD_MAX:
+            yield from _taken_in(work, strategies, judging.popleft())
+        for found in read_in_slices(desk, work.scan.user_id, symbol, desk.clock.now()):
+            if isinstance(found, ScanPair):
+                work.pairs.append(found)
+            elif found is not None:
+                judging.append((found, aside.submit(judge, found)))
+            yield True
+    while judging:
+        yield from _taken_in(work, strategies, judging.popleft())
+    aside.close()
 
 
-def _numbers(view: MarketView) -> dict[str, Decimal]:
-    return {name: measured.number for name, measured in view.numbers.items()}
+def _taken_in(work: Work, strategies: Sequence[Strategy], asked: Asked) -> Iterator[bool]:
+    read, answer = asked
+    while not answer.done():
+        yield False
+    try:
+        judged = answer.result()
+    except (BrokenExecutor, CancelledError):  # the process died; what it had is judged here, a pair a turn
+        log.warning("scan_process_died", symbol=read.symbol)
+        yield from _judged_here(work, strategies, read)
+        return
+    work.pairs.extend(judged.pairs)
+    work.screens.append(judged.screen)
+    yield True

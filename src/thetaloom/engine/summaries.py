@@ -12,7 +12,7 @@ from thetaloom.domain.values.ids import UserId
 from thetaloom.domain.values.money import Money
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.scanner import pair_of, read_symbol
+from thetaloom.engine.scan_judging import judge_symbol, read_symbol
 from thetaloom.errors import ThetaloomError
 from thetaloom.ports.store import UnitOfWork
 
@@ -42,8 +42,8 @@ def _morning(desk: Desk, user: UserId, due_at: datetime, now: datetime) -> Messa
     best, without = [], []
     for symbol in symbols:
         try:
-            state = read_symbol(desk, user, symbol, now)
-            pairs = [state] if isinstance(state, ScanPair) else [pair_of(one, state) for one in strategies]
+            read = read_symbol(desk, user, symbol, now)
+            pairs = [read] if isinstance(read, ScanPair) else judge_symbol(strategies, read).pairs
         except ThetaloomError as error:
             without.append(f"{symbol}: {error.message}")
             continue

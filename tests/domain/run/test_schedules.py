@@ -1,8 +1,10 @@
 """Due times through clock changes, holidays and half-days; gaps and what each policy makes of them."""
 
-from datetime import UTC, datetime, time, timedelta
-from itertools import islice
+import warnings
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice, takewhile
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -246,3 +248,32 @@ def test_a_month_of_missed_minutes_is_recorded_as_far_as_it_is_useful() -> None:
 
     assert (len(gap.missed), gap.on_time) == (1000, NOW)
     assert gap.uncounted == 31 * 24 * 60 - 1001
+
+
+@pytest.mark.parametrize("hours", [Hours.OPEN, Hours.SESSION])
+def test_two_years_of_daily_cycles_are_those_of_exchange_calendars(hours: Hours) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import exchange_calendars
+
+        other: Any = exchange_calendars.get_calendar("XNYS", start="2024-01-01", end="2025-12-31")
+        opening = zip(other.sessions, other.opens, other.closes, strict=True)
+        sessions = [(on.date(), opens.to_pydatetime(), closes.to_pydatetime()) for on, opens, closes in opening]
+    walls = [time(hour, minute) for hour in range(10, 15) for minute in (0, 15, 30, 45)]
+    zone = ZoneInfo(ZONE)
+    expected = [
+        at
+        for on, opens, closes in sessions
+        for at in (datetime.combine(on, wall, zone).astimezone(UTC) for wall in walls)
+        if hours is Hours.SESSION or opens <= at < closes
+    ]
+    cycle = schedule(window_from=time(10), window_to=time(14, 45), hours=hours)
+    found: list[datetime] = []
+    after, end = datetime(2024, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
+    while part := list(islice(takewhile(lambda at: at < end, due_times(cycle, CALENDAR, after)), 1000)):
+        found += part
+        after = part[-1]
+
+    assert found == expected
+    halves = {on for on, _, closes in sessions if closes.astimezone(zone).time() == time(13)}
+    assert {date(2024, 7, 3), date(2024, 11, 29), date(2024, 12, 24)} <= halves

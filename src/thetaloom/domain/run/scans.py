@@ -1,17 +1,20 @@
 """Scans: every pair of symbol and strategy with its place or the reason that it has none, and the funnel of counts."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from thetaloom.domain.strategy.screening import Part, Rank
+from thetaloom.domain.strategy.screening import Part, screening_score, sector_score, trend_score
 from thetaloom.domain.values.ids import RunId, ScanId, ScheduleId, StrategyId, UserId
 from thetaloom.domain.values.money import Money, Price
 
 CHANGES_KEPT = 3  # of what would turn a no into a yes
+SECTOR_PLACES = 10  # symbols that have a place in their sector
+SCREENED = ("iv_rank", "atm_iv", "iv_change_5d", "hv_30", "underlying_price")
+SECTOR_SCREENED = ("iv_rank", "hv_30", "iv_change_5d", "beta")
 
 
 class ScanStatus(StrEnum):
@@ -42,13 +45,28 @@ class ScanPair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DayRange:
+    """The lowest and the highest price of a session so far."""
+
+    low: Decimal
+    high: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Screen:
-    """The screening rank of a symbol with its parts; ``total`` is ``None`` where a number is not known."""
+    """The screening ranks of a symbol with their parts; a total is ``None`` where one of its numbers is not known."""
 
     symbol: str
     total: Decimal | None
     parts: tuple[Part, ...] = ()
     unknown: tuple[str, ...] = ()
+    trend: Decimal | None = None  # -1 to 1, part of the total
+    trend_parts: tuple[Part, ...] = ()
+    sector: str | None = None  # None: it has none, or it is not known
+    sector_total: Decimal | None = None  # the IV edge
+    sector_parts: tuple[Part, ...] = ()
+    sector_unknown: tuple[str, ...] = ()
+    sector_place: int | None = None  # from 1 to ``SECTOR_PLACES``, among those of its sector in the same scan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +119,48 @@ def ranked(pairs: Sequence[ScanPair], priorities: Mapping[StrategyId, int]) -> l
 
 
 def screen_order(screens: Sequence[Screen]) -> list[Screen]:
-    """Return screens with the highest first, the unknown last."""
-    return sorted(screens, key=lambda one: (one.total is None, -(one.total or Decimal(0)), one.symbol))
+    """Return screens with the highest first, the unknown last, the best ten of each sector with their place in it."""
+    places = _sector_places(screens)
+    placed = [replace(one, sector_place=places.get(one.symbol)) for one in screens]
+    return sorted(placed, key=lambda one: (one.total is None, -(one.total or Decimal(0)), one.symbol))
 
 
-def screen_of(symbol: str, rank: Rank) -> Screen:
-    """Return the screen of a symbol of which all numbers are known."""
-    return Screen(symbol=symbol, total=rank.total, parts=rank.parts)
+def screen_of(symbol: str, known: Mapping[str, Decimal], day: DayRange | None, sector: str | None) -> Screen:
+    """Rank a symbol by the numbers that are known; each rank of which one is missing says which."""
+    ranked_sector = _with_sector(Screen(symbol=symbol, total=None, sector=sector), known)
+    unknown = (*(name for name in SCREENED if name not in known), *(() if day is not None else ("day_range",)))
+    if unknown or day is None:
+        return replace(ranked_sector, unknown=unknown)
+    price, change = known["underlying_price"], known["iv_change_5d"]
+    trend = trend_score(
+        price=price,
+        day_low=min(price, day.low),
+        day_high=max(price, day.high),
+        iv=known["atm_iv"],
+        hv=known["hv_30"],
+        iv_change=change,
+    )
+    rank = screening_score(iv_rank=known["iv_rank"], iv_index=known["atm_iv"], iv_change_5d=change, trend=trend.total)
+    return replace(ranked_sector, total=rank.total, parts=rank.parts, trend=trend.total, trend_parts=trend.parts)
+
+
+def _with_sector(one: Screen, known: Mapping[str, Decimal]) -> Screen:
+    unknown = tuple(name for name in SECTOR_SCREENED if name not in known)
+    if unknown:
+        return replace(one, sector_unknown=unknown)
+    rank = sector_score(
+        iv_rank=known["iv_rank"], hv_30=known["hv_30"], iv_change_5d=known["iv_change_5d"], beta=known["beta"]
+    )
+    return replace(one, sector_total=rank.total, sector_parts=rank.parts)
+
+
+def _sector_places(screens: Sequence[Screen]) -> dict[str, int]:
+    by_sector: defaultdict[str, list[tuple[Decimal, str]]] = defaultdict(list)
+    for one in screens:
+        if one.sector is not None and one.sector_total is not None:
+            by_sector[one.sector].append((-one.sector_total, one.symbol))
+    return {
+        symbol: place
+        for members in by_sector.values()
+        for place, (_, symbol) in enumerate(sorted(members)[:SECTOR_PLACES], start=1)
+    }

@@ -10,6 +10,7 @@ from thetaloom.errors import InvalidInput
 
 DIGEST_SYMBOLS_MAX = 20  # of a user, over all lists that go into the mail
 SYMBOLS_MAX = 5000
+WRONG_SHOWN = 10  # of what is no symbol, in one message
 FALLBACK = ("SPY",)  # what the mail is about where nothing is watched
 LIQUID = "liquid"  # a list that ships; a user's own list of this name takes its place
 LIQUID_SYMBOLS = (
@@ -62,9 +63,13 @@ class ImportedSymbols:
 def clean_symbols(wanted: Iterable[str]) -> tuple[str, ...]:
     """Return symbols in capitals, each once, in their order. Raises ``InvalidInput`` for what is none."""
     cleaned = tuple(dict.fromkeys(text.strip().upper() for text in wanted if text.strip()))
-    wrong = [symbol for symbol in cleaned if not SYMBOL.fullmatch(symbol)]
+    wrong = [repr(symbol[:20]) for symbol in cleaned if not SYMBOL.fullmatch(symbol)]
     if wrong:
-        raise _invalid("symbols", f"{wrong[0][:20]!r} is no symbol; a good one: SPY")
+        more = f" and {len(wrong) - WRONG_SHOWN} more" if len(wrong) > WRONG_SHOWN else ""
+        listed = ", ".join(wrong[:WRONG_SHOWN]) + more
+        raise _invalid(
+            "symbols", f"{listed} {'is no symbol' if len(wrong) == 1 else 'are no symbols'}; a good one: SPY"
+        )
     return cleaned
 
 

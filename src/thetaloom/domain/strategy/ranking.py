@@ -104,15 +104,23 @@ def readings_of(view: MarketView) -> dict[Metric, Decimal]:
 
 
 def rank_strategies(
-    strategies: Sequence[Strategy], market: MarketState, *, forced: StrategyId | None = None
+    strategies: Sequence[Strategy],
+    market: MarketState,
+    *,
+    forced: StrategyId | None = None,
+    with_chances: bool = True,
 ) -> Ranking:
     """Rank strategies by score, then by their fixed priority; ``forced`` waives the minimum score of the one named.
 
     A forced strategy's strikes may miss by three times their limit. Its hard stops and rules stay as they are.
+    Without chances the evaluations lack P50, touches and the mean, on which no place and no rule rests.
     """
     chosen = [one for one in strategies if forced is None or one.id == forced]
     readings = readings_of(market.view)
-    ranked = [_rank(strategy, market, readings, is_forced=forced is not None) for strategy in chosen]
+    ranked = [
+        _rank(strategy, market, readings, is_forced=forced is not None, with_chances=with_chances)
+        for strategy in chosen
+    ]
     ranked.sort(key=_order)
     stops = tuple(
         check for check in check_hard_stops(None, market.view, _moment(market, ())) if not check.verdict.is_allowed
@@ -133,7 +141,13 @@ def rank_strategies(
 
 
 def judge_selection(
-    strategy: Strategy, market: MarketState, readings: Readings, selection: Selection, *, forced: bool = False
+    strategy: Strategy,
+    market: MarketState,
+    readings: Readings,
+    selection: Selection,
+    *,
+    forced: bool = False,
+    with_chances: bool = True,
 ) -> tuple[Evaluation, Judged]:
     """Work out the numbers of the legs selected, and hold them against the strategy's rules."""
     held = {(leg.contract.root, leg.contract.expires_on) for leg in selection.legs}
@@ -148,6 +162,7 @@ def judge_selection(
         quote_age_max=timedelta(seconds=strategy.liquidity.quote_age_seconds_max),
         names=selection.leg_names,
         shares=strategy.shares,
+        with_chances=with_chances,
     )
     metrics = {**readings, **_expected_move(market, selection)}
     moment = _moment(market, selection.legs)
@@ -162,7 +177,9 @@ def _order(one: RankedStrategy) -> tuple[bool, Decimal, int, str]:
     return (not one.is_eligible, -one.score.total, one.priority, one.strategy_id)
 
 
-def _rank(strategy: Strategy, market: MarketState, readings: Readings, *, is_forced: bool) -> RankedStrategy:
+def _rank(
+    strategy: Strategy, market: MarketState, readings: Readings, *, is_forced: bool, with_chances: bool
+) -> RankedStrategy:
     selection = select_structure(
         strategy,
         market.chain,
@@ -176,7 +193,8 @@ def _rank(strategy: Strategy, market: MarketState, readings: Readings, *, is_for
     )
     if not selection.legs:
         return _without_legs(strategy, market, selection, is_forced=is_forced)
-    return _judged(strategy, market, readings, selection, is_forced=is_forced)
+    found = judge_selection(strategy, market, readings, selection, forced=is_forced, with_chances=with_chances)
+    return _judged(strategy, selection, *found, is_forced=is_forced)
 
 
 def _without_legs(strategy: Strategy, market: MarketState, selection: Selection, *, is_forced: bool) -> RankedStrategy:
@@ -197,9 +215,8 @@ def _without_legs(strategy: Strategy, market: MarketState, selection: Selection,
 
 
 def _judged(
-    strategy: Strategy, market: MarketState, readings: Readings, selection: Selection, *, is_forced: bool
+    strategy: Strategy, selection: Selection, evaluation: Evaluation, judged: Judged, *, is_forced: bool
 ) -> RankedStrategy:
-    evaluation, judged = judge_selection(strategy, market, readings, selection, forced=is_forced)
     verdict = judged.verdict
     if verdict.is_allowed and strategy.score is None and not is_forced:
         # Without a table of its own a strategy may run by hand; to be chosen by itself it needs the bias.

@@ -51,12 +51,19 @@ class ScorePart(Record):
 
 
 class Screen(Record):
-    """The screening rank of a symbol."""
+    """The screening ranks of a symbol."""
 
     symbol: str
     total: Exact | None = Field(description="0 to 100; null: a number is not known.")
     parts: list[ScorePart]
     unknown: list[str]
+    trend: Exact | None = Field(description="-1 to 1, part of the total.")
+    trend_parts: list[ScorePart]
+    sector: str | None
+    sector_total: Exact | None = Field(description="0 to 100, the edge of its volatility; null: a number is not known.")
+    sector_parts: list[ScorePart]
+    sector_unknown: list[str]
+    sector_place: int | None = Field(description="1 to 10 among its sector in this scan.")
 
 
 class Scan(Record):

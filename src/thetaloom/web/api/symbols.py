@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
-from thetaloom.domain.market.symbols import BATCH_MAX, CacheStatistics
+from thetaloom.domain.market.symbols import BATCH_MAX, CONID_MAX, CacheStatistics
 from thetaloom.domain.run.watchlists import SYMBOL, clean_symbols
 from thetaloom.engine.schedule_commands import LookUpSymbols
 from thetaloom.store.queries.symbols import QUERY_MAX, cache_statistics, search_symbols, symbol_by_conid
@@ -17,7 +17,6 @@ from thetaloom.web.front import Front, FrontDoor
 from thetaloom.web.problems import COMMANDED, documented
 
 router = APIRouter(prefix="/symbols", tags=["symbols"])
-CONID_MAX = 2**53
 FOUND_MAX = 1000
 
 
