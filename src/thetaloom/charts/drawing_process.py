@@ -9,7 +9,8 @@ from typing import IO
 from thetaloom.charts.child import ANSWER, ORDER
 from thetaloom.errors import Unavailable
 
-SECONDS_MAX = 15.0  # for a chart, the start included; after that it is taken for dead
+START_SECONDS_MAX = 60.0  # a first start after an installation compiles; after that it is taken for dead
+DRAW_SECONDS_MAX = 30.0
 # With the paths of this process, and none of the folder that it happens to be in.
 PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from thetaloom.charts.child import main; main()"
 DIED = "the process that draws charts has died; another one is started"
@@ -36,7 +37,7 @@ class DrawingProcess:
     def draw(self, numbers: bytes, *, dark: bool) -> bytes:
         """Return the chart of ``numbers``, the canonical JSON of its series, as PNG. Raises ``Unavailable``."""
         process = self._started()
-        return self._asked(process, ORDER.pack(dark, len(numbers)) + numbers)
+        return self._asked(process, ORDER.pack(dark, len(numbers)) + numbers, DRAW_SECONDS_MAX)
 
     def stop(self) -> None:
         """End the process for good, whatever it is doing: it holds nothing that anybody would miss."""
@@ -57,11 +58,11 @@ class DrawingProcess:
             command = [sys.executable, "-c", PROGRAM, *sys.path]
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0)
             self._running = process
-        self._asked(process, b"")
+        self._asked(process, b"", START_SECONDS_MAX)
         return process
 
-    def _asked(self, process: "subprocess.Popen[bytes]", order: bytes) -> bytes:
-        guard = Timer(SECONDS_MAX, process.kill)
+    def _asked(self, process: "subprocess.Popen[bytes]", order: bytes, seconds_max: float) -> bytes:
+        guard = Timer(seconds_max, process.kill)
         guard.daemon = True
         guard.start()
         try:
