@@ -48,6 +48,11 @@ class AsidePainter:
         self._lock = Lock()  # over the orders
         self._is_closed = False
 
+    @property
+    def pid(self) -> int | None:
+        """Of the process that draws; ``None`` where none was started, or it is known to have died."""
+        return self._process.pid
+
     def prepare(self) -> None:
         """Start the process ahead of the first chart, without waiting for it."""
         with self._lock:
