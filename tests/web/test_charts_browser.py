@@ -22,7 +22,8 @@ LINES = (
     *("macd_histogram", "rsi", "obv", "atr"),
 )
 READ_BACK = """() => Object.fromEntries(Object.entries(document.querySelector(".chart").drawn).map(
-    ([name, line]) => [name, line.data().map((point) => point.value ?? null)]))"""
+    ([name, line]) => [name, line.data().filter((point) => "value" in point).map(
+        (point) => [point.time / 86400, point.value])]))"""
 CANDLES = """() => document.querySelector(".chart").drawn.price.data().map(
     (one) => [one.time / 86400, one.open, one.high, one.low, one.close])"""
 LEVELS = """() => document.querySelector(".chart").drawn.price.priceLines().map((line) => line.options().price)"""
@@ -89,10 +90,14 @@ def test_the_chart_of_a_run_draws_the_numbers_of_its_evidence(
     page.wait_for_selector("[data-drawn]")
 
     assert page.get_attribute("[data-drawn]", "data-drawn") == chart["numbers"]
-    drawn = page.evaluate(READ_BACK)
-    assert {name: drawn[name] for name in LINES} == {name: series[name] for name in LINES}
     candles = series["candles"]
-    assert drawn["volume"] == candles["volumes"]
+    recorded = {**{name: series[name] for name in LINES}, "volume": candles["volumes"], "close": candles["closes"]}
+    expected = {
+        name: [[day, number] for day, number in zip(candles["days"], line, strict=True) if number is not None]
+        for name, line in recorded.items()
+    }
+    drawn = page.evaluate(READ_BACK)
+    assert {name: drawn[name] for name in expected} == expected
     columns = (candles[name] for name in ("days", "opens", "highs", "lows", "closes"))
     assert page.evaluate(CANDLES) == [list(row) for row in zip(*columns, strict=True)]
     named = [level for one in told["levels"] for level in (one["entry"], one["stop"], *one["targets"]) if level]
