@@ -185,6 +185,7 @@ def build(
 def engine_loop(platform: Platform, on_failure: Callable[[], None] = lambda: None) -> EngineLoop:
     """Make the engine's thread for a server on a paced clock; ``on_failure`` is called if it ever ends by a fault."""
     keeper = _PulseKeeper(platform)
+    _prepare_painter(platform)
     return EngineLoop(platform.engine, seconds_until=keeper.seconds_until, each_turn=keeper.keep, on_failure=on_failure)
 
 
@@ -224,6 +225,14 @@ def last_instant(database: Database, broker: PaperBroker) -> datetime | None:
 def write_pulse(platform: Platform, *, alive: bool = True) -> None:
     """Write where the market's clock stands, for other processes and for the next start."""
     put_pulse(platform.database, platform.settings, platform.clock.now(), alive=alive)
+
+
+def _prepare_painter(platform: Platform) -> None:
+    with platform.store.reading() as seen:
+        saved = seen.strategies.all_latest(platform.user_id)
+    is_wanted = any(one.strategy.active and one.strategy.analysis is not None for one in saved)
+    if is_wanted and platform.desk.painter is not None:
+        platform.desk.painter.prepare()
 
 
 class _PulseKeeper:

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from hashlib import sha256
 from pathlib import Path
 
 import thetaloom
@@ -92,3 +93,12 @@ def test_the_licenses_are_shipped() -> None:
         assert (ROOT / path).is_file(), f"NOTICE names {path}"
     for sample in (ROOT / "src" / "thetaloom" / "marketdata").rglob("*.parquet"):
         assert str(sample.relative_to(ROOT)) in notice
+
+
+def test_what_is_vendored_is_unchanged_and_named_in_the_notice() -> None:
+    folder = ROOT / "src" / "thetaloom" / "web" / "static" / "vendor"
+    told = dict(re.findall(r"^\| `([^`]+)` .*`([0-9a-f]{64})` \|$", (folder / "README.md").read_text(), re.MULTILINE))
+    found = {path.name: sha256(path.read_bytes()).hexdigest() for path in folder.iterdir() if path.name != "README.md"}
+
+    assert told == found != {}
+    assert all(f"vendor/{name}" in (ROOT / "NOTICE").read_text() for name in found)

@@ -1,6 +1,7 @@
 """The chart of candles: seven panels over one time axis, drawn from nothing but the numbers of its series."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -8,15 +9,18 @@ import numpy as np
 from thetaloom.charts.chart_words import Line, change_text, compact, day_text, month_ticks, price, summary
 from thetaloom.charts.panel import (
     BODY,
+    SLOTS_MIN,
     Panel,
     color_of,
     draw_columns,
     draw_grid,
+    draw_seams,
     floats,
     frame_panel,
     set_levels,
     set_limits,
 )
+from thetaloom.charts.seams import seams_of
 from thetaloom.charts.theme import DARK, LIGHT, Theme, drawing, saved
 from thetaloom.domain.market.chain import to_date
 from thetaloom.domain.market.chart_series import ChartSeries, Timeframe
@@ -37,21 +41,33 @@ HEADROOM = 0.09  # of the height of the price panel, above and below the candles
 
 
 def draw_candles(series: ChartSeries, *, dark: bool = True) -> bytes:
-    """Return the chart as the bytes of a PNG of 1920 x 1080; the same numbers give the same bytes."""
+    """Return the chart as the bytes of a PNG of 1920 x 1080; the same numbers give the same bytes.
+
+    The digest of the numbers stands within, under the word Numbers.
+    """
+    with composed(series, dark=dark) as figure:
+        return saved(figure, "png", {"Numbers": series.digest})
+
+
+@contextmanager
+def composed(series: ChartSeries, *, dark: bool) -> "Iterator[Figure]":
+    """Give the figure of the chart with everything in its place; save it, or read it back, within."""
     theme = DARK if dark else LIGHT
     with drawing(WIDTH, HEIGHT, theme) as figure:
         drawers = (_price, _supertrend, _volume, _macd, _rsi, _obv, _atr)
-        places = _places()
-        ticks = month_ticks(series.candles.days, quarters=series.timeframe is Timeframe.WEEKLY)
-        for at, (draw, (bottom, height)) in enumerate(zip(drawers, places, strict=True)):
+        quarters = series.timeframe is Timeframe.WEEKLY
+        ticks = month_ticks(series.candles.days, quarters=quarters, room=SLOTS_MIN)
+        seams = seams_of(series)
+        for at, (draw, (bottom, height)) in enumerate(zip(drawers, _places(), strict=True)):
             axes = figure.add_axes((LEFT, bottom, RIGHT - LEFT, height), facecolor=theme.page)
             frame_panel(axes, len(series.candles), theme)
             panel = Panel(axes=axes, theme=theme, height=height)
             words = draw(panel, series)
             draw_grid(panel, ticks, is_last=at == len(PANELS) - 1)
+            draw_seams(panel, seams, is_first=at == 0)
             _column(figure, words, bottom + height, theme)
         _heading(figure, series, theme)
-        return saved(figure, "png")
+        yield figure
 
 
 def _places() -> list[tuple[float, float]]:
@@ -75,7 +91,7 @@ def _price(panel: Panel, series: ChartSeries) -> list[Line]:
     for average, color in averages:
         panel.line(average, color, 1.5)
     _candles(panel, series)
-    set_limits(panel, np.concatenate([lower, upper, floats(candles.lows), floats(candles.highs)]), HEADROOM)
+    set_limits(panel, np.concatenate([lower, upper, floats(candles.lows), floats(candles.highs)]), HEADROOM, floor=0.0)
     _extremes(panel, series)
     close = candles.closes[-1]
     panel.tag(close, price(close), color_of(theme, close >= candles.opens[-1]))
@@ -118,7 +134,8 @@ def _extremes(panel: Panel, series: ChartSeries) -> None:
         (int(np.argmax(candles.highs)), max(candles.highs), "max", "bottom"),
         (int(np.argmin(candles.lows)), min(candles.lows), "min", "top"),
     ):
-        share = at / max(len(candles) - 1, 1)
+        first, last = panel.axes.get_xlim()
+        share = (at - first) / (last - first)
         panel.axes.annotate(
             f"{text} {price(level)}  {day_text(to_date(candles.days[at]))}",
             (at, level),
@@ -142,7 +159,7 @@ def _supertrend(panel: Panel, series: ChartSeries) -> list[Line]:
         side = np.where(direction == sign, line, np.nan)
         panel.axes.plot(spread, side, color=color, linewidth=2.0, zorder=4)
         panel.axes.fill_between(spread, side, closes, color=color, alpha=0.13, linewidth=0, zorder=2)
-    set_limits(panel, np.concatenate([closes, line]), 0.06)
+    set_limits(panel, np.concatenate([closes, line]), 0.06, floor=0.0)
     newest, pointing = series.supertrend[-1], series.supertrend_direction[-1]
     word = "not known yet" if pointing is None else ("up" if pointing > 0 else "down")
     color = theme.dim if pointing is None else color_of(theme, pointing > 0)
@@ -163,8 +180,9 @@ def _volume(panel: Panel, series: ChartSeries) -> list[Line]:
     traded = floats(candles.volumes) / MILLION
     rises = floats(candles.closes) >= floats(candles.opens)
     draw_columns(panel, traded, rises, 0.75)
-    panel.axes.set_ylim(0.0, float(traded.max()) * 1.08)
-    set_levels(panel, 0.0, float(traded.max()))
+    most = float(traded.max()) or 1.0  # nothing was traded for as long as is shown
+    panel.axes.set_ylim(0.0, most * 1.08)
+    set_levels(panel, 0.0, most)
     panel.tag(float(traded[-1]), compact(float(traded[-1])), color_of(theme, bool(rises[-1])))
     return [
         title,
@@ -213,7 +231,7 @@ def _rsi(panel: Panel, series: ChartSeries) -> list[Line]:
     panel.tag(newest, compact(newest), theme.quiet)
     return [
         Line("RSI 14", theme.text, bold=True),
-        Line(compact(newest) if newest is not None else "too few candles", theme.quiet),
+        Line("too few candles", theme.dim) if newest is None else Line(compact(newest), theme.quiet),
         *summary(series.rsi, compact, theme.dim),
     ]
 

@@ -12,7 +12,7 @@ from thetaloom.domain.market.chain import to_date
 
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 UNKNOWN = "–"
-LABEL_GAP_MIN = 0.02  # of the width; two labels nearer than this would touch
+LABEL_GAP_MIN = 0.04  # of the width; two labels nearer than this would touch
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +72,25 @@ def change_text(change: float, before: float, timeframe: str) -> str:
     return f"{sign}{abs(change):,.2f}  ({share}) on the {'day' if timeframe == 'daily' else 'week'}"
 
 
-def month_ticks(days: Sequence[int], *, quarters: bool) -> list[tuple[int, str]]:
-    """Return where months or quarters begin among the candles, with their names; a year is named where it begins."""
+def month_ticks(days: Sequence[int], *, quarters: bool, room: int = 0) -> list[tuple[int, str]]:
+    """Return where months or quarters begin among the candles, with their names; the first of a year says which.
+
+    ``room`` is how many candles the width has room for, if it is more than there are. Of two that would touch, the
+    later one is left out.
+    """
     dates = [to_date(day) for day in days]
+    gap = LABEL_GAP_MIN * max(len(dates), room)
+    edge = min(0, len(dates) - room)  # of the panel, where the words beside it end
     found: list[tuple[int, str]] = []
+    named = None  # the year said last
     for at in range(1, len(dates)):
         before, on = dates[at - 1], dates[at]
-        if (on.year, on.month) == (before.year, before.month):
-            continue
-        if quarters and (on.year, (on.month - 1) // 3) == (before.year, (before.month - 1) // 3):
-            continue
-        near_left = at < LABEL_GAP_MIN * len(dates)
-        if near_left:
+        is_new = (before.year, before.month) != (on.year, on.month)
+        if quarters:
+            is_new = (before.year, (before.month - 1) // 3) != (on.year, (on.month - 1) // 3)
+        if not is_new or at - (found[-1][0] if found else edge) < gap:
             continue
         name = MONTHS[on.month - 1]
-        found.append((at, f"{name} {on.year}" if on.year != before.year or not found else name))
+        found.append((at, name if on.year == named else f"{name} {on.year}"))
+        named = on.year
     return found

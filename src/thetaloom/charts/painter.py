@@ -2,77 +2,119 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from threading import Lock
 
 from thetaloom.charts.candles import draw_candles
-from thetaloom.domain.market.chart_series import ChartSeries, DrawnChart, Picture
+from thetaloom.charts.drawing_process import DrawingProcess
+from thetaloom.domain.market.chart_series import ChartSeries, ChartTheme, DrawnChart, Picture
+from thetaloom.domain.values.canonical import canonical_json
 from thetaloom.errors import Unavailable
 
-THEME = "light"  # of what is kept; the other one is drawn from the same numbers when somebody looks
-ORDERS_MAX = 32  # asked for and not fetched; the oldest are forgotten, and would be drawn again
+KEPT_THEME = ChartTheme.LIGHT  # of what is kept; the other one is drawn from the same numbers when somebody looks
+ORDERS_MAX = 32  # drawn and asked for; the oldest are forgotten, and would be drawn again
+WAITING_MAX = 8  # that pages may have waiting; the engine's own orders are always taken
+ANSWER_SECONDS_MAX = 30.0  # that a page waits
+ENDING = "charts are drawn no more: the program is ending"
 
-Key = tuple[str, ...]
+Key = tuple[str, ChartTheme]
 
 
 class InlinePainter:
     """Draws at once, in the caller's own thread."""
 
+    def prepare(self) -> None:
+        """Do nothing: nothing runs."""
+
     def paint(self, wanted: Sequence[ChartSeries]) -> tuple[DrawnChart, ...]:
         """Return the charts."""
-        return tuple(_drawn(series, draw_candles(series, dark=False)) for series in wanted)
+        return tuple(_drawn(series, draw_candles(series, dark=KEPT_THEME is ChartTheme.DARK)) for series in wanted)
+
+    def draw(self, series: ChartSeries, theme: ChartTheme) -> Picture:
+        """Return one chart."""
+        return Picture(draw_candles(series, dark=theme is ChartTheme.DARK))
 
     def close(self) -> None:
         """Do nothing: nothing runs."""
 
 
 class AsidePainter:
-    """Draws in a process of its own, started with the first chart."""
+    """Draws in a process of its own, one chart after the other; any thread may ask."""
 
     def __init__(self) -> None:
-        self._pool: Executor | None = None
-        self._orders: OrderedDict[Key, list[Future[bytes]]] = OrderedDict()
+        self._process = DrawingProcess()
+        self._line = ThreadPoolExecutor(max_workers=1, thread_name_prefix="charts")  # it waits for the process
+        self._orders: OrderedDict[Key, Future[bytes]] = OrderedDict()
+        self._lock = Lock()  # over the orders
+        self._is_closed = False
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that draws; ``None`` where none was started, or it is known to have died."""
+        return self._process.pid
+
+    def prepare(self) -> None:
+        """Start the process ahead of the first chart, without waiting for it."""
+        with self._lock:
+            if not self._is_closed:
+                self._line.submit(self._process.start)
 
     def paint(self, wanted: Sequence[ChartSeries]) -> tuple[DrawnChart, ...] | None:
-        """Return the charts, or ``None`` while they are being drawn."""
-        key = tuple(series.digest for series in wanted)
-        orders = self._orders.get(key)
-        if orders is None:
-            orders = self._orders[key] = [self._ask(series) for series in wanted]
-            while len(self._orders) > ORDERS_MAX:
-                self._orders.popitem(last=False)
+        """Return the charts in the theme that is kept, or ``None`` while they are being drawn."""
+        orders = [self._order(series, KEPT_THEME) for series in wanted]
         if not all(order.done() for order in orders):
             return None
-        self._orders.pop(key)
-        try:
-            pictures = [order.result() for order in orders]
-        except BrokenExecutor as error:
-            self._forget()
-            raise Unavailable("the process that draws charts has died; another one is started") from error
+        pictures = [self._picture_of(order) for order in orders]
         return tuple(_drawn(series, picture) for series, picture in zip(wanted, pictures, strict=True))
 
+    def draw(self, series: ChartSeries, theme: ChartTheme) -> Picture:
+        """Return one chart, and wait for it. Raises ``Unavailable`` where that takes too long."""
+        with self._lock:
+            waiting = sum(not order.done() for order in self._orders.values())
+        if waiting >= WAITING_MAX:
+            raise Unavailable(f"{waiting} charts are being drawn already", advice="Ask again in a few seconds.")
+        return Picture(self._picture_of(self._order(series, theme)))
+
     def close(self) -> None:
-        """Stop the process."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-        self._forget()
+        """Stop the process; what it was drawing is lost."""
+        with self._lock:
+            self._is_closed = True
+            self._orders.clear()
+        self._process.stop()
+        self._line.shutdown(wait=True, cancel_futures=True)
 
-    def _ask(self, series: ChartSeries) -> "Future[bytes]":
-        if self._pool is None:
-            from concurrent.futures import ProcessPoolExecutor  # these two take a while, and few need them
-            from multiprocessing import get_context
+    def _order(self, series: ChartSeries, theme: ChartTheme) -> "Future[bytes]":
+        key = (series.digest, theme)
+        with self._lock:
+            if self._is_closed:
+                raise Unavailable(ENDING)
+            order = self._orders.get(key)
+            if order is None:
+                numbers = canonical_json(series)
+                order = self._orders[key] = self._line.submit(
+                    self._process.draw, numbers, dark=theme is ChartTheme.DARK
+                )
+            self._orders.move_to_end(key)
+            while len(self._orders) > ORDERS_MAX:
+                self._orders.popitem(last=False)
+            return order
 
-            # A fork would copy the locks of our threads; a new interpreter knows nothing of them.
-            self._pool = ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"))
+    def _picture_of(self, order: "Future[bytes]") -> bytes:
         try:
-            return self._pool.submit(draw_candles, series, dark=False)
-        except BrokenExecutor as error:
-            self._forget()
-            raise Unavailable("the process that draws charts has died; another one is started") from error
+            return order.result(ANSWER_SECONDS_MAX)
+        except TimeoutError as error:
+            raise Unavailable("the chart is still being drawn", advice="Ask again in a few seconds.") from error
+        except CancelledError as error:
+            raise Unavailable(ENDING) from error
+        except Unavailable:
+            self._forget(order)  # told once; whoever asks again has it drawn again
+            raise
 
-    def _forget(self) -> None:
-        self._pool = None
-        self._orders.clear()
+    def _forget(self, failed: "Future[bytes]") -> None:
+        with self._lock:
+            for key in [key for key, order in self._orders.items() if order is failed]:
+                del self._orders[key]
 
 
 def _drawn(series: ChartSeries, picture: bytes) -> DrawnChart:
-    return DrawnChart(timeframe=series.timeframe, theme=THEME, picture=Picture(picture), numbers=series.digest)
+    return DrawnChart(timeframe=series.timeframe, theme=KEPT_THEME, picture=Picture(picture), numbers=series.digest)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thetaloom.charts.chart_words import level_text
+from thetaloom.charts.seams import Seam
 from thetaloom.charts.theme import Theme
 from thetaloom.domain.market.chain import Floats
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 BODY = 0.64  # of the room of a candle
 TAG_ROOM = 0.0155  # of the height of the figure, that a number at the right edge takes
 LEVELS_PER_HEIGHT = 22
+SLOTS_MIN = 40  # candles that the width has room for, however few there are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,7 @@ def frame_panel(axes: "Axes", count: int, theme: Theme) -> None:
     # matplotlib's own ticks would take half of the drawing time; lines and words of the same look take a tenth.
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.set_xlim(-1.0, count)
+    axes.set_xlim(min(-1, count - SLOTS_MIN), count)  # few candles stand at the right, as wide as usual
     for spine in axes.spines.values():
         spine.set_color(theme.line)
 
@@ -77,13 +79,33 @@ def draw_grid(panel: Panel, ticks: Sequence[tuple[int, str]], *, is_last: bool) 
             text,
             (at, 0.0),
             xycoords=("data", "axes fraction"),
-            xytext=(0, -5),
+            xytext=(0, -14),
             textcoords="offset points",
             color=theme.dim,
             fontsize=9,
             ha="center",
-            va="top",
+            va="baseline",  # months with and without a descender stand on one line
         )
+
+
+def draw_seams(panel: Panel, seams: Sequence[Seam], *, is_first: bool) -> None:
+    """Draw a line where the history is broken, and say in the first panel what is wrong there."""
+    for seam in seams:
+        panel.axes.axvline(seam.at - 0.5, color=panel.theme.caution, linewidth=1.0, linestyle=(0, (4, 3)), zorder=6)
+        if is_first:
+            is_right = seam.at > panel.axes.get_xlim()[1] / 2
+            panel.axes.annotate(
+                seam.label,
+                (seam.at - 0.5, 0.0),
+                xycoords=("data", "axes fraction"),
+                xytext=(-6 if is_right else 6, 6),
+                textcoords="offset points",
+                color=panel.theme.caution,
+                fontsize=9,
+                ha="right" if is_right else "left",
+                va="bottom",
+                zorder=8,
+            )
 
 
 def _beside(axes: "Axes", level: float, text: str, color: str, box: dict[str, object] | None = None) -> None:
@@ -119,13 +141,14 @@ def draw_columns(panel: Panel, heights: Floats, rises: NDArray[np.bool_], alpha:
         panel.axes.add_collection(bars, autolim=False)
 
 
-def set_limits(panel: Panel, numbers: Floats, room: float) -> None:
-    """Show all ``numbers`` with ``room``, a share of their height, above and below."""
+def set_limits(panel: Panel, numbers: Floats, room: float, *, floor: float | None = None) -> None:
+    """Show all ``numbers`` with ``room``, a share of their height, above and below, but nothing under ``floor``."""
     known = numbers[np.isfinite(numbers)]
     low, high = float(known.min()), float(known.max())
     margin = (high - low or abs(high) or 1.0) * room
-    panel.axes.set_ylim(low - margin, high + margin)
-    set_levels(panel, low - margin, high + margin)
+    bottom = low - margin if floor is None else max(low - margin, floor)
+    panel.axes.set_ylim(bottom, high + margin)
+    set_levels(panel, bottom, high + margin)
 
 
 def set_levels(panel: Panel, low: float, high: float) -> None:

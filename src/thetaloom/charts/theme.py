@@ -1,7 +1,7 @@
 """Colors and settings that every picture shares: those of the pages, in the dark and in the light."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -82,8 +82,9 @@ def drawing(width: int, height: int, theme: Theme) -> "Iterator[Figure]":
         yield Figure(figsize=(width / DOTS_PER_INCH, height / DOTS_PER_INCH), dpi=DOTS_PER_INCH, facecolor=theme.page)
 
 
-def saved(figure: "Figure", form: str) -> bytes:
-    """Return the picture as the bytes of a PNG or an SVG."""
+def saved(figure: "Figure", form: str, said: Mapping[str, str] | None = None) -> bytes:
+    """Return the picture as the bytes of a PNG or an SVG; what is ``said`` of it travels within."""
     written = io.BytesIO()
-    figure.savefig(written, format=form, facecolor=figure.get_facecolor(), metadata=METADATA[form])
+    metadata = {**METADATA[form], **(said or {})}
+    figure.savefig(written, format=form, facecolor=figure.get_facecolor(), metadata=metadata)
     return written.getvalue()

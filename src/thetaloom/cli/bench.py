@@ -22,6 +22,7 @@ from rich.table import Table
 from thetaloom import __version__
 from thetaloom.bootstrap import Platform, engine_loop, open_demo
 from thetaloom.cli import (
+    bench_charts,
     bench_expiry,
     bench_guard,
     bench_halt,
@@ -186,6 +187,7 @@ MEASURES: tuple[Callable[[], list[Figure]], ...] = (
     bench_halt.halts,
     bench_races.approval_races,
     bench_watch.watches,
+    bench_charts.charts,
     bench_signals.webhook_answers,
     bench_signals.webhook_fills,
     bench_signals.signal_burst,

@@ -67,9 +67,9 @@ def _look(world: "WatchBench", share: float) -> float:
 
 
 def _exits(world: "WatchBench") -> list[Figure]:
-    alone = [_exit(world, number) for number in range(EXITS)]
-    with _Beside(_scan, _chart):
-        beside = [_exit(world, EXITS + number) for number in range(EXITS)]
+    alone = [exit_after(world, number) for number in range(EXITS)]
+    with Beside(_scan, _chart):
+        beside = [exit_after(world, EXITS + number) for number in range(EXITS)]
     worst, crowded = max(alone), max(beside)
     note = f"one of {GOAL:,} positions breaks its stop; worst of {EXITS} exits, p50 {np.median(alone):.1f} ms"
     busy = f"the same beside a scan and a chart in two threads, p50 {np.median(beside):.1f} ms"
@@ -79,7 +79,8 @@ def _exits(world: "WatchBench") -> list[Figure]:
     ]
 
 
-def _exit(world: "WatchBench", number: int) -> float:
+def exit_after(world: "WatchBench", number: int) -> float:
+    """Return the milliseconds from the quote that breaks a position's stop to its closing order."""
     batch = world.stop_out(number)
 
     def react() -> None:
@@ -92,7 +93,7 @@ def _exit(world: "WatchBench", number: int) -> float:
     return took
 
 
-class _Beside:
+class Beside:
     """Other work in threads of its own, for as long as the block lasts."""
 
     def __init__(self, *works: Callable[[], None]) -> None:

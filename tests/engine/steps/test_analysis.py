@@ -1,5 +1,7 @@
 """Charts and opinions within a run: recorded with their numbers, replayed, and heeded as the strategy says."""
 
+import os
+import signal
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -7,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from thetaloom.charts.painter import InlinePainter
+from tests.charts.test_candles import series_of
+from thetaloom.charts.painter import AsidePainter, InlinePainter
 from thetaloom.domain.market.bars import Bar
-from thetaloom.domain.market.chart_series import ChartSeries, DrawnChart
+from thetaloom.domain.market.chart_series import ChartSeries, ChartTheme, DrawnChart
 from thetaloom.domain.market.opinions import AnalysisRequest, NoOpinion, Opinion
 from thetaloom.domain.market.words import MarketBias
 from thetaloom.domain.run.events import EventKind
@@ -293,6 +296,30 @@ def test_charts_that_are_being_drawn_are_waited_for_without_a_record(bench: Desk
     bench.pass_time(seconds=2)
     assert painter.asked == 3
     assert bench.steps(run).count(StepName.DRAW_CHART) == 1
+    assert bench.run(run).status is RunStatus.EXECUTING
+    assert bench.replay(run).identical
+
+
+def test_a_drawing_process_that_is_killed_is_told_of_and_the_run_goes_on_with_another(bench: DeskBench) -> None:
+    painter = AsidePainter()
+    try:
+        bench.restart(painter=painter)
+        rising(bench)
+        painter.draw(series_of(2), ChartTheme.DARK)
+        assert painter.pid is not None
+        os.kill(painter.pid, signal.SIGKILL)
+
+        run = run_with(bench, FREE)
+        painter.draw(series_of(3), ChartTheme.DARK)  # charts are drawn in their turn: the run's were tried before it
+        bench.pass_time(seconds=10)
+        painter.draw(series_of(4), ChartTheme.DARK)
+        bench.pass_time(seconds=10)
+    finally:
+        painter.close()
+
+    drawn = [record for record in bench.lineage(run) if record.step is StepName.DRAW_CHART]
+    assert [record.status for record in drawn] == [StepStatus.FAILED, StepStatus.DONE]
+    assert "the process that draws charts has died" in drawn[0].error
     assert bench.run(run).status is RunStatus.EXECUTING
     assert bench.replay(run).identical
 

@@ -30,6 +30,13 @@ class Timeframe(StrEnum):
         return 252 if self is Timeframe.DAILY else 156
 
 
+class ChartTheme(StrEnum):
+    """The ground that a chart is drawn on."""
+
+    DARK = "dark"
+    LIGHT = "light"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candles:
     """Bars as columns, oldest first, with their opens."""
@@ -118,7 +125,7 @@ class DrawnChart:
     """A chart and the numbers that it was drawn from."""
 
     timeframe: Timeframe
-    theme: str  # dark or light
+    theme: ChartTheme
     picture: Picture
     numbers: str  # digest of the series
 

@@ -1,20 +1,15 @@
 """Step 5: the daily and the weekly chart, drawn from exactly the numbers that are recorded."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from thetaloom.domain.market.chart_series import (
-    WARM_UP,
     Candles,
-    ChartSeries,
     DrawnChart,
-    Timeframe,
-    chart_series,
-    daily_candles,
-    weekly_candles,
 )
 from thetaloom.domain.run.runs import RunStatus, StepName, WorkflowRun
 from thetaloom.domain.values.reasons import ALLOWED, Reason, denied
+from thetaloom.engine.charting import both_series, read_candles
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import ChartFinding
 from thetaloom.engine.lineage import Decider
@@ -22,7 +17,6 @@ from thetaloom.engine.step import Skipped, Step, next_step, strategy_of
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
 
-HISTORY_DAYS = 7 * (Timeframe.WEEKLY.shown_max + WARM_UP + 1)  # calendar days; the weeks reach back the farthest
 LOOK = timedelta(milliseconds=500)  # how soon charts that are being drawn are asked for again
 
 
@@ -45,9 +39,9 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     strategy, now = strategy_of(desk, run), desk.clock.now()
     if strategy.analysis is None:
         return Inputs(strategy_id=run.strategy_id, now=now)
-    daily, weekly = _candles(desk, run.symbol, desk.calendar.exchange_date(now))
+    daily, weekly = read_candles(desk.market, run.symbol, desk.calendar.exchange_date(now))
     source, synthetic = desk.market.name, desk.market.synthetic
-    drawn_from = _series(run.symbol, daily, weekly, source, synthetic)
+    drawn_from = both_series(run.symbol, daily, weekly, source, synthetic)
     wanted = [series for series in drawn_from if series is not None]
     return Inputs(
         strategy_id=run.strategy_id,
@@ -67,7 +61,7 @@ def decide(given: Inputs) -> ChartFinding | Skipped:
         return Skipped(verdict=denied(Reason.NOT_REQUESTED, strategy=given.strategy_id))
     if given.charts is None:
         return ChartFinding(verdict=ALLOWED, waits=True)
-    daily, weekly = _series(given.symbol, given.daily, given.weekly, given.source, given.synthetic)
+    daily, weekly = both_series(given.symbol, given.daily, given.weekly, given.source, given.synthetic)
     known = {series.digest for series in (daily, weekly) if series is not None}
     if any(chart.numbers not in known for chart in given.charts):
         raise InvariantError(f"a chart of {given.symbol} was drawn from other numbers than those recorded")
@@ -78,25 +72,6 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Char
     if _waits(said):
         return next_step(run, StepName.DRAW_CHART, RunStatus.SCANNING, given.now, due_at=given.now + LOOK)
     return next_step(run, StepName.ANALYZE, RunStatus.SCANNING, given.now)
-
-
-def _candles(desk: Desk, symbol: str, today: date) -> tuple[Candles, Candles]:
-    bars = desk.market.history(symbol, today - timedelta(days=HISTORY_DAYS), today)
-    daily = daily_candles(bars)
-    weekly = weekly_candles(daily)
-    return (
-        daily.last(Timeframe.DAILY.shown_max + WARM_UP),
-        weekly.last(Timeframe.WEEKLY.shown_max + WARM_UP),
-    )
-
-
-def _series(
-    symbol: str, daily: Candles, weekly: Candles, source: str, synthetic: bool
-) -> tuple[ChartSeries | None, ChartSeries | None]:
-    return (
-        chart_series(symbol, Timeframe.DAILY, daily, source=source, synthetic=synthetic),
-        chart_series(symbol, Timeframe.WEEKLY, weekly, source=source, synthetic=synthetic),
-    )
 
 
 def _waits(said: ChartFinding | Skipped) -> bool:

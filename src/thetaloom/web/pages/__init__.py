@@ -3,6 +3,7 @@
 from thetaloom.web.pages import (
     approvals,
     care,
+    charts,
     dashboard,
     journal,
     lineage,
@@ -40,4 +41,5 @@ ROUTERS = (
     lineage.router,
     prompts.router,
     reference.router,
+    charts.router,
 )

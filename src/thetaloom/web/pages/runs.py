@@ -21,6 +21,7 @@ from thetaloom.store.queries.runs import RunDetail, list_runs, run_detail
 from thetaloom.store.queries.story import tell_step
 from thetaloom.store.queries.why import why_of
 from thetaloom.web.front import Front, FrontDoor
+from thetaloom.web.pages.chart_choice import USUAL_CHOICE, ChartChoice, ChartOfPage, Choosing, chart_of_run
 from thetaloom.web.pages.dashboard import Choice, choices
 from thetaloom.web.pages.forms import Notice, PageNumber, Word, see
 from thetaloom.web.pages.frame import Frame, frame_of
@@ -62,6 +63,7 @@ class RunView:
     verified: Verified | None
     replayed: ReplayReport | None
     quality: Sequence[OrderQuality] = ()  # of the orders that filled
+    chart: ChartOfPage | None = None  # None: it has drawn none
 
 
 @router.get("")
@@ -111,9 +113,9 @@ async def start(
 
 
 @router.get("/{run_id}")
-def run(front: FrontDoor, run_id: str, notice: Notice = "") -> Response:
+def run(front: FrontDoor, run_id: str, choice: Choosing, notice: Notice = "") -> Response:
     """Show one run."""
-    return _shown(front, run_id, notice)
+    return _shown(front, run_id, notice, choice=choice)
 
 
 @router.get("/{run_id}/report")
@@ -165,6 +167,7 @@ def _shown(
     *,
     verified: Verified | None = None,
     replayed: ReplayReport | None = None,
+    choice: ChartChoice = USUAL_CHOICE,
 ) -> Response:
     detail = run_detail(front.database, front.user, RunId(run_id))
     position = detail.position
@@ -180,6 +183,7 @@ def _shown(
         verified=verified,
         replayed=replayed,
         quality=orders_quality(front.database, front.user, run=detail.run.id).orders,
+        chart=chart_of_run(front, detail.run.id, choice),
     )
     return page("run.html", view)
 
