@@ -29,7 +29,7 @@ def test_a_destination_is_added_tried_changed_and_taken_out(thetaloom: Command, 
     assert changed.exit_code == 0, changed.output
     (one,) = json.loads(listed.stdout)
     assert (one["topics"], one["quiet_from"], one["enabled"]) == (["fill"], "22:00:00", False)
-    assert [told["error"] for told in json.loads(log.stdout)["items"]] == ["JSON answered 401"]
+    assert [told["error"] for told in json.loads(log.stdout)["rows"]] == ["JSON answered 401"]
     assert json.loads(removed.stdout) == {"removed": "desk"}
     assert thetaloom("notify", "test", "desk").exit_code == 1
     said = (added, tried, refused, changed, listed, log)

@@ -226,6 +226,21 @@ def test_a_limited_destination_gets_the_rest_as_one_message_later(office: Office
     assert {told.status for told in office.log} == {DeliveryStatus.SENT}
 
 
+def test_a_storm_of_troubles_is_one_urgent_message_that_no_limit_holds(office: Office) -> None:
+    office.add(rate_per_hour=1)
+    office.happen()
+    office.work()
+    for number in range(5):
+        office.happen(EventKind.RUN_FAILED, symbol=f"A{number}")
+    office.happen(symbol="QQQ")
+
+    office.work()
+
+    assert office.titles == ["Filled: SPY", "Thetaloom: 5 messages"]
+    storm = office.carrier.letters[1]
+    assert storm.is_urgent and all(f"A run failed A{number}" in storm.body for number in range(5))
+
+
 def test_each_destination_hears_of_its_own_topics(office: Office) -> None:
     office.add(topics=(Topic.ALERT,))
     office.happen()

@@ -147,7 +147,7 @@ def test_the_morning_mail_is_about_the_watchlists_in_it(post: Post, mail: MailSe
     post.deliver()
 
     (got,) = mail.received
-    body = str(got.get_payload(decode=True), "utf-8")
+    body = str(got.get_content())
     assert str(got["subject"]) == "Suggestions, Tue 2026-01-06 10:00 EST"
     assert "Synthetic market data." in body and "QQQ: " in body and "SPY" in body and "IWM" not in body
     assert "https://desk.example/scans" in body

@@ -69,6 +69,7 @@ def waiting(platform: Platform) -> Platform:
 def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
     """A page of a desk and of a phone; whatever the console complains about fails the test."""
     context = chromium.new_context(viewport={"width": request.param, "height": 900})
+    context.set_default_timeout(120_000)
     opened = context.new_page()
     complaints: list[str] = []
     opened.on("console", lambda message: complaints.append(message.text))
@@ -144,7 +145,6 @@ def test_what_starts_runs_and_tells_of_them_fits_its_window(waiting: Platform, a
         f"/scans/{scan}",
         "/notifications",
         "/prompts",
-        "/prompts/compare",
     ):
         page.goto(address + path)
         page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")

@@ -99,7 +99,7 @@ def test_a_person_changes_a_destination_on_the_page_and_leaves_the_rest(
         {"topics": []},
         {"topics": ["everything"]},
         {"topics": ["test"]},
-        {"rate": ""},
+        {"rate": "many"},
         {"rate": "0"},
         {"rate": "1001"},
         {"rate": "½"},

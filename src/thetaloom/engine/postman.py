@@ -129,10 +129,10 @@ class Postman:
         now = self._wall.now()
         claimed, room = self._claimed(place, waiting, now)
         held = frozenset(one.id for one in waiting if one.attempts == 0 and one.due_at != one.made_at)
-        urgent = [[one] for one in claimed if one.is_urgent]
+        urgent = [one for one in claimed if one.is_urgent]
         others = [one for one in claimed if not one.is_urgent]
-        batches = [others] if len(others) >= min(TOGETHER_MIN, room + 1) else [[one] for one in others]
-        return sum(len(batch) for batch in (*urgent, *batches) if batch and self._carry(batch, held))
+        batches = (*_batches(urgent, TOGETHER_MIN), *_batches(others, min(TOGETHER_MIN, room + 1)))
+        return sum(len(batch) for batch in batches if self._carry(batch, held))
 
     def _has_news(self) -> bool:
         with self._desk.store.reading() as uow:
@@ -210,7 +210,7 @@ class Postman:
             body, left = f"{body}{line}\n", left - 1
         more = f"and {left} more: {self._base_url}/notifications\n" if left else ""
         title = f"Thetaloom: {len(batch)} messages" + (f", {held} of them held back" if held else "")
-        return Letter(id=together, title=title, body=f"{body}{more}({together})")
+        return Letter(id=together, title=title, body=f"{body}{more}({together})", is_urgent=first.is_urgent)
 
     def _link(self, one: Delivery) -> str:
         return f"{self._base_url}{one.link}" if one.link else ""
@@ -229,6 +229,10 @@ def _order_of(uow: UnitOfWork, event: Event) -> Order | None:
     if event.run_id is None or not is_denial(event):
         return None
     return max(uow.orders.of_run(event.run_id), key=lambda one: one.staged_at, default=None)
+
+
+def _batches(found: list[Delivery], together_min: int) -> list[list[Delivery]]:
+    return [found] if len(found) >= together_min else [[one] for one in found]
 
 
 def _of(told: Sequence[Destination], user: UserId) -> list[Destination]:
