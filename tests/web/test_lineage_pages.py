@@ -211,8 +211,16 @@ def test_charts_opinions_and_prompts_stand_in_the_report_as_they_were_read(
 
 @pytest.mark.parametrize(
     ("microseconds", "expected"),
-    [(0, "0.0 ms"), (12_340, "12.3 ms"), (999_949, "999.9 ms"), (999_950, "1.0 s"), (59_940_000, "59.9 s")]
-    + [(59_960_000, "59 s"), (415_292_500, "6 min 55 s"), (7_200_000_000, "2 h 0 min")],
+    [
+        (0, "0.0 ms"),
+        (12_340, "12.3 ms"),
+        (999_949, "999.9 ms"),
+        (999_950, "1.0 s"),
+        (59_940_000, "59.9 s"),
+        (59_960_000, "59 s"),
+        (415_292_500, "6 min 55 s"),
+        (7_200_000_000, "2 h 0 min"),
+    ],
 )
 def test_spans_are_written_in_their_own_unit(microseconds: int, expected: str) -> None:
     assert span(microseconds) == expected
