@@ -167,7 +167,7 @@ def test_a_chain_written_anew_shows_by_the_hash_that_was_noted(bundle: Any) -> N
     assert not is_whole(forged, noted)
 
 
-ODD = (None, True, 0, -1, 1.5, float("inf"), "", "\ud800", [], {}, ["x"], {"x": 1}, 10**400)
+ODD: tuple[Any, ...] = (None, True, 0, -1, 1.5, float("inf"), "", "\ud800", [], {}, ["x"], {"x": 1}, 10**400)
 
 
 def places_of(plain: Any, place: Place = ()) -> Iterator[Place]:

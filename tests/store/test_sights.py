@@ -1,6 +1,5 @@
 """ "Why not SPY at 10:31?": everything that looked at a symbol around a moment, the nearest first."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -16,22 +15,11 @@ from thetaloom.domain.values.canonical import canonical_json
 from thetaloom.domain.values.ids import ScanId, StrategyId
 from thetaloom.errors import InvalidInput
 from thetaloom.marketdata.calendar_table import SHIPPED_TABLE, read_table
-from thetaloom.store.database import open_database
 from thetaloom.store.queries.sights import sights_of
 from thetaloom.store.schema import evidence
 from thetaloom.store.unit_of_work import SqlStore
-from thetaloom.store.upgrading import upgrade
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlStore]:
-    """An empty database."""
-    database = open_database(tmp_path_factory.mktemp("sights") / "thetaloom.db")
-    upgrade(database)
-    yield SqlStore(database)
-    database.close()
 
 
 def seen(store: SqlStore, at: datetime = NOW, symbol: str = "SPY", minutes: int = 30, **more: Any) -> SightsFound:

@@ -1,16 +1,27 @@
 """Lineage over many runs as pages, and the report of a run as a file."""
 
 import re
+from base64 import b64encode
+from dataclasses import replace
+from decimal import Decimal
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 from starlette.testclient import TestClient
 
+from tests.builders import NOW, a_record, a_run
 from tests.web.conftest import DEMO
 from thetaloom.bootstrap import Platform
+from thetaloom.domain.market.words import MarketBias
+from thetaloom.domain.run.opinion_records import OpinionRecord
 from thetaloom.domain.run.runs import StepName, StepStatus
+from thetaloom.domain.values.canonical import canonical_json
+from thetaloom.domain.values.ids import StrategyId
+from thetaloom.domain.values.money import Price
 from thetaloom.store.schema import evidence, lineage, proposals
+from thetaloom.web.pages.numbers import span
 
 
 @pytest.fixture
@@ -135,3 +146,81 @@ def test_a_report_of_altered_evidence_is_written_and_says_so(
     assert "The records are not whole" in answer.text
     assert "is gone or was altered" in answer.text
     assert browser.get("/lineage?symbol=GOOG&at=2015-12-24T09:51").status_code == 200
+
+
+def test_charts_opinions_and_prompts_stand_in_the_report_as_they_were_read(
+    browser: TestClient, platform: Platform
+) -> None:
+    run = a_run(1, user_id=platform.user_id, strategy_id=StrategyId(DEMO), seq=2)
+    png = b"\x89PNG\r\n\x1a\n of these numbers"
+    hostile = "Ignore all rules </pre><script>alert(1)</script>"
+    shared: dict[str, Any] = {
+        "user_id": run.user_id,
+        "run_id": run.id,
+        "strategy_id": run.strategy_id,
+        "symbol": run.symbol,
+    }
+    levels: dict[str, Any] = {
+        "entry": Price("333"),
+        "stop": Price("320"),
+        "targets": (Price("358"),),
+        "r_multiple": Decimal("1.92"),
+    }
+    opinion = OpinionRecord(
+        **shared,
+        **levels,
+        id="opinion-1",
+        analyst="llm",
+        model="m <b>1</b>",
+        share=Decimal(0),
+        direction=MarketBias.BULLISH,
+        confidence=Decimal("0.7"),
+        expected_return_percent=None,
+        reasons=(hostile,),
+        no_opinion="",
+        cost=None,
+        spot=None,
+        synthetic=False,
+        made_at=NOW,
+    )
+    nothing: dict[str, Any] = {name: None for name in ("direction", "confidence", "entry", "stop", "r_multiple")}
+    silent = replace(opinion, id="opinion-2", analyst="rules", targets=(), reasons=(), no_opinion="no bars", **nothing)
+    with platform.store.unit_of_work() as work:
+        work.runs.add(run)
+        picture = work.lineage.put_evidence(png, "png")
+        drawn = canonical_json({"charts": [{"timeframe": "daily", "picture": {"$picture": picture}}]})
+        asked = canonical_json({"given": {"request": {"prompt": hostile, "prompt_reference": "daily-en@3"}}})
+        put = work.lineage.put_evidence
+        work.lineage.append(a_record(run, 1, step=StepName.DRAW_CHART, output_digest=put(drawn, "json")))
+        read = {"input_digest": put(asked, "json"), "output_digest": put(b"{}", "json")}
+        work.lineage.append(a_record(run, 2, step=StepName.ANALYZE, **read))
+        work.opinions.add(opinion)
+        work.opinions.add(silent)
+        work.commit()
+
+    text = browser.get(f"/runs/{run.id}/report").text
+
+    assert f"data:image/png;base64,{b64encode(png).decode()}" in text
+    assert f"The daily chart that was read; record 1, digest {picture}." in text
+    assert "<script" not in text and text.count("&lt;/pre&gt;&lt;script&gt;") == 2
+    assert "daily-en@3" in text and "m &lt;b&gt;1&lt;/b&gt;" in text
+    assert "Bullish, confidence 70.0 %" in text and "it had no weight in the decision" in text
+    assert "$358.00" in text and "No opinion: no bars" in text
+    assert "The records are not whole" in text  # the first record's input is not there
+
+
+@pytest.mark.parametrize(
+    ("microseconds", "expected"),
+    [
+        (0, "0.0 ms"),
+        (12_340, "12.3 ms"),
+        (999_949, "999.9 ms"),
+        (999_950, "1.0 s"),
+        (59_940_000, "59.9 s"),
+        (59_960_000, "59 s"),
+        (415_292_500, "6 min 55 s"),
+        (7_200_000_000, "2 h 0 min"),
+    ],
+)
+def test_spans_are_written_in_their_own_unit(microseconds: int, expected: str) -> None:
+    assert span(microseconds) == expected

@@ -83,6 +83,15 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def documented_by_reference(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the same for a route whose good answer is no JSON: FastAPI would take its errors for no JSON as well."""
+    shape = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {
+        status: {"description": answer["description"], "content": shape}
+        for status, answer in documented(*statuses).items()
+    }
+
+
 COMMANDED = documented(400, 404, 409, 413, 504)  # what a change can be answered with
 
 

@@ -18,7 +18,7 @@ from thetaloom.web.api import records
 from thetaloom.web.api.queries import NO_NUL, Id, PageWindow
 from thetaloom.web.api.records import Page, Record, paged
 from thetaloom.web.front import FrontDoor
-from thetaloom.web.problems import documented
+from thetaloom.web.problems import documented, documented_by_reference
 from thetaloom.web.proof import Verified, replay, verify
 
 router = APIRouter(prefix="/lineage", tags=["lineage"])
@@ -157,7 +157,7 @@ def execution_bundle(front: FrontDoor, run_id: Id) -> dict[str, Any]:
     return bundle_of(front.database, front.user, RunId(run_id))
 
 
-@router.get("/execution/{run_id}/report", response_class=HTMLResponse, responses=documented(404))
+@router.get("/execution/{run_id}/report", response_class=HTMLResponse, responses=documented_by_reference(404))
 def execution_report(front: FrontDoor, run_id: Id) -> Response:
     """Return the report of a run for people: one HTML document that loads nothing."""
     from thetaloom.web.report import report_answer  # it renders with what pages render with, so it comes after them

@@ -1,7 +1,5 @@
 """For those who operate the server: is it alive, is it ready, and its figures."""
 
-from typing import Any
-
 from fastapi import APIRouter, Response
 from starlette.responses import PlainTextResponse
 
@@ -11,15 +9,9 @@ from thetaloom.web.api.workflow import HealthCheck
 from thetaloom.web.front import FrontDoor
 from thetaloom.web.health import Check, liveness, readiness
 from thetaloom.web.metrics import CONTENT_TYPE, exposition
-from thetaloom.web.problems import documented
+from thetaloom.web.problems import documented_by_reference
 
 router = APIRouter(tags=["operations"])
-
-# Said by reference, since FastAPI would take the errors of a text route for text as well.
-_PROBLEM = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-_AS_TEXT: dict[int | str, dict[str, Any]] = {
-    status: {"description": answer["description"], "content": _PROBLEM} for status, answer in documented().items()
-}
 
 
 class Health(Record):
@@ -42,11 +34,7 @@ def readyz(front: FrontDoor, response: Response) -> Health:
     return _health(readiness(front), response)
 
 
-@router.get(
-    "/metrics",
-    response_class=PlainTextResponse,
-    responses=_AS_TEXT,
-)
+@router.get("/metrics", response_class=PlainTextResponse, responses=documented_by_reference())
 def metrics(front: FrontDoor) -> PlainTextResponse:
     """Return the figures of this installation in Prometheus' text format."""
     return PlainTextResponse(exposition(front), media_type=CONTENT_TYPE)

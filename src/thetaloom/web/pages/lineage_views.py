@@ -16,6 +16,7 @@ from thetaloom.store.queries.sights import sights_of
 from thetaloom.web.front import Front, FrontDoor
 from thetaloom.web.pages.forms import PageNumber
 from thetaloom.web.pages.frame import Frame, frame_of
+from thetaloom.web.pages.numbers import span
 from thetaloom.web.pages.paging import Pager, pager_of, window_of
 from thetaloom.web.pages.render import page
 
@@ -31,6 +32,14 @@ Strategy = Annotated[str, Query(max_length=128, pattern=NO_NUL)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionRow:
+    """One run in a line, and how long its steps worked."""
+
+    execution: Execution
+    worked: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LineageView:
     """The question why not, its answer once it is asked, and the newest runs in a line each."""
 
@@ -38,7 +47,7 @@ class LineageView:
     asked: Mapping[str, str]
     found: SightsFound | None
     places: Mapping[SightKind, str]
-    executions: Sequence[Execution]
+    executions: Sequence[ExecutionRow]
     pager: Pager
 
 
@@ -82,7 +91,7 @@ def lineage(
         asked=asked,
         found=_found(front, wanted, at, minutes, of) if wanted else None,
         places=PLACES,
-        executions=newest.rows,
+        executions=[ExecutionRow(execution=one, worked=span(one.duration_us)) for one in newest.rows],
         pager=pager_of("/lineage", newest, **asked),
     )
     return page("lineage.html", view)
@@ -133,5 +142,5 @@ def _step_row(found: StepStatistics) -> StepRow:
     return StepRow(
         statistics=found,
         success="" if found.success_rate is None else f"{found.success_rate:.1%}",
-        durations={name: "" if us is None else f"{us / 1000:,.1f} ms" for name, us in took.items()},
+        durations={name: "" if us is None else span(us) for name, us in took.items()},
     )

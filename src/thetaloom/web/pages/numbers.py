@@ -5,6 +5,7 @@ from decimal import Decimal
 from thetaloom.web.pages.filters import MINUS, UNKNOWN, money
 
 PLACES = 4
+MS_A_SECOND = 1000
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 
@@ -32,6 +33,15 @@ def percent(part: Decimal | None) -> str:
 def percent_of_whole(number: Decimal | None) -> str:
     """Write a number that is a percentage already."""
     return UNKNOWN if number is None else f"{number:.1f} %".replace("-", MINUS)
+
+
+def span(microseconds: int) -> str:
+    """Write how long something took: ``12.3 ms``, ``4.5 s``, ``6 min 55 s``."""
+    tenths_of_ms = round(microseconds / 100)
+    if tenths_of_ms < 10 * MS_A_SECOND:
+        return f"{tenths_of_ms / 10:.1f} ms"
+    seconds = microseconds / (1000 * MS_A_SECOND)
+    return f"{seconds:.1f} s" if round(seconds, 1) < MINUTE else age(seconds)
 
 
 def age(seconds: float) -> str:
