@@ -10,7 +10,7 @@ from thetaloom.charts.child import ANSWER, ORDER
 from thetaloom.errors import Unavailable
 
 START_SECONDS_MAX = 60.0  # a first start after an installation compiles; after that it is taken for dead
-DRAW_SECONDS_MAX = 30.0
+DRAW_SECONDS_MAX = 120.0  # far more than any chart takes, however busy the machine
 # With the paths of this process, and none of the folder that it happens to be in.
 PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from thetaloom.charts.child import main; main()"
 DIED = "the process that draws charts has died; another one is started"
