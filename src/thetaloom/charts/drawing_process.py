@@ -9,7 +9,7 @@ from typing import IO
 from thetaloom.charts.child import ANSWER, ORDER
 from thetaloom.errors import Unavailable
 
-START_SECONDS_MAX = 60.0  # a first start after an installation compiles; after that it is taken for dead
+START_SECONDS_MAX = 180.0  # a first start after an installation compiles; after that it is taken for dead
 DRAW_SECONDS_MAX = 120.0  # far more than any chart takes, however busy the machine
 # With the paths of this process, and none of the folder that it happens to be in.
 PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from thetaloom.charts.child import main; main()"
