@@ -79,9 +79,7 @@ def test_the_picture_marks_a_seam_in_every_panel_and_says_it_once() -> None:
     series = series_on(weekdays(date(2025, 1, 6), 60), [100.0] * 30 + [10.0] * 30)
 
     with composed(series, dark=True) as figure:
-        marked = [
-            sum(np.asarray(line.get_xdata()).tolist() == [29.5, 29.5] for line in axes.lines) for axes in figure.axes
-        ]
+        places = [[np.asarray(line.get_xdata()).tolist() for line in axes.lines] for axes in figure.axes]
         said = [text.get_text() for axes in figure.axes for text in axes.texts if "overnight" in text.get_text()]
 
     assert [panel.count([29.5, 29.5]) for panel in places] == [1] * 7
