@@ -51,29 +51,26 @@ def test_every_line_of_the_picture_has_the_recorded_numbers(name: str, dark: boo
                 assert list(line) in drawn or all(number is None for number in line)
 
 
+def boxes(axes: Axes, zorder: int) -> dict[int, tuple[float, float]]:
+    """Return bottom and top of every box of a panel, by the candle that it stands at."""
+    found = {}
+    for drawn in axes.collections:
+        if isinstance(drawn, PolyCollection) and drawn.get_zorder() == zorder:
+            for path in drawn.get_paths():
+                corners = np.asarray(path.vertices, dtype=np.float64)[:4]
+                found[round(float(corners[:, 0].mean()))] = (float(corners[:, 1].min()), float(corners[:, 1].max()))
+    return found
+
+
 def test_candles_and_columns_have_the_recorded_numbers() -> None:
     series = SERIES["daily"]
     candles = series.candles
     with composed(series, dark=True) as figure:
-        bodies = {
-            round(float(path.vertices[:, 0].mean() * 0 + (path.vertices[0][0] + path.vertices[2][0]) / 2)): (
-                float(path.vertices[:4, 1].min()),
-                float(path.vertices[:4, 1].max()),
-            )
-            for drawn in figure.axes[PRICE].collections
-            if isinstance(drawn, PolyCollection) and drawn.get_zorder() == 5
-            for path in drawn.get_paths()
-        }
-        columns = {
-            round(float((path.vertices[0][0] + path.vertices[2][0]) / 2)): float(path.vertices[:4, 1].max())
-            for drawn in figure.axes[VOLUME].collections
-            if isinstance(drawn, PolyCollection)
-            for path in drawn.get_paths()
-        }
+        bodies, columns = boxes(figure.axes[PRICE], 5), boxes(figure.axes[VOLUME], 2)
 
     pairs = zip(candles.opens, candles.closes, strict=True)
     assert bodies == {at: (min(pair), max(pair)) for at, pair in enumerate(pairs)}
-    assert columns == {at: traded / MILLION for at, traded in enumerate(candles.volumes)}
+    assert columns == {at: (0.0, traded / MILLION) for at, traded in enumerate(candles.volumes)}
 
 
 def test_the_words_beside_the_panels_say_the_newest_recorded_numbers() -> None:

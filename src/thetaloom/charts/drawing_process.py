@@ -9,8 +9,8 @@ from typing import IO
 from thetaloom.charts.child import ANSWER, ORDER
 from thetaloom.errors import Unavailable
 
-START_SECONDS_MAX = 60.0  # a first start after an installation compiles; after that it is taken for dead
-DRAW_SECONDS_MAX = 30.0
+START_SECONDS_MAX = 180.0  # a first start after an installation compiles; after that it is taken for dead
+DRAW_SECONDS_MAX = 120.0  # far more than any chart takes, however busy the machine
 # With the paths of this process, and none of the folder that it happens to be in.
 PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from thetaloom.charts.child import main; main()"
 DIED = "the process that draws charts has died; another one is started"
@@ -45,8 +45,7 @@ class DrawingProcess:
             self._is_stopped = True
             running, self._running = self._running, None
         if running is not None:
-            running.kill()
-            running.wait()
+            _end(running)
 
     def _started(self) -> "subprocess.Popen[bytes]":
         with self._lock:
@@ -56,7 +55,10 @@ class DrawingProcess:
                 return self._running
             # In a group of its own: Ctrl-C at a terminal is for the program that it was typed to.
             command = [sys.executable, "-c", PROGRAM, *sys.path]
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0)
+            try:
+                process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0)
+            except OSError as error:
+                raise Unavailable(f"the process that draws charts cannot be started: {error}") from error
             self._running = process
         self._asked(process, b"", START_SECONDS_MAX)
         return process
@@ -77,12 +79,7 @@ class DrawingProcess:
         with self._lock:
             if self._running is process:
                 self._running = None
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with suppress(OSError):  # what could not be sent is tried once more by closing
-                    pipe.close()
+        _end(process)
 
 
 def _answer(process: "subprocess.Popen[bytes]", order: bytes) -> bytes:
@@ -93,6 +90,15 @@ def _answer(process: "subprocess.Popen[bytes]", order: bytes) -> bytes:
     head = _exactly(process.stdout, ANSWER.size)
     (size,) = ANSWER.unpack(head)
     return _exactly(process.stdout, size)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(OSError):  # what could not be sent is tried once more by closing
+                pipe.close()
 
 
 def _exactly(pipe: IO[bytes], size: int) -> bytes:

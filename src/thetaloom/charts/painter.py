@@ -14,7 +14,7 @@ from thetaloom.errors import Unavailable
 KEPT_THEME = ChartTheme.LIGHT  # of what is kept; the other one is drawn from the same numbers when somebody looks
 ORDERS_MAX = 32  # drawn and asked for; the oldest are forgotten, and would be drawn again
 WAITING_MAX = 8  # that pages may have waiting; the engine's own orders are always taken
-ANSWER_SECONDS_MAX = 30.0  # that a page waits
+ANSWER_SECONDS_MAX = 60.0  # that a page waits
 ENDING = "charts are drawn no more: the program is ending"
 
 Key = tuple[str, ChartTheme]

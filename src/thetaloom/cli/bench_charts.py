@@ -21,6 +21,7 @@ from thetaloom.engine.charting import HISTORY_DAYS, both_series
 FRESH = 3  # processes
 CHARTS = 8  # of each timeframe and theme
 BAR = 500.0  # milliseconds
+WAIT_SECONDS_MAX = 60.0  # for the first chart beside the exits
 
 
 def charts() -> list[Figure]:
@@ -73,7 +74,7 @@ def _exits(painter: AsidePainter) -> Figure:
         world.engine.settle()
         alone = [exit_after(world, number) for number in range(EXITS)]
         with Beside(draw):
-            is_drawing.wait()
+            is_drawing.wait(WAIT_SECONDS_MAX)
             beside = [exit_after(world, EXITS + number) for number in range(EXITS)]
         world.close()
     note = (

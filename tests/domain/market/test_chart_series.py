@@ -14,7 +14,7 @@ from thetaloom.domain.market.chart_series import (
     daily_candles,
     weekly_candles,
 )
-from thetaloom.domain.values.canonical import canonical_json, from_json
+from thetaloom.domain.values.canonical import canonical_json, digest_of, from_json
 
 MONDAY = date(2024, 1, 1)
 
@@ -86,3 +86,17 @@ def test_the_numbers_of_a_chart_come_back_from_their_json_with_the_same_digest(v
     again = from_json(canonical_json(series), ChartSeries)
     assert again == series
     assert again.digest == series.digest
+
+
+def test_whole_numbers_of_a_source_keep_their_digest_when_they_are_read_back() -> None:
+    bars = [
+        Bar(session_on=date(2026, 1, 1) + timedelta(days=at), open=99, high=101 + at, low=98, close=100, volume=10**6)
+        for at in range(40)
+    ]
+    for candles in (daily_candles(bars), weekly_candles(daily_candles(bars))):
+        series = chart_series("SPY", Timeframe.DAILY, candles)
+        assert series is not None
+
+        again = from_json(canonical_json(series), ChartSeries)
+
+        assert again.digest == series.digest == digest_of(canonical_json(series))

@@ -133,7 +133,8 @@ class DrawnChart:
 def daily_candles(bars: Iterable[Bar]) -> Candles:
     """Return ``bars``, oldest first, as candles."""
     rows = list(bars)
-    volumes = tuple(float(bar.volume) for bar in rows if bar.volume is not None)  # a feed may give whole numbers
+    # A source may count shares in whole numbers; read back from JSON they would be others, with another digest.
+    volumes = tuple(float(bar.volume) for bar in rows if bar.volume is not None)
     return Candles(
         days=tuple(from_date(bar.session_on) for bar in rows),
         opens=_rounded(bar.open for bar in rows),

@@ -5,6 +5,7 @@ import { drawLevels } from "./chart_levels.js";
 import { showNumbers } from "./chart_numbers.js";
 import { listenToKeys } from "./chart_keys.js";
 
+const NARROW = 600; // pixels
 const COLORS = ["page", "text", "dim", "line", "accent", "profit", "loss", "caution", "quiet", "other"];
 
 for (const room of document.querySelectorAll("[data-chart]")) {
@@ -25,8 +26,9 @@ async function show(room) {
   const place = room.querySelector(".chart");
   const colors = colorsOf(room);
   const chart = createChart(place, optionsOf(colors));
-  const drawn = drawPanels(chart, found.series, colors);
-  drawLevels(drawn.lines.price, told.levels, colors);
+  const isNarrow = place.clientWidth < NARROW;
+  const drawn = drawPanels(chart, found.series, colors, isNarrow);
+  drawLevels(drawn.lines.price, told.levels, colors, isNarrow);
   const numbers = showNumbers(room.querySelector(".chart-numbers"), found.series);
   listenToKeys(place, chart, drawn, numbers);
   chart.subscribeCrosshairMove((moved) => numbers.show(moved.logical ?? null));

@@ -1,12 +1,15 @@
 // Entry, stop and targets of the analysts' opinions, as lines over the candles.
 import { LineStyle } from "../vendor/lightweight-charts-5.2.1.mjs";
 
-export function drawLevels(price, levels, colors) {
-  const shown = levels.flatMap((one) => [
-    ...line(one.entry, `entry, ${one.analyst}`, colors.text, LineStyle.Solid),
-    ...line(one.stop, `stop, ${one.analyst}`, colors.loss, LineStyle.Dashed),
-    ...one.targets.flatMap((target, at) => line(target, `target ${at + 1}, ${one.analyst}`, colors.profit, LineStyle.Dashed)),
-  ]);
+export function drawLevels(price, levels, colors, isNarrow) {
+  const shown = levels.flatMap((one) => {
+    const by = isNarrow ? "" : `, ${one.analyst}`; // the table below says whose they are
+    return [
+      ...line(one.entry, `entry${by}`, colors.text, LineStyle.Solid),
+      ...line(one.stop, `stop${by}`, colors.loss, LineStyle.Dashed),
+      ...one.targets.flatMap((target, at) => line(target, `target ${at + 1}${by}`, colors.profit, LineStyle.Dashed)),
+    ];
+  });
   for (const level of shown) price.createPriceLine(level);
   price.applyOptions({ autoscaleInfoProvider: (usual) => widened(usual(), shown.map((level) => level.price)) });
 }

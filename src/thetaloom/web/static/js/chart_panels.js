@@ -3,15 +3,13 @@ import { CandlestickSeries, HistogramSeries, LineSeries, LineStyle, LineType } f
 
 const DAY = 86400; // seconds
 const SHARES = [35, 15, 10, 15, 15, 10, 10];
-const TITLES = [
-  "Price, SMA 20/50/200, Bollinger 20/2", "SuperTrend 10/3 and close", "Volume", "MACD 12/26/9", "RSI 14", "OBV",
-  "ATR 14",
-];
+const TITLES = ["Price", "SuperTrend 10/3 and close", "Volume", "MACD 12/26/9", "RSI 14", "OBV", "ATR 14"];
+const PRICE_WORDS = ", SMA 20/50/200, Bollinger 20/2"; // where there is room
 const CENTS = { type: "price", precision: 2, minMove: 0.01 };
 const LARGE = { type: "volume", precision: 2 };
 const QUIET = { lastValueVisible: false, priceLineVisible: false, crosshairMarkerVisible: false };
 
-export function drawPanels(chart, series, colors) {
+export function drawPanels(chart, series, colors, isNarrow) {
   const { candles } = series;
   const times = candles.days.map((day) => day * DAY);
   const points = (line, color) =>
@@ -56,7 +54,7 @@ export function drawPanels(chart, series, colors) {
   for (const level of [30, 70]) {
     lines.rsi.createPriceLine({ price: level, color: colors.dim, lineWidth: 1, lineStyle: LineStyle.Dashed, title: "" });
   }
-  name(chart, SHARES, series);
+  name(chart, series, isNarrow);
   return { lines, times };
 }
 
@@ -73,13 +71,14 @@ function candleOptions(colors) {
   };
 }
 
-function name(chart, shares, series) {
+function name(chart, series, isNarrow) {
   const panes = chart.panes();
   const labels = panes.map((pane, at) => {
-    pane.setStretchFactor(shares[at]);
+    pane.setStretchFactor(SHARES[at]);
     const label = document.createElement("p");
     label.className = "chart-title";
-    label.textContent = TITLES[at] + (isEmpty(series, at) ? ": none" : "");
+    const more = at === 0 && !isNarrow ? PRICE_WORDS : "";
+    label.textContent = TITLES[at] + more + (isEmpty(series, at) ? ": none" : "");
     chart.chartElement().parentElement.append(label);
     return label;
   });
