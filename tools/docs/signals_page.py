@@ -45,8 +45,8 @@ def signals_page() -> str:
         "`thetaloom signal source add NAME` makes a source; [Use signals](../how-to/use-signals.md) shows how.\n"
         f"A message is JSON or a line of text of at most {BYTES_MAX:,} bytes.\n"
         "Nothing is made up: what is missing or ambiguous is refused and told, and what no rule reads is listed.\n"
-        "Legs, price and size of a trade are the strategy's, whatever a message says; by the rules of its form and of the "
-        "market a signal may cut the size."
+        "Legs, price and size of a trade are the strategy's, whatever a message says; by the rules of its form and "
+        "of the market a signal may cut the size."
     )
     return page("Signals", intro, *_answers(), *_fields(), *_rules())
 

@@ -32,6 +32,7 @@ _SCORES = select(*columns_of(signal_scores, SignalScore)).where(
 )
 _TRAIL = select(*columns_of(signal_trail, TrailEntry)).order_by(signal_trail.c.seq)
 _UPDATE = versioned_update(table)
+_ADD, _TELL = insert(table), insert(signal_trail)
 # Built once: an intake asks all of these, and its sender waits for the answers.
 _OF_USER = table.c.user_id == bindparam("of_user")
 _OF_SYMBOL = (table.c.symbol == bindparam("of_symbol"), table.c.direction == _bound("of_direction", table.c.direction))
@@ -137,7 +138,7 @@ class SqlSignals:
 
     def add(self, signal: Signal, actor: str) -> None:
         """Write a new signal with the first entry of its trail."""
-        self._connection.execute(insert(table), row_of(signal))
+        self._connection.execute(_ADD, row_of(signal))
         self._tell(TrailEntry(signal_id=signal.id, seq=1, stage=signal.stage, actor=actor, at=signal.received_at))
 
     def move(
@@ -194,7 +195,7 @@ class SqlSignals:
         return {stage: count for stage, count in self._connection.execute(counted)}
 
     def _tell(self, entry: TrailEntry) -> None:
-        self._connection.execute(insert(signal_trail), row_of(entry))
+        self._connection.execute(_TELL, row_of(entry))
 
     def _first(self, wanted: Select[Any], **terms: object) -> Signal | None:
         row = self._connection.execute(wanted, terms).first()
