@@ -37,6 +37,7 @@ _ADD, _TELL = insert(table), insert(signal_trail)
 _OF_USER = table.c.user_id == bindparam("of_user")
 _OF_SYMBOL = (table.c.symbol == bindparam("of_symbol"), table.c.direction == _bound("of_direction", table.c.direction))
 _OF_CONTENT = (table.c.source == bindparam("of_source"), table.c.content_key == bindparam("of_key"))
+_SOURCES_OF = _SOURCES.where(signal_sources.c.user_id == bindparam("of_user")).order_by(signal_sources.c.name)
 _SOURCE = _SOURCES.where(
     signal_sources.c.user_id == bindparam("of_user"), signal_sources.c.name == bindparam("of_source")
 )
@@ -62,6 +63,15 @@ _DUE = (
     .order_by(table.c.due_at, table.c.received_at, table.c.id)
     .limit(bindparam("count"))
 )
+_RECENT = (
+    _SELECT.where(
+        _OF_USER,
+        table.c.symbol.in_(bindparam("of_symbols", expanding=True)),
+        table.c.received_at >= _bound("since", table.c.received_at),
+    )
+    .order_by(table.c.received_at.desc(), table.c.id)
+    .limit(RECENT_MAX)
+)
 _NEXT_DUE = select(table.c.due_at).where(table.c.due_at.is_not(None)).order_by(table.c.due_at).limit(1)
 _ONE_INTAKE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7108020)")  # else two copies could both be the first
 
@@ -86,8 +96,7 @@ class SqlSignals:
 
     def sources(self, user: UserId) -> Sequence[SignalSource]:
         """Return the user's profiles by name."""
-        wanted = _SOURCES.where(signal_sources.c.user_id == user).order_by(signal_sources.c.name)
-        return values_of(SignalSource, self._connection.execute(wanted))
+        return values_of(SignalSource, self._connection.execute(_SOURCES_OF, {"of_user": user}))
 
     def save_source(self, source: SignalSource) -> None:
         """Write a profile in the place of the one before."""
@@ -119,9 +128,8 @@ class SqlSignals:
 
     def recent(self, user: UserId, symbols: Iterable[str], since: datetime) -> Sequence[Signal]:
         """Return what was said of these symbols from ``since`` on, oldest first."""
-        of = (table.c.user_id == user, table.c.symbol.in_(list(symbols)), table.c.received_at >= since)
-        newest = _SELECT.where(*of).order_by(table.c.received_at.desc(), table.c.id).limit(RECENT_MAX)
-        return values_of(Signal, self._connection.execute(newest))[::-1]
+        terms = {"of_user": user, "of_symbols": sorted(symbols), "since": since}
+        return values_of(Signal, self._connection.execute(_RECENT, terms))[::-1]
 
     def due(self, now: datetime, limit: int) -> Sequence[Signal]:
         """Return the signals that wait and are due, in the order in which they came."""
