@@ -493,7 +493,9 @@ def test_a_record_weighs_only_when_the_profile_says_so(desk: Desk, by_record: bo
             is_right=is_right,
             judged_at=desk.bench.clock.now(),
         )
-        desk.bench.write(lambda uow, score=score: uow.signals.add_score(score))
+        with desk.bench.store.unit_of_work() as uow:
+            uow.signals.add_score(score)
+            uow.commit()
     desk.send(by="mtf", action="observe", direction="bullish")
 
     judged = desk.bench.said(desk.settled().run_id or STRATEGY_RUN, 0)["signal"]

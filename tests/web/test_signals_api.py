@@ -10,8 +10,11 @@ from starlette.testclient import TestClient
 
 from tests.web.conftest import DEMO, pass_minutes
 from thetaloom.bootstrap import Platform
+from thetaloom.domain.run.confluence import Stance
+from thetaloom.domain.run.signal_records import SignalScore
 from thetaloom.domain.run.signal_sources import SellMeaning, SignalSource, SourceAuth
-from thetaloom.domain.values.ids import StrategyId
+from thetaloom.domain.values.ids import RunId, SignalId, StrategyId
+from thetaloom.domain.values.money import Money
 from thetaloom.engine.commands import SaveSignalSource
 from thetaloom.store.source_secrets import FOLDER
 
@@ -207,3 +210,42 @@ def test_a_file_of_a_secret_is_its_owners_alone(platform: Platform) -> None:
     path = platform.settings.home_folder / FOLDER / "signed.secret"
 
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_source_shows_how_often_it_was_right(platform: Platform, client: TestClient) -> None:
+    add(platform, "tv", weighs_by_record=True)
+    add(platform, "mtf")
+    with platform.store.unit_of_work() as uow:
+        for number in range(20):
+            score = SignalScore(
+                run_id=RunId(f"r{number}"),
+                source="tv",
+                user_id=platform.user_id,
+                signal_id=SignalId("s"),
+                stance=Stance.AGREES,
+                is_own=number < 2,
+                pnl=Money("12.50"),
+                is_right=number < 15,
+                judged_at=platform.clock.now(),
+            )
+            uow.signals.add_score(score)
+        uow.commit()
+
+    sources = {one["name"]: one for one in client.get("/api/signals/sources").json()}
+    page = client.get("/signals").text
+
+    assert sources["tv"]["weighs_by_record"] is True and sources["mtf"]["weighs_by_record"] is False
+    assert sources["tv"]["record"] == {
+        "judged": 20,
+        "right": 15,
+        "recent_judged": 20,
+        "recent_right": 15,
+        "lifetime": "0.7500",
+        "recent": "0.7500",
+        "credibility": "0.7500",
+        "started": 2,
+        "pnl": "25.00",
+    }
+    unknown = {name: entry for name, entry in sources["mtf"]["record"].items() if entry is None}
+    assert set(unknown) == {"lifetime", "recent", "credibility"} and sources["mtf"]["record"]["judged"] == 0
+    assert "75.0 % of 20" in page and "not judged" in page and "1.0 by record" in page

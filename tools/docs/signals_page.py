@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from thetaloom.domain.run import signal_intake as intake
+from thetaloom.domain.run import signal_records as records
 from thetaloom.domain.run.signal_faults import Fault
 from thetaloom.domain.run.signal_reading import KEPT, LEVELS, SYNONYMS
 from thetaloom.domain.run.signal_shapes import EVERY_SHAPE
@@ -44,7 +45,8 @@ def signals_page() -> str:
         "`thetaloom signal source add NAME` makes a source; [Use signals](../how-to/use-signals.md) shows how.\n"
         f"A message is JSON or a line of text of at most {BYTES_MAX:,} bytes.\n"
         "Nothing is made up: what is missing or ambiguous is refused and told, and what no rule reads is listed.\n"
-        "Quantity, legs and price of a trade are the strategy's alone, whatever a message says."
+        "Legs, price and size of a trade are the strategy's, whatever a message says; by the rules of its form and "
+        "of the market a signal may cut the size."
     )
     return page("Signals", intro, *_answers(), *_fields(), *_rules())
 
@@ -96,6 +98,8 @@ def _rules() -> Iterable[str]:
         ("signals open positions until", f"{intake.BEFORE_CLOSE_MINUTES} minutes before the close"),
         ("least confidence to wait for the open", str(intake.QUEUE_CONFIDENCE_MIN)),
         ("after the open a queued signal still starts for", f"{intake.QUEUE_WINDOW.seconds // 60} minutes"),
+        ("a record weighs, where the profile says so, from", f"{records.JUDGED_MIN} judged runs"),
+        ("credibility", f"{records.LIFETIME_SHARE} lifetime, {records.RECENT_SHARE} last {records.RECENT}"),
         ("weights of sources", ", ".join(f"{name} {weight}" for name, weight in WEIGHTS.items()) + ", any other 1.0"),
     ]
     yield table(("Rule", "Number"), numbers)

@@ -164,3 +164,32 @@ def test_a_size_never_breaks_a_factor_that_binds(by: SizeBy, most: int, loss: in
     assert sizing.quantity <= most
     bound = [factor.quantity for factor in sizing.factors if factor.binds and factor.quantity is not None]
     assert sizing.quantity == min(bound)
+
+
+@given(
+    st.sampled_from([rule.name.lower() for rule in SizeBy]),
+    st.sampled_from(["0.1", "0.25", "0.4", "0.5", "0.8", "1", "1.25"]),
+    st.integers(0, 60),
+    st.integers(1, 40),
+)
+def test_a_signal_scales_every_rule_and_lifts_none_above_what_the_account_allows(
+    by: str, factor: str, most: int, quantity: int
+) -> None:
+    plain = sized(by, most=most, quantity=quantity)
+    scaled = sized(by, replace(BASIS, signal_factor=Decimal(factor)), most=most, quantity=quantity)
+
+    assert scaled.quantity <= int(plain.quantity * Decimal(factor))
+    if Decimal(factor) <= 1 or by in ("fixed", "risk_percent"):
+        assert scaled.quantity == int(plain.quantity * Decimal(factor))
+    else:
+        assert plain.quantity <= scaled.quantity <= max(most, plain.quantity)
+    assert (scaled.quantity == 0) is (scaled.reason is not None)
+
+
+def test_a_signal_that_decides_is_named_with_its_factor() -> None:
+    sizing = sized("fixed", replace(BASIS, signal_factor=Decimal("0.5")), quantity=5)
+
+    assert (sizing.quantity, sizing.decided_by) == (2, "signal")
+    assert (sizing.facts["before_signal"], sizing.facts["signal"], sizing.facts["quantity"]) == ("5", "0.5", "2")
+    assert [one.multiplier for one in sizing.factors if one.name == "signal"] == [Decimal("0.5")]
+    assert not [one for one in sized("fixed", quantity=5).factors if one.name == "signal"]

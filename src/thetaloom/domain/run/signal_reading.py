@@ -198,13 +198,13 @@ class _Reader:
 
     def check_numbers(self) -> None:
         for check in self._told.checks:
-            word, known = check.entry, {name.lower() for name in check.words}
+            word, known = check.entry, {one.lower() for one in check.words}
             if word is None and check.needed:
-                self._tell(check.field, Fault.MISSING, f"{check.least} to {check.most}")
+                self._tell(check.name, Fault.MISSING, f"{check.least} to {check.most}")
             elif isinstance(word, Mapping | list):
-                self._tell(check.field, Fault.WRONG_TYPE, "")
+                self._tell(check.name, Fault.WRONG_TYPE, "")
             elif word is not None and not (isinstance(word, str) and word.strip().lower() in known):
-                found = read_number(check.field, word, least=check.least, most=check.most)
+                found = read_number(check.name, word, least=check.least, most=check.most)
                 self.problems += [found] if isinstance(found, Problem) else []
 
     def check_rest(self) -> None:

@@ -29,7 +29,7 @@ CONTEXT_SYMBOL = "VIX"  # what a message about the market as a whole is about
 class Check:
     """A number that a shape has beside our fields, and its bounds."""
 
-    field: str
+    name: str
     entry: Any
     least: Decimal
     most: Decimal
@@ -87,7 +87,7 @@ def _strat_engine(plain: Mapping[str, Any]) -> Told:
         confidence=_percent(score, STRAT_FULL),
         parts=frozenset({"signal"}),
         checks=(
-            Check(field="signal.confidence", entry=said.get("confidence"), least=ZERO, most=STRAT_FULL, needed=True),
+            Check(name="signal.confidence", entry=said.get("confidence"), least=ZERO, most=STRAT_FULL, needed=True),
         ),
         size_factor=factor,
         refusal=Reason.SIGNAL_TOO_WEAK if score is not None and score < STRAT_LEAST else None,
@@ -147,7 +147,7 @@ def _mtf_dots(plain: Mapping[str, Any]) -> Told:
             **{f"dir.{name}": frame.get("dir") for name, frame in frames.items()},
         },
         checks=(
-            Check(field="alignment_score", entry=plain.get("alignment_score"), least=ZERO, most=HUNDRED, needed=True),
+            Check(name="alignment_score", entry=plain.get("alignment_score"), least=ZERO, most=HUNDRED, needed=True),
         ),
     )
 
@@ -180,7 +180,7 @@ def _ultimate(plain: Mapping[str, Any]) -> Told:
         },
         confidence=_percent(score, ULTIMATE_FULL),
         parts=frozenset({"signal", "entry"}),
-        checks=(Check(field="score", entry=plain.get("score"), least=ZERO, most=ULTIMATE_FULL, needed=True),),
+        checks=(Check(name="score", entry=plain.get("score"), least=ZERO, most=ULTIMATE_FULL, needed=True),),
         points=points,
         size_factor=HALF if len(strong) < WEAK_COMPONENTS else WHOLE,
         refusal=Reason.SIGNAL_TOO_WEAK if score is not None and score < ULTIMATE_LEAST else None,
@@ -196,9 +196,9 @@ def _context(plain: Mapping[str, Any]) -> Told:
         fields=fields,
         facts={name: plain[name] for name in CONTEXT_NAMES if name in plain},
         checks=(
-            Check(field="vix", entry=plain.get("vix"), least=ZERO, most=VIX_MOST),
-            Check(field="bias", entry=plain.get("bias"), least=-WHOLE, most=WHOLE, words=DIRECTIONS),
-            Check(field="gex_strength", entry=plain.get("gex_strength"), least=-WHOLE, most=WHOLE),
+            Check(name="vix", entry=plain.get("vix"), least=ZERO, most=VIX_MOST),
+            Check(name="bias", entry=plain.get("bias"), least=-WHOLE, most=WHOLE, words=DIRECTIONS),
+            Check(name="gex_strength", entry=plain.get("gex_strength"), least=-WHOLE, most=WHOLE),
         ),
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from thetaloom.domain.run.runs import StepName
 from thetaloom.domain.run.signal_records import SignalScore, SourceRecord, record_of
@@ -20,6 +20,11 @@ from thetaloom.store.signal_tables import signals as table
 from thetaloom.store.statements import columns_of, value_of, values_of
 
 _SELECT = select(*columns_of(table, Signal))
+# Built once: each webhook asks for its source before anything else.
+_SOURCE = select(*columns_of(signal_sources, SignalSource)).where(
+    owned(signal_sources, bindparam("of_user")),  # type: ignore[arg-type]  # whose it is, is bound with each question
+    signal_sources.c.name == bindparam("of_source"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +84,8 @@ def source_records(database: Database, user: UserId) -> Mapping[str, SourceRecor
 
 def find_source(database: Database, user: UserId, name: str) -> SignalSource | None:
     """Return one source."""
-    wanted = select(*columns_of(signal_sources, SignalSource))
     with database.connect() as connection:
-        row = connection.execute(wanted.where(owned(signal_sources, user), signal_sources.c.name == name)).first()
+        row = connection.execute(_SOURCE, {"of_user": user, "of_source": name}).first()
     return None if row is None else value_of(SignalSource, row)
 
 

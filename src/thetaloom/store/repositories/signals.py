@@ -32,10 +32,12 @@ _SCORES = select(*columns_of(signal_scores, SignalScore)).where(
 )
 _TRAIL = select(*columns_of(signal_trail, TrailEntry)).order_by(signal_trail.c.seq)
 _UPDATE = versioned_update(table)
+_ADD, _TELL = insert(table), insert(signal_trail)
 # Built once: an intake asks all of these, and its sender waits for the answers.
 _OF_USER = table.c.user_id == bindparam("of_user")
 _OF_SYMBOL = (table.c.symbol == bindparam("of_symbol"), table.c.direction == _bound("of_direction", table.c.direction))
 _OF_CONTENT = (table.c.source == bindparam("of_source"), table.c.content_key == bindparam("of_key"))
+_SOURCES_OF = _SOURCES.where(signal_sources.c.user_id == bindparam("of_user")).order_by(signal_sources.c.name)
 _SOURCE = _SOURCES.where(
     signal_sources.c.user_id == bindparam("of_user"), signal_sources.c.name == bindparam("of_source")
 )
@@ -61,6 +63,15 @@ _DUE = (
     .order_by(table.c.due_at, table.c.received_at, table.c.id)
     .limit(bindparam("count"))
 )
+_RECENT = (
+    _SELECT.where(
+        _OF_USER,
+        table.c.symbol.in_(bindparam("of_symbols", expanding=True)),
+        table.c.received_at >= _bound("since", table.c.received_at),
+    )
+    .order_by(table.c.received_at.desc(), table.c.id)
+    .limit(RECENT_MAX)
+)
 _NEXT_DUE = select(table.c.due_at).where(table.c.due_at.is_not(None)).order_by(table.c.due_at).limit(1)
 _ONE_INTAKE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(7108020)")  # else two copies could both be the first
 
@@ -85,8 +96,7 @@ class SqlSignals:
 
     def sources(self, user: UserId) -> Sequence[SignalSource]:
         """Return the user's profiles by name."""
-        wanted = _SOURCES.where(signal_sources.c.user_id == user).order_by(signal_sources.c.name)
-        return values_of(SignalSource, self._connection.execute(wanted))
+        return values_of(SignalSource, self._connection.execute(_SOURCES_OF, {"of_user": user}))
 
     def save_source(self, source: SignalSource) -> None:
         """Write a profile in the place of the one before."""
@@ -118,9 +128,8 @@ class SqlSignals:
 
     def recent(self, user: UserId, symbols: Iterable[str], since: datetime) -> Sequence[Signal]:
         """Return what was said of these symbols from ``since`` on, oldest first."""
-        of = (table.c.user_id == user, table.c.symbol.in_(list(symbols)), table.c.received_at >= since)
-        newest = _SELECT.where(*of).order_by(table.c.received_at.desc(), table.c.id).limit(RECENT_MAX)
-        return values_of(Signal, self._connection.execute(newest))[::-1]
+        terms = {"of_user": user, "of_symbols": sorted(symbols), "since": since}
+        return values_of(Signal, self._connection.execute(_RECENT, terms))[::-1]
 
     def due(self, now: datetime, limit: int) -> Sequence[Signal]:
         """Return the signals that wait and are due, in the order in which they came."""
@@ -137,7 +146,7 @@ class SqlSignals:
 
     def add(self, signal: Signal, actor: str) -> None:
         """Write a new signal with the first entry of its trail."""
-        self._connection.execute(insert(table), row_of(signal))
+        self._connection.execute(_ADD, row_of(signal))
         self._tell(TrailEntry(signal_id=signal.id, seq=1, stage=signal.stage, actor=actor, at=signal.received_at))
 
     def move(
@@ -194,7 +203,7 @@ class SqlSignals:
         return {stage: count for stage, count in self._connection.execute(counted)}
 
     def _tell(self, entry: TrailEntry) -> None:
-        self._connection.execute(insert(signal_trail), row_of(entry))
+        self._connection.execute(_TELL, row_of(entry))
 
     def _first(self, wanted: Select[Any], **terms: object) -> Signal | None:
         row = self._connection.execute(wanted, terms).first()
