@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from thetaloom.dispatch.aside import AsideProcess
 from thetaloom.domain.run.runs import RunStatus, WorkflowRun
 from thetaloom.engine import commands
 from thetaloom.engine.loop import EngineLoop
@@ -62,6 +63,24 @@ def test_a_refusal_reaches_the_asker_and_the_loop_goes_on(loop: EngineLoop) -> N
     with pytest.raises(NotFound):
         refused.result(PATIENCE)
     assert isinstance(loop.post(START).result(PATIENCE), WorkflowRun)
+
+
+def test_what_is_done_beside_the_engine_wakes_the_loop(lite: DeskBench, make_loop: MakeLoop) -> None:
+    told: list[Callable[[], None]] = []
+
+    class Keeping(AsideProcess):
+        """A place beside the engine that keeps whom it is to tell."""
+
+        def on_done(self, tell: Callable[[], None]) -> None:
+            """Keep whom to tell."""
+            told.append(tell)
+
+    lite.restart(aside=Keeping())
+    made = make_loop(lambda: None)
+    made.start()
+    made.stop()
+
+    assert told == [made.wake]
 
 
 def test_news_of_the_broker_wakes_the_loop(

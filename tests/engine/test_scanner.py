@@ -60,7 +60,7 @@ def aside(lite: DeskBench) -> HeldAside:
     market = FixedMarket(lite.clock, always_fresh=True)
     for symbol in ("SPY", "QQQ", "IWM", "DIA", "GLD"):
         market.set_spot(symbol, 575)
-    market.set_quotes(PUT_CREDIT_QUOTES)
+        market.set_quotes({text.replace("SPY", symbol): sides for text, sides in PUT_CREDIT_QUOTES.items()})
     made = HeldAside()
     lite.restart(market=market, aside=made)
     return made

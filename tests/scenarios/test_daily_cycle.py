@@ -100,7 +100,7 @@ def test_a_whole_half_day_of_cycles_enters_once_and_answers_every_due_time(platf
     standing = [order for one in entered for order in entries(platform, one) if order.filled > 0]
     assert len(standing) == 1
     (order,) = standing
-    after = [one for one in fired if one.due_at > order.created_at]
+    after = [one for one in fired if one.due_at > order.staged_at]
     assert Counter(one.reason for one in after) == {"trade_exists_today": len(after)}
     assert all(one.status is FiringStatus.SKIPPED and not one.run_ids for one in after)
 
