@@ -179,7 +179,10 @@ def test_the_page_shows_bias_calibration_and_the_weight_beside_the_edge(
 
     assert "Bullish bias" in page and "Calibration of llm with m, daily-en@1" in page
     assert page.count('class="calibration-dot"') == 1  # all said 70 %
-    assert "said 70.0 %, came true 68.3 % (" in page and "skill over the plain base rate" in page
+    assert (
+        "said 70.0\u00a0%, came true 68.3\u00a0% (55.8 to 78.7) of 60" in page
+        and "skill over the plain base rate" in page
+    )
     assert "No strategy asks a language model." in page
 
     document = client.get(f"/api/strategies/{DEMO}").json()["strategy"]

@@ -249,12 +249,12 @@ def test_a_model_with_a_share_can_turn_the_decision_and_its_failure_never_makes_
 
 WEIGHED: tuple[tuple[str, MarketBias, str, Reason | None], ...] = (
     ("0", MarketBias.BEARISH, "0.5", None),  # a witness
-    ("0.3", MarketBias.BEARISH, "0.5", None),  # 0.7 × 0.75 for a rise, 0.3 × 0.9 for a fall
+    ("0.3", MarketBias.BEARISH, "0.5", None),  # 0.7 × 0.85 for a rise, 0.3 × 0.9 for a fall
     ("0.5", MarketBias.BEARISH, "0.4", Reason.OPINION_AGAINST),
     ("1", MarketBias.BEARISH, "0.5", Reason.OPINION_AGAINST),
-    ("0.1", MarketBias.BULLISH, "0.78", Reason.OPINION_UNSURE),  # 0.9 × 0.75 + 0.1 × 0.9 = 0.765
-    ("0.4", MarketBias.BULLISH, "0.78", None),  # 0.6 × 0.75 + 0.4 × 0.9 = 0.81
-    ("0", MarketBias.BULLISH, "0.78", None),
+    ("0.1", MarketBias.BULLISH, "0.87", Reason.OPINION_UNSURE),  # 0.9 × 0.85 + 0.1 × 0.9 = 0.855
+    ("0.4", MarketBias.BULLISH, "0.87", None),  # 0.6 × 0.85 + 0.4 × 0.9 = 0.87
+    ("0", MarketBias.BULLISH, "0.87", None),
 )
 
 
@@ -276,7 +276,7 @@ def test_the_weight_alone_changes_what_is_decided(
 
     by_rules, by_model = opinions(bench, run)
     assert (by_rules.confidence, by_model.confidence, by_model.share) == (
-        Decimal("0.75"),
+        Decimal("0.85"),
         Decimal("0.9"),
         Decimal(weight),
     )

@@ -13,6 +13,7 @@ from thetaloom.web.front import Front
 
 YEAR = timedelta(days=365)
 WORDS = {None: "too little to say", True: "shown", False: "not shown"}
+PERCENT = "\u00a0%"  # never on a line of its own
 SIDE, MARGIN = 240, 34  # of the picture, in its own units
 DOT_MIN, DOT_MAX = 3.0, 9.0
 
@@ -143,20 +144,21 @@ def _up(share: Decimal) -> float:
 
 
 def _share(part: Decimal) -> str:
-    return f"{part * 100:.1f} %"
+    return f"{part * 100:.1f}{PERCENT}"
 
 
 def _percent(number: Measured | None) -> str:
-    return _shown(number, _share)
+    return _shown(number, lambda part: f"{part * 100:.1f}", PERCENT)
 
 
 def _number(number: Measured | None) -> str:
     return _shown(number, lambda plain: f"{plain:.3f}")
 
 
-def _shown(number: Measured | None, write: Callable[[Decimal], str]) -> str:
+def _shown(number: Measured | None, write: Callable[[Decimal], str], unit: str = "") -> str:
     if number is None:
         return "–"
-    if number.low is None or number.high is None:
-        return write(number.estimate).replace("-", "−")
-    return f"{write(number.estimate)} ({write(number.low)} to {write(number.high)})".replace("-", "−")
+    told = f"{write(number.estimate)}{unit}"
+    if number.low is not None and number.high is not None:
+        told += f" ({write(number.low)} to {write(number.high)})"
+    return told.replace("-", "−")
