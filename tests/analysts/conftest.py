@@ -13,7 +13,7 @@ import pytest
 
 from thetaloom.analysts.asking import Endpoint
 from thetaloom.analysts.llm import LlmAnalyst
-from thetaloom.domain.market.chart_series import DrawnChart, Picture, Timeframe
+from thetaloom.domain.market.chart_series import ChartTheme, DrawnChart, Picture, Timeframe
 from thetaloom.domain.market.opinions import AnalysisRequest
 from thetaloom.domain.run.model_calls import DailyBudget, TokenPrices
 from thetaloom.domain.values.money import Price
@@ -32,7 +32,7 @@ Serve = Callable[..., LlmServer]
 
 def asked(**changes: Any) -> AnalysisRequest:
     """A question about a share at 100 dollars."""
-    chart = DrawnChart(timeframe=Timeframe.DAILY, theme="dark", picture=Picture(PICTURE), numbers="d")
+    chart = DrawnChart(timeframe=Timeframe.DAILY, theme=ChartTheme.DARK, picture=Picture(PICTURE), numbers="d")
     request = AnalysisRequest(
         symbol="XYZ",
         spot=Price("100.00"),

@@ -56,7 +56,7 @@ class Bars:
 
 def columns_of(bars: Sequence[Bar]) -> Bars:
     """Return ``bars``, oldest first, as columns."""
-    volumes = tuple(bar.volume for bar in bars if bar.volume is not None)
+    volumes = tuple(float(bar.volume) for bar in bars if bar.volume is not None)
     return Bars(
         days=tuple(from_date(bar.session_on) for bar in bars),
         highs=tuple(round(bar.high, PLACES) for bar in bars),
