@@ -1,11 +1,17 @@
 """A platform on the recorded half-day of 2015-12-24, and clients of its application."""
 
 import shutil
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, sync_playwright
 from starlette.testclient import TestClient
 
 from thetaloom import bootstrap
@@ -19,6 +25,19 @@ from thetaloom.web.app import create_app
 ORIGIN = "http://127.0.0.1:8787"
 DEMO = "goog-demo-put-credit-spread"
 START = datetime(2015, 12, 24, 14, 51, tzinfo=UTC)  # the demo strategy's legs are quoted tightly enough
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--headless",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+START_SECONDS = 10
 
 
 def pass_minutes(platform: Platform, minutes: int) -> None:
@@ -69,6 +88,54 @@ def browser(platform: Platform) -> Iterator[TestClient]:
     headers = {"accept": "text/html,application/xhtml+xml", "origin": ORIGIN, "sec-fetch-site": "same-origin"}
     with TestClient(create_app(platform), base_url=ORIGIN, headers=headers) as made:
         yield made
+
+
+@contextmanager
+def serving(platform: Platform) -> Iterator[str]:
+    """Let a server listen, and say where."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(platform), log_level="error", ws="none"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(START_SECONDS)
+    listener.close()
+
+
+@pytest.fixture
+def address(platform: Platform) -> Iterator[str]:
+    """Where a server of this test alone listens."""
+    with serving(platform) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[1280, 390])
+def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
+    """A page of a desk and of a phone; a complaint of the console, or a request to elsewhere, fails the test."""
+    context = chromium.new_context(viewport={"width": request.param, "height": 900})
+    context.set_default_timeout(120_000)
+    opened = context.new_page()
+    complaints: list[str] = []
+    hosts: set[str | None] = set()
+    opened.on("console", lambda message: complaints.append(message.text))
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("request", lambda asked: hosts.add(urlsplit(asked.url).hostname))
+    yield opened
+    context.close()
+    assert complaints == []
+    assert hosts <= {"127.0.0.1"}
 
 
 @pytest.fixture

@@ -1,60 +1,17 @@
 """A person at a real browser: approves by mouse and by keyboard, without a line of JavaScript."""
 
-import shutil
-import socket
-import threading
-from collections.abc import Iterator
-
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.web.conftest import DEMO, pass_minutes
 from thetaloom.bootstrap import Platform
 from thetaloom.domain.run.runs import WorkflowRun
 from thetaloom.domain.values.ids import StrategyId
 from thetaloom.engine.commands import StartRun
-from thetaloom.web.app import create_app
 
 pytestmark = pytest.mark.browser
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--headless",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-START_SECONDS = 10
 expect.set_options(timeout=60_000)  # a click returns before its page has come
 TABS_MAX = 60
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A headless Chromium."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def address(platform: Platform) -> Iterator[str]:
-    """Where a server of this test alone listens."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(platform), log_level="error", ws="none"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(START_SECONDS)
-    listener.close()
 
 
 @pytest.fixture
@@ -63,20 +20,6 @@ def waiting(platform: Platform) -> Platform:
     platform.engine.handle(StartRun(user_id=platform.user_id, symbol="GOOG", strategy_id=StrategyId(DEMO)))
     platform.engine.settle()
     return platform
-
-
-@pytest.fixture(params=[1280, 390])
-def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
-    """A page of a desk and of a phone; whatever the console complains about fails the test."""
-    context = chromium.new_context(viewport={"width": request.param, "height": 900})
-    context.set_default_timeout(120_000)
-    opened = context.new_page()
-    complaints: list[str] = []
-    opened.on("console", lambda message: complaints.append(message.text))
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    yield opened
-    context.close()
-    assert complaints == []
 
 
 def test_a_proposal_is_approved_by_mouse(waiting: Platform, address: str, page: Page) -> None:

@@ -1,22 +1,16 @@
 """The interactive chart in a real browser: the evidence's own numbers, by mouse and keyboard, nothing from outside."""
 
-import socket
-import threading
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.web.test_browser import ARGUMENTS, CHROMIUM, START_SECONDS
+from tests.web.conftest import serving
 from tests.web.test_charts import charted, synthetic_home  # noqa: F401  # fixtures
 from thetaloom.bootstrap import Platform
-from thetaloom.web.app import create_app
 
 pytestmark = pytest.mark.browser
-DRAWN_MILLISECONDS_MAX = 60_000
 LINES = (
     *("sma_20", "sma_50", "sma_200", "band_lower", "band_upper", "supertrend", "macd", "macd_signal"),
     *("macd_histogram", "rsi", "obv", "atr"),
@@ -31,45 +25,11 @@ SHOWN = """() => Object.fromEntries([...document.querySelectorAll(".chart-number
     (row) => [row.firstChild.textContent, row.lastChild.textContent]))"""
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A headless Chromium."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def served(charted: Platform) -> Iterator[str]:  # noqa: F811  # the fixture imported above
     """Where a server of this test alone listens."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(charted), log_level="error", ws="none"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(START_SECONDS)
-    listener.close()
-
-
-@pytest.fixture(params=[1280, 390])
-def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
-    """A page of a desk and of a phone; a complaint of the console, or a request to elsewhere, fails the test."""
-    context = chromium.new_context(viewport={"width": request.param, "height": 900})
-    opened = context.new_page()
-    opened.set_default_timeout(DRAWN_MILLISECONDS_MAX)
-    complaints: list[str] = []
-    hosts: set[str | None] = set()
-    opened.on("console", lambda message: complaints.append(message.text))
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on("request", lambda asked: hosts.add(urlsplit(asked.url).hostname))
-    yield opened
-    context.close()
-    assert complaints == []
-    assert hosts == {"127.0.0.1"}
+    with serving(charted) as address:
+        yield address
 
 
 def told_of_the_run(page: Page, served: str) -> Any:

@@ -125,30 +125,25 @@ class PostOffice:
             thread.start()
 
     def _sum_up(self) -> None:
-        try:
-            self._postman.sum_up()
-        except ThetaloomError as error:
-            log.warning("postman_waits", error=error.message)
-        except Exception:
-            log.exception("summing_stopped")
+        _outlive(self._postman.sum_up, "summing")
 
     def _serve(self, place: Place, waiting: Sequence[Delivery]) -> None:
         try:
-            self._postman.serve(place, waiting)
-        except ThetaloomError as error:
-            log.warning("postman_waits", error=error.message)
-        except Exception:
-            log.exception("carrier_stopped")
+            _outlive(lambda: self._postman.serve(place, waiting), "carrier")
         finally:
             with self._lock:
                 self._served.pop(place, None)
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            try:
-                self.turn()
-            except ThetaloomError as error:
-                log.warning("postman_waits", error=error.message)
-            except Exception:
-                log.exception("postman_stumbled")
+            _outlive(self.turn, "postman")
             self._stop.wait(LOOK_SECONDS)
+
+
+def _outlive(deed: Callable[[], object], who: str) -> None:
+    try:
+        deed()
+    except ThetaloomError as error:
+        log.warning("postman_waits", thread=who, error=error.message)
+    except Exception:  # a fault of one message must not silence all that come after it
+        log.exception("postman_stumbled", thread=who)
