@@ -25,8 +25,8 @@ sys.path[:] = sys.argv[1:]
 from thetaloom.charts.drawing_process import DrawingProcess
 process = DrawingProcess()
 process.start()
-print(process.pid, flush=True)
 try:
+    print(process.pid, flush=True)
     sys.stdin.read()
 except KeyboardInterrupt:
     process.stop()
