@@ -64,6 +64,13 @@ def _insert_or_skip(table: Table, *, is_sqlite: bool) -> Insert:
     return postgresql.insert(table).on_conflict_do_nothing()
 
 
+def insert_once(connection: Connection, database: Database, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert a row and return True; False where it is there already."""
+    # Not by the count of rows: of an insert, drivers need not tell it.
+    key = next(iter(table.primary_key.columns))
+    return connection.execute(insert_or_skip(database, table).returning(key), row).first() is not None
+
+
 def count_up(connection: Connection, database: Database, counters: Table, name: str) -> int:
     """Count one up and return where the counter stands; a counter begins where it is first needed."""
     moved = update(counters).where(counters.c.name == name).values(number=counters.c.number + 1)

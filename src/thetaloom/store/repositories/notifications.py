@@ -13,7 +13,7 @@ from thetaloom.store.database import Database
 from thetaloom.store.notification_tables import deliveries as table
 from thetaloom.store.notification_tables import destinations, postman
 from thetaloom.store.schema import events
-from thetaloom.store.statements import columns_of, insert_or_skip, row_of, value_of, values_of
+from thetaloom.store.statements import columns_of, insert_once, insert_or_skip, row_of, value_of, values_of
 
 ONE = "postman"
 _SELECT = select(*columns_of(table, Delivery))
@@ -76,7 +76,7 @@ class SqlNotifications:
 
     def add(self, delivery: Delivery) -> bool:
         """Write a message to a destination; False when it is there already."""
-        return self._connection.execute(insert_or_skip(self._database, table), row_of(delivery)).rowcount == 1
+        return insert_once(self._connection, self._database, table, row_of(delivery))
 
     def due(self, now: datetime, limit: int, but: Collection[Place] = ()) -> Sequence[Delivery]:
         """Return what waits and is due, the urgent first, then the oldest, nothing of the destinations in ``but``."""

@@ -15,6 +15,7 @@ from thetaloom.store.schema import counters
 from thetaloom.store.statements import (
     columns_of,
     count_up,
+    insert_once,
     insert_or_skip,
     row_of,
     swap,
@@ -79,7 +80,7 @@ class SqlSchedules:
 
     def fire(self, firing: Firing) -> bool:
         """Write a firing; False when this due time of this schedule has one already."""
-        return self._connection.execute(insert_or_skip(self._database, firings), row_of(firing)).rowcount == 1
+        return insert_once(self._connection, self._database, firings, row_of(firing))
 
     def save_firing(self, firing: Firing) -> None:
         """Write what became of a firing."""
