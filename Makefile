@@ -47,9 +47,10 @@ coverage: env ## branch coverage of domain, maths and engine; fails below 95 %
 bench: env $(PEERS)/.installed ## measure the speed figures, beside other libraries in an environment of their own
 	$(BIN)/thetaloom bench
 
-nightly: env ## play 10,000 seeds of the whole platform and 10,000 races for an approval; fails where a law is broken
+nightly: env ## play 10,000 seeds of the whole platform, 10,000 races for an approval and every kill; fails where a law is broken
 	$(BIN)/thetaloom simulate --seeds 10000
 	$(BIN)/thetaloom bench --only races --all-races
+	THETALOOM_ALL_KILLS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal tests/crash
 
 docs: env ## write the generated reference pages anew
 	$(BIN)/python -m tools.make_docs

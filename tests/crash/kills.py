@@ -1,5 +1,7 @@
 """Kill a world, resume it, and hold what it ends with against the undisturbed world."""
 
+import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,6 +10,8 @@ from tests.crash.nursery import Ended, Nursery
 from tests.crash.world import Phase, World, differences, plain
 
 Kill = tuple[int, Phase]
+HEARTBEATS = frozenset({"", "scheduler_pulse", "watch_pulse"})
+FIRST_OF_A_KIND = 2
 _undisturbed: dict[World, dict[str, Any]] = {}
 
 
@@ -17,6 +21,23 @@ def play_undisturbed(nursery: Nursery, world: World, home: str) -> dict[str, Any
     if nameless not in _undisturbed:
         _undisturbed[nameless] = finished(play(nursery, replace(world, home=home)), str(nameless))
     return _undisturbed[nameless]
+
+
+def points_of(account: dict[str, Any]) -> list[int]:
+    """Return the commits at which a kill tells something: the last, and of each kind the first ones, then every third.
+
+    A kind is the tables that are written; of heartbeats alone, and of nothing written, only the first ones count.
+    With ``THETALOOM_ALL_KILLS`` in the environment it is every commit.
+    """
+    seen: Counter[str] = Counter()
+    points = []
+    for number, kind in enumerate(account["kinds"], start=1):
+        seen[kind] += 1
+        is_news = seen[kind] <= FIRST_OF_A_KIND or (kind not in HEARTBEATS and seen[kind] % 3 == 0)
+        if is_news or "THETALOOM_ALL_KILLS" in os.environ:
+            points.append(number)
+    last = len(account["kinds"])
+    return points if points[-1] == last else [*points, last]
 
 
 def check_kills(nursery: Nursery, world: World, kills: Sequence[Kill]) -> int:
@@ -49,5 +70,5 @@ def finished(ended: Ended, where: str) -> dict[str, Any]:
 
 
 def books_in(account: dict[str, Any]) -> dict[str, Any]:
-    """Return what must not differ: everything, but for how many commits it took."""
+    """Return what must not differ: everything, but for the commits it took."""
     return {"ours": account["ours"], "theirs": account["theirs"]}

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.crash.kills import check_kills, play_undisturbed
+from tests.crash.kills import check_kills, play_undisturbed, points_of
 from tests.crash.nursery import Nursery
 from tests.crash.world import MADE, Phase, World, at
 
@@ -21,12 +21,13 @@ LATE = "2015-12-24T16:46:00+00:00"  # as much happens as in the whole day, and i
 def test_a_kill_at_any_commit_of_the_recorded_day_changes_nothing(
     nursery: Nursery, new_home: Callable[[], str], part: int
 ) -> None:
-    commits = play_undisturbed(nursery, World(home="", start=LATE), new_home())["commits"]
-    assert commits > 50
+    undisturbed = play_undisturbed(nursery, World(home="", start=LATE), new_home())
+    points = points_of(undisturbed)
+    assert len(points) > 50
 
-    for number in range(1 + part, commits + 1, PARTS):
+    for number in points[part::PARTS]:
         # After a commit nothing is kept until before the next one: only the last has an after of its own.
-        for phase in PHASES if number == commits else PHASES[:1]:
+        for phase in PHASES if number == undisturbed["commits"] else PHASES[:1]:
             assert check_kills(nursery, World(home=new_home(), start=LATE), [(number, phase)]) == 1
 
 

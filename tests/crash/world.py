@@ -5,14 +5,15 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from difflib import ndiff
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import create_engine, select
+from sqlalchemy import Engine as SqlEngine
+from sqlalchemy import create_engine, event, select
 
 from thetaloom.bootstrap import PAPER_ACCOUNT, Platform, build, prepare_home
 from thetaloom.brokers.paper import tables
@@ -57,6 +58,7 @@ OF_ONE_LIFE = frozenset(
         EventKind.ALERT_ENDED,
     }
 )
+WRITES = {"INSERT": 2, "UPDATE": 1, "DELETE": 2}  # where the table's name stands
 LONGEST = timedelta(days=60)  # no strategy of the catalogue holds on for longer
 
 
@@ -81,17 +83,32 @@ class Boundaries:
 
     kill_at: int = 0
     phase: str = "before"
-    passed: int = 0
+    kinds: list[str] = field(default_factory=list)  # of each commit: the tables that it writes to
+    _written: set[str] = field(default_factory=set)
+
+    @property
+    def passed(self) -> int:
+        """How many there were."""
+        return len(self.kinds)
 
     def __call__(self, phase: Phase) -> None:
-        self.passed += phase == "before"
+        if phase == "before":
+            self.kinds.append(" ".join(sorted(self._written)))
+            self._written.clear()
         if (self.passed, phase) == (self.kill_at, self.phase):
             os.kill(os.getpid(), signal.SIGKILL)
+
+    def note(self, *execution: Any) -> None:
+        """Take down which table a statement writes to; the arguments are those of ``before_cursor_execute``."""
+        words = str(execution[2]).split(maxsplit=3)
+        if words[0] in WRITES:
+            self._written.add(words[WRITES[words[0]]])
 
 
 def play_world(world: dict[str, Any], kill_at: int = 0, phase: Phase = "before") -> dict[str, Any]:
     """Play the run to its end, or to the kill; return the account of it and how many commits it took."""
     boundaries = Boundaries(kill_at=kill_at, phase=phase)
+    event.listen(SqlEngine, "before_cursor_execute", boundaries.note)
     platform = open_world(World(**world), boundaries)
     try:
         platform.engine.start()
@@ -99,6 +116,7 @@ def play_world(world: dict[str, Any], kill_at: int = 0, phase: Phase = "before")
         commits, theirs = boundaries.passed, broker_books(platform)
         return {
             "commits": commits,
+            "kinds": boundaries.kinds,
             "faults": faults_of(platform, theirs),
             "ours": our_books(platform),
             "theirs": theirs,
