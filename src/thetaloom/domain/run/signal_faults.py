@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from thetaloom.domain.values.canonical import canonical_json
+
 SEEN_MAX = 60  # characters of what was sent that an answer repeats
 
 
@@ -73,7 +75,12 @@ class Problem:
         return f"{self.field}: {self.fault.text}" + (f" ({self.detail})" if self.detail else "")
 
 
+def written(word: object) -> str:
+    """Return what was sent as text; a list or an object as its canonical JSON."""
+    return canonical_json(word).decode() if isinstance(word, list | dict) else str(word)
+
+
 def seen(word: object) -> str:
     """Return what was sent, short enough to repeat."""
-    text = str(word)
+    text = written(word)
     return repr(text if len(text) <= SEEN_MAX else text[: SEEN_MAX - 1] + "…")

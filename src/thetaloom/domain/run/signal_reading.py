@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from thetaloom.domain.run.signal_bodies import flattened, name_of, read_body
-from thetaloom.domain.run.signal_faults import Fault, Problem, seen
+from thetaloom.domain.run.signal_faults import Fault, Problem, seen, written
 from thetaloom.domain.run.signal_shapes import Told, tell
 from thetaloom.domain.run.signal_sources import SellMeaning, SignalSource
 from thetaloom.domain.run.signal_words import (
@@ -120,7 +120,7 @@ def read_fields(told: Told, source: SignalSource, today: date, nested: frozenset
     }
     levels = reader.read_levels()
     facts = {name: str(entry) for name, entry in kept.items() if entry is not None}
-    facts |= {name: str(entry)[:TEXT_MAX] for name, entry in told.facts.items() if entry not in (None, "")}
+    facts |= {name: written(entry)[:TEXT_MAX] for name, entry in told.facts.items() if entry not in (None, "")}
     known = {"symbol": symbol, "action": action, "direction": direction, "confidence": confidence, **found, **kept}
     reader.check_numbers()
     reader.check_rest()
