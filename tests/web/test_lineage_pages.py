@@ -192,7 +192,9 @@ def test_charts_opinions_and_prompts_stand_in_the_report_as_they_were_read(
         asked = canonical_json({"given": {"request": {"prompt": hostile, "prompt_reference": "daily-en@3"}}})
         put = work.lineage.put_evidence
         work.lineage.append(a_record(run, 1, step=StepName.DRAW_CHART, output_digest=put(drawn, "json")))
-        read = {"input_digest": put(asked, "json"), "output_digest": put(b"{}", "json")}
+        reading = {"opinion": None, "no_opinion": "no bars"}
+        said = canonical_json({"reading": reading, "witness": opinion, "silence": None, "decides": False})
+        read = {"input_digest": put(asked, "json"), "output_digest": put(said, "json")}
         work.lineage.append(a_record(run, 2, step=StepName.ANALYZE, **read))
         work.opinions.add(opinion)
         work.opinions.add(silent)
