@@ -1,10 +1,10 @@
-"""Two hundred seeds on every run of the suite; ten thousand a night by ``make nightly``."""
+"""A hundred and twenty seeds on every run of the suite; ten thousand a night by ``make nightly``."""
 
 import pytest
 
 from thetaloom.testing.simulation.runner import play_seed
 
-SEEDS, SHARE = 200, 10
+SEEDS, SHARE = 120, 10
 
 
 @pytest.mark.slow

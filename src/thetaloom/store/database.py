@@ -17,6 +17,7 @@ from sqlalchemy.pool import QueuePool
 
 from thetaloom.errors import ConfigError, InvariantError, StoreUnavailable
 from thetaloom.store.foreign_errors import translate
+from thetaloom.store.turns import Turns
 
 BUSY_TIMEOUT_SECONDS = 30
 READERS_MAX = 8
@@ -165,12 +166,12 @@ def _connected(engine: Engine) -> Connection:
         raise StoreUnavailable("all connections to the database are in use", advice="Try again.") from error
 
 
-_turns: dict[Path, threading.Lock] = {}
+_turns: dict[Path, Turns] = {}
 
 
-def _turn_of(path: Path) -> threading.Lock:
+def _turn_of(path: Path) -> Turns:
     # setdefault is atomic: two threads that open one file get one lock
-    return _turns.setdefault(path.resolve(), threading.Lock())
+    return _turns.setdefault(path.resolve(), Turns())
 
 
 def _sqlite_engine(
