@@ -17,7 +17,6 @@ from sqlalchemy.pool import QueuePool
 
 from thetaloom.errors import ConfigError, InvariantError, StoreUnavailable
 from thetaloom.store.foreign_errors import translate
-from thetaloom.store.turns import Turns
 
 BUSY_TIMEOUT_SECONDS = 30
 READERS_MAX = 8
@@ -166,12 +165,12 @@ def _connected(engine: Engine) -> Connection:
         raise StoreUnavailable("all connections to the database are in use", advice="Try again.") from error
 
 
-_turns: dict[Path, Turns] = {}
+_turns: dict[Path, threading.Lock] = {}
 
 
-def _turn_of(path: Path) -> Turns:
+def _turn_of(path: Path) -> threading.Lock:
     # setdefault is atomic: two threads that open one file get one lock
-    return _turns.setdefault(path.resolve(), Turns())
+    return _turns.setdefault(path.resolve(), threading.Lock())
 
 
 def _sqlite_engine(
