@@ -1,4 +1,4 @@
-"""What tests of more than one room share: databases of both kinds."""
+"""What tests of more than one room share: databases of both kinds, and receivers of messages on loopback."""
 
 import importlib.util
 import os
@@ -16,6 +16,7 @@ from hypothesis import settings
 from thetaloom.store.database import Database, open_database
 from thetaloom.store.unit_of_work import SqlStore
 from thetaloom.store.upgrading import upgrade
+from thetaloom.testing.receivers import Hook, MailServer, hook, mail_server
 
 # A busy machine is no counterexample. CI tries the same examples every time; everybody else explores.
 settings.register_profile("thetaloom", deadline=None, derandomize="CI" in os.environ)
@@ -125,3 +126,17 @@ def administrate(folder: Path, statement: str) -> None:
     """Run one statement outside of any test's database."""
     with psycopg.connect(host=str(folder), user="postgres", dbname="postgres", autocommit=True) as connection:
         connection.execute(statement.encode())
+
+
+@pytest.fixture
+def receiver() -> Iterator[Hook]:
+    """A webhook."""
+    with hook() as made:
+        yield made
+
+
+@pytest.fixture
+def mail() -> Iterator[MailServer]:
+    """A mail server."""
+    with mail_server() as made:
+        yield made

@@ -289,8 +289,9 @@ def _first_rows(platform: Platform) -> None:
             for strategy in load_catalogue():
                 uow.strategies.save(LOCAL_USER, strategy, now)
         give_prompts(uow, LOCAL_USER, now)
+        stored = {record.symbol: record for record in uow.symbols.all()}
         for record in shipped_symbols(now):
-            new = completed(uow.symbols.get(record.symbol), record)
+            new = completed(stored.get(record.symbol), record)
             if new is not None and (new.conid is None or uow.symbols.by_conid(new.conid) is None):
                 uow.symbols.save(new)
         uow.commit()

@@ -1,6 +1,5 @@
 """What happens in a trade reaches people: by a webhook and by mail, both real servers on loopback."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -22,7 +21,7 @@ from thetaloom.testing.broker import Trouble
 from thetaloom.testing.builders import NOW, new_york
 from thetaloom.testing.clock import FakeClock
 from thetaloom.testing.desk import ANNA, DeskBench, exit_rule, put_credit_spread
-from thetaloom.testing.receivers import Hook, MailServer, hook, mail_server
+from thetaloom.testing.receivers import Hook, MailServer, hook
 
 PATIENCE = 300.0  # until what a thread does must have come
 STOP = exit_rule(ExitKind.STOP_LOSS, 100, ExitUnit.PERCENT_OF_PREMIUM)
@@ -58,18 +57,6 @@ class Post:
 @pytest.fixture
 def post(lite: DeskBench) -> Post:
     return Post(lite)
-
-
-@pytest.fixture
-def receiver() -> Iterator[Hook]:
-    with hook() as made:
-        yield made
-
-
-@pytest.fixture
-def mail() -> Iterator[MailServer]:
-    with mail_server() as made:
-        yield made
 
 
 def test_a_trade_is_told_from_its_approval_to_its_result(post: Post, receiver: Hook) -> None:
