@@ -63,6 +63,7 @@ BAD: tuple[tuple[dict[str, Any], str], ...] = (
     ({"text": "a\n{{ cycler() }}"}, "line 2: a call is not allowed in a prompt"),
     ({"text": "{{ account_password }}"}, "the template reads account_password, which nothing supplies"),
     ({"text": "{% for"}, "line 1:"),
+    ({"id": "Ā"}, "id: lower-case letters, digits and dashes"),
     ({"id": "Daily Mine"}, "id: lower-case letters, digits and dashes"),
     *(
         ({"id": word}, "id: any but compare, names,")

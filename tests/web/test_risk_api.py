@@ -108,3 +108,9 @@ def test_what_limits_refused_is_listed(client: TestClient, platform: Platform) -
     one = found["items"][0]
     assert (one["value"], one["bound"], one["severity"], one["action"]) == ("1", "0", "high", "denied")
     assert client.get("/api/risk-violations?rule=max_delta").json()["total"] == 0
+
+
+def test_a_width_below_a_cent_is_refused(client: TestClient) -> None:
+    answer = client.get("/api/risk-budget?spread_width=5E-324")
+
+    assert answer.status_code == 422

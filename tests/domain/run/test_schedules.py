@@ -174,6 +174,7 @@ def test_what_is_never_due_is_found_out() -> None:
         {"kind": ScheduleKind.DAILY_CYCLE, "symbols": ("SPY", "QQQ")},
         {"window_from": time(10)},
         {"window_from": time(11), "window_to": time(10)},
+        {"window_from": time(10, tzinfo=UTC), "window_to": time(11, tzinfo=UTC)},
         {"missed_max": 0},
         {"best": 21},
         {"grace_seconds": 0},

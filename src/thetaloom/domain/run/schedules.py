@@ -128,7 +128,9 @@ class Schedule:
             yield "symbols", "a daily cycle is about one symbol"
         if (self.window_from is None) != (self.window_to is None):
             yield "window", "a window has a beginning and an end"
-        if self.window_from is not None and self.window_to is not None and self.window_from > self.window_to:
+        elif any(one is not None and one.tzinfo is not None for one in (self.window_from, self.window_to)):
+            yield "window", "the window's times are on the wall of the schedule's zone and carry none of their own"
+        elif self.window_from is not None and self.window_to is not None and self.window_from > self.window_to:
             yield "window", f"the window begins at {self.window_from} and ends before, at {self.window_to}"
         for name, most in (("missed_max", RUN_ALL_MAX), ("grace_seconds", 3600), ("best", BEST_MAX)):
             if not 1 <= getattr(self, name) <= most:

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Body, Query, Response
 from pydantic import Field
@@ -232,7 +233,7 @@ async def create_prompt(front: FrontDoor, wish: NewPrompt, response: Response) -
     """Store a new template."""
     if await front.read(lambda: _find(front, wish.id)) is not None:
         raise NotAllowed("prompt_exists", f"there is a prompt {wish.id} already", advice=f"PUT /api/prompts/{wish.id}")
-    response.headers["Location"] = f"/api/prompts/{wish.id}"
+    response.headers["Location"] = f"/api/prompts/{quote(wish.id, safe='')}"
     return await _saved(front, written(wish.id, wish.model_dump(exclude={"id"}, exclude_unset=True), None))
 
 

@@ -132,7 +132,7 @@ class Reasons(Record):
 def risk_budget(
     front: FrontDoor,
     spread_width: Annotated[
-        Decimal | None, Query(gt=0, le=10_000, description="Width in dollars for `max_spreads`.")
+        Decimal | None, Query(ge=Decimal("0.01"), le=10_000, description="Width in dollars for `max_spreads`.")
     ] = None,
 ) -> RiskBudget:
     """Return the balances, the risk budget, and the limits with their use."""
