@@ -23,6 +23,7 @@ from thetaloom.domain.strategy.ranking import MarketState
 from thetaloom.domain.values.calendar import DAYS_PER_YEAR
 from thetaloom.domain.values.ids import UserId
 from thetaloom.domain.values.money import Money
+from thetaloom.domain.values.people import Role
 from thetaloom.engine.desk import Desk, EngineSettings
 from thetaloom.engine.engine import Engine
 from thetaloom.engine.loop import EngineLoop
@@ -282,7 +283,7 @@ def _first_rows(platform: Platform) -> None:
     with platform.store.unit_of_work() as uow, platform.database.begin() as connection:  # one transaction
         known = connection.scalar(select(users.c.id).where(users.c.id == LOCAL_USER))
         if known is None:
-            row = {"id": LOCAL_USER, "name": "local", "role": "admin", "created_at": now}
+            row = {"id": LOCAL_USER, "name": "local", "role": Role.ADMIN, "created_at": now}
             connection.execute(insert_or_skip(platform.database, users), row)
         uow.accounts.ensure(PAPER_ACCOUNT, LOCAL_USER, platform.broker.name, is_live=False)
         if known is None:  # once: a default that the user deleted or changed stays so

@@ -17,8 +17,10 @@ BENCHES = "thetaloom.cli.bench_"
 KNOW_VENDORS = {"brokers", "marketdata", "config", "bootstrap", "market_parts", "paper_parts", "testing", "backtest"}
 # What reads no vendor's feed but a file that ships with the package: the table of trading sessions, and clocks.
 VENDOR_FREE = {"thetaloom.marketdata.calendar_table", "thetaloom.marketdata.clocks", "thetaloom.marketdata.instants"}
-# The queries; the database as a whole: to open it, bring it to this version and copy it; the flags, which need none.
-READABLE = tuple(f"thetaloom.store.{name}" for name in ("queries", "database", "upgrading", "backup", "halt_files"))
+# The queries; the database as a whole: to open it, bring it to this version and copy it; the flags, which need none;
+# and people, who belong to no engine: one module writes them.
+AS_A_WHOLE = ("database", "upgrading", "backup", "halt_files")
+READABLE = tuple(f"thetaloom.store.{name}" for name in ("queries", *AS_A_WHOLE, "people"))
 
 
 def room_of(module: str) -> str:

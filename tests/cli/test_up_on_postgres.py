@@ -30,11 +30,14 @@ def ask(postgres_folder: Path, tmp_path: Path) -> Iterator[Ask]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     home = {"THETALOOM_HOME": str(tmp_path), "THETALOOM_DATABASE_URL": postgres_url(postgres_folder, "up_test")}
-    command = [sys.executable, "-m", "thetaloom", "up", "--port", str(port)]
+    thetaloom = [sys.executable, "-m", "thetaloom"]
+    command = [*thetaloom, "up", "--port", str(port)]
+    made = subprocess.run([*thetaloom, "token", "create", "--json"], env={**os.environ, **home}, stdout=subprocess.PIPE)
+    bearer = f"Bearer {json.loads(made.stdout)['token']}"
 
     def call(path: str, body: dict[str, Any] | None = None) -> Any:
         text = None if body is None else json.dumps(body).encode()
-        headers = {"content-type": "application/json"}
+        headers = {"content-type": "application/json", "authorization": bearer}
         with urlopen(Request(f"http://127.0.0.1:{port}{path}", data=text, headers=headers), timeout=20) as answer:
             return json.load(answer)
 

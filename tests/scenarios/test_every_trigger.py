@@ -22,12 +22,14 @@ from thetaloom.domain.run.runs import Outcome, StepName, StepStatus, WorkflowRun
 from thetaloom.domain.run.signal_sources import SignalSource, SourceAuth
 from thetaloom.domain.strategy.documents import parse_strategy
 from thetaloom.domain.values.ids import RunId, StrategyId
+from thetaloom.domain.values.people import Scope
 from thetaloom.engine.commands import SaveSignalSource, SaveStrategy
 from thetaloom.engine.engine import DECIDERS
 from thetaloom.engine.lineage import PICTURE_MARK, replay_run, verify_run
 from thetaloom.engine.play import play
 from thetaloom.marketdata.clocks import VirtualClock
 from thetaloom.store.database import open_database
+from thetaloom.store.people import make_token
 from thetaloom.store.queries.lineage import step_record
 from thetaloom.store.queries.runs import RunDetail, run_detail
 from thetaloom.store.upgrading import upgrade
@@ -166,7 +168,9 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
         platform = bootstrap.build(settings, database, start=place.start, clock_kind="virtual")
         platform.engine.start()
         platform.engine.handle(SaveStrategy(user_id=platform.user_id, strategy=parse_strategy(DOCUMENT)))
-        with TestClient(create_app(platform), base_url=ORIGIN) as client:
+        made = make_token(database, platform.user_id, "tests", Scope, None, platform.wall.now())
+        headers = {"authorization": f"Bearer {made.token}"}
+        with TestClient(create_app(platform), base_url=ORIGIN, headers=headers) as client:
             yield World(place=place, platform=platform, client=client, server=server)
         platform.close()
 

@@ -15,12 +15,17 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from starlette.testclient import TestClient
 
 from thetaloom import bootstrap
-from thetaloom.bootstrap import Platform
+from thetaloom.bootstrap import LOCAL_USER, Platform
 from thetaloom.config import MarketSource, load_settings
+from thetaloom.domain.values.people import Scope
 from thetaloom.marketdata.clocks import VirtualClock
 from thetaloom.store.database import open_database
+from thetaloom.store.people import hash_of
+from thetaloom.store.people_tables import access_tokens, browser_sessions
+from thetaloom.store.statements import insert_or_skip
 from thetaloom.store.upgrading import upgrade
 from thetaloom.web.app import create_app
+from thetaloom.web.asking import COOKIE, CSRF_HEADER, csrf_of
 
 ORIGIN = "http://127.0.0.1:8787"
 DEMO = "goog-demo-put-credit-spread"
@@ -38,6 +43,12 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 START_SECONDS = 10
+# Whoever tests is signed in, by a token as a program and by a session as a browser.
+TOKEN = "thl_tests_a-secret-of-the-tests"
+SESSION = "a-session-of-the-tests"
+BEARER = {"authorization": f"Bearer {TOKEN}"}
+COOKIES = {COOKIE: SESSION}
+CSRF = {CSRF_HEADER: csrf_of(SESSION)}
 
 
 def pass_minutes(platform: Platform, minutes: int) -> None:
@@ -54,7 +65,20 @@ def open_home(home: Path, start: datetime | None = None) -> Platform:
     bootstrap.prepare_home(settings)
     database = open_database(settings.database)
     upgrade(database)
-    return bootstrap.build(settings, database, start=start, clock_kind="virtual")
+    made = bootstrap.build(settings, database, start=start, clock_kind="virtual")
+    sign_in(made)
+    return made
+
+
+def sign_in(platform: Platform, user: str = LOCAL_USER, *, token: str = TOKEN, session: str = SESSION) -> None:
+    """Give a person the token and the session of the tests."""
+    now, (_, token_id, secret) = platform.wall.now(), token.split("_")
+    row = {"user_id": user, "made_at": now}
+    token_row = {**row, "id": token_id, "name": "tests", "secret_hash": hash_of(secret), "scopes": tuple(Scope)}
+    session_row = {**row, "id": session, "secret_hash": hash_of(session), "seen_at": now, "user_agent": "tests"}
+    with platform.database.begin() as connection:
+        connection.execute(insert_or_skip(platform.database, access_tokens), token_row)
+        connection.execute(insert_or_skip(platform.database, browser_sessions), session_row)
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +102,7 @@ def platform(prepared_home: Path, tmp_path: Path) -> Iterator[Platform]:
 @pytest.fixture
 def client(platform: Platform) -> Iterator[TestClient]:
     """A program that speaks to the API."""
-    with TestClient(create_app(platform), base_url=ORIGIN) as made:
+    with TestClient(create_app(platform), base_url=ORIGIN, headers=BEARER) as made:
         yield made
 
 
@@ -86,7 +110,7 @@ def client(platform: Platform) -> Iterator[TestClient]:
 def browser(platform: Platform) -> Iterator[TestClient]:
     """A person's browser, without JavaScript."""
     headers = {"accept": "text/html,application/xhtml+xml", "origin": ORIGIN, "sec-fetch-site": "same-origin"}
-    with TestClient(create_app(platform), base_url=ORIGIN, headers=headers) as made:
+    with TestClient(create_app(platform), base_url=ORIGIN, headers=headers | CSRF, cookies=COOKIES) as made:
         yield made
 
 
@@ -126,6 +150,7 @@ def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
     """A page of a desk and of a phone; a complaint of the console, or a request to elsewhere, fails the test."""
     context = chromium.new_context(viewport={"width": request.param, "height": 900})
     context.set_default_timeout(120_000)
+    context.add_cookies([{"name": COOKIE, "value": SESSION, "domain": "127.0.0.1", "path": "/"}])
     opened = context.new_page()
     complaints: list[str] = []
     hosts: set[str | None] = set()

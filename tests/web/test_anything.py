@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from tests.web.conftest import DEMO, ORIGIN, START, open_home
+from tests.web.conftest import BEARER, DEMO, ORIGIN, START, open_home
 from thetaloom.web.app import create_app
 
 WORDS = st.text(max_size=20) | st.sampled_from(["GOOG", DEMO, "all", "\x00", "../..", "%00", "‮", "run-x", "1", "-1"])
@@ -76,7 +76,7 @@ def shared_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClie
     """A client of one platform for all examples: nothing that is sent may break it for the next."""
     home: Path = tmp_path_factory.mktemp("anything")
     platform = open_home(home, START)
-    yield TestClient(create_app(platform), base_url=ORIGIN, raise_server_exceptions=False)
+    yield TestClient(create_app(platform), base_url=ORIGIN, headers=BEARER, raise_server_exceptions=False)
     platform.close()
 
 

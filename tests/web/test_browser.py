@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.web.conftest import DEMO, pass_minutes
+from tests.web.conftest import BEARER, DEMO, pass_minutes
 from thetaloom.bootstrap import Platform
 from thetaloom.domain.run.runs import WorkflowRun
 from thetaloom.domain.values.ids import StrategyId
@@ -71,11 +71,12 @@ def test_what_starts_runs_and_tells_of_them_fits_its_window(waiting: Platform, a
         ask.put(
             f"{address}/api/notifications/destinations/{'phone-' * 6}x",
             data={"url": url, "quiet_from": "22:00", "quiet_to": "07:00"},
+            headers=BEARER,
         ),
-        ask.post(f"{address}/api/notifications/destinations/{'phone-' * 6}x/test"),
-        ask.post(f"{address}/api/schedules", data=every),
-        ask.put(f"{address}/api/watchlists/long", data={"symbols": symbols}),
-        ask.post(f"{address}/api/scans", data={"symbols": ["GOOG", "NONE"]}),
+        ask.post(f"{address}/api/notifications/destinations/{'phone-' * 6}x/test", headers=BEARER),
+        ask.post(f"{address}/api/schedules", data=every, headers=BEARER),
+        ask.put(f"{address}/api/watchlists/long", data={"symbols": symbols}, headers=BEARER),
+        ask.post(f"{address}/api/scans", data={"symbols": ["GOOG", "NONE"]}, headers=BEARER),
     ]
     assert [answer.status for answer in answers] == [200] * 5, [answer.text() for answer in answers]
     waiting.engine.settle()
@@ -177,7 +178,9 @@ def test_a_spread_is_added_from_the_page_and_approved_once(waiting: Platform, ad
 
 def test_what_makes_no_adjustment_is_told_on_the_page(waiting: Platform, address: str, page: Page) -> None:
     answer = page.request.post(
-        f"{address}/positions/none/adjusting", form={"add": "whole", "strikes": "wild"}, headers={"origin": address}
+        f"{address}/positions/none/adjusting",
+        form={"add": "whole", "strikes": "wild"},
+        headers={"origin": address} | BEARER,
     )
 
     assert answer.status == 422 and "is no way to choose strikes" in answer.text()

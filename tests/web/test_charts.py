@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from tests.web.conftest import ORIGIN
+from tests.web.conftest import BEARER, ORIGIN, sign_in
 from thetaloom import bootstrap
 from thetaloom.bootstrap import Platform
 from thetaloom.charts.candles import draw_candles
@@ -35,7 +35,9 @@ def open_synthetic(home: Path) -> Platform:
     bootstrap.prepare_home(settings)
     database = open_database(settings.database)
     upgrade(database)
-    return bootstrap.build(settings, database, start=None, clock_kind="virtual")
+    made = bootstrap.build(settings, database, start=None, clock_kind="virtual")
+    sign_in(made)
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +69,7 @@ def charted(synthetic_home: Path, tmp_path: Path) -> Iterator[Platform]:
 @pytest.fixture
 def asker(charted: Platform) -> Iterator[TestClient]:
     """A program that asks it."""
-    with TestClient(create_app(charted), base_url=ORIGIN) as made:
+    with TestClient(create_app(charted), base_url=ORIGIN, headers=BEARER) as made:
         yield made
 
 

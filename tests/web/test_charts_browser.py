@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.web.conftest import serving
+from tests.web.conftest import SESSION, serving
 from tests.web.test_charts import charted, synthetic_home  # noqa: F401  # fixtures
 from thetaloom.bootstrap import Platform
+from thetaloom.web.asking import COOKIE
 
 pytestmark = pytest.mark.browser
 LINES = (
@@ -85,6 +86,7 @@ def test_the_chart_is_read_by_keyboard(page: Page, served: str) -> None:
 
 def test_a_chart_whose_numbers_do_not_come_says_so_and_links_to_the_picture(chromium: Browser, served: str) -> None:
     context = chromium.new_context()
+    context.add_cookies([{"name": COOKIE, "value": SESSION, "domain": "127.0.0.1", "path": "/"}])
     opened = context.new_page()
     opened.route("**/api/charts/symbol/SPY", lambda asked: asked.fulfill(status=503, body="{}"))
 

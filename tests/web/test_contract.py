@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from tests.web.conftest import ORIGIN
+from tests.web.conftest import BEARER, ORIGIN
 from thetaloom.bootstrap import Platform, engine_loop
 from thetaloom.web.app import create_app
 
@@ -122,7 +122,7 @@ def test_what_nobody_expected_is_answered_without_its_secrets(platform: Platform
     def breaks() -> None:
         raise RuntimeError("the password is swordfish")
 
-    with TestClient(app, base_url=ORIGIN, raise_server_exceptions=False) as client:
+    with TestClient(app, base_url=ORIGIN, headers=BEARER, raise_server_exceptions=False) as client:
         answer = client.get("/breaks")
         page = client.get("/breaks", headers={"accept": "text/html"})
 
@@ -147,7 +147,7 @@ def test_a_living_engine_is_healthy_and_a_stopped_one_is_not(platform: Platform)
     loop = engine_loop(platform)
     loop.start()
     app: FastAPI = create_app(platform, loop)
-    with TestClient(app, base_url=ORIGIN) as client:
+    with TestClient(app, base_url=ORIGIN, headers=BEARER) as client:
         healthy, ready = client.get("/healthz"), client.get("/readyz")
         saved = client.post("/api/halt", json={"note": "through the engine's own thread"})
         loop.stop()

@@ -65,6 +65,8 @@ COMMANDS: dict[str, Noun] = {  # in the order of the help
     "margin": Noun("margin:margin", CALCULATE, "Work out what a book must secure."),
     "occ": Noun("occ:occ", CALCULATE, "Write an option's symbol in every form."),
     "calendar": Noun("calendar:calendar", CALCULATE, "Show the sessions of an exchange."),
+    "user": Noun("user:app", KEEP, "Say who may sign in, and what they may do."),
+    "token": Noun("token:app", KEEP, "Make tokens for programs."),
     "db": Noun("db:app", KEEP, "Upgrade, back up and restore the database."),
     "config": Noun("config:app", KEEP, "Look at the settings."),
 }

@@ -17,6 +17,7 @@ from thetaloom.errors import InvariantError, NotAllowed, Unavailable
 if TYPE_CHECKING:
     from thetaloom.bootstrap import Platform, Pulse
 
+FIRST_LINK_DAYS = 3650  # until it is used, or until the next start
 STOP_SECONDS = 5  # how long open connections may keep a stopping server
 BACKLOG = 2048
 SWITCH_SECONDS = 0.0005  # between two threads that both have work
@@ -132,11 +133,25 @@ def _listen_and_answer(application: Any, platform: "Platform", listening: socket
     Server(configuration).run(sockets=[listening])
 
 
+def _first_key(platform: "Platform") -> str | None:
+    """Make the key of the first user's link, in the place of the one of the last start."""
+    from thetaloom.store.people import invite
+    from thetaloom.store.queries.people import has_password
+
+    if has_password(platform.database, platform.user_id):
+        return None
+    return invite(platform.database, platform.user_id, platform.wall.now(), days=FIRST_LINK_DAYS)
+
+
 def _greet(platform: "Platform") -> None:
     settings = platform.settings
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     made = ", made by a seed" if settings.market is MarketSource.SYNTHETIC else ""
-    say(f"[bold green]Thetaloom[/] is at [bold]http://{escape(host)}:{settings.port}/[/]")
+    key = _first_key(platform)
+    path = "" if key is None else f"welcome?key={key}"
+    say(f"[bold green]Thetaloom[/] is at [bold]http://{escape(host)}:{settings.port}/{path}[/]")
+    if key is not None:
+        say("[dim]this link works once: you choose a name and a password there[/]")
     say(
         f"{settings.mode.value} trading on the {settings.market.value} market{made}; "
         f"its clock is at {shown_instant(platform.clock.now())}, speed {settings.speed:g}"

@@ -49,6 +49,12 @@ class ApproveProposal:
     proposal_id: ProposalId
     content_hash: str | None = None
     note: str = ""
+    by: UserId | None = None  # who decides, where it is not whose rows they are
+
+    @property
+    def decider(self) -> UserId:
+        """Who is written down to have decided."""
+        return self.by or self.user_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +64,12 @@ class RejectProposal:
     user_id: UserId
     proposal_id: ProposalId
     note: str
+    by: UserId | None = None  # who decides, where it is not whose rows they are
+
+    @property
+    def decider(self) -> UserId:
+        """Who is written down to have decided."""
+        return self.by or self.user_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,7 +64,7 @@ def approve(desk: Desk, command: commands.ApproveProposal) -> Proposal:
     now = desk.clock.now()
     with desk.store.unit_of_work() as uow:
         proposal = _own_proposal(uow, command.user_id, command.proposal_id)
-        if proposal.status is ProposalStatus.APPROVED and proposal.decided_by == command.user_id:
+        if proposal.status is ProposalStatus.APPROVED and proposal.decided_by == command.decider:
             return proposal
         _refuse_unless_pending(proposal, now)
         if command.content_hash is not None and command.content_hash != proposal.content_hash:
@@ -76,9 +76,9 @@ def approve(desk: Desk, command: commands.ApproveProposal) -> Proposal:
             )
         run = _own_run(uow, command.user_id, proposal.run_id)
         decided = uow.proposals.save(
-            proposal.decided(ProposalStatus.APPROVED, by=command.user_id, at=now, note=command.note)
+            proposal.decided(ProposalStatus.APPROVED, by=command.decider, at=now, note=command.note)
         )
-        tell(uow, run, EventKind.APPROVAL_GRANTED, now, proposal=proposal.id, by=command.user_id)
+        tell(uow, run, EventKind.APPROVAL_GRANTED, now, proposal=proposal.id, by=command.decider)
         woken = uow.runs.save(_woken(run, now))
         uow.commit()
     _enqueue(desk, woken)
@@ -92,14 +92,14 @@ def reject(desk: Desk, command: commands.RejectProposal) -> Proposal:
     now = desk.clock.now()
     with desk.store.unit_of_work() as uow:
         proposal = _own_proposal(uow, command.user_id, command.proposal_id)
-        if proposal.status is ProposalStatus.REJECTED and proposal.decided_by == command.user_id:
+        if proposal.status is ProposalStatus.REJECTED and proposal.decided_by == command.decider:
             return proposal
         _refuse_unless_pending(proposal, now)
         run = _own_run(uow, command.user_id, proposal.run_id)
         decided = uow.proposals.save(
-            proposal.decided(ProposalStatus.REJECTED, by=command.user_id, at=now, note=command.note)
+            proposal.decided(ProposalStatus.REJECTED, by=command.decider, at=now, note=command.note)
         )
-        tell(uow, run, EventKind.APPROVAL_REJECTED, now, proposal=proposal.id, by=command.user_id)
+        tell(uow, run, EventKind.APPROVAL_REJECTED, now, proposal=proposal.id, by=command.decider)
         woken = uow.runs.save(_woken(run, now))
         uow.commit()
     _enqueue(desk, woken)

@@ -48,6 +48,15 @@ from thetaloom.store.look_tables import findings as findings
 from thetaloom.store.look_tables import reconciliations as reconciliations
 from thetaloom.store.notification_tables import deliveries as deliveries
 from thetaloom.store.opinion_tables import opinions as opinions
+from thetaloom.store.people_tables import access_tokens as access_tokens
+from thetaloom.store.people_tables import audit as audit
+from thetaloom.store.people_tables import browser_sessions as browser_sessions
+from thetaloom.store.people_tables import credentials as credentials
+from thetaloom.store.people_tables import invitations as invitations
+from thetaloom.store.people_tables import preferences as preferences
+from thetaloom.store.people_tables import recovery_codes as recovery_codes
+from thetaloom.store.people_tables import second_factors as second_factors
+from thetaloom.store.people_tables import users as users
 from thetaloom.store.prompt_tables import model_calls as model_calls
 from thetaloom.store.prompt_tables import prompt_versions as prompt_versions
 from thetaloom.store.prompt_tables import prompts as prompts
@@ -84,17 +93,6 @@ counters = Table(
     metadata,
     Column("name", Text, primary_key=True),
     _needed("number", BigInteger),
-)
-
-users = Table(
-    "users",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
-    _needed("role", Text),
-    Column("password_hash", Text),
-    _needed("created_at", Instant),
-    Column("disabled_at", Instant),
 )
 
 accounts = Table(

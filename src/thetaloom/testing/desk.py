@@ -36,6 +36,7 @@ from thetaloom.domain.strategy.strategies import (
 from thetaloom.domain.values.ids import ClientOrderId, RunId, StrategyId, UserId
 from thetaloom.domain.values.instruments import Right
 from thetaloom.domain.values.money import Money
+from thetaloom.domain.values.people import Role
 from thetaloom.engine import commands
 from thetaloom.engine.desk import Desk, EngineSettings
 from thetaloom.engine.engine import DECIDERS, Engine
@@ -281,7 +282,7 @@ class DeskBench:
         with self.database.begin() as connection:
             known = set(connection.scalars(select(users.c.id)))
             for name in {ANNA, BERT} - known:
-                row = {"id": name, "name": name, "role": "trader", "created_at": self.clock.now()}
+                row = {"id": name, "name": name, "role": Role.TRADER, "created_at": self.clock.now()}
                 connection.execute(insert(users), row)
         with self.store.unit_of_work() as uow:
             uow.accounts.ensure(self.made.account_id, ANNA, self.made.name, is_live=False)

@@ -1,14 +1,17 @@
 """The web application: routes, guard and error answers put together."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute, APIWebSocketRoute
 from fastapi.staticfiles import StaticFiles
 
 from thetaloom import __version__
 from thetaloom.bootstrap import Platform
 from thetaloom.engine.loop import EngineLoop
-from thetaloom.web import problems
+from thetaloom.errors import InvariantError
+from thetaloom.web import permissions, problems
 from thetaloom.web.api import (
     care,
     charts,
@@ -63,12 +66,24 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     for noun in (*nouns, *starters):
         api.include_router(noun.router)
     app.include_router(api)
-    app.include_router(signals.hooks)
-    app.include_router(operations.router)
+    open_doors = (signals.hooks, operations.router)
+    for doors in open_doors:
+        app.include_router(doors)
     for pages in PAGES:
         app.include_router(pages, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.add_middleware(Aliases)
-    app.add_middleware(Guard, host=platform.settings.host)
+    permissions.check(_served("/api", (noun.router for noun in (*nouns, *starters))))
+    permissions.check(_served("", (*open_doors, *PAGES)))
+    app.add_middleware(Guard, host=platform.settings.host, database=platform.database, wall=platform.wall)
+    app.add_middleware(Aliases)  # before the guard: it judges the path that answers
     problems.install(app)
     return app
+
+
+def _served(prefix: str, routers: Iterable[APIRouter]) -> Iterator[tuple[str, str]]:
+    for router in routers:
+        for route in router.routes:
+            if not isinstance(route, APIRoute | APIWebSocketRoute):
+                raise InvariantError(f"{route} is no route of ours: nobody could say who may ask for it")
+            for method in (route.methods or ()) if isinstance(route, APIRoute) else ("WS",):
+                yield method, prefix + route.path

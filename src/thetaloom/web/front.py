@@ -2,19 +2,22 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection
 
 from thetaloom.bootstrap import Platform
 from thetaloom.domain.values.ids import UserId
+from thetaloom.domain.values.people import Person
 from thetaloom.engine.commands import Command
 from thetaloom.engine.loop import EngineLoop
 from thetaloom.errors import InvariantError, OutcomeUnknown, Unavailable
 from thetaloom.store.database import Database
+from thetaloom.web.asking import ASKER, Asker
 
 T = TypeVar("T")
 ANSWER_SECONDS_MAX = 20.0
@@ -22,15 +25,28 @@ ANSWER_SECONDS_MAX = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Front:
-    """One running application. Without ``loop`` commands are carried out by whoever asks, as tests do."""
+    """What one request is given. Without ``loop`` commands are carried out by whoever asks, as tests do."""
 
     platform: Platform
     loop: EngineLoop | None
+    asker: Asker | None = None  # nobody on the few open doors: signals, health, signing in
+
+    @property
+    def person(self) -> Person:
+        """Who is signed in, or whose token it is."""
+        if self.asker is None:
+            raise InvariantError("an open door asked who its visitor is")
+        return self.asker.person
+
+    @property
+    def csrf(self) -> str:
+        """What the forms of this session carry."""
+        return "" if self.asker is None else self.asker.csrf
 
     @property
     def user(self) -> UserId:
         """Whose rows are shown and changed."""
-        return self.platform.user_id
+        return self.person.books
 
     @property
     def database(self) -> Database:
@@ -73,12 +89,21 @@ class Front:
         return posted.result()
 
 
-def the_front(request: Request) -> Front:
-    """Return the application's front."""
-    front = request.app.state.front
+def the_front(connection: HTTPConnection) -> Front:
+    """Return the application's front for the person whom the guard has found."""
+    asker = connection.scope.get(ASKER)
+    if not isinstance(asker, Asker):
+        raise InvariantError(f"{connection.url.path} is open, and asked for a person")
+    return replace(the_open_front(connection), asker=asker)
+
+
+def the_open_front(connection: HTTPConnection) -> Front:
+    """Return the application's front where nobody need be signed in."""
+    front = connection.app.state.front
     if not isinstance(front, Front):
         raise InvariantError("the application was not made by create_app")
     return front
 
 
 FrontDoor = Annotated[Front, Depends(the_front)]
+OpenDoor = Annotated[Front, Depends(the_open_front)]

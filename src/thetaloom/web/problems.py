@@ -65,7 +65,8 @@ class Problem(BaseModel):
 
 _DESCRIPTIONS = {
     400: "The body cannot be parsed.",
-    403: "The request comes from a foreign host or a foreign site.",
+    401: "Nobody is signed in, and no token is sent that counts.",
+    403: "The role or the token's scope is too low, or the request comes from a foreign host or site.",
     404: "Nothing by that id.",
     409: "A rule refused, or the decision was made before.",
     413: "The body is larger than 1 MiB.",
@@ -79,7 +80,8 @@ _DESCRIPTIONS = {
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the error answers of a route for its OpenAPI description."""
     return {
-        status: {"model": Problem, "description": _DESCRIPTIONS[status]} for status in (403, 422, 500, 503, *statuses)
+        status: {"model": Problem, "description": _DESCRIPTIONS[status]}
+        for status in (401, 403, 422, 500, 503, *statuses)
     }
 
 
@@ -130,7 +132,7 @@ def wants_page(request: Request) -> bool:
     return not programs and "text/html" in request.headers.get("accept", "")
 
 
-def _answer(
+def answer_of(
     request: Request,
     status: int,
     code: str,
@@ -140,6 +142,7 @@ def _answer(
     details: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
+    """Return an error as a page for a person, or as JSON for a program."""
     if wants_page(request):
         return error_page(request, status, code, message, advice, _plain(details or {}), headers or {})
     return problem_response(status, code, message, advice=advice, details=details, headers=headers)
@@ -150,7 +153,7 @@ def _thetaloom_error(request: Request, error: Exception) -> Response:
     status = status_of(error)
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("request_failed", path=request.url.path, code=error.code, message=error.message)
-    return _answer(request, status, error.code, error.message, advice=error.advice, details=error.details)
+    return answer_of(request, status, error.code, error.message, advice=error.advice, details=error.details)
 
 
 def _validation_error(request: Request, error: Exception) -> Response:
@@ -159,7 +162,7 @@ def _validation_error(request: Request, error: Exception) -> Response:
     unparsed = any(each["type"] == "json_invalid" for each in error.errors())
     status = 400 if unparsed else 422
     listed = "; ".join(f"{where}: {message}" for where, message in problems.items())
-    return _answer(request, status, CODES[status], listed, advice="See /api for what is expected.", details=problems)
+    return answer_of(request, status, CODES[status], listed, advice="See /api for what is expected.", details=problems)
 
 
 def _http_error(request: Request, error: Exception) -> Response:
@@ -168,13 +171,15 @@ def _http_error(request: Request, error: Exception) -> Response:
     code = CODES.get(status, f"http_{status}")
     message = f"{request.method} {request.url.path}: {error.detail}"
     advice = "The navigation leads to every page." if wants_page(request) else ADVICE.get(status, "")
-    return _answer(request, status, code, message, advice=advice, headers=error.headers)
+    return answer_of(request, status, code, message, advice=advice, headers=error.headers)
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
     log.error("request_broke", path=request.url.path, exc_info=error)
     message = f"something unexpected went wrong ({type(error).__name__}); the log has the details"
-    answer = _answer(request, 500, "internal", message, advice="Look whether anything was changed before asking again.")
+    answer = answer_of(
+        request, 500, "internal", message, advice="Look whether anything was changed before asking again."
+    )
     answer.headers.update(HEADERS)  # this answer is given outside of the guard
     return answer
 

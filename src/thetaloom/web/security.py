@@ -1,70 +1,124 @@
-"""The guard before every route: who may ask, from where, and how much at once.
+"""The guard before every route: from where, who, whether they may, how much at once, and whether they meant it.
 
-There are no accounts yet, so whoever reaches the server is its owner. Hence nobody may reach it through somebody
-else's page: a foreign name in ``Host`` (DNS rebinding) and a foreign origin of a change (CSRF) are refused.
+Nobody may reach the server through somebody else's page: a foreign name in ``Host`` (DNS rebinding) and a foreign
+origin of a change (CSRF) are refused. Everything else needs a person, unless the table of permissions says otherwise.
 """
 
+from http import HTTPStatus
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from thetaloom.domain.values.people import SCOPES, Role
+from thetaloom.errors import ThetaloomError
+from thetaloom.ports.clock import Clock
+from thetaloom.store.database import Database
+from thetaloom.web.asking import ASKER, Asker, find_asker, is_meant
 from thetaloom.web.headers import HEADERS
-from thetaloom.web.problems import problem_response
+from thetaloom.web.permissions import READS, is_open, role_needed
+from thetaloom.web.problems import answer_of, problem_response, wants_page
 
 BODY_BYTES_MAX = 1024 * 1024
-READS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SITES = frozenset({"same-origin", "none"})  # none: typed or bookmarked. same-site is another port: foreign
+SIGN_IN = "Sign in, or send `Authorization: Bearer` with a token of `thetaloom token create`."
 
 
 class Guard:
-    """Refuses what no route should see, and puts the security headers on every answer."""
+    """Refuses what no route should see, finds out who asks, and puts the security headers on every answer."""
 
-    def __init__(self, app: ASGIApp, *, host: str) -> None:
+    def __init__(self, app: ASGIApp, *, host: str, database: Database, wall: Clock) -> None:
         self._app = app
         self._host = host.lower()
+        self._database = database
+        self._wall = wall
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if scope["type"] != "http":
+        if scope["type"] == "websocket":
+            await self._guard_socket(scope, receive, send)
+        elif scope["type"] == "http":
+            answer = _with_headers(send, scope["path"])
+            refused, body = await self._judge(scope, receive)
+            if refused is not None:
+                await refused(scope, receive, answer)
+            else:
+                await self._app(scope, receive if body is None else _replayed(body, receive), answer)
+        else:
             await self._app(scope, receive, send)
-            return
-        answer = _with_headers(send, scope["path"])
-        refusal = self._refusal(scope)
-        if refusal is not None:
-            code, message, advice = refusal
-            await problem_response(403, code, message, advice=advice)(scope, receive, answer)
-            return
-        body = None if scope["method"] in READS else await _read_body(Headers(scope=scope), receive)
-        if scope["method"] not in READS and body is None:
-            large = problem_response(
-                413,
-                "body_too_large",
-                f"the body is larger than {BODY_BYTES_MAX} bytes",
-                advice="Send less at once.",
-                details={"bytes_max": BODY_BYTES_MAX},
-                headers={"Connection": "close"},
-            )
-            await large(scope, receive, answer)
-            return
-        await self._app(scope, receive if body is None else _replayed(body, receive), answer)
 
-    def _refusal(self, scope: Scope) -> tuple[str, str, str] | None:
+    async def _judge(self, scope: Scope, receive: Receive) -> tuple[Response | None, bytes | None]:
+        foreign = self._refusal(scope)
+        if foreign is not None:
+            return foreign, None
+        asker = None
+        if not is_open(scope["method"], scope["path"]):
+            try:
+                admitted = await self._admit(scope)
+            except ThetaloomError as error:  # no handler of the application stands before us
+                return problem_response(503, error.code, error.message, advice=error.advice), None
+            if isinstance(admitted, Response):
+                return admitted, None
+            asker = admitted
+        if scope["method"] in READS:
+            return None, None
+        body = await _read_body(Headers(scope=scope), receive)
+        if body is None:
+            return _too_large(), None
+        if asker is not None and not is_meant(asker, Headers(scope=scope), body):
+            message = "the change does not carry the mark of this session's pages"
+            advice = "Load the page again, and send it from there."
+            return await _refuse(scope, 403, "csrf_missing", message, advice), None
+        return None, body
+
+    async def _admit(self, scope: Scope) -> Asker | Response:
+        asker = await run_in_threadpool(find_asker, scope, self._database, self._wall.now())
+        if asker is None:
+            return _unknown(scope)
+        scope[ASKER] = asker
+        needed = role_needed(scope["method"], scope["path"])
+        if asker.person.may(needed):
+            return asker
+        code, message, advice = _too_low(asker, needed)
+        return await _refuse(scope, 403, code, message, advice)
+
+    async def _guard_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = self._refusal({**scope, "method": "WS"})
+        asker = None
+        if refusal is None:
+            asker = await run_in_threadpool(find_asker, scope, self._database, self._wall.now())
+            if asker is None:
+                refusal = _unauthenticated()
+            elif not asker.person.may(role_needed("WS", scope["path"])):
+                refusal = problem_response(403, *_too_low(asker, Role.VIEWER)[:2])
+        if refusal is None:
+            scope[ASKER] = asker
+            await self._app(scope, receive, send)
+        elif "websocket.http.response" in scope.get("extensions", {}):
+            await _refuse_socket(refusal, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008, "reason": "refused"})
+
+    def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if not self._is_own_host(host):
             advice = "Open the address that `thetaloom up` printed."
-            return "foreign_host", f"this server is not called {host[:80]!r}", advice
+            return problem_response(403, "foreign_host", f"this server is not called {host[:80]!r}", advice=advice)
         if scope["method"] in READS:
             return None
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
         foreign = (site is not None and site not in OWN_SITES) or (
-            origin is not None and origin.lower() != f"{scope['scheme']}://{host.lower()}"
+            origin is not None and origin.lower() != f"{_http(scope['scheme'])}://{host.lower()}"
         )
         if foreign:
             advice = "Changes are taken from this server's own pages and from programs that send no Origin."
-            return "foreign_origin", f"a change asked for by {(origin or site or '')[:80]!r} is refused", advice
+            message = f"a change asked for by {(origin or site or '')[:80]!r} is refused"
+            return problem_response(403, "foreign_origin", message, advice=advice)
         return None
 
     def _is_own_host(self, host: str) -> bool:
@@ -75,6 +129,57 @@ class Guard:
         if not name or "@" in host:
             return False
         return name == self._host or name == "localhost" or _is_loopback(name)
+
+
+def _http(scheme: str) -> str:
+    return {"ws": "http", "wss": "https"}.get(scheme, scheme)
+
+
+def _unknown(scope: Scope) -> Response:
+    request = Request(scope)
+    if not wants_page(request):
+        return _unauthenticated({"HX-Redirect": "/login"} if "hx-request" in request.headers else {})
+    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    is_there = scope["method"] == "GET" and wanted != "/"
+    return RedirectResponse(f"/login?next={quote(wanted, safe='/')}" if is_there else "/login", HTTPStatus.SEE_OTHER)
+
+
+def _unauthenticated(more: dict[str, str] | None = None) -> Response:
+    headers = {"WWW-Authenticate": "Bearer", **(more or {})}
+    return problem_response(
+        401, "unauthenticated", "this needs somebody to be signed in", advice=SIGN_IN, headers=headers
+    )
+
+
+def _too_low(asker: Asker, needed: Role) -> tuple[str, str, str]:
+    person = asker.person
+    if not person.role.includes(needed):
+        message = f"this needs the role {needed.value}; {person.name} is {person.role.value}"
+        return "role_too_low", message, "An admin can give another role: `thetaloom user role NAME ROLE`."
+    message = f"this needs a token with the scope {SCOPES[needed].value}"
+    return "scope_missing", message, "Make one with `thetaloom token create --scopes`."
+
+
+async def _refuse(scope: Scope, status: int, code: str, message: str, advice: str) -> Response:
+    # the page of a refusal reads the database
+    return await run_in_threadpool(answer_of, Request(scope), status, code, message, advice=advice)
+
+
+async def _refuse_socket(refusal: Response, send: Send) -> None:
+    headers = list(refusal.raw_headers)
+    await send({"type": "websocket.http.response.start", "status": refusal.status_code, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": refusal.body})
+
+
+def _too_large() -> Response:
+    return problem_response(
+        413,
+        "body_too_large",
+        f"the body is larger than {BODY_BYTES_MAX} bytes",
+        advice="Send less at once.",
+        details={"bytes_max": BODY_BYTES_MAX},
+        headers={"Connection": "close"},
+    )
 
 
 def _is_loopback(name: str) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import insert
 
 from thetaloom.domain.values.ids import AccountId, UserId
+from thetaloom.domain.values.people import Role
 from thetaloom.store.database import BUSY_TIMEOUT_SECONDS, CommitHook, Database, open_database
 from thetaloom.store.schema import users
 from thetaloom.store.unit_of_work import SqlStore
@@ -38,7 +39,7 @@ class Storage:
         self._is_full = self._is_locked = False
         self.database = open_database(self.path)
         with self.database.begin() as connection:
-            connection.execute(insert(users), {"id": user, "name": user, "role": "trader", "created_at": now})
+            connection.execute(insert(users), {"id": user, "name": user, "role": Role.TRADER, "created_at": now})
         with SqlStore(self.database).unit_of_work() as uow:
             uow.accounts.ensure(account, user, "lying", is_live=False)
             uow.commit()

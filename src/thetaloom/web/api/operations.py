@@ -6,7 +6,7 @@ from starlette.responses import PlainTextResponse
 from thetaloom import __version__
 from thetaloom.web.api.records import Record
 from thetaloom.web.api.workflow import HealthCheck
-from thetaloom.web.front import FrontDoor
+from thetaloom.web.front import FrontDoor, OpenDoor
 from thetaloom.web.health import Check, liveness, readiness
 from thetaloom.web.metrics import CONTENT_TYPE, exposition
 from thetaloom.web.problems import documented_by_reference
@@ -23,13 +23,13 @@ class Health(Record):
 
 
 @router.get("/healthz", responses={503: {"model": Health, "description": "A part does not work."}})
-def healthz(front: FrontDoor, response: Response) -> Health:
+def healthz(front: OpenDoor, response: Response) -> Health:
     """Say whether the engine's thread lives and the database answers; 503 with the reasons otherwise."""
     return _health(liveness(front), response)
 
 
 @router.get("/readyz", responses={503: {"model": Health, "description": "A part is not ready."}})
-def readyz(front: FrontDoor, response: Response) -> Health:
+def readyz(front: OpenDoor, response: Response) -> Health:
     """Say whether work would be done: alive, a market to trade on, and no backlog."""
     return _health(readiness(front), response)
 

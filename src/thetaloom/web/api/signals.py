@@ -26,7 +26,7 @@ from thetaloom.marketdata.clocks import SystemClock
 from thetaloom.store.queries.signals import find_source, list_signals, list_sources, signal_detail, source_records
 from thetaloom.web.api.queries import Id, PageWindow
 from thetaloom.web.api.records import Exact, Page, Record, paged
-from thetaloom.web.front import Front, FrontDoor
+from thetaloom.web.front import Front, FrontDoor, OpenDoor
 from thetaloom.web.problems import Problem, documented
 from thetaloom.web.webhooks import BYTES_MAX, TOO_LARGE, UNKNOWN_SOURCE, Proved, Refused, prove
 
@@ -155,7 +155,7 @@ HOOKED: dict[int | str, dict[str, Any]] = {
 
 
 @hooks.post("/webhook", status_code=202, responses=HOOKED, response_model=Answered, openapi_extra=_BODY)
-async def webhook(front: FrontDoor, request: Request) -> JSONResponse:
+async def webhook(front: OpenDoor, request: Request) -> JSONResponse:
     """Take a signal in from the source that its body names, or from the source called default."""
     body = await request.body()
     plain = read_body(body) if len(body) <= BYTES_MAX else {}
@@ -164,7 +164,7 @@ async def webhook(front: FrontDoor, request: Request) -> JSONResponse:
 
 
 @hooks.post("/webhook/{source}", status_code=202, responses=HOOKED, response_model=Answered, openapi_extra=_BODY)
-async def webhook_of(front: FrontDoor, request: Request, source: str) -> JSONResponse:
+async def webhook_of(front: OpenDoor, request: Request, source: str) -> JSONResponse:
     """Take a signal in; it is written down before the answer, and started after it."""
     return await _answer(front, request, source, await request.body())
 
@@ -224,7 +224,7 @@ def _receive(
     front: Front, name: str, body: bytes, headers: Mapping[str, str], address: str | None
 ) -> SignalAnswer | SignalProblem | Refused:
     platform = front.platform
-    source = find_source(front.database, front.user, name) if NAME.fullmatch(name) else None
+    source = find_source(front.database, platform.user_id, name) if NAME.fullmatch(name) else None
     if source is None:
         return UNKNOWN_SOURCE
     secret = None
@@ -234,7 +234,7 @@ def _receive(
     if not isinstance(proved, Proved):
         return proved
     wall = SystemClock().now()
-    wish = TakeSignal(user_id=front.user, source=name, payload=proved.payload, wall_at=wall)
+    wish = TakeSignal(user_id=platform.user_id, source=name, payload=proved.payload, wall_at=wall)
     try:
         return take_signal(platform.desk, wish)
     except NotFound:  # taken away a moment ago

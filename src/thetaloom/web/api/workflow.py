@@ -196,7 +196,11 @@ async def approve(
     meant = await front.read(lambda: proposal_meant(front, proposal_id))
     given = asked or Approve()
     command = commands.ApproveProposal(
-        user_id=front.user, proposal_id=meant.id, content_hash=given.content_hash, note=given.note
+        user_id=front.user,
+        by=front.person.id,
+        proposal_id=meant.id,
+        content_hash=given.content_hash,
+        note=given.note,
     )
     return records.Proposal.model_validate(await front.ask(command, Proposal))
 
@@ -205,7 +209,7 @@ async def approve(
 async def reject(front: FrontDoor, proposal_id: Id, asked: Reject) -> records.Proposal:
     """Reject a proposal by its id or by the id of its run."""
     meant = await front.read(lambda: proposal_meant(front, proposal_id))
-    command = commands.RejectProposal(user_id=front.user, proposal_id=meant.id, note=asked.reason)
+    command = commands.RejectProposal(user_id=front.user, by=front.person.id, proposal_id=meant.id, note=asked.reason)
     return records.Proposal.model_validate(await front.ask(command, Proposal))
 
 

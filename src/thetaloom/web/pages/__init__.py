@@ -19,6 +19,7 @@ from thetaloom.web.pages import (
     scans,
     schedules,
     signals,
+    signing_in,
     strategies,
 )
 
@@ -42,4 +43,5 @@ ROUTERS = (
     prompts.router,
     reference.router,
     charts.router,
+    signing_in.router,
 )

@@ -133,7 +133,11 @@ async def approve(
 ) -> Response:
     """Approve exactly what was shown."""
     command = ApproveProposal(
-        user_id=front.user, proposal_id=ProposalId(proposal_id), content_hash=content_hash, note=note.strip()
+        user_id=front.user,
+        by=front.person.id,
+        proposal_id=ProposalId(proposal_id),
+        content_hash=content_hash,
+        note=note.strip(),
     )
     decided = await front.ask(command, Proposal)
     return see(f"/runs/{decided.run_id}", "approved")
@@ -142,7 +146,9 @@ async def approve(
 @router.post("/{proposal_id}/rejection")
 async def reject(front: FrontDoor, proposal_id: str, reason: Words = "") -> Response:
     """Reject, with a reason in words."""
-    command = RejectProposal(user_id=front.user, proposal_id=ProposalId(proposal_id), note=reason.strip())
+    command = RejectProposal(
+        user_id=front.user, by=front.person.id, proposal_id=ProposalId(proposal_id), note=reason.strip()
+    )
     decided = await front.ask(command, Proposal)
     return see(f"/approvals/{decided.id}", "rejected")
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.values.calendar import TradingCalendar
+from thetaloom.domain.values.people import Person
 from thetaloom.engine.last_gate import halts_now
 from thetaloom.errors import InvalidInput
 from thetaloom.store.queries.alerts import list_alerts
@@ -69,6 +70,8 @@ class Frame:
     alerts: int  # that stand
     notice: str
     section: str  # the entry of the navigation that is lit
+    person: Person  # who is signed in
+    csrf: str  # what each form carries
 
 
 def frame_of(front: Front, section: str, notice: str = "") -> Frame:
@@ -94,6 +97,8 @@ def frame_of(front: Front, section: str, notice: str = "") -> Frame:
         alerts=list_alerts(front.database, front.user, window=Window(limit=1)).total,
         notice=NOTICES.get(notice, ""),
         section=section,
+        person=front.person,
+        csrf=front.csrf,
     )
 
 

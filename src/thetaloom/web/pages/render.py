@@ -7,11 +7,13 @@ from typing import Any, Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from thetaloom import __version__
 from thetaloom.errors import ThetaloomError
+from thetaloom.web.asking import CSRF_FIELD
 from thetaloom.web.front import the_front
 from thetaloom.web.pages import filters, numbers
 from thetaloom.web.pages.frame import Frame, frame_of
@@ -76,6 +78,12 @@ def _when(context: Context, at: Any) -> str:
     return filters.when(at, view.frame.zone)
 
 
+@pass_context
+def _csrf_field(context: Context) -> Markup:
+    frame = context["view"].frame
+    return Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, "" if frame is None else frame.csrf)
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent.parent / "templates"),
@@ -86,7 +94,7 @@ def _environment() -> Environment:
     )
     environment.filters.update(money=filters.money, signed=filters.signed, when=_when)
     environment.filters.update(in_unit=numbers.number_with_unit, part=numbers.percent, percent=numbers.percent_of_whole)
-    environment.globals.update(version=__version__)
+    environment.globals.update(version=__version__, csrf_field=_csrf_field)
     return environment
 
 

@@ -1,0 +1,149 @@
+"""What each route needs: the one table of who may do what. A route that is not in it is not served.
+
+Scopes of tokens follow from roles: viewer needs read, trader trade, approver approve, admin admin.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from thetaloom.domain.values.people import Role
+from thetaloom.errors import InvariantError
+
+# Without a person: they prove themselves in another way, or tell nothing.
+OPEN = """
+GET /healthz|GET /readyz|GET /openapi.json|GET /static/{path}|POST /webhook|POST /webhook/{source}
+GET /login|POST /login|GET /welcome|POST /welcome
+"""
+READ = """
+GET /|GET /alerts|GET /api|GET /approvals|GET /approvals/{}|GET /charts|GET /charts/{}|GET /halts|GET /journal
+GET /journal/{}|GET /lineage|GET /lineage/steps|GET /lineage/{}/{}|GET /metrics|GET /notifications|GET /orders
+GET /positions|GET /positions/{}|GET /prompts|GET /prompts/compare|GET /prompts/{}|GET /rank|GET /reasons
+GET /reconcile|GET /risk|GET /runs|GET /runs/{}|GET /runs/{}/report|GET /scans|GET /scans/{}|GET /schedules
+GET /signals|GET /signals/{}|GET /strategies|GET /strategies/{}
+GET /api/charts/run/{}|GET /api/charts/run/{}/{}.png|GET /api/charts/symbol/{}|GET /api/charts/symbol/{}/{}.png
+GET /api/exit-signals|GET /api/findings|GET /api/halts|GET /api/journal|GET /api/journal/{}
+GET /api/lineage/execution/{}|GET /api/lineage/execution/{}/bundle|GET /api/lineage/execution/{}/report
+GET /api/lineage/execution/{}/step/{}|GET /api/lineage/executions|GET /api/lineage/recent|GET /api/lineage/search
+GET /api/lineage/step/{}/statistics|GET /api/lineage/strategy/{}/recent|GET /api/lineage/verify
+GET /api/notifications/deliveries|GET /api/notifications/destinations|GET /api/order-status/{}|GET /api/orders
+GET /api/orders/quality|GET /api/pending-orders|GET /api/positions|GET /api/positions/{}|GET /api/positions/{}/chain
+GET /api/prompts|GET /api/prompts/compare|GET /api/prompts/names|GET /api/prompts/performance
+GET /api/prompts/scores|GET /api/prompts/spent|GET /api/prompts/{}|GET /api/reasons|GET /api/risk-budget
+GET /api/risk-violations|GET /api/risk/scenarios|GET /api/scans|GET /api/scans/{}|GET /api/scans/{}/pairs
+GET /api/schedules|GET /api/schedules/firings|GET /api/schedules/{}|GET /api/schedules/{}/next|GET /api/signals
+GET /api/signals/sources|GET /api/signals/{}|GET /api/strategies|GET /api/strategies/schema|GET /api/strategies/{}
+GET /api/symbols/cache/stats|GET /api/symbols/conid/{}|GET /api/symbols/search|GET /api/watchlists
+GET /api/watchlists/{}|GET /api/workflow/health|GET /api/workflow/list|GET /api/workflow/pending
+GET /api/workflow/stats|GET /api/workflow/status/{}
+POST /api/lineage/replay/{}|POST /api/prompts/render|POST /api/prompts/validate|POST /api/prompts/{}/render
+POST /api/strategies/validate|POST /api/strategies/{}/test|POST /api/symbols/batch|POST /api/validate-trade-risk
+POST /runs/{}/replay|POST /runs/{}/verification|POST /logout
+"""
+TRADE = """
+POST /api/workflow/start|POST /api/workflow/cancel/{}|POST /api/workflow/pause/{}|POST /api/workflow/resume/{}
+POST /api/positions/rules/apply|POST /api/positions/{}/adjust|POST /api/positions/{}/close
+POST /api/positions/{}/roll|POST /api/positions/{}/sell-shares|POST /api/positions/{}/targets
+POST /api/orders/{}/cancel|POST /api/refresh-positions|POST /api/sync-positions|POST /api/halt|POST /api/resume
+POST /api/findings/{}/adopt|POST /api/findings/{}/assign|POST /api/findings/{}/ignore|POST /api/journal/{}/note
+POST /api/strategies|PUT /api/strategies/{}|DELETE /api/strategies/{}|POST /api/prompts|PUT /api/prompts/{}
+DELETE /api/prompts/{}|POST /api/scans|POST /api/schedules|DELETE /api/schedules/{}|POST /api/schedules/{}/pause
+POST /api/schedules/{}/resume|PUT /api/watchlists/{}|DELETE /api/watchlists/{}
+PUT /api/notifications/destinations/{}|DELETE /api/notifications/destinations/{}
+POST /api/notifications/destinations/{}/test
+POST /halts|POST /halts/lifting|POST /journal/{}/note|POST /notifications|POST /notifications/{}/removal
+POST /notifications/{}/test|POST /orders/{}/cancellation|POST /positions/{}/adjusting|POST /positions/{}/closing
+POST /positions/{}/rolling|POST /positions/{}/selling-shares|POST /positions/{}/targets|POST /prompts
+POST /prompts/{}|POST /prompts/{}/removal|POST /reconcile/looks|POST /reconcile/{}/adoption
+POST /reconcile/{}/assignment|POST /reconcile/{}/leaving|POST /runs|POST /runs/{}/cancellation|POST /runs/{}/pause
+POST /runs/{}/resumption|POST /scans|POST /scans/watchlists|POST /scans/watchlists/{}/removal|POST /schedules
+POST /schedules/{}/pause|POST /schedules/{}/removal|POST /schedules/{}/resumption
+"""
+APPROVE = """
+POST /api/workflow/approve/{}|POST /api/workflow/reject/{}|POST /approvals/{}/approval|POST /approvals/{}/rejection
+"""
+ADMINISTER = """
+"""
+MESSAGES: Mapping[str, Role] = {  # of the WebSocket
+    "ping": Role.VIEWER,
+    "subscribe_quotes": Role.VIEWER,
+    "generate_suggestion": Role.TRADER,
+    "execute_order": Role.APPROVER,
+}
+STATIC = "/static/"
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+Route = tuple[str, str]
+
+
+def _rows() -> Iterator[tuple[Route, Role | None]]:
+    needs = {OPEN: None, READ: Role.VIEWER, TRADE: Role.TRADER, APPROVE: Role.APPROVER, ADMINISTER: Role.ADMIN}
+    for text, role in needs.items():
+        for row in text.replace("\n", "|").split("|"):
+            if row.strip():
+                method, _, path = row.strip().partition(" ")
+                yield (method, _nameless(path)), role
+
+
+def _nameless(path: str) -> str:
+    # the names of a path's parts do not matter here
+    return "/".join(f"{{}}{part.partition('}')[2]}" if part.startswith("{") else part for part in path.split("/"))
+
+
+NEEDED: Mapping[Route, Role | None] = dict(_rows())
+
+
+def check(served: Iterable[Route]) -> None:
+    """Refuse to serve a route that the table does not know."""
+    unknown = sorted(f"{method} {path}" for method, path in served if (method, _nameless(path)) not in NEEDED)
+    if unknown:
+        raise InvariantError(
+            f"nobody said who may ask for {', '.join(unknown)}", advice="Give it a row in web/permissions.py."
+        )
+
+
+def is_open(method: str, path: str) -> bool:
+    """Whether this needs no person at all."""
+    found = _found(method, path)
+    return bool(found) and all(role is None for role in found)
+
+
+def role_needed(method: str, path: str) -> Role:
+    """Return the least role for a path; of what the table does not know, only reading is told to be nowhere."""
+    unknown = Role.VIEWER if method in READS else Role.ADMIN
+    return max((role for role in _found(method, path) if role is not None), key=list(Role).index, default=unknown)
+
+
+def role_for_message(kind: str) -> Role:
+    """Return the least role for a message of the WebSocket; an unknown one needs the highest."""
+    return MESSAGES.get(kind, Role.ADMIN)
+
+
+def route_of(method: str, path: str) -> str:
+    """Return the route that a path belongs to, with ``{}`` for each part that is a name; empty for none."""
+    found = [template for template in _templates(method, path) if _fits(template, path)]
+    return min(found, key=lambda template: template.count("{}"), default="")
+
+
+def _found(method: str, path: str) -> list[Role | None]:
+    if path.startswith(STATIC) and method in {"GET", "HEAD"}:
+        return [None]
+    path = path.removesuffix("\n")  # as the router does, to whom the end of a line is the end of a path
+    asked = "GET" if method == "HEAD" else method
+    return [NEEDED[asked, template] for template in _templates(method, path) if _fits(template, path)]
+
+
+def _templates(method: str, path: str) -> list[str]:
+    return _BY_SHAPE.get(("GET" if method == "HEAD" else method, path.count("/")), [])
+
+
+def _fits(template: str, path: str) -> bool:
+    pairs = zip(template.split("/"), path.split("/"), strict=True)
+    return all(wanted == given or (wanted.startswith("{}") and given.endswith(wanted[2:])) for wanted, given in pairs)
+
+
+def _by_shape() -> dict[tuple[str, int], list[str]]:
+    shapes: dict[tuple[str, int], list[str]] = {}
+    for method, path in NEEDED:
+        shapes.setdefault((method, path.count("/")), []).append(path)
+    return shapes
+
+
+_BY_SHAPE = _by_shape()
