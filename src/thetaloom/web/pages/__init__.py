@@ -19,6 +19,7 @@ from thetaloom.web.pages import (
     scans,
     schedules,
     signals,
+    story,
     strategies,
 )
 
@@ -37,6 +38,7 @@ ROUTERS = (
     schedules.router,
     risk.router,
     reconciling.router,
+    story.router,
     lineage_views.router,
     lineage.router,
     prompts.router,
