@@ -3,6 +3,7 @@
 from thetaloom.web.pages import (
     approvals,
     care,
+    chains,
     charts,
     dashboard,
     journal,
@@ -21,6 +22,8 @@ from thetaloom.web.pages import (
     signals,
     story,
     strategies,
+    symbols,
+    watchlists,
 )
 
 ROUTERS = (
@@ -44,4 +47,7 @@ ROUTERS = (
     prompts.router,
     reference.router,
     charts.router,
+    chains.router,
+    symbols.router,
+    watchlists.router,
 )
