@@ -79,7 +79,7 @@ def test_the_page_has_calls_left_puts_right_and_a_line_at_the_money(client: Test
     below = page.partition('class="spot-line"')[0]
     assert below.count('<th scope="row"') == sum(float(row["strike"]) <= float(told["spot"]) for row in told["rows"])
     assert page.count('class="spot-line"') == 1 and f"GOOG at ${float(told['spot']):,.2f}" in page
-    assert page.count('class="number itm == 11 * sum(
+    assert page.count('class="number itm') == 11 * sum(
         bool(cell and cell["in_the_money"]) for row in told["rows"] for cell in (row["call"], row["put"])
     )
     assert 'aria-current="true">2016-01-15' in page and ">2016-01-22" in page
