@@ -195,3 +195,24 @@ def test_the_symbol_asked_for_is_gone_to(asker: TestClient) -> None:
     assert answer.headers["location"] == "/charts/SPY"
     assert asker.get("/charts").status_code == 200
     assert asker.get("/charts/NOSUCH", headers={"accept": "text/html"}).status_code == 404
+
+
+def test_the_steps_that_draw_and_read_charts_have_views_of_their_own(
+    charted: Platform, asker: TestClient, run_id: RunId
+) -> None:
+    headers = {"accept": "text/html"}
+    drawn, read = (
+        step_record(charted.database, charted.user_id, run_id, step) for step in (StepName.DRAW_CHART, StepName.ANALYZE)
+    )
+    charts = asker.get(f"/runs/{run_id}/steps/{drawn.record.seq}", headers=headers).text
+    analysis = asker.get(f"/runs/{run_id}/steps/{read.record.seq}", headers=headers).text
+
+    assert "step-charts" in charts and "daily, full size" in charts and "weekly, full size" in charts
+    assert f'href="/runs/{run_id}/steps/{drawn.record.seq}?frame=weekly&amp;ground=dark#chart"' in charts
+    assert drawn.output is not None and read.output is not None
+    newest = drawn.output.content["daily"]["candles"]["closes"][-1]
+    assert f"${newest:,.2f}" in charts
+    assert "step-llm" in analysis
+    opinion = read.output.content["reading"]["opinion"]
+    word = "no opinion" if opinion is None else opinion["direction"]
+    assert f">{word}</span>" in analysis

@@ -14,6 +14,7 @@ from thetaloom.errors import InvariantError
 from thetaloom.web import permissions, problems
 from thetaloom.web.api import (
     care,
+    chains,
     charts,
     findings,
     lineage,
@@ -62,7 +63,7 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     app.state.front = Front(platform=platform, loop=loop)
     api = APIRouter(prefix="/api")
     nouns = (strategies, workflow, positions, rolls, care, findings, orders, risk, risk_validation, scenarios, lineage)
-    starters = (signals, schedules, scans, symbols, prompts, lineage_search, notifications, charts)
+    starters = (signals, schedules, scans, symbols, prompts, lineage_search, notifications, charts, chains)
     for noun in (*nouns, *starters):
         api.include_router(noun.router)
     app.include_router(api)

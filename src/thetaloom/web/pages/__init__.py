@@ -3,6 +3,7 @@
 from thetaloom.web.pages import (
     approvals,
     care,
+    chains,
     charts,
     dashboard,
     journal,
@@ -20,7 +21,10 @@ from thetaloom.web.pages import (
     schedules,
     signals,
     signing_in,
+    story,
     strategies,
+    symbols,
+    watchlists,
 )
 
 ROUTERS = (
@@ -38,10 +42,14 @@ ROUTERS = (
     schedules.router,
     risk.router,
     reconciling.router,
+    story.router,
     lineage_views.router,
     lineage.router,
     prompts.router,
     reference.router,
     charts.router,
     signing_in.router,
+    chains.router,
+    symbols.router,
+    watchlists.router,
 )
