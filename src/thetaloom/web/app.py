@@ -18,6 +18,7 @@ from thetaloom.web.api import (
     notifications,
     operations,
     orders,
+    paper_trading,
     positions,
     prompts,
     risk,
@@ -28,6 +29,7 @@ from thetaloom.web.api import (
     schedules,
     signals,
     strategies,
+    suggestions,
     symbols,
     workflow,
 )
@@ -60,7 +62,8 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     api = APIRouter(prefix="/api")
     nouns = (strategies, workflow, positions, rolls, care, findings, orders, risk, risk_validation, scenarios, lineage)
     starters = (signals, schedules, scans, symbols, prompts, lineage_search, notifications, charts)
-    for noun in (*nouns, *starters):
+    trading = (suggestions, paper_trading)
+    for noun in (*nouns, *starters, *trading):
         api.include_router(noun.router)
     app.include_router(api)
     app.include_router(signals.hooks)
