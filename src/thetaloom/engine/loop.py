@@ -35,6 +35,7 @@ class EngineLoop:
         self._seconds_until = seconds_until
         self._each_turn = each_turn
         self._posted: SimpleQueue[tuple[Command, Future[object]]] = SimpleQueue()
+        self._awaited: SimpleQueue[Future[None]] = SimpleQueue()  # those who wait for the end of a turn
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._ended = threading.Event()
@@ -79,6 +80,14 @@ class EngineLoop:
             self._refuse_posted()
         return answer
 
+    def after_turn(self) -> Future[None]:
+        """Return what is done when the turn under way, or the next one, has ended; it says not what came of it."""
+        ended: Future[None] = Future()
+        self._awaited.put(ended)
+        if self._ended.is_set():
+            self._tell_awaited()
+        return ended
+
     def turn(self) -> float:
         """Take one turn: start if need be, answer what was posted, settle; return for how many seconds to sleep."""
         try:
@@ -98,13 +107,16 @@ class EngineLoop:
         try:
             while not self._stop.is_set():
                 self._wake.clear()
-                self._rest(self.turn())
+                seconds = self.turn()
+                self._tell_awaited()
+                self._rest(seconds)
         except BaseException as error:  # whatever it was, who asks for the engine must hear of it
             self._failure = error
             log.exception("engine_stopped")
         finally:
             self._ended.set()
             self._refuse_posted()
+            self._tell_awaited()
             if self._failure is not None:
                 self._on_failure()
 
@@ -133,6 +145,15 @@ class EngineLoop:
                 return
             if answer.set_running_or_notify_cancel():
                 answer.set_exception(self._failure or RuntimeError("the engine has stopped"))
+
+    def _tell_awaited(self) -> None:
+        while True:
+            try:
+                ended = self._awaited.get_nowait()
+            except Empty:
+                return
+            if ended.set_running_or_notify_cancel():
+                ended.set_result(None)
 
     def _patience(self) -> float:
         next_at = self.engine.next_at

@@ -22,6 +22,7 @@ from thetaloom.web.api import (
     notifications,
     operations,
     orders,
+    paper_trading,
     positions,
     prompts,
     risk,
@@ -32,6 +33,7 @@ from thetaloom.web.api import (
     schedules,
     signals,
     strategies,
+    suggestions,
     symbols,
     workflow,
 )
@@ -64,7 +66,9 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     api = APIRouter(prefix="/api")
     nouns = (strategies, workflow, positions, rolls, care, findings, orders, risk, risk_validation, scenarios, lineage)
     starters = (signals, schedules, scans, symbols, prompts, lineage_search, notifications, charts, chains)
-    for noun in (*nouns, *starters):
+    trading = (suggestions, paper_trading)
+    every = (*nouns, *starters, *trading)
+    for noun in every:
         api.include_router(noun.router)
     app.include_router(api)
     open_doors = (signals.hooks, operations.router)
@@ -73,7 +77,7 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     for pages in PAGES:
         app.include_router(pages, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    permissions.check(_served("/api", (noun.router for noun in (*nouns, *starters))))
+    permissions.check(_served("/api", (noun.router for noun in every)))
     permissions.check(_served("", (*open_doors, *PAGES)))
     app.add_middleware(Guard, host=platform.settings.host, database=platform.database, wall=platform.wall)
     app.add_middleware(Aliases)  # before the guard: it judges the path that answers

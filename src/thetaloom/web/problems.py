@@ -190,6 +190,12 @@ def _where(location: tuple[int | str, ...]) -> str:
 
 
 def _plain(details: Mapping[str, object]) -> dict[str, object]:
-    return {
-        name: entry if isinstance(entry, int | str | bool | None) else str(entry) for name, entry in details.items()
-    }
+    return {name: _plain_entry(entry) for name, entry in details.items()}
+
+
+def _plain_entry(entry: object) -> object:
+    if isinstance(entry, Mapping):
+        return _plain(entry)
+    if isinstance(entry, list | tuple):
+        return [_plain_entry(one) for one in entry]
+    return entry if isinstance(entry, int | str | bool | None) else str(entry)

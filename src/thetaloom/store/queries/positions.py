@@ -1,12 +1,14 @@
 """Positions: what is held, and what was."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import select
 
 from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.values.ids import PositionId, RunId, UserId
+from thetaloom.domain.values.money import NOTHING, Money
 from thetaloom.errors import NotFound
 from thetaloom.store.database import Database
 from thetaloom.store.queries.paging import FIRST_PAGE, Page, Window, matching, owned, page_of
@@ -15,6 +17,17 @@ from thetaloom.store.schema import positions as table
 from thetaloom.store.statements import columns_of, value_of
 
 _SELECT = select(*columns_of(table, Position))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionTally:
+    """How the positions of an account ended so far, and how many are held."""
+
+    held: int
+    closed: int
+    wins: int
+    losses: int  # a position that closed at nothing is neither
+    realized_pnl: Money
 
 
 def list_positions(
@@ -39,6 +52,20 @@ def position_detail(database: Database, user: UserId, position: PositionId) -> P
     if row is None:
         raise NotFound(f"there is no position {position}", advice="`thetaloom position list` shows the positions.")
     return value_of(Position, row)
+
+
+def position_tally(database: Database, user: UserId) -> PositionTally:
+    """Count the user's positions and what they brought, after fees; of those still held what closed already."""
+    with database.connect() as connection:
+        every = [value_of(Position, row) for row in connection.execute(_SELECT.where(owned(table, user)))]
+    ended = [position.realized_pnl for position in every if not position.is_open]
+    return PositionTally(
+        held=len(every) - len(ended),
+        closed=len(ended),
+        wins=sum(pnl > 0 for pnl in ended),
+        losses=sum(pnl < 0 for pnl in ended),
+        realized_pnl=sum((position.realized_pnl for position in every), NOTHING),
+    )
 
 
 def orders_of_positions(

@@ -3,7 +3,7 @@
 from sqlalchemy import select
 
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
-from thetaloom.domain.values.ids import ProposalId, UserId
+from thetaloom.domain.values.ids import ProposalId, StrategyId, UserId
 from thetaloom.errors import NotFound
 from thetaloom.store.database import Database
 from thetaloom.store.queries.paging import FIRST_PAGE, Page, Window, matching, owned, page_of
@@ -14,10 +14,21 @@ _SELECT = select(*columns_of(table, Proposal))
 
 
 def list_proposals(
-    database: Database, user: UserId, *, status: ProposalStatus | None = None, window: Window = FIRST_PAGE
+    database: Database,
+    user: UserId,
+    *,
+    status: ProposalStatus | None = None,
+    symbol: str | None = None,
+    strategy: StrategyId | None = None,
+    window: Window = FIRST_PAGE,
 ) -> Page[Proposal]:
     """Return the user's proposals, newest first."""
-    chosen = _SELECT.where(owned(table, user), *matching(table.c.status, status))
+    wanted = [
+        *matching(table.c.status, status),
+        *matching(table.c.symbol, symbol),
+        *matching(table.c.strategy_id, strategy),
+    ]
+    chosen = _SELECT.where(owned(table, user), *wanted)
     with database.connect() as connection:
         ordered = chosen.order_by(table.c.created_at.desc(), table.c.id)
         return page_of(connection, ordered, window, lambda row: value_of(Proposal, row))
