@@ -111,6 +111,10 @@ class NotAllowed(ThetaloomError):
         self.code = code
 
 
+class RoleTooLow(NotAllowed):
+    """The person may not do this, whatever else is right; ``code`` says whether role or scope is too low."""
+
+
 class Unavailable(ThetaloomError):
     """An outside system does not answer; a read may be tried again."""
 

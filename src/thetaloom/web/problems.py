@@ -17,6 +17,7 @@ from thetaloom.errors import (
     NotAllowed,
     NotFound,
     OutcomeUnknown,
+    RoleTooLow,
     StaleVersionError,
     ThetaloomError,
     Unavailable,
@@ -29,6 +30,7 @@ log = structlog.get_logger()
 # The first that fits; the tree of errors is in errors.py.
 STATUSES: tuple[tuple[type[ThetaloomError], int], ...] = (
     (NotFound, 404),
+    (RoleTooLow, 403),
     (NotAllowed, 409),
     (StaleVersionError, 409),
     (InvalidInput, 422),

@@ -14,13 +14,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from thetaloom.domain.values.people import SCOPES, Role
+from thetaloom.domain.values.people import Role
 from thetaloom.errors import ThetaloomError
 from thetaloom.ports.clock import Clock
 from thetaloom.store.database import Database
 from thetaloom.web.asking import ASKER, Asker, find_asker, is_meant
 from thetaloom.web.headers import HEADERS
-from thetaloom.web.permissions import READS, is_open, role_needed
+from thetaloom.web.permissions import READS, is_open, role_needed, too_low
 from thetaloom.web.problems import answer_of, problem_response, wants_page
 
 BODY_BYTES_MAX = 1024 * 1024
@@ -83,7 +83,7 @@ class Guard:
         needed = role_needed(scope["method"], scope["path"])
         if asker.person.may(needed):
             return asker
-        code, message, advice = _too_low(asker, needed)
+        code, message, advice = too_low(asker.person, needed)
         return await _refuse(scope, 403, code, message, advice)
 
     async def _guard_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,7 +94,7 @@ class Guard:
             if asker is None:
                 refusal = _unauthenticated()
             elif not asker.person.may(role_needed("WS", scope["path"])):
-                refusal = problem_response(403, *_too_low(asker, Role.VIEWER)[:2])
+                refusal = problem_response(403, *too_low(asker.person, Role.VIEWER)[:2])
         if refusal is None:
             scope[ASKER] = asker
             await self._app(scope, receive, send)
@@ -149,15 +149,6 @@ def _unauthenticated(more: dict[str, str] | None = None) -> Response:
     return problem_response(
         401, "unauthenticated", "this needs somebody to be signed in", advice=SIGN_IN, headers=headers
     )
-
-
-def _too_low(asker: Asker, needed: Role) -> tuple[str, str, str]:
-    person = asker.person
-    if not person.role.includes(needed):
-        message = f"this needs the role {needed.value}; {person.name} is {person.role.value}"
-        return "role_too_low", message, "An admin can give another role: `thetaloom user role NAME ROLE`."
-    message = f"this needs a token with the scope {SCOPES[needed].value}"
-    return "scope_missing", message, "Make one with `thetaloom token create --scopes`."
 
 
 async def _refuse(scope: Scope, status: int, code: str, message: str, advice: str) -> Response:

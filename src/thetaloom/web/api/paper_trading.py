@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query
 from pydantic import ConfigDict, Field, StringConstraints
 
+from thetaloom.domain.values.people import Role
 from thetaloom.errors import InvalidInput, NotAllowed
 from thetaloom.store.queries.paging import Window
 from thetaloom.store.queries.positions import list_positions, orders_of_positions, position_tally
@@ -18,6 +19,7 @@ from thetaloom.web.api.records import Exact, Page, Record
 from thetaloom.web.api.suggestion_records import Suggestion
 from thetaloom.web.api.workflow import Asked, Symbol
 from thetaloom.web.front import Front, FrontDoor
+from thetaloom.web.permissions import demand
 from thetaloom.web.problems import COMMANDED, documented
 
 router = APIRouter(tags=["paper trading"])
@@ -99,6 +101,8 @@ async def paper_trading(
         return await front.read(lambda: _looked(front, meant, limit))
     if given.strategy is None:
         raise InvalidInput("a trade needs the id of a strategy", details={"strategy": "missing"})
+    if given.execute:
+        demand(front.person, Role.APPROVER)
     account = await front.read(lambda: _paper_account(front))
     symbol = given.symbol or given.ticker
     found = await suggestions.generate(front, symbol, given.strategy, force=given.force)
