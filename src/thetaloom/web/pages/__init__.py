@@ -20,10 +20,14 @@ from thetaloom.web.pages import (
     schedules,
     signals,
     strategies,
+    suggestions,
+    trading,
 )
 
 ROUTERS = (
     dashboard.router,
+    trading.router,
+    suggestions.router,
     approvals.router,
     runs.router,
     signals.router,
