@@ -249,3 +249,56 @@ def test_a_suggestion_expires_at_its_time(platform: Platform, client: TestClient
 
     assert (executed.status_code, executed.json()["code"]) == (409, "approval_already_decided")
     assert client.get(f"/api/suggestions/{suggestion['id']}").json()["status"] == "expired"
+
+
+def test_another_limit_makes_a_version_that_says_what_changed(client: TestClient, suggestion: dict[str, Any]) -> None:
+    credit = Decimal(suggestion["total_mid_credit"]) - Decimal("0.05")
+    made = client.post(f"/api/suggestions/{suggestion['id']}/modify", json={"custom_credit": str(credit)}).json()
+    before = client.get(f"/api/suggestions/{suggestion['id']}").json()
+
+    assert (before["status"], before["superseded_by"]) == ("superseded", made["id"])
+    assert (made["supersedes"], Decimal(made["entry_credit"]), made["status"]) == (suggestion["id"], credit, "pending")
+    changes = {one["name"]: (one["before"], one["after"]) for one in made["changes"]}
+    assert changes["entry_price"][0] == "walks" and Decimal(changes["entry_price"][1]) == credit
+    assert Decimal(made["max_risk"]) == Decimal(suggestion["max_risk"]) + 5 * made["quantity"]
+    assert [leg["mid"] for leg in made["legs"]] == [leg["mid"] for leg in suggestion["legs"]]
+    refused = client.post(f"/api/suggestions/{suggestion['id']}/execute")
+    assert (refused.status_code, refused.json()["code"]) == (409, "proposal_superseded")
+    assert refused.json()["details"] == {"superseded_by": made["id"]}
+
+
+def test_executing_at_a_limit_sends_the_order_there(
+    platform: Platform, client: TestClient, suggestion: dict[str, Any]
+) -> None:
+    credit = suggestion["total_credit"]
+    address = f"/api/suggestions/{suggestion['id']}/execute"
+    answers = [client.post(address, json={"custom_credit": credit}) for _ in range(2)]
+    platform.engine.settle()
+
+    executed = client.get(f"/api/suggestions/{answers[0].json()['id']}").json()
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json()["id"] == answers[1].json()["id"] != suggestion["id"]
+    assert Decimal(executed["order"]["limit_price"]) == Decimal(credit)
+    run = suggestion["run_id"]
+    assert client.get(f"/api/lineage/verify?run_id={run}").status_code == 200
+    assert client.post(f"/api/lineage/replay/{run}").json()["identical"] is True
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"custom_credit": "99"}, 409, "credit_out_of_range"),
+        ({"quantity": 9000}, 409, None),
+        ({"quantity": 0}, 422, "invalid_input"),
+        ({"custom_credit": "NaN"}, 422, "invalid_input"),
+        ({"custom_credit": "1e9"}, 422, "invalid_input"),
+        ({}, 422, "invalid_input"),
+    ],
+)
+def test_a_version_that_cannot_be_is_refused_and_the_suggestion_stands(
+    client: TestClient, suggestion: dict[str, Any], body: dict[str, Any], status: int, code: str | None
+) -> None:
+    answer = client.post(f"/api/suggestions/{suggestion['id']}/modify", json=body)
+
+    assert answer.status_code == status and code in (None, answer.json()["code"]), answer.text
+    assert client.get(f"/api/suggestions/{suggestion['id']}").json() == suggestion

@@ -22,6 +22,7 @@ EVENTS: Mapping[EventKind, str] = {
     EventKind.RUN_STARTED: "A run left its trigger step.",
     EventKind.STEP_RECORDED: "A step was written to the lineage.",
     EventKind.PROPOSAL_CREATED: "A proposal waits for its decision.",
+    EventKind.PROPOSAL_MODIFIED: "A person gave a proposal another limit or quantity: a new version took its place.",
     EventKind.APPROVAL_GRANTED: "A person or a strategy's rule approved a proposal.",
     EventKind.APPROVAL_REJECTED: "A person rejected a proposal.",
     EventKind.APPROVAL_EXPIRED: "A proposal's deadline passed without a decision.",

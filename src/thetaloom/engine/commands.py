@@ -22,6 +22,7 @@ from thetaloom.domain.values.ids import (
     StrategyId,
     UserId,
 )
+from thetaloom.domain.values.money import Price
 from thetaloom.engine.notification_commands import NotificationCommand
 from thetaloom.engine.schedule_commands import ScheduleCommand
 
@@ -64,6 +65,41 @@ class RejectProposal:
     user_id: UserId
     proposal_id: ProposalId
     note: str
+    by: UserId | None = None  # who decides, where it is not whose rows they are
+
+    @property
+    def decider(self) -> UserId:
+        """Who is written down to have decided."""
+        return self.by or self.user_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModifyProposal:
+    """Have a new version of a proposal made with another limit or quantity, judged anew at this moment's quotes."""
+
+    user_id: UserId
+    proposal_id: ProposalId
+    credit: Price | None = None  # net per share, a debit negative; the order rests there and does not walk
+    quantity: int | None = None
+    content_hash: str | None = None  # when given, that of what was shown
+    by: UserId | None = None  # who decides, where it is not whose rows they are
+
+    @property
+    def decider(self) -> UserId:
+        """Who is written down to have decided."""
+        return self.by or self.user_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecuteProposal:
+    """Make a version with this limit or quantity and approve it, both or neither."""
+
+    user_id: UserId
+    proposal_id: ProposalId
+    credit: Price | None = None
+    quantity: int | None = None
+    content_hash: str | None = None
+    note: str = ""
     by: UserId | None = None  # who decides, where it is not whose rows they are
 
     @property
@@ -305,6 +341,8 @@ Command = (
     StartRun
     | ApproveProposal
     | RejectProposal
+    | ModifyProposal
+    | ExecuteProposal
     | CancelRun
     | PauseRun
     | ResumeRun

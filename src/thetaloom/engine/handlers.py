@@ -1,17 +1,17 @@
 """One handler a command: a transaction that changes what the command asks for, or refuses with a reason code."""
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from thetaloom.domain.risk.limits import RiskLimits
 from thetaloom.domain.run.events import EventKind
-from thetaloom.domain.run.proposals import Proposal, ProposalStatus
+from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.run.runs import FINAL, Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.ids import RunId, UserId
 from thetaloom.domain.values.reasons import Reason, denied
 from thetaloom.engine import commands, schedule_commands
+from thetaloom.engine.approvals import approve, enqueue, own_run, reject
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.halting import halt, lift_halt
 from thetaloom.engine.journal import note_trade
@@ -21,6 +21,7 @@ from thetaloom.engine.order_doubt import Resolution
 from thetaloom.engine.order_manager import ask_cancel, deliver, resolve
 from thetaloom.engine.position_handlers import close_position, replace_targets
 from thetaloom.engine.prompts import remove_prompt, save_prompt
+from thetaloom.engine.proposal_versions import execute_proposal, modify_proposal
 from thetaloom.engine.reconcile import Reconciled, reconcile
 from thetaloom.engine.reconciliation.answers import Options
 from thetaloom.engine.reconciliation.deciding import adopt_position, assign_close, ignore_finding
@@ -59,58 +60,11 @@ def start_run(desk: Desk, command: commands.StartRun) -> WorkflowRun:
     return run
 
 
-def approve(desk: Desk, command: commands.ApproveProposal) -> Proposal:
-    """Approve once; a second press returns the first answer."""
-    now = desk.clock.now()
-    with desk.store.unit_of_work() as uow:
-        proposal = _own_proposal(uow, command.user_id, command.proposal_id)
-        if proposal.status is ProposalStatus.APPROVED and proposal.decided_by == command.decider:
-            return proposal
-        _refuse_unless_pending(proposal, now)
-        if command.content_hash is not None and command.content_hash != proposal.content_hash:
-            raise NotAllowed(
-                Reason.APPROVAL_CONTENT_CHANGED.value,
-                f"{proposal.id} is not what was shown: {command.content_hash[:12]}… is not"
-                f" {proposal.content_hash[:12]}…",
-                advice="Look at the proposal again before approving it.",
-            )
-        run = _own_run(uow, command.user_id, proposal.run_id)
-        decided = uow.proposals.save(
-            proposal.decided(ProposalStatus.APPROVED, by=command.decider, at=now, note=command.note)
-        )
-        tell(uow, run, EventKind.APPROVAL_GRANTED, now, proposal=proposal.id, by=command.decider)
-        woken = uow.runs.save(_woken(run, now))
-        uow.commit()
-    _enqueue(desk, woken)
-    return decided
-
-
-def reject(desk: Desk, command: commands.RejectProposal) -> Proposal:
-    """Reject once, with a reason in words."""
-    if not command.note.strip():
-        raise InvalidInput("a rejection needs a reason in words", details={"reason": "empty"})
-    now = desk.clock.now()
-    with desk.store.unit_of_work() as uow:
-        proposal = _own_proposal(uow, command.user_id, command.proposal_id)
-        if proposal.status is ProposalStatus.REJECTED and proposal.decided_by == command.decider:
-            return proposal
-        _refuse_unless_pending(proposal, now)
-        run = _own_run(uow, command.user_id, proposal.run_id)
-        decided = uow.proposals.save(
-            proposal.decided(ProposalStatus.REJECTED, by=command.decider, at=now, note=command.note)
-        )
-        tell(uow, run, EventKind.APPROVAL_REJECTED, now, proposal=proposal.id, by=command.decider)
-        woken = uow.runs.save(_woken(run, now))
-        uow.commit()
-    _enqueue(desk, woken)
-    return decided
-
-
 def cancel_run(desk: Desk, command: commands.CancelRun) -> WorkflowRun:
     """End a run that holds no position and has no order at the broker; cancel a working entry order first."""
     now = desk.clock.now()
     with desk.store.unit_of_work() as uow:
-        run = _own_run(uow, command.user_id, command.run_id)
+        run = own_run(uow, command.user_id, command.run_id)
         if run.status in FINAL:
             return run
         position = uow.positions.of_run(run.id)
@@ -130,7 +84,7 @@ def cancel_run(desk: Desk, command: commands.CancelRun) -> WorkflowRun:
                     note = "the run was canceled"
                     uow.proposals.save(proposal.decided(ProposalStatus.REJECTED, by=command.user_id, at=now, note=note))
             uow.runs.save(ended(uow, run, Outcome.CANCELED, denied(Reason.CANCELED_BY_USER), now))
-        run = _own_run(uow, command.user_id, command.run_id)
+        run = own_run(uow, command.user_id, command.run_id)
         uow.commit()
     for order in standing:
         deliver(desk, order.client_order_id)
@@ -145,7 +99,7 @@ def pause_run(desk: Desk, command: commands.PauseRun) -> WorkflowRun:
 def resume_run(desk: Desk, command: commands.ResumeRun) -> WorkflowRun:
     """Bring a paused or failed run back to where it was, due now."""
     with desk.store.reading() as uow:
-        run = _own_run(uow, command.user_id, command.run_id)
+        run = own_run(uow, command.user_id, command.run_id)
     if run.returns_to is None:
         raise NotAllowed("not_paused", f"{run.id} is {run.status.value}; only a paused or failed run can be resumed")
     return _move_run(desk, command.user_id, command.run_id, run.returns_to, EventKind.RUN_RESUMED)
@@ -157,7 +111,7 @@ def cancel_order(desk: Desk, command: commands.CancelOrder) -> None:
         order = uow.orders.get(command.client_order_id)
         if order is None:
             raise NotFound(f"no order has the id {command.client_order_id!r}", advice=ORDERS_SHOWN)
-        _own_run(uow, command.user_id, order.run_id)
+        own_run(uow, command.user_id, order.run_id)
         if not order.is_open:
             raise NotAllowed("order_not_open", f"{order.client_order_id} is {order.status.value} already")
         ask_cancel(desk, uow, order, Reason.ORDER_CANCELED)
@@ -171,7 +125,7 @@ def resolve_order(desk: Desk, command: commands.ResolveOrder) -> Resolution:
         order = uow.orders.get(command.client_order_id)
         if order is None:
             raise NotFound(f"no order has the id {command.client_order_id!r}", advice=ORDERS_SHOWN)
-        _own_run(uow, command.user_id, order.run_id)
+        own_run(uow, command.user_id, order.run_id)
     if order.account_id != desk.broker.account_id:
         raise NotAllowed("another_account", f"{order.client_order_id} is an order of account {order.account_id}")
     return resolve(desk, order)
@@ -236,7 +190,7 @@ def apply_exit_rules(desk: Desk, command: commands.ApplyExitRules) -> tuple[Exit
     due = []
     with desk.store.unit_of_work() as uow:
         held = [position for position in uow.positions.open_positions() if position.user_id == command.user_id]
-        runs = {position.id: _own_run(uow, command.user_id, position.run_id) for position in held}
+        runs = {position.id: own_run(uow, command.user_id, position.run_id) for position in held}
         strategies = {run.id: _strategy_of_run(uow, run) for run in runs.values()}
         reviews = tuple(review_position(desk, held_one, strategies[held_one.run_id], now) for held_one in held)
         for review in reviews:
@@ -256,6 +210,8 @@ HANDLERS: dict[type, Any] = {
     RemoveDestination: remove_destination,
     commands.ApproveProposal: approve,
     commands.RejectProposal: reject,
+    commands.ModifyProposal: modify_proposal,
+    commands.ExecuteProposal: execute_proposal,
     commands.CancelRun: cancel_run,
     commands.PauseRun: pause_run,
     commands.ResumeRun: resume_run,
@@ -292,20 +248,6 @@ HANDLERS: dict[type, Any] = {
 }
 
 
-def _own_proposal(uow: UnitOfWork, user: UserId, proposal_id: Any) -> Proposal:
-    proposal = uow.proposals.get(proposal_id)
-    if proposal is None or proposal.user_id != user:
-        raise NotFound(f"no proposal has the id {proposal_id!r}")
-    return proposal
-
-
-def _own_run(uow: UnitOfWork, user: UserId, run_id: RunId) -> WorkflowRun:
-    run = uow.runs.get(run_id)
-    if run is None or run.user_id != user:
-        raise NotFound(f"no run has the id {run_id!r}")
-    return run
-
-
 def _strategy_of_run(uow: UnitOfWork, run: WorkflowRun) -> Strategy:
     stored = uow.strategies.revision(run.user_id, run.strategy_id, run.strategy_revision)
     if stored is None:
@@ -313,25 +255,10 @@ def _strategy_of_run(uow: UnitOfWork, run: WorkflowRun) -> Strategy:
     return stored.strategy
 
 
-def _refuse_unless_pending(proposal: Proposal, now: datetime) -> None:
-    if proposal.status is not ProposalStatus.PENDING:
-        raise NotAllowed(
-            Reason.APPROVAL_ALREADY_DECIDED.value,
-            f"{proposal.id} was {proposal.status.value} by {proposal.decided_by}",
-            details={"status": proposal.status.value, "decided_by": proposal.decided_by},
-        )
-    if now >= proposal.expires_at:
-        raise NotAllowed(
-            Reason.APPROVAL_EXPIRED.value,
-            f"{proposal.id} expired at {proposal.expires_at.isoformat()}",
-            advice="Start a new run.",
-        )
-
-
 def _move_run(desk: Desk, user: UserId, run_id: RunId, status: RunStatus, kind: EventKind) -> WorkflowRun:
     now = desk.clock.now()
     with desk.store.unit_of_work() as uow:
-        run = _own_run(uow, user, run_id)
+        run = own_run(uow, user, run_id)
         if run.status in FINAL:
             raise NotAllowed("run_completed", f"{run.id} is completed ({run.outcome})")
         moved = run.moved_to(status, now=now)
@@ -340,15 +267,5 @@ def _move_run(desk: Desk, user: UserId, run_id: RunId, status: RunStatus, kind: 
         tell(uow, moved, kind, now)
         saved = uow.runs.save(moved)
         uow.commit()
-    _enqueue(desk, saved)
+    enqueue(desk, saved)
     return saved
-
-
-def _woken(run: WorkflowRun, now: datetime) -> WorkflowRun:
-    # A run that was set aside stays asleep; when it is resumed it finds the answer.
-    return replace(run, due_at=now if run.returns_to is None else None, updated_at=now)
-
-
-def _enqueue(desk: Desk, run: WorkflowRun) -> None:
-    if run.due_at is not None:
-        desk.dispatch.enqueue(run.id, run.due_at)

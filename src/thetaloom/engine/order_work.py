@@ -39,6 +39,7 @@ class MoveCause(StrEnum):
     MARKET = "market"  # the last place of the walk, after the quotes
     FLOOR = "floor"  # the walk would go on, but the worst price allowed is reached
     WORTH = "worth"  # the legs can never be worth more
+    CHOSEN = "chosen"  # a person's own limit, which does not walk
     TIME = "time"  # the order's time is up
 
 
@@ -72,6 +73,7 @@ class OrderWork:
     urgent: bool = False  # waiting costs more than the spread
     past_places: tuple[Decimal, ...] = ()  # where such orders filled, for an adaptive walk
     penny_classes: tuple[str, ...] = ()  # roots known to be in the penny program
+    chosen: Price | None = None  # a limit that a person chose; it stays where it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,8 @@ def next_move(work: OrderWork) -> OrderMove:
         return OrderMove(verdict=ALLOWED, action=OrderAction.WAIT, look_again_at=_later(work))
     if work.now >= order.expires_at:
         return OrderMove(verdict=ALLOWED, action=OrderAction.CANCEL, look_again_at=_later(work), cause=MoveCause.TIME)
+    if work.chosen is not None:
+        return OrderMove(verdict=ALLOWED, action=OrderAction.WAIT, look_again_at=min(order.expires_at, work.now + REST))
     return _walk(work, order)
 
 
@@ -167,6 +171,7 @@ def _to(work: OrderWork, action: OrderAction, step: int, mid: Price, natural: Pr
     legs = tuple(entry.leg for entry in work.legs)
     floor = sane_floor(work.floor, legs)
     limit = walk_limit(work.rule, step, mid=mid, natural=natural, floor=floor, ticks=ticks, places=plan.places)
+    limit = limit if work.chosen is None else ticks.up(work.chosen)
     steps_max = _steps_max(work, mid, natural)
     return OrderMove(
         verdict=ALLOWED,
@@ -185,6 +190,8 @@ def _to(work: OrderWork, action: OrderAction, step: int, mid: Price, natural: Pr
 def _cause(
     work: OrderWork, legs: tuple[Leg, ...], limit: Price, ticks: TickRule, *, step: int, steps_max: int
 ) -> MoveCause:
+    if work.chosen is not None:
+        return MoveCause.CHOSEN
     if work.floor is not None and limit == ticks.up(work.floor):
         return MoveCause.FLOOR
     worth = most_to_pay(legs)

@@ -214,6 +214,8 @@ proposals = Table(
     Column("needs_confirmation", Boolean, nullable=False, server_default=false()),
     Column("warnings", Structured(tuple[str, ...]), nullable=False, server_default="[]"),
     Column("closing", Structured(ClosingTerms)),
+    Column("entry_price", Exact(Price)),
+    Column("supersedes", Text),
     Index(None, "run_id"),
     Index(None, "user_id", "created_at"),
     Index(None, "user_id", "status", "created_at"),

@@ -19,25 +19,26 @@ GET /charts/{}|GET /halts|GET /journal|GET /journal/{}|GET /lineage|GET /lineage
 GET /lineage/{}/{}|GET /metrics|GET /notifications|GET /orders|GET /positions|GET /positions/{}|GET /prompts
 GET /prompts/compare|GET /prompts/{}|GET /rank|GET /reasons|GET /reconcile|GET /risk|GET /runs|GET /runs/{}
 GET /runs/{}/report|GET /runs/{}/steps/{}|GET /runs/{}/story|GET /scans|GET /scans/{}|GET /schedules|GET /signals
-GET /signals/{}|GET /strategies|GET /strategies/{}|GET /symbols|GET /watchlists|GET /api|GET /api/chains/{}
-GET /api/charts/run/{}|GET /api/charts/run/{}/{}.png|GET /api/charts/symbol/{}|GET /api/charts/symbol/{}/{}.png
-GET /api/exit-signals|GET /api/findings|GET /api/halts|GET /api/journal|GET /api/journal/{}
-GET /api/lineage/execution/{}|GET /api/lineage/execution/{}/bundle|GET /api/lineage/execution/{}/report
-GET /api/lineage/execution/{}/step/{}|GET /api/lineage/executions|GET /api/lineage/recent|GET /api/lineage/search
-GET /api/lineage/step/{}/statistics|GET /api/lineage/strategy/{}/recent|GET /api/lineage/verify
-GET /api/notifications/deliveries|GET /api/notifications/destinations|GET /api/order-status/{}|GET /api/orders
-GET /api/orders/quality|GET /api/paper-trading|GET /api/pending-orders|GET /api/positions|GET /api/positions/{}
-GET /api/positions/{}/chain|GET /api/prompts|GET /api/prompts/compare|GET /api/prompts/names
-GET /api/prompts/performance|GET /api/prompts/scores|GET /api/prompts/spent|GET /api/prompts/{}|GET /api/reasons
-GET /api/risk-budget|GET /api/risk-violations|GET /api/risk/scenarios|GET /api/scans|GET /api/scans/{}
-GET /api/scans/{}/pairs|GET /api/schedules|GET /api/schedules/firings|GET /api/schedules/{}|GET /api/schedules/{}/next
-GET /api/signals|GET /api/signals/sources|GET /api/signals/{}|GET /api/strategies|GET /api/strategies/schema
-GET /api/strategies/{}|GET /api/suggestions|GET /api/suggestions/{}|GET /api/symbols/cache/stats
-GET /api/symbols/conid/{}|GET /api/symbols/search|GET /api/watchlists|GET /api/watchlists/{}|GET /api/workflow/health
-GET /api/workflow/list|GET /api/workflow/pending|GET /api/workflow/stats|GET /api/workflow/status/{}|POST /logout
-POST /runs/{}/replay|POST /runs/{}/story/replay|POST /runs/{}/story/verification|POST /runs/{}/verification
-POST /api/lineage/replay/{}|POST /api/prompts/render|POST /api/prompts/validate|POST /api/prompts/{}/render
-POST /api/strategies/validate|POST /api/strategies/{}/test|POST /api/symbols/batch|POST /api/validate-trade-risk
+GET /signals/{}|GET /strategies|GET /strategies/{}|GET /suggestions|GET /symbols|GET /trading|GET /trading/
+GET /watchlists|GET /api|GET /api/chains/{}|GET /api/charts/run/{}|GET /api/charts/run/{}/{}.png
+GET /api/charts/symbol/{}|GET /api/charts/symbol/{}/{}.png|GET /api/exit-signals|GET /api/findings|GET /api/halts
+GET /api/journal|GET /api/journal/{}|GET /api/lineage/execution/{}|GET /api/lineage/execution/{}/bundle
+GET /api/lineage/execution/{}/report|GET /api/lineage/execution/{}/step/{}|GET /api/lineage/executions
+GET /api/lineage/recent|GET /api/lineage/search|GET /api/lineage/step/{}/statistics
+GET /api/lineage/strategy/{}/recent|GET /api/lineage/verify|GET /api/notifications/deliveries
+GET /api/notifications/destinations|GET /api/order-status/{}|GET /api/orders|GET /api/orders/quality
+GET /api/paper-trading|GET /api/pending-orders|GET /api/positions|GET /api/positions/{}|GET /api/positions/{}/chain
+GET /api/prompts|GET /api/prompts/compare|GET /api/prompts/names|GET /api/prompts/performance|GET /api/prompts/scores
+GET /api/prompts/spent|GET /api/prompts/{}|GET /api/reasons|GET /api/risk-budget|GET /api/risk-violations
+GET /api/risk/scenarios|GET /api/scans|GET /api/scans/{}|GET /api/scans/{}/pairs|GET /api/schedules
+GET /api/schedules/firings|GET /api/schedules/{}|GET /api/schedules/{}/next|GET /api/signals|GET /api/signals/sources
+GET /api/signals/{}|GET /api/strategies|GET /api/strategies/schema|GET /api/strategies/{}|GET /api/suggestions
+GET /api/suggestions/{}|GET /api/symbols/cache/stats|GET /api/symbols/conid/{}|GET /api/symbols/search
+GET /api/watchlists|GET /api/watchlists/{}|GET /api/workflow/health|GET /api/workflow/list|GET /api/workflow/pending
+GET /api/workflow/stats|GET /api/workflow/status/{}|POST /logout|POST /runs/{}/replay|POST /runs/{}/story/replay
+POST /runs/{}/story/verification|POST /runs/{}/verification|POST /api/lineage/replay/{}|POST /api/prompts/render
+POST /api/prompts/validate|POST /api/prompts/{}/render|POST /api/strategies/validate|POST /api/strategies/{}/test
+POST /api/symbols/batch|POST /api/validate-trade-risk
 """
 TRADE = """
 POST /halts|POST /halts/lifting|POST /journal/{}/note|POST /notifications|POST /notifications/{}/removal
@@ -46,21 +47,23 @@ POST /positions/{}/rolling|POST /positions/{}/selling-shares|POST /positions/{}/
 POST /prompts/{}/removal|POST /reconcile/looks|POST /reconcile/{}/adoption|POST /reconcile/{}/assignment
 POST /reconcile/{}/leaving|POST /runs|POST /runs/{}/cancellation|POST /runs/{}/pause|POST /runs/{}/resumption
 POST /scans|POST /scans/watchlists|POST /scans/watchlists/{}/removal|POST /schedules|POST /schedules/{}/pause
-POST /schedules/{}/removal|POST /schedules/{}/resumption|POST /watchlists|POST /watchlists/{}/removal
-POST /api/findings/{}/adopt|POST /api/findings/{}/assign|POST /api/findings/{}/ignore|POST /api/halt
-POST /api/journal/{}/note|DELETE /api/notifications/destinations/{}|PUT /api/notifications/destinations/{}
-POST /api/notifications/destinations/{}/test|POST /api/orders/{}/cancel|POST /api/paper-trading
-POST /api/positions/rules/apply|POST /api/positions/{}/adjust|POST /api/positions/{}/close|POST /api/positions/{}/roll
-POST /api/positions/{}/sell-shares|POST /api/positions/{}/targets|POST /api/prompts|DELETE /api/prompts/{}
-PUT /api/prompts/{}|POST /api/refresh-positions|POST /api/resume|POST /api/scans|POST /api/schedules
-DELETE /api/schedules/{}|POST /api/schedules/{}/pause|POST /api/schedules/{}/resume|POST /api/strategies
-DELETE /api/strategies/{}|PUT /api/strategies/{}|POST /api/suggestions/{}/generate|POST /api/sync-positions
-DELETE /api/watchlists/{}|PUT /api/watchlists/{}|POST /api/workflow/cancel/{}|POST /api/workflow/pause/{}
-POST /api/workflow/resume/{}|POST /api/workflow/start
+POST /schedules/{}/removal|POST /schedules/{}/resumption|POST /trading/proposals|POST /watchlists
+POST /watchlists/{}/removal|POST /api/findings/{}/adopt|POST /api/findings/{}/assign|POST /api/findings/{}/ignore
+POST /api/halt|POST /api/journal/{}/note|DELETE /api/notifications/destinations/{}
+PUT /api/notifications/destinations/{}|POST /api/notifications/destinations/{}/test|POST /api/orders/{}/cancel
+POST /api/paper-trading|POST /api/positions/rules/apply|POST /api/positions/{}/adjust|POST /api/positions/{}/close
+POST /api/positions/{}/roll|POST /api/positions/{}/sell-shares|POST /api/positions/{}/targets|POST /api/prompts
+DELETE /api/prompts/{}|PUT /api/prompts/{}|POST /api/refresh-positions|POST /api/resume|POST /api/scans
+POST /api/schedules|DELETE /api/schedules/{}|POST /api/schedules/{}/pause|POST /api/schedules/{}/resume
+POST /api/strategies|DELETE /api/strategies/{}|PUT /api/strategies/{}|POST /api/suggestions/{}/generate
+POST /api/sync-positions|DELETE /api/watchlists/{}|PUT /api/watchlists/{}|POST /api/workflow/cancel/{}
+POST /api/workflow/pause/{}|POST /api/workflow/resume/{}|POST /api/workflow/start
 """
 APPROVE = """
-POST /approvals/{}/approval|POST /approvals/{}/rejection|POST /api/suggestions/{}/execute
-POST /api/suggestions/{}/reject|POST /api/workflow/approve/{}|POST /api/workflow/reject/{}
+POST /approvals/{}/approval|POST /approvals/{}/rejection|POST /trading/proposals/{}/execution
+POST /trading/proposals/{}/rejection|POST /trading/proposals/{}/version|POST /api/suggestions/{}/execute
+POST /api/suggestions/{}/modify|POST /api/suggestions/{}/reject|POST /api/workflow/approve/{}
+POST /api/workflow/reject/{}
 """
 ADMINISTER = """
 """

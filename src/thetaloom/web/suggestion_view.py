@@ -18,6 +18,7 @@ from thetaloom.web.api import records
 from thetaloom.web.api.suggestion_records import (
     Suggestion,
     SuggestionAges,
+    SuggestionChange,
     SuggestionGreeks,
     SuggestionLeg,
     SuggestionSpread,
@@ -75,7 +76,10 @@ def suggestion_of(found: ProposalEvidence, now: datetime, penny_classes: Collect
         decided_by=proposal.decided_by,
         decided_at=proposal.decided_at,
         rejection_reason=(proposal.decision_note or None) if rejected else None,
+        entry_credit=proposal.entry_price,
+        supersedes=proposal.supersedes,
         superseded_by=found.next_id,
+        changes=[SuggestionChange.model_validate(one) for one in found.changes],
         order=None if found.order is None else records.Order.model_validate(found.order),
     )
 
@@ -85,7 +89,7 @@ def risk_text(proposal: Proposal, evaluation: Evaluation | None) -> str:
     return plain_risk(
         proposal.symbol,
         proposal.legs,
-        proposal.mid_price,
+        proposal.mid_price if proposal.entry_price is None else proposal.entry_price,
         max_loss=proposal.max_loss,
         max_profit=proposal.max_profit,
         shares=0 if evaluation is None else evaluation.shares,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from decimal import Decimal
 
 from starlette.concurrency import run_in_threadpool
 
@@ -10,6 +11,7 @@ from thetaloom.domain.run.runs import RunStatus, WorkflowRun
 from thetaloom.domain.run.why import Why
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.ids import RunId, StrategyId
+from thetaloom.domain.values.money import Price
 from thetaloom.engine import commands
 from thetaloom.errors import InvalidInput, NotAllowed, NotFound, OutcomeUnknown
 from thetaloom.store.queries.proposal_evidence import evidence_of_proposals
@@ -39,17 +41,62 @@ async def generate(front: Front, symbol: str | None, strategy: str, *, force: bo
     return await front.read(lambda: shown(front, [detail.proposals[-1]])[0])
 
 
-async def execute(front: Front, given: str, *, content_hash: str | None = None, note: str = "") -> Suggestion:
-    """Approve a suggestion by its id or by that of its run; its order is on its way when this returns."""
+async def execute(
+    front: Front,
+    given: str,
+    *,
+    custom_credit: Decimal | None = None,
+    quantity: int | None = None,
+    content_hash: str | None = None,
+    note: str = "",
+) -> Suggestion:
+    """Approve a suggestion by its id or by that of its run; with another limit or quantity, a new version of it."""
     meant = await front.read(lambda: proposal_meant(front, given))
-    command = commands.ApproveProposal(user_id=front.user, proposal_id=meant.id, content_hash=content_hash, note=note)
+    if custom_credit is not None or quantity is not None:
+        changed = commands.ExecuteProposal(
+            user_id=front.user,
+            by=front.person.id,
+            proposal_id=meant.id,
+            credit=None if custom_credit is None else Price(custom_credit),
+            quantity=quantity,
+            content_hash=content_hash,
+            note=note,
+        )
+        return await _decided(front, changed)
+    command = commands.ApproveProposal(
+        user_id=front.user, by=front.person.id, proposal_id=meant.id, content_hash=content_hash, note=note
+    )
+    return await _decided(front, command)
+
+
+async def modify(
+    front: Front,
+    given: str,
+    *,
+    custom_credit: Decimal | None,
+    quantity: int | None,
+    content_hash: str | None = None,
+) -> Suggestion:
+    """Have a new version made with another limit or quantity; it waits for a decision as the first one did."""
+    meant = await front.read(lambda: proposal_meant(front, given))
+    credit = None if custom_credit is None else Price(custom_credit)
+    command = commands.ModifyProposal(
+        user_id=front.user,
+        by=front.person.id,
+        proposal_id=meant.id,
+        credit=credit,
+        quantity=quantity,
+        content_hash=content_hash,
+    )
     return await _decided(front, command)
 
 
 async def reject(front: Front, given: str, reason: str) -> Suggestion:
     """Reject a suggestion, with a reason in words."""
     meant = await front.read(lambda: proposal_meant(front, given))
-    return await _decided(front, commands.RejectProposal(user_id=front.user, proposal_id=meant.id, note=reason))
+    return await _decided(
+        front, commands.RejectProposal(user_id=front.user, by=front.person.id, proposal_id=meant.id, note=reason)
+    )
 
 
 def shown(front: Front, proposals: Sequence[Proposal]) -> list[Suggestion]:
@@ -68,7 +115,7 @@ def strategy_meant(front: Front, given: str) -> Strategy:
     raise NotFound(f"no strategy has the id {given!r}", advice=NO_STRATEGY)
 
 
-async def _decided(front: Front, command: commands.ApproveProposal | commands.RejectProposal) -> Suggestion:
+async def _decided(front: Front, command: commands.Command) -> Suggestion:
     decided = await front.ask(command, Proposal)
     return await front.read(lambda: shown(front, [decided])[0])
 

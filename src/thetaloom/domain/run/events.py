@@ -14,6 +14,7 @@ class EventKind(StrEnum):
     RUN_STARTED = "RunStarted"
     STEP_RECORDED = "StepRecorded"
     PROPOSAL_CREATED = "ProposalCreated"
+    PROPOSAL_MODIFIED = "ProposalModified"
     APPROVAL_GRANTED = "ApprovalGranted"
     APPROVAL_REJECTED = "ApprovalRejected"
     APPROVAL_EXPIRED = "ApprovalExpired"

@@ -1,13 +1,13 @@
 """A proposal: what a person or a rule decides on, bound to a hash of what was shown, with a deadline."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from thetaloom.domain.book.rolls import ClosingTerms
 from thetaloom.domain.strategy.structures import Leg
-from thetaloom.domain.values.canonical import canonical_json, digest_of
+from thetaloom.domain.values.canonical import WHEN_SET, canonical_json, digest_of
 from thetaloom.domain.values.ids import AccountId, ProposalId, RunId, StrategyId, UserId
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.domain.values.reasons import Reason
@@ -21,6 +21,7 @@ class ProposalStatus(StrEnum):
     APPROVED = "approved"
     REJECTED = "rejected"
     EXPIRED = "expired"
+    SUPERSEDED = "superseded"  # another version took its place before it was decided
     SPENT = "spent"  # approved, but the price left its band before an order was staged; the run asks again
 
 
@@ -65,6 +66,8 @@ class Proposal:
     needs_confirmation: bool = False  # so much of the risk budget would be in use that no rule may approve
     warnings: tuple[str, ...] = ()  # of the risk budget, in plain words with numbers
     closing: ClosingTerms | None = None  # of a roll: what is closed first, under the same approval
+    entry_price: Price | None = field(default=None, metadata=WHEN_SET)  # a limit that a person chose; it does not walk
+    supersedes: ProposalId | None = field(default=None, metadata=WHEN_SET)  # the version whose place it took
 
     @property
     def content_hash(self) -> str:
@@ -81,6 +84,8 @@ class Proposal:
         )
         if self.closing is not None:
             bound = (*bound, self.closing)
+        if self.entry_price is not None:
+            bound = (*bound, "entry", self.entry_price)
         return digest_of(canonical_json(bound))
 
     def decided(self, status: ProposalStatus, *, by: str, at: datetime, note: str = "") -> "Proposal":
@@ -99,6 +104,12 @@ class Proposal:
             self, status=status, decided_by=by, decided_at=at, decision_note=note, approved_hash=approved_hash
         )
 
+    def superseded(self, *, by: str, at: datetime) -> "Proposal":
+        """Return the proposal as one whose place another version takes."""
+        if self.status is not ProposalStatus.PENDING:
+            raise IllegalTransitionError(f"proposal {self.id}", self.status, ProposalStatus.SUPERSEDED)
+        return replace(self, status=ProposalStatus.SUPERSEDED, decided_by=by, decided_at=at)
+
     def spent(self) -> "Proposal":
         """Return the approved proposal as one that can't be executed any more."""
         if self.status is not ProposalStatus.APPROVED:
@@ -106,4 +117,4 @@ class Proposal:
         return replace(self, status=ProposalStatus.SPENT)
 
 
-_NO_DECISION = frozenset({ProposalStatus.PENDING, ProposalStatus.SPENT})
+_NO_DECISION = frozenset({ProposalStatus.PENDING, ProposalStatus.SPENT, ProposalStatus.SUPERSEDED})

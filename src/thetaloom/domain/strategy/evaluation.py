@@ -221,6 +221,11 @@ def _implied(leg: Leg, mid: Price | None, market: _Market) -> LegGreeks:
     return leg_greeks(leg.contract, mid, spot=spot, years=years, rate=market.rate, dividend_yield=market.dividend_yield)
 
 
+def quoted_mid(found: Evaluation) -> Price | None:
+    """Return the net mid of the legs' quotes, whatever price the rest was judged at; ``None`` where one has none."""
+    return None if any(one.mid is None for one in found.legs) else _mid_price(found.legs)
+
+
 def _mid_price(legs: Sequence[LegEvaluation]) -> Price:
     return _net_price([(one.leg, one.mid) for one in legs])
 

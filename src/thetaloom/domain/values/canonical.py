@@ -21,6 +21,7 @@ from thetaloom.errors import InvalidInput
 T = TypeVar("T")
 _Hook = Callable[[object], object] | None  # turns what is no plain data into plain data
 
+WHEN_SET = {"canonical": "when set"}  # of a field added later: left out at ``None``, so that older records stay equal
 PLAIN_TYPES = frozenset({str, int, bool, type(None)})
 
 
@@ -74,7 +75,7 @@ def _writer_of(kind: type) -> Callable[[Any, _Hook], Any]:
         return _as_it_is
     names = _recorded_fields(kind)
     if names is not None:
-        return partial(_plain_record, names)
+        return partial(_plain_record, names, _spared_fields(kind))
     return next((write for base, write in _WRITERS if issubclass(kind, base)), _plain_other)
 
 
@@ -129,12 +130,16 @@ def _plain_mapping(value: Mapping[Any, Any], hook: _Hook) -> dict[str, Any]:
     return plain
 
 
-def _plain_record(names: tuple[str, ...], value: Any, hook: _Hook) -> Any:
+def _plain_record(names: tuple[str, ...], spared: tuple[str, ...], value: Any, hook: _Hook) -> Any:
     if hook is not None:
         replaced = hook(value)
         if replaced is not value:
             return _plain(replaced, hook)
-    return {name: _plain(getattr(value, name), hook) for name in names}
+    plain = {name: _plain(getattr(value, name), hook) for name in names}
+    for name in spared:
+        if (entry := getattr(value, name)) is not None:
+            plain[name] = _plain(entry, hook)
+    return plain
 
 
 @cache
@@ -142,7 +147,12 @@ def _recorded_fields(type_: type) -> tuple[str, ...] | None:
     found: Mapping[str, Field[Any]] | None = getattr(type_, "__dataclass_fields__", None)
     if found is None or issubclass(type_, Enum):
         return None
-    return tuple(name for name, field in found.items() if field.metadata.get("canonical", True))
+    return tuple(name for name, field in found.items() if field.metadata.get("canonical", True) is True)
+
+
+def _spared_fields(type_: type) -> tuple[str, ...]:
+    found: Mapping[str, Field[Any]] = getattr(type_, "__dataclass_fields__", {})
+    return tuple(name for name, field in found.items() if field.metadata.get("canonical") == WHEN_SET["canonical"])
 
 
 def _plain_other(value: Any, hook: _Hook) -> Any:

@@ -43,6 +43,7 @@ class Inputs:
     conflict: Conflict | None = None  # with what others hold or are opening
     roll: RollSide | None = None  # what makes way, or is added to
     signal_factor: Decimal | None = None  # by which the signal that started the run scales its size
+    quantity: int | None = None  # that a person wants; None = by the strategy's rule
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
@@ -110,7 +111,8 @@ def decide(given: Inputs) -> RiskFinding:
         undefined_risk_allowed=strategy.allow_undefined_risk,
     )
     if given.roll is None:
-        return judge_risk(given.basis, replace(wanted, signal_factor=given.signal_factor))
+        factor = given.signal_factor if given.quantity is None else None  # a person's own number is not scaled
+        return judge_risk(given.basis, replace(wanted, signal_factor=factor, quantity=given.quantity))
     releases = released(given.roll, spot=spot, is_cash_account=given.is_cash_account, shares=given.held_shares)
     wanted = replace(wanted, quantity=given.roll.quantity)
     return sized_for_roll(judge_risk(freed(given.basis, releases), wanted), given.roll, releases)

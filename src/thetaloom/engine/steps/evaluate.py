@@ -50,6 +50,7 @@ class Inputs:
     next_open_at: datetime | None = None
     data_age_seconds_max: int | None = None
     forced: bool = False
+    net_price: Price | None = None  # at which a person wants to trade; None = mid
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
@@ -103,7 +104,7 @@ def slice_of(chain: OptionChain, legs: tuple[Leg, ...]) -> OptionChain:
 
 
 def decide(given: Inputs) -> Judgement:
-    evaluation = _evaluated(given)
+    evaluation = _evaluated(given, given.net_price)
     judged = _judged(given, evaluation)
     return Judgement(
         verdict=judged.verdict,
@@ -151,7 +152,7 @@ def _judged(given: Inputs, evaluation: Evaluation) -> Judged:
 def _decision_floor(given: Inputs, evaluation: Evaluation) -> Price | None:
     """Return the worst price an order may reach at which every check still passes; ``None`` where all of them do."""
     mid, natural = evaluation.mid_price, evaluation.natural_price
-    if mid is None or natural is None:
+    if mid is None or natural is None or given.net_price is not None:  # a limit that does not walk has no floor below
         return None
     worst = approved_floor(walk_of(given.strategy), mid=mid, natural=natural, ticks=PENNIES)
 

@@ -10,10 +10,10 @@ from thetaloom.domain.book.targets import target_orders, target_text
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
-from thetaloom.domain.strategy.evaluation import LegEvaluation
+from thetaloom.domain.strategy.evaluation import LegEvaluation, quoted_mid
 from thetaloom.domain.strategy.strategies import ApprovalMode, Strategy
-from thetaloom.domain.values.ids import AccountId, RunId, UserId, make_proposal_id
-from thetaloom.domain.values.money import Money
+from thetaloom.domain.values.ids import AccountId, ProposalId, RunId, UserId, make_proposal_id
+from thetaloom.domain.values.money import Money, Price
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict, denied
 from thetaloom.domain.values.ticks import TickRule, quoted_in_pennies, tick_rule
 from thetaloom.engine.desk import Desk
@@ -25,6 +25,14 @@ from thetaloom.engine.step import Step, ended, next_step, proposals_of, strategy
 from thetaloom.engine.walks import EXIT_REACH, walk_of
 from thetaloom.errors import InvariantError
 from thetaloom.ports.store import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a person wants otherwise than it was proposed."""
+
+    supersedes: ProposalId
+    entry_price: Price | None  # a limit that does not walk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +57,8 @@ class Inputs:
     penny_classes: tuple[str, ...] = ()
     roll: Roll | None = None  # a person asked for it, and a person decides on it
     closing: tuple[LegQuote, ...] = ()  # of a roll: the legs that are closed first
+    change: Change | None = None  # a person's, of the proposal that waits
+    superseded: int = 0  # of the attempts so far those that a person changed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +99,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         now=now,
         penny_classes=desk.settings.penny_classes,
         roll=roll,
+        superseded=sum(one.status is ProposalStatus.SUPERSEDED for one in earlier),
         closing=() if roll is None or not roll.closes else closing_quotes(desk, roll, now),
     )
 
@@ -147,7 +158,15 @@ def _propose(given: Inputs) -> Output:
         if not unpriced.is_allowed:
             return _unpriced(proposal, unpriced)
         proposal = replace(proposal, closing=_closing_terms(given, given.roll, proposal))
-    if given.attempt > given.proposals_max:
+    if given.change is not None:  # a person made it, and a person decides on it
+        return Output(
+            verdict=ALLOWED,
+            status=proposal.status,
+            proposal=proposal,
+            content_hash=proposal.content_hash,
+            automatic=False,
+        )
+    if given.attempt - given.superseded > given.proposals_max:
         spent = denied(Reason.PRICE_MOVED, proposals=given.attempt, limit=given.proposals_max)
         expired = ProposalStatus.EXPIRED
         return Output(
@@ -210,7 +229,8 @@ def _within(max_loss: Money | None, limit: Money | None) -> bool:
 
 def _proposal(given: Inputs) -> Proposal:
     evaluation, risk = given.judgement.evaluation, given.risk
-    mid, natural, spot = evaluation.mid_price, evaluation.natural_price, given.judgement.spot
+    mid, natural, spot = quoted_mid(evaluation), evaluation.natural_price, given.judgement.spot
+    chosen = None if given.change is None else given.change.entry_price
     if mid is None or natural is None or spot is None or risk.buying_power_effect is None:
         raise InvariantError(f"{given.run_id}: a candidate without prices passed its checks")
     legs = tuple(entry.leg for entry in evaluation.legs)
@@ -237,7 +257,7 @@ def _proposal(given: Inputs) -> Proposal:
         quantity=risk.quantity,
         mid_price=mid,
         natural_price=natural,
-        limit_floor=floor,
+        limit_floor=floor if chosen is None else chosen,
         max_profit=None if evaluation.max_profit is None else evaluation.max_profit * risk.quantity,
         max_loss=risk.max_loss,
         breakevens=evaluation.breakevens,
@@ -254,6 +274,8 @@ def _proposal(given: Inputs) -> Proposal:
         expires_at=min(expires_at, given.closes_at),
         needs_confirmation=risk.needs_confirmation,
         warnings=risk.warnings,
+        entry_price=chosen,
+        supersedes=None if given.change is None else given.change.supersedes,
     )
 
 

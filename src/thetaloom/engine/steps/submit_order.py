@@ -113,6 +113,7 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
         opened_at=opened_at(desk, now),
         past_places=past_places(desk, rule, run.account_id, Effect.OPEN, proposal.legs),
         penny_classes=settings.penny_classes,
+        chosen=proposal.entry_price,
     )
     return Inputs(
         client_order_id=order.client_order_id if order else make_client_order_id(run.id, "entry", len(entries) + 1),
@@ -269,6 +270,8 @@ def act(desk: Desk, uow: UnitOfWork, run: WorkflowRun, given: Inputs, said: Outp
 def _within_band(move: OrderMove, work: OrderWork) -> OrderMove:
     # What was approved does not cover a market that has left the band; the run asks again.
     mid, floor = move.mid_price, work.floor
+    if work.chosen is not None:  # a limit above mid is what the person chose; it fills there or better, or not at all
+        return move
     if move.action is not OrderAction.STAGE or mid is None or floor is None or mid >= floor:
         return move
     moved = denied(Reason.PRICE_MOVED, mid=mid, floor=floor, natural=move.natural_price)

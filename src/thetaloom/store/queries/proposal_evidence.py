@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.run.lineage import LineageRecord
+from thetaloom.domain.run.proposal_changes import ProposalChange, changes_between
 from thetaloom.domain.run.proposals import Proposal
 from thetaloom.domain.run.runs import StepName, StepStatus
 from thetaloom.domain.values.canonical import from_plain
@@ -39,6 +40,7 @@ _ENTRIES = (
     .where(orders.c.run_id.in_(bindparam("of_any", expanding=True)), orders.c.effect == Effect.OPEN)
     .order_by(orders.c.run_id, orders.c.sequence)
 )
+_BEFORE = select(*columns_of(table, Proposal)).where(table.c.id.in_(bindparam("of_any", expanding=True)))
 _SHOWN = select(table.c.run_id, table.c.id).where(table.c.run_id.in_(bindparam("of_any", expanding=True)))
 
 
@@ -52,6 +54,7 @@ class ProposalEvidence:
     risk: RiskFinding | None
     order: Order | None  # the newest entry of its run, where this is the proposal that was approved
     next_id: ProposalId | None  # the one that the run showed after it
+    changes: tuple[ProposalChange, ...]  # from the version whose place it took
 
 
 def evidence_of_proposals(database: Database, shown: Sequence[Proposal]) -> tuple[ProposalEvidence, ...]:
@@ -64,6 +67,8 @@ def evidence_of_proposals(database: Database, shown: Sequence[Proposal]) -> tupl
         wanted = {each.id: _rests_on(by_run[each.run_id], attempts[each.id]) for each in shown}
         digests = {record.output_digest for found in wanted.values() for record in found.values()}
         contents = whole_evidence(connection, sorted(digests))
+        earlier = [each.supersedes for each in shown if each.supersedes is not None]
+        before = {row.id: value_of(Proposal, row) for row in rows_in(connection, _BEFORE, earlier)}
     names = {number: proposal for proposal, number in attempts.items()}
     return tuple(
         ProposalEvidence(
@@ -73,6 +78,7 @@ def evidence_of_proposals(database: Database, shown: Sequence[Proposal]) -> tupl
             risk=_said(wanted[each.id], StepName.CHECK_RISK, contents, RiskFinding),
             order=entries.get(each.run_id) if each.approved_hash else None,
             next_id=names.get((each.run_id, attempts[each.id][1] + 1)),
+            changes=() if each.supersedes not in before else changes_between(before[each.supersedes], each),
         )
         for each in shown
     )

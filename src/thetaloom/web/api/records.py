@@ -226,6 +226,8 @@ class Proposal(Record):
     decided_at: datetime | None
     decision_note: str
     closing: ClosingSide | None = Field(description="Of a roll; null: nothing is closed.")
+    entry_price: Exact | None = Field(description="A limit that a person chose, at which the order rests; null: walks.")
+    supersedes: str | None = Field(description="The version whose place it took.")
     content_hash: str
 
 

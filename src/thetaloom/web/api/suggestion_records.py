@@ -82,6 +82,14 @@ class SuggestionAges(Record):
     balance_seconds: int = Field(description="Since the account's balances were read for required_capital.")
 
 
+class SuggestionChange(Record):
+    """One number of the version before, and of this one."""
+
+    name: str = Field(examples=["quantity"])
+    before: str
+    after: str
+
+
 class Suggestion(Record):
     """What a person decides on. Prices are net per share, credit positive; money is of the whole quantity."""
 
@@ -128,5 +136,8 @@ class Suggestion(Record):
     decided_by: str
     decided_at: datetime | None
     rejection_reason: str | None
+    entry_credit: Exact | None = Field(description="A limit that a person chose; null: the order walks from mid.")
+    supersedes: str | None = Field(description="The version whose place it took.")
     superseded_by: str | None = Field(description="The one that its run showed in its place.")
+    changes: list[SuggestionChange] = Field(description="What differs from the version whose place it took.")
     order: records.Order | None = Field(description="The entry that its approval led to.")

@@ -1,5 +1,6 @@
 """Suggestions: ask for one, look at them, execute or reject. The interface calls them proposals."""
 
+from decimal import Decimal
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query
@@ -17,6 +18,9 @@ from thetaloom.web.front import FrontDoor
 from thetaloom.web.problems import COMMANDED, documented
 
 router = APIRouter(prefix="/suggestions", tags=["suggestions"])
+Credit = Annotated[Decimal, Field(gt=-100_000, lt=100_000, max_digits=10, decimal_places=4)]
+Quantity = Annotated[int, Field(ge=1, le=10_000)]
+CREDIT_MEANS = "The net price per share at which the order rests, a debit negative; absent: it walks from mid."
 Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -39,7 +43,19 @@ class Execute(Asked):
     content_hash: Hash | None = Field(
         default=None, description="When given, the suggestion must still be the one with this hash."
     )
+    custom_credit: Credit | None = Field(default=None, description=CREDIT_MEANS)
+    quantity: Quantity | None = Field(default=None, description="Structures; absent: as it was suggested.")
     note: Note = ""
+
+
+class Modify(Asked):
+    """What is wanted otherwise; at least one of the two."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"custom_credit": "1.05"}]})
+
+    custom_credit: Credit | None = Field(default=None, description=CREDIT_MEANS)
+    quantity: Quantity | None = None
+    content_hash: Hash | None = None
 
 
 class RejectSuggestion(Asked):
@@ -87,9 +103,28 @@ async def generate(front: FrontDoor, strategy: Id, asked: Annotated[Generate | N
 
 @router.post("/{suggestion_id}/execute", responses=COMMANDED)
 async def execute(front: FrontDoor, suggestion_id: Id, asked: Annotated[Execute | None, Body()] = None) -> Suggestion:
-    """Approve a suggestion; asked twice, the first answer stands and is returned."""
+    """Approve a suggestion, or a version of it with another limit or quantity; asked twice, the first answer stands."""
     given = asked or Execute()
-    return await suggestions.execute(front, suggestion_id, content_hash=given.content_hash, note=given.note)
+    return await suggestions.execute(
+        front,
+        suggestion_id,
+        custom_credit=given.custom_credit,
+        quantity=given.quantity,
+        content_hash=given.content_hash,
+        note=given.note,
+    )
+
+
+@router.post("/{suggestion_id}/modify", responses=COMMANDED)
+async def modify(front: FrontDoor, suggestion_id: Id, asked: Modify) -> Suggestion:
+    """Have a new version made, priced and judged at this moment; the one before can't be executed any more."""
+    return await suggestions.modify(
+        front,
+        suggestion_id,
+        custom_credit=asked.custom_credit,
+        quantity=asked.quantity,
+        content_hash=asked.content_hash,
+    )
 
 
 @router.post("/{suggestion_id}/reject", responses=COMMANDED)

@@ -23,12 +23,16 @@ from thetaloom.web.pages import (
     signing_in,
     story,
     strategies,
+    suggestions,
     symbols,
+    trading,
     watchlists,
 )
 
 ROUTERS = (
     dashboard.router,
+    trading.router,
+    suggestions.router,
     approvals.router,
     runs.router,
     signals.router,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
@@ -10,15 +10,14 @@ from starlette.responses import Response
 from thetaloom.domain.book.targets import TargetOrder, target_orders
 from thetaloom.domain.risk.sizing import Sizing
 from thetaloom.domain.risk.sizing_factors import Factor
+from thetaloom.domain.run.proposal_changes import ProposalChange
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
-from thetaloom.domain.run.runs import StepName
 from thetaloom.domain.strategy.evaluation import LegEvaluation, TouchChance
-from thetaloom.domain.values.canonical import from_plain
 from thetaloom.domain.values.ids import ProposalId
 from thetaloom.domain.values.money import Money
 from thetaloom.engine.commands import ApproveProposal, RejectProposal
 from thetaloom.engine.findings import Judgement, RiskFinding
-from thetaloom.store.queries.lineage import step_record
+from thetaloom.store.queries.proposal_evidence import evidence_of_proposals
 from thetaloom.store.queries.proposals import list_proposals, proposal_detail
 from thetaloom.store.queries.runs import run_detail
 from thetaloom.web.front import Front, FrontDoor
@@ -31,7 +30,6 @@ from thetaloom.web.pages.payoff_picture import PayoffPicture
 from thetaloom.web.pages.render import page
 
 router = APIRouter(prefix="/approvals")
-F = TypeVar("F")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +73,8 @@ class ProposalView:
     risk: RiskFinding | None  # how the quantity was found, and the budget
     factors: Sequence[FactorRow]
     targets: Sequence[TargetOrder]
+    changes: Sequence[ProposalChange]  # of the version whose place it took
+    newest: Proposal  # of its run: itself, or the version that took its place
 
 
 @router.get("")
@@ -97,8 +97,8 @@ def approvals(
 def proposal(front: FrontDoor, proposal_id: str, notice: Notice = "") -> Response:
     """Show one proposal."""
     found = proposal_detail(front.database, front.user, ProposalId(proposal_id))
-    judged = _finding(front, found, StepName.EVALUATE, Judgement)
-    risk = _finding(front, found, StepName.CHECK_RISK, RiskFinding)
+    evidence = evidence_of_proposals(front.database, [found])[0]
+    judged, risk = evidence.judgement, evidence.risk
     now = front.now
     view = ProposalView(
         frame=frame_of(front, "approvals", notice),
@@ -120,6 +120,8 @@ def proposal(front: FrontDoor, proposal_id: str, notice: Notice = "") -> Respons
         risk=risk,
         factors=() if risk is None or risk.sizing is None else factor_rows(risk.sizing),
         targets=() if judged is None else _targets(front, found, judged),
+        changes=evidence.changes,
+        newest=run_detail(front.database, front.user, found.run_id).proposals[-1],
     )
     return page("proposal.html", view)
 
@@ -170,15 +172,6 @@ def _quantity_text(factor: Factor) -> str:
     if factor.quantity is not None:
         return str(factor.quantity)
     return "unknown" if factor.multiplier is None else f"times {factor.multiplier:f}"
-
-
-def _finding(front: Front, found: Proposal, step: StepName, kind: type[F]) -> F | None:
-    timeline = run_detail(front.database, front.user, found.run_id).timeline
-    before = [record for record in timeline if record.step is step and record.started_at <= found.created_at]
-    if not before:
-        return None
-    evidence = step_record(front.database, front.user, found.run_id, seq=before[-1].seq).output
-    return None if evidence is None else from_plain(evidence.content, kind)
 
 
 def _targets(front: Front, found: Proposal, judged: Judgement) -> Sequence[TargetOrder]:

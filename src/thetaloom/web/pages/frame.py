@@ -18,6 +18,7 @@ from thetaloom.web.front import Front
 # What a page says after a form was sent; the address carries the word, never a text.
 NOTICES: Mapping[str, str] = {
     "approved": "Approved. The order is on its way to the broker.",
+    "modified": "This version took the place of the one before. Look at what it changed.",
     "rejected": "Rejected. The run has ended.",
     "started": "The run has started.",
     "canceled": "The cancellation was asked for; the broker's report decides.",

@@ -1,0 +1,122 @@
+"""The card of one proposal on the trading page: its numbers, its pictures and what its scripts compute with."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from thetaloom.domain.run.proposals import Proposal, ProposalStatus
+from thetaloom.domain.strategy.evaluation import Evaluation
+from thetaloom.domain.values.instruments import ExerciseStyle, Right
+from thetaloom.domain.values.money import Price
+from thetaloom.store.queries.proposal_evidence import evidence_of_proposals
+from thetaloom.web.api.suggestion_records import Suggestion
+from thetaloom.web.front import Front
+from thetaloom.web.pages.looks import picture_of
+from thetaloom.web.pages.numbers import percent
+from thetaloom.web.pages.payoff_picture import PayoffPicture
+from thetaloom.web.pages.price_line import PriceLine, price_line
+from thetaloom.web.suggestion_view import suggestion_of, ticks_of_proposal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Age:
+    """How old one number is; after ``stale_seconds`` it should not be acted on."""
+
+    name: str
+    seconds: int
+    stale_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """One proposal as it is decided on."""
+
+    proposal: Proposal
+    suggestion: Suggestion
+    is_open: bool
+    seconds_left: int
+    best_price: Price  # buying at the bid, selling at the ask
+    credit: str  # in the field: the person's own limit, else mid on its step
+    tick: str
+    pop_percent: str
+    greeks_model: str
+    line: PriceLine
+    picture: PayoffPicture | None
+    payoff: str  # JSON; empty where a leg's volatility is not known
+    ages: Sequence[Age]
+
+
+def ticket_of(front: Front, proposal: Proposal) -> Ticket:
+    """Return the card of a proposal, its ages counted to this moment."""
+    settings, now = front.platform.desk.settings, front.now
+    found = evidence_of_proposals(front.database, [proposal])[0]
+    evaluation = None if found.judgement is None else found.judgement.evaluation
+    shown = suggestion_of(found, now, settings.penny_classes)
+    ticks = ticks_of_proposal(proposal, evaluation, settings.penny_classes)
+    start = proposal.entry_price if proposal.entry_price is not None else ticks.up(proposal.mid_price)
+    return Ticket(
+        proposal=proposal,
+        suggestion=shown,
+        is_open=proposal.status is ProposalStatus.PENDING and now < proposal.expires_at,
+        seconds_left=max(0, int((proposal.expires_at - now).total_seconds())),
+        best_price=proposal.mid_price * 2 - proposal.natural_price,
+        credit=f"{start:.2f}",
+        tick=f"{ticks.tick(proposal.mid_price):f}",
+        pop_percent=percent(proposal.pop),
+        greeks_model="" if evaluation is None else evaluation.greeks_model,
+        line=price_line(proposal.legs, proposal.breakevens, proposal.spot),
+        picture=None
+        if evaluation is None
+        else picture_of(front, evaluation, proposal.spot, proposal.as_of, proposal.symbol, proposal.quantity),
+        payoff="" if evaluation is None else payoff_numbers(front, proposal, evaluation, start),
+        ages=_ages(front, shown),
+    )
+
+
+def payoff_numbers(front: Front, proposal: Proposal, evaluation: Evaluation, net_price: Price) -> str:
+    """Return as JSON what the page's own payoff is computed from: each leg with its life and its own volatility."""
+    calendar, settings = front.platform.desk.calendar, front.platform.desk.settings
+    if evaluation.shares or any(one.iv is None for one in evaluation.legs):
+        return ""
+    lives = [calendar.year_fraction(proposal.as_of, one.leg.contract) for one in evaluation.legs]
+    legs = [
+        {
+            "ratio": one.leg.ratio,
+            "call": one.leg.contract.right is Right.CALL,
+            "strike": float(one.leg.contract.strike),
+            "years": life,
+            "iv": one.iv,
+            "early": one.leg.contract.exercise_style is ExerciseStyle.AMERICAN,
+        }
+        for one, life in zip(evaluation.legs, lives, strict=True)
+    ]
+    line = price_line(proposal.legs, proposal.breakevens, proposal.spot)
+    return json.dumps(
+        {
+            "symbol": proposal.symbol,
+            "spot": float(proposal.spot),
+            "net": float(net_price),
+            "mid": float(proposal.mid_price),
+            "quantity": proposal.quantity,
+            "multiplier": proposal.legs[0].contract.multiplier,
+            "rate": settings.rates.at(min(lives)),
+            "yield": settings.dividend_yield,
+            "low": float(line.low),
+            "high": float(line.high),
+            "expires": str(min(leg.contract.expires_on for leg in proposal.legs)),
+            "legs": legs,
+        }
+    )
+
+
+def _ages(front: Front, shown: Suggestion) -> list[Age]:
+    oldest, ages = front.platform.desk.settings.data_age_seconds_max, shown.ages
+    counted: list[tuple[str, int | None, Decimal | int]] = [
+        ("quotes", ages.quotes_seconds, oldest),
+        ("greeks", ages.greeks_seconds, oldest),
+        ("balances", ages.balance_seconds, oldest),
+        ("IV rank", ages.iv_rank_seconds, 7 * 24 * 3600),
+    ]
+    known = [(name, seconds, int(most)) for name, seconds, most in counted if seconds is not None]
+    return [Age(name=name, seconds=seconds, stale_seconds=most) for name, seconds, most in known]
