@@ -8,7 +8,7 @@ from fastapi.staticfiles import StaticFiles
 from thetaloom import __version__
 from thetaloom.bootstrap import Platform
 from thetaloom.engine.loop import EngineLoop
-from thetaloom.web import problems
+from thetaloom.web import live, problems
 from thetaloom.web.api import (
     care,
     charts,
@@ -35,6 +35,7 @@ from thetaloom.web.api.aliases import Aliases
 from thetaloom.web.front import Front
 from thetaloom.web.pages import ROUTERS as PAGES
 from thetaloom.web.security import Guard
+from thetaloom.web.wire.hub import Hub
 
 STATIC = Path(__file__).parent / "static"
 DESCRIPTION = """Strategies, runs, approvals, orders and positions of one Thetaloom installation.
@@ -57,6 +58,7 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
         generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}" if route.tags else route.name,
     )
     app.state.front = Front(platform=platform, loop=loop)
+    app.state.live = Hub(platform)
     api = APIRouter(prefix="/api")
     nouns = (strategies, workflow, positions, rolls, care, findings, orders, risk, risk_validation, scenarios, lineage)
     starters = (signals, schedules, scans, symbols, prompts, lineage_search, notifications, charts)
@@ -65,6 +67,7 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     app.include_router(api)
     app.include_router(signals.hooks)
     app.include_router(operations.router)
+    app.include_router(live.router)
     for pages in PAGES:
         app.include_router(pages, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

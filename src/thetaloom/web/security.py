@@ -27,6 +27,14 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
+        if scope["type"] == "websocket":
+            refused = self._refusal({**scope, "method": "CONNECT", "scheme": _page_scheme(scope)})
+            if refused is None:
+                await self._app(scope, receive, send)
+            else:
+                await receive()
+                await send({"type": "websocket.close", "code": 1008, "reason": refused[0]})  # HTTP 403: not accepted
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -75,6 +83,10 @@ class Guard:
         if not name or "@" in host:
             return False
         return name == self._host or name == "localhost" or _is_loopback(name)
+
+
+def _page_scheme(scope: Scope) -> str:
+    return "https" if scope["scheme"] == "wss" else "http"
 
 
 def _is_loopback(name: str) -> bool:
