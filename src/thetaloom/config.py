@@ -158,6 +158,9 @@ class Settings(BaseSettings):
         description="Address under which people reach the pages, for links in messages; "
         "without it host and port of the web server.",
     )
+    live_pages_max: int = Field(
+        500, ge=1, le=10_000, description="Pages that may be connected to the live wire at once."
+    )
     log_level: str = Field("warning", pattern="^(debug|info|warning|error)$", description="What is logged.")
 
     @property

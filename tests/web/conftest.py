@@ -118,7 +118,7 @@ def browser(platform: Platform) -> Iterator[TestClient]:
 def serving(platform: Platform) -> Iterator[str]:
     """Let a server listen, and say where."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(platform), log_level="error", ws="none"))
+    server = uvicorn.Server(uvicorn.Config(create_app(platform), log_level="error", ws="websockets-sansio"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"

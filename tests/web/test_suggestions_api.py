@@ -183,7 +183,7 @@ def test_a_wish_waits_for_the_engines_own_thread(platform: Platform) -> None:
     loop = engine_loop(platform)
     loop.start()
     try:
-        with TestClient(create_app(platform, loop), base_url=ORIGIN) as client:
+        with TestClient(create_app(platform, loop), base_url=ORIGIN, headers=BEARER) as client:
             answer = client.post(GENERATE, json={"symbol": "GOOG"})
             refused = client.post("/api/suggestions/iron-condor-45dte/generate", json={"symbol": "GOOG"})
     finally:
@@ -197,7 +197,7 @@ def test_a_stopped_engine_is_said_to_be_stopped(platform: Platform) -> None:
     loop = engine_loop(platform)
     loop.start()
     loop.stop()
-    with TestClient(create_app(platform, loop), base_url=ORIGIN) as client:
+    with TestClient(create_app(platform, loop), base_url=ORIGIN, headers=BEARER) as client:
         answer = client.post(GENERATE, json={"symbol": "GOOG"})
 
     assert answer.status_code == 503

@@ -28,6 +28,7 @@ from thetaloom.cli import (
     bench_halt,
     bench_judgement,
     bench_lineage,
+    bench_live,
     bench_margin,
     bench_market,
     bench_paper,
@@ -194,6 +195,11 @@ MEASURES: tuple[Callable[[], list[Figure]], ...] = (
     waiting_runs,
     demo_run,
     bench_server.server,
+    bench_live.live_fanout,
+    bench_live.tick_to_pixel,
+    bench_live.first_paint,
+    bench_live.javascript_size,
+    bench_live.open_runs_memory,
 )
 
 

@@ -29,23 +29,24 @@ def server() -> list[Figure]:
 def _serve(home: str) -> tuple[float, float, float]:
     environment = {**os.environ, "THETALOOM_HOME": home}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's Python keeps what it compiled
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "thetaloom", "up", "--port", str(port)]
     began = time.perf_counter()
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            _await_health(port, process, began)
+            await_health(port, process, began)
             seconds = time.perf_counter() - began
             pause(2.0)
-            before = _cpu_seconds(process.pid)
+            before = cpu_seconds(process.pid)
             pause(IDLE_SECONDS)
-            cpu = (_cpu_seconds(process.pid) - before) / IDLE_SECONDS * 100
-            return seconds, _resident_megabytes(process.pid), cpu
+            cpu = (cpu_seconds(process.pid) - before) / IDLE_SECONDS * 100
+            return seconds, resident_megabytes(process.pid), cpu
         finally:
             process.terminate()
 
 
-def _await_health(port: int, process: "subprocess.Popen[bytes]", began: float) -> None:
+def await_health(port: int, process: "subprocess.Popen[bytes]", began: float) -> None:
+    """Wait until a server answers."""
     from urllib.error import URLError
     from urllib.request import urlopen
 
@@ -61,7 +62,8 @@ def _await_health(port: int, process: "subprocess.Popen[bytes]", began: float) -
     raise typer.BadParameter("`thetaloom up` did not come to answer /healthz")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     import socket
 
     with socket.socket() as probe:
@@ -69,12 +71,14 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """Return what a process has used of the processor."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _resident_megabytes(pid: int) -> float:
+def resident_megabytes(pid: int) -> float:
+    """Return the memory that a process holds."""
     status = Path(f"/proc/{pid}/status").read_text()
     kilobytes = next(line for line in status.splitlines() if line.startswith("VmRSS"))
     return int(kilobytes.split()[1]) / 1024

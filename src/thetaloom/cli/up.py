@@ -117,6 +117,8 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
 def _listen_and_answer(application: Any, platform: "Platform", listening: socket.socket) -> None:
     import uvicorn
 
+    from thetaloom.web.wire.messages import FRAME_BYTES_MAX
+
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
@@ -125,6 +127,8 @@ def _listen_and_answer(application: Any, platform: "Platform", listening: socket
     configuration = uvicorn.Config(
         application,
         ws="websockets-sansio",
+        ws_max_size=FRAME_BYTES_MAX,
+        ws_per_message_deflate=False,  # pages are near, and packing the same quotes for each would cost a core
         log_config=None,
         access_log=False,
         server_header=False,

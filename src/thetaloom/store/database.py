@@ -27,9 +27,10 @@ CommitHook = Callable[[Literal["before", "after"]], None]
 class Transaction:
     """A writing transaction; what was not committed when its block ends is undone."""
 
-    def __init__(self, connection: Connection, on_commit: CommitHook | None) -> None:
+    def __init__(self, connection: Connection, on_commit: CommitHook | None, told: Callable[[], None]) -> None:
         self.connection = connection
         self._on_commit = on_commit
+        self._told = told
         self._then: list[Callable[[], None]] = []
 
     def commit(self) -> None:
@@ -42,6 +43,7 @@ class Transaction:
         then, self._then = self._then, []
         for call in then:
             call()
+        self._told()
 
     def after_commit(self, call: Callable[[], None]) -> None:
         """Do ``call`` once this is durable; an undone transaction never does it."""
@@ -56,6 +58,7 @@ class Database:
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.on_commit = on_commit
         self._mine = threading.local()
+        self._readers: tuple[Callable[[], None], ...] = ()
         if self.is_sqlite:
             self._writing = _sqlite_engine(url, _begin_writing, _prepare_writer, size=1)
             self._reading = _sqlite_engine(url, _begin_reading, _prepare_reader, size=READERS_MAX)
@@ -90,7 +93,7 @@ class Database:
         with self._turn_to_write(), _connected(self._writing) as connection:
             if not durable:
                 connection.execution_options(**{IS_DURABLE: False})
-            self._mine.transaction = Transaction(connection, self.on_commit)
+            self._mine.transaction = Transaction(connection, self.on_commit, self._tell)
             try:
                 connection.begin()
                 yield self._mine.transaction
@@ -116,6 +119,15 @@ class Database:
         else:
             joined.after_commit(call)
 
+    def on_write(self, call: Callable[[], None]) -> Callable[[], None]:
+        """Have ``call`` called after every commit of this process, from its thread; return what ends that."""
+        self._readers = (*self._readers, call)
+
+        def unhook() -> None:
+            self._readers = tuple(one for one in self._readers if one is not call)
+
+        return unhook
+
     def first(self, select: Executable) -> Any:
         """Return the first column of the first row, or ``None``."""
         with self.connect() as connection:
@@ -125,6 +137,10 @@ class Database:
         """Give all connections back."""
         self._writing.dispose()
         self._reading.dispose()
+
+    def _tell(self) -> None:
+        for call in self._readers:
+            call()
 
     def _open(self) -> Transaction | None:
         return getattr(self._mine, "transaction", None)

@@ -11,7 +11,7 @@ from thetaloom import __version__
 from thetaloom.bootstrap import Platform
 from thetaloom.engine.loop import EngineLoop
 from thetaloom.errors import InvariantError
-from thetaloom.web import permissions, problems
+from thetaloom.web import live, permissions, problems
 from thetaloom.web.api import (
     care,
     chains,
@@ -41,6 +41,7 @@ from thetaloom.web.api.aliases import Aliases
 from thetaloom.web.front import Front
 from thetaloom.web.pages import ROUTERS as PAGES
 from thetaloom.web.security import Guard
+from thetaloom.web.wire.hub import Hub
 
 STATIC = Path(__file__).parent / "static"
 DESCRIPTION = """Strategies, runs, approvals, orders and positions of one Thetaloom installation.
@@ -63,6 +64,7 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
         generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}" if route.tags else route.name,
     )
     app.state.front = Front(platform=platform, loop=loop)
+    app.state.live = Hub(platform)
     api = APIRouter(prefix="/api")
     nouns = (strategies, workflow, positions, rolls, care, findings, orders, risk, risk_validation, scenarios, lineage)
     starters = (signals, schedules, scans, symbols, prompts, lineage_search, notifications, charts, chains)
@@ -71,14 +73,14 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     for noun in every:
         api.include_router(noun.router)
     app.include_router(api)
-    open_doors = (signals.hooks, operations.router)
-    for doors in open_doors:
+    outside = (signals.hooks, operations.router, live.router)
+    for doors in outside:
         app.include_router(doors)
     for pages in PAGES:
         app.include_router(pages, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     permissions.check(_served("/api", (noun.router for noun in every)))
-    permissions.check(_served("", (*open_doors, *PAGES)))
+    permissions.check(_served("", (*outside, *PAGES)))
     app.add_middleware(Guard, host=platform.settings.host, database=platform.database, wall=platform.wall)
     app.add_middleware(Aliases)  # before the guard: it judges the path that answers
     problems.install(app)

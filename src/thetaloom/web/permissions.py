@@ -36,9 +36,9 @@ GET /api/signals/{}|GET /api/strategies|GET /api/strategies/schema|GET /api/stra
 GET /api/suggestions/{}|GET /api/symbols/cache/stats|GET /api/symbols/conid/{}|GET /api/symbols/search
 GET /api/watchlists|GET /api/watchlists/{}|GET /api/workflow/health|GET /api/workflow/list|GET /api/workflow/pending
 GET /api/workflow/stats|GET /api/workflow/status/{}|POST /logout|POST /runs/{}/replay|POST /runs/{}/story/replay
-POST /runs/{}/story/verification|POST /runs/{}/verification|POST /api/lineage/replay/{}|POST /api/prompts/render
-POST /api/prompts/validate|POST /api/prompts/{}/render|POST /api/strategies/validate|POST /api/strategies/{}/test
-POST /api/symbols/batch|POST /api/validate-trade-risk
+POST /runs/{}/story/verification|POST /runs/{}/verification|WS /ws|POST /api/lineage/replay/{}
+POST /api/prompts/render|POST /api/prompts/validate|POST /api/prompts/{}/render|POST /api/strategies/validate
+POST /api/strategies/{}/test|POST /api/symbols/batch|POST /api/validate-trade-risk
 """
 TRADE = """
 POST /halts|POST /halts/lifting|POST /journal/{}/note|POST /notifications|POST /notifications/{}/removal
@@ -69,6 +69,7 @@ ADMINISTER = """
 """
 MESSAGES: Mapping[str, Role] = {  # of the WebSocket
     "ping": Role.VIEWER,
+    "resume": Role.VIEWER,
     "subscribe_quotes": Role.VIEWER,
     "generate_suggestion": Role.TRADER,
     "execute_order": Role.APPROVER,
