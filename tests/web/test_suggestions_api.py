@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from tests.web.conftest import DEMO, ORIGIN, pass_minutes
+from tests.web.conftest import BEARER, DEMO, ORIGIN, pass_minutes
 from thetaloom.bootstrap import Platform, engine_loop
 from thetaloom.web.api.aliases import PATTERNS, path_of_ours
 from thetaloom.web.app import create_app
