@@ -35,7 +35,7 @@ def test_a_sign_stands_before_everything_but_nothing(amount: Decimal) -> None:
 
 
 def test_the_unknown_is_not_zero() -> None:
-    assert (money(None), signed(None), when(None, "UTC")) == ("unknown", "unknown", "never")
+    assert (money(None), signed(None), when(None, "UTC", "UTC")) == ("unknown", "unknown", "never")
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_prices_have_two_to_four_places(amount: str, text: str) -> None:
 
 
 def test_an_instant_is_written_on_the_wall_of_the_exchange() -> None:
-    text = when(AT, "America/New_York")
+    text = when(AT, "America/New_York", "America/New_York")
 
     assert ">2015-12-24 09:51:00 EST<" in text
     assert 'datetime="2015-12-24T14:51:00+00:00"' in text

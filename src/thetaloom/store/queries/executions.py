@@ -1,9 +1,10 @@
 """How steps do over time, and what ran of late: one line for each run, and whether anything in it failed."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, case, func, select
@@ -11,10 +12,12 @@ from sqlalchemy import Connection, case, func, select
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, StepStatus, TriggerKind, WorkflowRun
 from thetaloom.domain.values.ids import RunId, StrategyId, UserId
 from thetaloom.store.database import Database
+from thetaloom.store.queries.listing import CHUNK, USUAL, Wish
 from thetaloom.store.queries.paging import FIRST_PAGE, Page, Window, matching, owned, page_of, since
+from thetaloom.store.queries.runs import RUNS
 from thetaloom.store.schema import lineage as table
 from thetaloom.store.schema import runs
-from thetaloom.store.statements import columns_of, value_of
+from thetaloom.store.statements import value_of
 
 DURATIONS_MAX = 10_000  # the newest that percentiles are taken from
 ERRORS_SHOWN = 10
@@ -157,17 +160,27 @@ def recent_executions(
     *,
     strategy: StrategyId | None = None,
     symbol: str | None = None,
+    wish: Wish = USUAL,
     window: Window = FIRST_PAGE,
 ) -> Page[Execution]:
     """Return the user's runs in a line each, newest first."""
     wanted = [*matching(runs.c.strategy_id, strategy), *matching(runs.c.symbol, symbol)]
-    chosen = select(*columns_of(runs, WorkflowRun)).where(owned(runs, user), *wanted)
-    ordered = chosen.order_by(runs.c.created_at.desc(), runs.c.id)
     with database.connect() as connection:
-        page = page_of(connection, ordered, window, lambda row: value_of(WorkflowRun, row))
+        page = page_of(
+            connection, RUNS.statement(user, *wanted, wish=wish), window, lambda row: value_of(WorkflowRun, row)
+        )
         totals = _totals(connection, [run.id for run in page.rows])
     rows = tuple(_execution(run, totals.get(run.id)) for run in page.rows)
     return Page(rows=rows, total=page.total, limit=page.limit, offset=page.offset)
+
+
+def every_execution(database: Database, user: UserId, *, wish: Wish = USUAL) -> Iterator[Execution]:
+    """Yield all of the user's runs that fit, in a line each."""
+    every = RUNS.every(database, user, wish=wish)
+    while some := list(islice(every, CHUNK)):
+        with database.connect() as connection:
+            totals = _totals(connection, [run.id for run in some])
+        yield from (_execution(run, totals.get(run.id)) for run in some)
 
 
 def _common_errors(connection: Connection, wanted: Sequence[Any]) -> tuple[CommonError, ...]:

@@ -4,13 +4,27 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from thetaloom.domain.run.notifications import Delivery, DeliveryStatus, Destination
+from thetaloom.domain.run.notifications import Delivery, DeliveryStatus, Destination, Topic
 from thetaloom.domain.values.ids import UserId
 from thetaloom.errors import NotFound
 from thetaloom.store.database import Database
 from thetaloom.store.notification_tables import deliveries, destinations
-from thetaloom.store.queries.paging import FIRST_PAGE, Page, Window, matching, owned, page_of
-from thetaloom.store.statements import columns_of, value_of, values_of
+from thetaloom.store.queries.listing import USUAL, Listing, Wish, each_of, sortable
+from thetaloom.store.queries.paging import FIRST_PAGE, Page, Window, matching, owned
+from thetaloom.store.statements import columns_of, values_of
+
+DELIVERIES = Listing(
+    table=deliveries,
+    kind=Delivery,
+    usual=(deliveries.c.made_at.desc(), deliveries.c.id),
+    sorts=sortable(deliveries, "title", "destination", "topic", "status", "attempts", "made_at", "error"),
+    texts=(deliveries.c.title, deliveries.c.destination, deliveries.c.body, deliveries.c.error),
+    choices={
+        "status": each_of(deliveries.c.status, DeliveryStatus),
+        "topic": each_of(deliveries.c.topic, Topic),
+    },
+    words={"destination": deliveries.c.destination},
+)
 
 
 def list_destinations(database: Database, user: UserId) -> Sequence[Destination]:
@@ -34,11 +48,9 @@ def list_deliveries(
     *,
     destination: str | None = None,
     status: DeliveryStatus | None = None,
+    wish: Wish = USUAL,
     window: Window = FIRST_PAGE,
 ) -> Page[Delivery]:
     """Return what the user was told, newest first, with what became of it."""
     wanted = [*matching(deliveries.c.destination, destination), *matching(deliveries.c.status, status)]
-    chosen = select(*columns_of(deliveries, Delivery)).where(owned(deliveries, user), *wanted)
-    with database.connect() as connection:
-        ordered = chosen.order_by(deliveries.c.made_at.desc(), deliveries.c.id)
-        return page_of(connection, ordered, window, lambda row: value_of(Delivery, row))
+    return DELIVERIES.page(database, user, *wanted, wish=wish, window=window)

@@ -11,12 +11,25 @@ from thetaloom.domain.values.ids import PositionId, RunId, UserId
 from thetaloom.domain.values.money import NOTHING, Money
 from thetaloom.errors import NotFound
 from thetaloom.store.database import Database
-from thetaloom.store.queries.paging import FIRST_PAGE, Page, Window, matching, owned, page_of
+from thetaloom.store.queries.listing import USUAL, Listing, Wish, exactly, sortable
+from thetaloom.store.queries.paging import FIRST_PAGE, Page, Window, matching, owned
 from thetaloom.store.schema import orders
 from thetaloom.store.schema import positions as table
 from thetaloom.store.statements import columns_of, value_of
 
 _SELECT = select(*columns_of(table, Position))
+POSITIONS = Listing(
+    table=table,
+    kind=Position,
+    usual=(table.c.opened_at.desc(), table.c.id),
+    sorts={
+        **sortable(table, "symbol", "strategy_id", "opened_quantity", "opened_at", "closed_at", "ended_as"),
+        "realized": exactly(table.c.realized) + exactly(table.c.fees),
+    },
+    texts=(table.c.id, table.c.run_id, table.c.symbol, table.c.strategy_id, table.c.ended_as),
+    choices={"held": {"open": table.c.is_open.is_(True), "closed": table.c.is_open.is_(False)}},
+    words={"symbol": table.c.symbol, "strategy": table.c.strategy_id},
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +49,12 @@ def list_positions(
     *,
     is_open: bool | None = None,
     symbol: str | None = None,
+    wish: Wish = USUAL,
     window: Window = FIRST_PAGE,
 ) -> Page[Position]:
     """Return the user's positions, newest first: held, no longer held, or both."""
     wanted = [*matching(table.c.is_open, is_open), *matching(table.c.symbol, symbol)]
-    ordered = _SELECT.where(owned(table, user), *wanted).order_by(table.c.opened_at.desc(), table.c.id)
-    with database.connect() as connection:
-        return page_of(connection, ordered, window, lambda row: value_of(Position, row))
+    return POSITIONS.page(database, user, *wanted, wish=wish, window=window)
 
 
 def position_detail(database: Database, user: UserId, position: PositionId) -> Position:

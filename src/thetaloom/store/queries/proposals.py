@@ -6,11 +6,42 @@ from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.values.ids import ProposalId, StrategyId, UserId
 from thetaloom.errors import NotFound
 from thetaloom.store.database import Database
-from thetaloom.store.queries.paging import FIRST_PAGE, Page, Window, matching, owned, page_of
+from thetaloom.store.queries.listing import USUAL, Listing, Wish, each_of, sortable
+from thetaloom.store.queries.paging import FIRST_PAGE, Page, Window, matching, owned
 from thetaloom.store.schema import proposals as table
 from thetaloom.store.statements import columns_of, value_of
 
 _SELECT = select(*columns_of(table, Proposal))
+PROPOSALS = Listing(
+    table=table,
+    kind=Proposal,
+    usual=(table.c.created_at.desc(), table.c.id),
+    sorts=sortable(
+        table,
+        "id",
+        "symbol",
+        "structure_name",
+        "quantity",
+        "mid_price",
+        "max_profit",
+        "max_loss",
+        "pop",
+        "status",
+        "expires_at",
+        "decided_at",
+    ),
+    texts=(
+        table.c.id,
+        table.c.run_id,
+        table.c.symbol,
+        table.c.strategy_id,
+        table.c.structure_name,
+        table.c.decided_by,
+        table.c.decision_note,
+    ),
+    choices={"status": each_of(table.c.status, ProposalStatus)},
+    words={"symbol": table.c.symbol, "strategy": table.c.strategy_id},
+)
 
 
 def list_proposals(
@@ -20,6 +51,7 @@ def list_proposals(
     status: ProposalStatus | None = None,
     symbol: str | None = None,
     strategy: StrategyId | None = None,
+    wish: Wish = USUAL,
     window: Window = FIRST_PAGE,
 ) -> Page[Proposal]:
     """Return the user's proposals, newest first."""
@@ -28,10 +60,7 @@ def list_proposals(
         *matching(table.c.symbol, symbol),
         *matching(table.c.strategy_id, strategy),
     ]
-    chosen = _SELECT.where(owned(table, user), *wanted)
-    with database.connect() as connection:
-        ordered = chosen.order_by(table.c.created_at.desc(), table.c.id)
-        return page_of(connection, ordered, window, lambda row: value_of(Proposal, row))
+    return PROPOSALS.page(database, user, *wanted, wish=wish, window=window)
 
 
 def proposal_detail(database: Database, user: UserId, proposal: ProposalId) -> Proposal:

@@ -11,14 +11,29 @@ from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.run.lineage import LineageRecord
 from thetaloom.domain.run.proposals import Proposal
-from thetaloom.domain.run.runs import Outcome, RunStatus, WorkflowRun
+from thetaloom.domain.run.runs import Outcome, RunStatus, TriggerKind, WorkflowRun
 from thetaloom.domain.values.ids import RunId, StrategyId, UserId
 from thetaloom.errors import NotFound
 from thetaloom.store.database import Database
-from thetaloom.store.queries.paging import FIRST_PAGE, Page, Window, matching, owned, page_of, since
+from thetaloom.store.queries.listing import USUAL, Listing, Wish, each_of, sortable
+from thetaloom.store.queries.paging import FIRST_PAGE, Page, Window, matching, owned, since
 from thetaloom.store.schema import fills, lineage, orders, positions, proposals
 from thetaloom.store.schema import runs as table
 from thetaloom.store.statements import columns_of, value_of, values_of
+
+RUNS = Listing(
+    table=table,
+    kind=WorkflowRun,
+    usual=(table.c.created_at.desc(), table.c.id),
+    sorts=sortable(table, "id", "symbol", "strategy_id", "trigger", "status", "outcome", "reason", "created_at"),
+    texts=(table.c.id, table.c.symbol, table.c.strategy_id, table.c.reason),
+    choices={
+        "status": each_of(table.c.status, RunStatus),
+        "outcome": each_of(table.c.outcome, Outcome),
+        "trigger": each_of(table.c.trigger, TriggerKind),
+    },
+    words={"symbol": table.c.symbol, "strategy": table.c.strategy_id},
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +64,7 @@ def list_runs(
     status: RunStatus | None = None,
     symbol: str | None = None,
     strategy: StrategyId | None = None,
+    wish: Wish = USUAL,
     window: Window = FIRST_PAGE,
 ) -> Page[WorkflowRun]:
     """Return the user's runs, newest first."""
@@ -57,10 +73,7 @@ def list_runs(
         *matching(table.c.symbol, symbol),
         *matching(table.c.strategy_id, strategy),
     ]
-    chosen = select(*columns_of(table, WorkflowRun)).where(owned(table, user), *wanted)
-    ordered = chosen.order_by(table.c.created_at.desc(), table.c.id)
-    with database.connect() as connection:
-        return page_of(connection, ordered, window, lambda row: value_of(WorkflowRun, row))
+    return RUNS.page(database, user, *wanted, wish=wish, window=window)
 
 
 def run_detail(database: Database, user: UserId, run: RunId) -> RunDetail:

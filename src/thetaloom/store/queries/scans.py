@@ -4,24 +4,32 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from thetaloom.domain.run.scans import Scan, ScanPair
+from thetaloom.domain.run.scans import Scan, ScanPair, ScanStatus
 from thetaloom.domain.run.watchlists import LIQUID, LIQUID_SYMBOLS, Watchlist
 from thetaloom.domain.values.ids import UserId
 from thetaloom.errors import NotFound
 from thetaloom.store.database import Database
+from thetaloom.store.queries.listing import USUAL, Listing, Wish, each_of, sortable
 from thetaloom.store.queries.paging import FIRST_PAGE, Page, Window, matching, owned, page_of
 from thetaloom.store.schedule_tables import scan_pairs, scans, watchlists
 from thetaloom.store.schema import users
 from thetaloom.store.statements import columns_of, value_of, values_of
 
 _SCANS = select(*columns_of(scans, Scan))
+SCANS = Listing(
+    table=scans,
+    kind=Scan,
+    usual=(scans.c.asked_at.desc(), scans.c.id),
+    sorts=sortable(scans, "asked_at", "status", "watchlist", "pairs", "eligible"),
+    texts=(scans.c.id, scans.c.watchlist, scans.c.symbols, scans.c.strategy_ids, scans.c.message),
+    choices={"status": each_of(scans.c.status, ScanStatus)},
+    words={"watchlist": scans.c.watchlist},
+)
 
 
-def list_scans(database: Database, user: UserId, *, window: Window = FIRST_PAGE) -> Page[Scan]:
+def list_scans(database: Database, user: UserId, *, wish: Wish = USUAL, window: Window = FIRST_PAGE) -> Page[Scan]:
     """Return the user's scans, newest first."""
-    ordered = _SCANS.where(owned(scans, user)).order_by(scans.c.asked_at.desc(), scans.c.id)
-    with database.connect() as connection:
-        return page_of(connection, ordered, window, lambda row: value_of(Scan, row))
+    return SCANS.page(database, user, wish=wish, window=window)
 
 
 def scan_of(database: Database, user: UserId, scan: str) -> Scan:

@@ -9,17 +9,33 @@ from sqlalchemy import bindparam, func, select
 from thetaloom.domain.run.runs import StepName
 from thetaloom.domain.run.signal_records import SignalScore, SourceRecord, record_of
 from thetaloom.domain.run.signal_sources import SignalSource
-from thetaloom.domain.run.signals import Signal, SignalStage, TrailEntry
+from thetaloom.domain.run.signals import Direction, Signal, SignalAction, SignalStage, TrailEntry
 from thetaloom.domain.values.ids import RunId, UserId
 from thetaloom.errors import NotFound
 from thetaloom.store.database import Database
 from thetaloom.store.queries.lineage import step_record
-from thetaloom.store.queries.paging import FIRST_PAGE, Page, Window, matching, owned, page_of
+from thetaloom.store.queries.listing import USUAL, Listing, Wish, each_of, sortable
+from thetaloom.store.queries.paging import FIRST_PAGE, Page, Window, matching, owned
 from thetaloom.store.signal_tables import signal_scores, signal_sources, signal_trail
 from thetaloom.store.signal_tables import signals as table
 from thetaloom.store.statements import columns_of, value_of, values_of
 
 _SELECT = select(*columns_of(table, Signal))
+SIGNALS = Listing(
+    table=table,
+    kind=Signal,
+    usual=(table.c.received_at.desc(), table.c.id),
+    sorts=sortable(
+        table, "symbol", "source", "action", "direction", "timeframe", "confidence", "stage", "reason", "received_at"
+    ),
+    texts=(table.c.id, table.c.symbol, table.c.source, table.c.reason, table.c.run_id),
+    choices={
+        "stage": each_of(table.c.stage, SignalStage),
+        "action": each_of(table.c.action, SignalAction),
+        "direction": each_of(table.c.direction, Direction),
+    },
+    words={"symbol": table.c.symbol, "source": table.c.source},
+)
 # Built once: each webhook asks for its source before anything else.
 _SOURCE = select(*columns_of(signal_sources, SignalSource)).where(
     owned(signal_sources, bindparam("of_user")),  # type: ignore[arg-type]  # whose it is, is bound with each question
@@ -43,13 +59,12 @@ def list_signals(
     symbol: str | None = None,
     source: str | None = None,
     stage: SignalStage | None = None,
+    wish: Wish = USUAL,
     window: Window = FIRST_PAGE,
 ) -> Page[Signal]:
     """Return the user's signals, newest first."""
     wanted = [*matching(table.c.symbol, symbol), *matching(table.c.source, source), *matching(table.c.stage, stage)]
-    ordered = _SELECT.where(owned(table, user), *wanted).order_by(table.c.received_at.desc(), table.c.id)
-    with database.connect() as connection:
-        return page_of(connection, ordered, window, lambda row: value_of(Signal, row))
+    return SIGNALS.page(database, user, *wanted, wish=wish, window=window)
 
 
 def signal_detail(database: Database, user: UserId, signal: str) -> SignalDetail:

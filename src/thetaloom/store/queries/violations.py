@@ -1,15 +1,21 @@
 """Violations: which limits refused what."""
 
-from sqlalchemy import select
-
-from thetaloom.domain.risk.violations import Violation
+from thetaloom.domain.risk.violations import Severity, Violation
 from thetaloom.domain.values.ids import UserId
 from thetaloom.store.database import Database
-from thetaloom.store.queries.paging import FIRST_PAGE, Page, Window, matching, owned, page_of
+from thetaloom.store.queries.listing import USUAL, Listing, Wish, each_of, sortable
+from thetaloom.store.queries.paging import FIRST_PAGE, Page, Window, matching
 from thetaloom.store.schema import risk_violations as table
-from thetaloom.store.statements import columns_of, value_of
 
-_SELECT = select(*columns_of(table, Violation))
+VIOLATIONS = Listing(
+    table=table,
+    kind=Violation,
+    usual=(table.c.happened_at.desc(), table.c.id.desc()),
+    sorts=sortable(table, "rule", "symbol", "severity", "reason", "happened_at"),
+    texts=(table.c.rule, table.c.symbol, table.c.reason, table.c.run_id),
+    choices={"severity": each_of(table.c.severity, Severity)},
+    words={"rule": table.c.rule, "symbol": table.c.symbol},
+)
 
 
 def list_violations(
@@ -18,10 +24,9 @@ def list_violations(
     *,
     rule: str | None = None,
     symbol: str | None = None,
+    wish: Wish = USUAL,
     window: Window = FIRST_PAGE,
 ) -> Page[Violation]:
     """Return the user's violations, newest first."""
     wanted = [*matching(table.c.rule, rule), *matching(table.c.symbol, symbol)]
-    ordered = _SELECT.where(owned(table, user), *wanted).order_by(table.c.happened_at.desc(), table.c.id.desc())
-    with database.connect() as connection:
-        return page_of(connection, ordered, window, lambda row: value_of(Violation, row))
+    return VIOLATIONS.page(database, user, *wanted, wish=wish, window=window)

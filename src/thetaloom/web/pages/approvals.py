@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query
+from fastapi import APIRouter, Form
 from starlette.responses import Response
 
 from thetaloom.domain.book.targets import TargetOrder, target_orders
@@ -18,16 +18,18 @@ from thetaloom.domain.values.money import Money
 from thetaloom.engine.commands import ApproveProposal, RejectProposal
 from thetaloom.engine.findings import Judgement, RiskFinding
 from thetaloom.store.queries.proposal_evidence import evidence_of_proposals
-from thetaloom.store.queries.proposals import list_proposals, proposal_detail
+from thetaloom.store.queries.proposals import PROPOSALS, list_proposals, proposal_detail
 from thetaloom.store.queries.runs import run_detail
 from thetaloom.web.front import Front, FrontDoor
-from thetaloom.web.pages.forms import Notice, PageNumber, Words, see
+from thetaloom.web.pages.csv_files import csv_file
+from thetaloom.web.pages.forms import Notice, Words, see
 from thetaloom.web.pages.frame import Frame, frame_of
 from thetaloom.web.pages.looks import picture_of
 from thetaloom.web.pages.numbers import percent
-from thetaloom.web.pages.paging import Pager, pager_of, window_of
 from thetaloom.web.pages.payoff_picture import PayoffPicture
 from thetaloom.web.pages.render import page
+from thetaloom.web.pages.table_rules import PROPOSALS_TABLE
+from thetaloom.web.pages.tables import Asking, TableShown, read_asked, table_of
 
 router = APIRouter(prefix="/approvals")
 
@@ -39,7 +41,7 @@ class ApprovalsView:
     frame: Frame
     waiting: Sequence[Proposal]
     decided: Sequence[Proposal]
-    pager: Pager
+    table: TableShown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,17 +80,18 @@ class ProposalView:
 
 
 @router.get("")
-def approvals(
-    front: FrontDoor, number: Annotated[PageNumber, Query(alias="page")] = 1, notice: Notice = ""
-) -> Response:
-    """List what waits for a decision, then what was decided."""
+def approvals(front: FrontDoor, asking: Asking, notice: Notice = "") -> Response:
+    """List what waits for a decision, then every proposal."""
+    asked = read_asked(PROPOSALS_TABLE, asking)
+    if asked.is_csv:
+        return csv_file(PROPOSALS_TABLE, PROPOSALS.every(front.database, front.user, wish=asked.wish))
     waiting = list_proposals(front.database, front.user, status=ProposalStatus.PENDING)
-    every = list_proposals(front.database, front.user, window=window_of(number))
+    every = list_proposals(front.database, front.user, wish=asked.wish, window=asked.window)
     view = ApprovalsView(
         frame=frame_of(front, "approvals", notice),
         waiting=waiting.rows,
-        decided=[proposal for proposal in every.rows if proposal.status is not ProposalStatus.PENDING],
-        pager=pager_of("/approvals", every),
+        decided=every.rows,
+        table=table_of(PROPOSALS_TABLE, asked, every),
     )
     return page("approvals.html", view)
 

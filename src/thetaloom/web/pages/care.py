@@ -1,23 +1,22 @@
 """Alerts: what a person should look at, how soon, and what to do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from thetaloom.domain.book.alerts import Alert
 from thetaloom.domain.values.reasons import Reason
-from thetaloom.store.queries.alerts import list_alerts
+from thetaloom.store.queries.alerts import every_alert, list_alerts
 from thetaloom.web.front import FrontDoor
-from thetaloom.web.pages.forms import PageNumber
+from thetaloom.web.pages.csv_files import csv_file
 from thetaloom.web.pages.frame import Frame, frame_of
-from thetaloom.web.pages.paging import Pager, pager_of, window_of
 from thetaloom.web.pages.render import page
+from thetaloom.web.pages.table_rules import ALERTS_TABLE
+from thetaloom.web.pages.tables import Asking, TableShown, read_asked, table_of
 
 router = APIRouter(prefix="/alerts")
-OVER = "over"
 REASONS = frozenset(reason.value for reason in Reason)
 
 
@@ -27,32 +26,22 @@ class AlertsView:
 
     frame: Frame
     alerts: Sequence[Alert]
-    pager: Pager
-    filters: Mapping[str, str]
+    table: TableShown
     reasons: frozenset[str]  # that are explained on a page of their own
 
 
 @router.get("")
-def alerts(
-    front: FrontDoor,
-    show: Annotated[str, Query(max_length=10)] = "",
-    symbol: Annotated[str, Query(max_length=12)] = "",
-    number: Annotated[PageNumber, Query(alias="page")] = 1,
-) -> Response:
+def alerts(front: FrontDoor, asking: Asking) -> Response:
     """List what needs a look, or what needed one."""
-    filters = {"show": OVER if show == OVER else "", "symbol": symbol.strip().upper()}
-    found = list_alerts(
-        front.database,
-        front.user,
-        standing=filters["show"] != OVER,
-        symbol=filters["symbol"] or None,
-        window=window_of(number),
-    )
+    asked = read_asked(ALERTS_TABLE, asking)
+    standing = None if asked.says("show") else True
+    if asked.is_csv:
+        return csv_file(ALERTS_TABLE, every_alert(front.database, front.user, standing=standing, wish=asked.wish))
+    found = list_alerts(front.database, front.user, standing=standing, wish=asked.wish, window=asked.window)
     view = AlertsView(
         frame=frame_of(front, "alerts"),
         alerts=found.rows,
-        pager=pager_of("/alerts", found, **filters),
-        filters=filters,
+        table=table_of(ALERTS_TABLE, asked, found),
         reasons=REASONS,
     )
     return page("alerts.html", view)

@@ -32,14 +32,19 @@ def signed(amount: Decimal | float | None) -> str:
     return f"{MINUS if exact < 0 else '+'}{'$' if isinstance(exact, Money) else ''}{digits}"
 
 
-def when(at: datetime | None, zone: str) -> str | Markup:
-    """Write an instant on the wall clock of the exchange; the tip shows it in UTC."""
+def when(at: datetime | None, zone: str, exchange_zone: str) -> str | Markup:
+    """Write an instant on the person's own clock, and on the exchange's beside it; the tip shows it in UTC."""
     if at is None:
         return "never"
-    there, utc = at.astimezone(ZoneInfo(zone)), at.astimezone(UTC)
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(
-        utc.isoformat(timespec="seconds"), f"{utc:%Y-%m-%d %H:%M:%S} UTC", f"{there:%Y-%m-%d %H:%M:%S %Z}"
+    own, there, utc = at.astimezone(ZoneInfo(zone)), at.astimezone(ZoneInfo(exchange_zone)), at.astimezone(UTC)
+    shown = Markup('<time datetime="{}" title="{}">{}</time>').format(
+        utc.isoformat(timespec="seconds"), f"{utc:%Y-%m-%d %H:%M:%S} UTC", f"{own:%Y-%m-%d %H:%M:%S %Z}"
     )
+    if own.utcoffset() == there.utcoffset():
+        return shown
+    days = (there.date() - own.date()).days
+    beside = f"{there:%H:%M:%S %Z}" if not days else f"{there:%m-%d %H:%M:%S %Z}"
+    return shown + Markup(' <span class="beside-time dim">{}</span>').format(beside)
 
 
 def _digits(amount: Decimal) -> str:

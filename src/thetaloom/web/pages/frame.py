@@ -1,6 +1,6 @@
 """What stands around every page: the market's clock and source, halts, and what waits for a decision."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -14,6 +14,8 @@ from thetaloom.store.queries.alerts import list_alerts
 from thetaloom.store.queries.paging import Window
 from thetaloom.store.queries.proposals import list_proposals
 from thetaloom.web.front import Front
+from thetaloom.web.pages.navigation import PlaceGroup, navigation
+from thetaloom.web.pages.preferences import preferred
 
 # What a page says after a form was sent; the address carries the word, never a text.
 NOTICES: Mapping[str, str] = {
@@ -60,9 +62,12 @@ class Frame:
     mark: str  # SYNTHETIC or RECORDED: nobody may take these prices for live ones
     source: str
     exchange: str
-    zone: str
+    exchange_zone: str
+    zone: str  # of the person's own clock
+    theme: str  # dark, light or system
     now: datetime
     exchange_time: str
+    own_time: str  # empty where the person's clock is the exchange's
     utc_time: str
     trading: str  # whether the exchange is open, and until when
     mode: str
@@ -73,6 +78,7 @@ class Frame:
     section: str  # the entry of the navigation that is lit
     person: Person  # who is signed in
     csrf: str  # what each form carries
+    navigation: Sequence[PlaceGroup]
 
 
 def frame_of(front: Front, section: str, notice: str = "") -> Frame:
@@ -82,14 +88,21 @@ def frame_of(front: Front, section: str, notice: str = "") -> Frame:
     with platform.store.reading() as seen:
         halts = halts_now(platform.desk, seen)
     waiting = list_proposals(front.database, front.user, status=ProposalStatus.PENDING, window=Window(limit=1))
+    wished = preferred(front)
     there, utc = now.astimezone(ZoneInfo(calendar.zone_name)), now.astimezone(UTC)
+    own = (
+        "" if wished.zone == calendar.zone_name else f"{now.astimezone(ZoneInfo(wished.zone)):%a %Y-%m-%d %H:%M:%S %Z}"
+    )
     return Frame(
         mark="SYNTHETIC" if market.synthetic else "RECORDED",
         source=market.name,
         exchange=calendar.exchange,
-        zone=calendar.zone_name,
+        exchange_zone=calendar.zone_name,
+        zone=wished.zone,
+        theme=wished.theme,
         now=now,
         exchange_time=f"{there:%a %Y-%m-%d %H:%M:%S %Z}",
+        own_time=own,
         utc_time=f"{utc:%Y-%m-%d %H:%M:%S} UTC",
         trading=_trading(calendar, now),
         mode=platform.settings.mode.value,
@@ -100,6 +113,7 @@ def frame_of(front: Front, section: str, notice: str = "") -> Frame:
         section=section,
         person=front.person,
         csrf=front.csrf,
+        navigation=navigation(),
     )
 
 

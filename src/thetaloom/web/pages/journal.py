@@ -1,26 +1,27 @@
 """The journal: every trade with what it came to, and a person's own words on it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query
+from fastapi import APIRouter, Form
 from starlette.responses import Response
 
 from thetaloom.domain.values.ids import PositionId
 from thetaloom.engine.commands import NoteTrade
 from thetaloom.engine.journal import NOTE_MAX, own_position, read_entry
 from thetaloom.engine.trade_record import JournalEntry
-from thetaloom.store.queries.positions import list_positions
+from thetaloom.store.queries.positions import POSITIONS, list_positions
 from thetaloom.web.front import FrontDoor
-from thetaloom.web.pages.forms import Notice, PageNumber, see
+from thetaloom.web.pages.csv_files import csv_file
+from thetaloom.web.pages.forms import Notice, see
 from thetaloom.web.pages.frame import Frame, frame_of
-from thetaloom.web.pages.paging import Pager, pager_of, window_of
 from thetaloom.web.pages.render import page
+from thetaloom.web.pages.table_rules import JOURNAL_TABLE
+from thetaloom.web.pages.tables import Asking, TableShown, read_asked, table_of
 from thetaloom.web.pages.trade_rows import market_rows, plan_rows
 
 router = APIRouter(prefix="/journal")
-HELD = {"open": True, "closed": False}
 # A browser sends two characters for each new line; the engine counts one.
 NoteText = Annotated[str, Form(max_length=2 * NOTE_MAX, pattern=r"^[^\x00]*$")]
 
@@ -31,8 +32,7 @@ class JournalView:
 
     frame: Frame
     trades: Sequence[JournalEntry]
-    pager: Pager
-    filters: Mapping[str, str]
+    table: TableShown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,29 +47,16 @@ class TradeView:
 
 
 @router.get("")
-def journal(
-    front: FrontDoor,
-    held: Annotated[str, Query(max_length=10)] = "",
-    symbol: Annotated[str, Query(max_length=12)] = "",
-    number: Annotated[PageNumber, Query(alias="page")] = 1,
-) -> Response:
-    """List the trades, newest first."""
-    filters = {"held": held if held in HELD else "", "symbol": symbol.strip().upper()}
-    found = list_positions(
-        front.database,
-        front.user,
-        is_open=HELD.get(held),
-        symbol=filters["symbol"] or None,
-        window=window_of(number),
-    )
+def journal(front: FrontDoor, asking: Asking) -> Response:
+    """List the trades, newest first unless sorted."""
+    asked, desk = read_asked(JOURNAL_TABLE, asking), front.platform.desk
     with front.platform.store.reading() as uow:
-        trades = [read_entry(front.platform.desk, uow, one, front.now) for one in found.rows]
-    view = JournalView(
-        frame=frame_of(front, "journal"),
-        trades=trades,
-        pager=pager_of("/journal", found, **filters),
-        filters=filters,
-    )
+        if asked.is_csv:
+            every = POSITIONS.every(front.database, front.user, wish=asked.wish)
+            return csv_file(JOURNAL_TABLE, (read_entry(desk, uow, one, front.now) for one in every))
+        found = list_positions(front.database, front.user, wish=asked.wish, window=asked.window)
+        trades = [read_entry(desk, uow, one, front.now) for one in found.rows]
+    view = JournalView(frame=frame_of(front, "journal"), trades=trades, table=table_of(JOURNAL_TABLE, asked, found))
     return page("journal.html", view)
 
 

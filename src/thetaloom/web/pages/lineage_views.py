@@ -11,14 +11,21 @@ from starlette.responses import Response
 from thetaloom.domain.run.runs import StepName, StepStatus
 from thetaloom.domain.run.sights import MINUTES_DEFAULT, MINUTES_MAX, SightKind, SightsFound, moment_of, symbol_of
 from thetaloom.domain.values.ids import StrategyId
-from thetaloom.store.queries.executions import Execution, StepStatistics, recent_executions, step_statistics
+from thetaloom.store.queries.executions import (
+    Execution,
+    StepStatistics,
+    every_execution,
+    recent_executions,
+    step_statistics,
+)
 from thetaloom.store.queries.sights import sights_of
 from thetaloom.web.front import Front, FrontDoor
-from thetaloom.web.pages.forms import PageNumber
+from thetaloom.web.pages.csv_files import csv_file
 from thetaloom.web.pages.frame import Frame, frame_of
 from thetaloom.web.pages.numbers import span
-from thetaloom.web.pages.paging import Pager, pager_of, window_of
 from thetaloom.web.pages.render import page
+from thetaloom.web.pages.table_rules import EXECUTIONS_TABLE
+from thetaloom.web.pages.tables import Asking, TableShown, read_asked, table_of
 
 router = APIRouter(prefix="/lineage")
 DAYS_DEFAULT = 30
@@ -48,7 +55,7 @@ class LineageView:
     found: SightsFound | None
     places: Mapping[SightKind, str]
     executions: Sequence[ExecutionRow]
-    pager: Pager
+    table: TableShown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,23 +83,26 @@ class StepsView:
 @router.get("")
 def lineage(
     front: FrontDoor,
+    asking: Asking,
     symbol: Symbol = "",
     at: Annotated[str, Query(max_length=40)] = "",
     minutes: Annotated[int, Query(ge=0, le=MINUTES_MAX)] = MINUTES_DEFAULT,
     strategy: Strategy = "",
-    number: Annotated[PageNumber, Query(alias="page")] = 1,
 ) -> Response:
     """Answer what looked at a symbol around a moment, and list the newest runs."""
+    table = read_asked(EXECUTIONS_TABLE, asking)
+    if table.is_csv:
+        return csv_file(EXECUTIONS_TABLE, every_execution(front.database, front.user, wish=table.wish))
     wanted, of = symbol.strip().upper(), StrategyId(strategy.strip()) if strategy.strip() else None
     asked = {"symbol": wanted, "at": at.strip(), "minutes": str(minutes), "strategy": strategy.strip()}
-    newest = recent_executions(front.database, front.user, symbol=wanted or None, strategy=of, window=window_of(number))
+    newest = recent_executions(front.database, front.user, wish=table.wish, window=table.window)
     view = LineageView(
         frame=frame_of(front, "lineage"),
         asked=asked,
         found=_found(front, wanted, at, minutes, of) if wanted else None,
         places=PLACES,
         executions=[ExecutionRow(execution=one, worked=span(one.duration_us)) for one in newest.rows],
-        pager=pager_of("/lineage", newest, **asked),
+        table=table_of(EXECUTIONS_TABLE, table, newest),
     )
     return page("lineage.html", view)
 

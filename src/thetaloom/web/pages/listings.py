@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
 from thetaloom.domain.book.orders import Order
@@ -22,15 +21,17 @@ from thetaloom.engine.commands import (
 )
 from thetaloom.errors import InvalidInput
 from thetaloom.store.queries.order_quality import QualityReport, orders_quality
-from thetaloom.store.queries.orders import list_orders
-from thetaloom.store.queries.positions import list_positions, position_detail
+from thetaloom.store.queries.orders import ORDERS, list_orders
+from thetaloom.store.queries.positions import POSITIONS, list_positions, position_detail
 from thetaloom.web.front import FrontDoor
 from thetaloom.web.marked import MarkedReview, reviews_of
-from thetaloom.web.pages.forms import Notice, PageNumber, Word, count_of, day_of, see
+from thetaloom.web.pages.csv_files import csv_file
+from thetaloom.web.pages.forms import Notice, Word, count_of, day_of, see
 from thetaloom.web.pages.frame import Frame, frame_of
 from thetaloom.web.pages.order_notes import OrderNote, order_notes
-from thetaloom.web.pages.paging import Pager, pager_of, window_of
 from thetaloom.web.pages.render import page
+from thetaloom.web.pages.table_rules import ORDERS_TABLE, POSITIONS_TABLE
+from thetaloom.web.pages.tables import Asking, TableShown, read_asked, table_of
 
 router = APIRouter()
 MEASURED = 20  # of the newest orders with a fill; each is measured by the evidence of all its moves
@@ -43,7 +44,7 @@ class PositionsView:
     frame: Frame
     positions: Sequence[Position]
     reviews: Mapping[PositionId, MarkedReview]
-    pager: Pager
+    table: TableShown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,20 +55,21 @@ class OrdersView:
     orders: Sequence[Order]
     notes: Mapping[ClientOrderId, OrderNote]
     quality: QualityReport
-    pager: Pager
+    table: TableShown
 
 
 @router.get("/positions")
-def positions(
-    front: FrontDoor, number: Annotated[PageNumber, Query(alias="page")] = 1, notice: Notice = ""
-) -> Response:
-    """List the positions, newest first."""
-    found = list_positions(front.database, front.user, window=window_of(number))
+def positions(front: FrontDoor, asking: Asking, notice: Notice = "") -> Response:
+    """List the positions, newest first unless sorted."""
+    asked = read_asked(POSITIONS_TABLE, asking)
+    if asked.is_csv:
+        return csv_file(POSITIONS_TABLE, POSITIONS.every(front.database, front.user, wish=asked.wish))
+    found = list_positions(front.database, front.user, wish=asked.wish, window=asked.window)
     view = PositionsView(
         frame=frame_of(front, "positions", notice),
         positions=found.rows,
         reviews=reviews_of(front, found.rows),
-        pager=pager_of("/positions", found),
+        table=table_of(POSITIONS_TABLE, asked, found),
     )
     return page("positions.html", view)
 
@@ -159,15 +161,18 @@ async def replace_targets(front: FrontDoor, position_id: str) -> Response:
 
 
 @router.get("/orders")
-def orders(front: FrontDoor, number: Annotated[PageNumber, Query(alias="page")] = 1, notice: Notice = "") -> Response:
-    """List the orders, newest first."""
-    found = list_orders(front.database, front.user, window=window_of(number))
+def orders(front: FrontDoor, asking: Asking, notice: Notice = "") -> Response:
+    """List the orders, newest first unless sorted."""
+    asked = read_asked(ORDERS_TABLE, asking)
+    if asked.is_csv:
+        return csv_file(ORDERS_TABLE, ORDERS.every(front.database, front.user, wish=asked.wish))
+    found = list_orders(front.database, front.user, wish=asked.wish, window=asked.window)
     view = OrdersView(
         frame=frame_of(front, "orders", notice),
         orders=found.rows,
         notes=order_notes(front, found.rows),
         quality=orders_quality(front.database, front.user, count=MEASURED),
-        pager=pager_of("/orders", found),
+        table=table_of(ORDERS_TABLE, asked, found),
     )
     return page("orders.html", view)
 

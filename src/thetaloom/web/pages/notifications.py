@@ -20,14 +20,16 @@ from thetaloom.domain.run.notifications import (
 from thetaloom.domain.run.schedules import EXCHANGE_ZONE
 from thetaloom.engine.notification_commands import RemoveDestination
 from thetaloom.errors import InvalidInput
-from thetaloom.store.queries.notifications import list_deliveries, list_destinations
+from thetaloom.store.queries.notifications import DELIVERIES, list_deliveries, list_destinations
 from thetaloom.web.destinations import DestinationWish, save_destination, send_test
 from thetaloom.web.front import FrontDoor
-from thetaloom.web.pages.forms import Notice, PageNumber, Word, count_of, see
+from thetaloom.web.pages.csv_files import csv_file
+from thetaloom.web.pages.forms import Notice, Word, count_of, see
 from thetaloom.web.pages.frame import Frame, frame_of
-from thetaloom.web.pages.paging import Pager, pager_of, window_of
+from thetaloom.web.pages.log_rules import DELIVERIES_TABLE
 from thetaloom.web.pages.render import page
 from thetaloom.web.pages.schedules import window_of_text
+from thetaloom.web.pages.tables import Asking, TableShown, read_asked, table_of
 
 router = APIRouter(prefix="/notifications")
 Url = Annotated[str, Form(max_length=2000)]
@@ -41,7 +43,7 @@ class NotificationsPage:
     frame: Frame
     destinations: Sequence[Destination]
     deliveries: Sequence[Delivery]
-    pager: Pager
+    table: TableShown
     topics: Sequence[Topic]
     zone: str
     changed: Destination | None  # the one that the form is filled with
@@ -50,18 +52,21 @@ class NotificationsPage:
 @router.get("")
 def notifications_page(
     front: FrontDoor,
-    number: Annotated[PageNumber, Query(alias="page")] = 1,
+    asking: Asking,
     notice: Notice = "",
     change: Annotated[str, Query(max_length=40)] = "",
 ) -> Response:
     """Show destinations and the log of messages; ``change`` fills the form with a destination."""
+    asked = read_asked(DELIVERIES_TABLE, asking)
+    if asked.is_csv:
+        return csv_file(DELIVERIES_TABLE, DELIVERIES.every(front.database, front.user, wish=asked.wish))
     known = list_destinations(front.database, front.user)
-    found = list_deliveries(front.database, front.user, window=window_of(number))
+    found = list_deliveries(front.database, front.user, wish=asked.wish, window=asked.window)
     view = NotificationsPage(
         frame=frame_of(front, "notifications", notice),
         destinations=known,
         deliveries=found.rows,
-        pager=pager_of("/notifications", found),
+        table=table_of(DELIVERIES_TABLE, asked, found),
         topics=CHOICES,
         zone=EXCHANGE_ZONE,
         changed=next((one for one in known if one.name == change), None),

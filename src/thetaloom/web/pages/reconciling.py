@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from thetaloom.domain.book.elsewhere import Finding, FindingStatus
@@ -14,13 +13,15 @@ from thetaloom.domain.book.positions import Position
 from thetaloom.domain.values.ids import PositionId, StrategyId
 from thetaloom.engine.commands import AdoptPosition, AssignClose, IgnoreFinding, Reconcile
 from thetaloom.errors import InvalidInput
-from thetaloom.store.queries.findings import list_findings, list_reconciliations
+from thetaloom.store.queries.findings import FINDINGS, LOOKS, list_findings, list_reconciliations
 from thetaloom.store.queries.paging import Window
 from thetaloom.web.front import FrontDoor
-from thetaloom.web.pages.forms import Notice, PageNumber, Word, see
+from thetaloom.web.pages.csv_files import csv_file
+from thetaloom.web.pages.forms import Notice, Word, see
 from thetaloom.web.pages.frame import Frame, frame_of
-from thetaloom.web.pages.paging import Pager, pager_of, window_of
+from thetaloom.web.pages.log_rules import FINDINGS_TABLE, LOOKS_TABLE
 from thetaloom.web.pages.render import page
+from thetaloom.web.pages.tables import Asking, TableShown, read_asked, table_of
 
 router = APIRouter(prefix="/reconcile")
 SHOWN_MAX = 100
@@ -32,30 +33,35 @@ class ReconcilePage:
 
     frame: Frame
     waiting: Sequence[Finding]
-    ignored: Sequence[Finding]
-    settled: Sequence[Finding]
+    found: Sequence[Finding]
     looks: Sequence[Reconciliation]
     strategies: Sequence[str]
-    pager: Pager
+    table: TableShown
+    findings: TableShown
 
 
 @router.get("")
-def reconcile_page(
-    front: FrontDoor, number: Annotated[PageNumber, Query(alias="page")] = 1, notice: Notice = ""
-) -> Response:
+def reconcile_page(front: FrontDoor, asking: Asking, notice: Notice = "") -> Response:
     """Show what was found, and what waits for a decision."""
+    asked = read_asked(LOOKS_TABLE, asking)
+    if asked.is_csv:
+        return csv_file(LOOKS_TABLE, LOOKS.every(front.database, front.user, wish=asked.wish))
+    every = read_asked(FINDINGS_TABLE, asking)
+    if every.is_csv:
+        return csv_file(FINDINGS_TABLE, FINDINGS.every(front.database, front.user, wish=every.wish))
     standing = list_findings(front.database, front.user, standing=True, window=Window(limit=SHOWN_MAX)).rows
-    looks = list_reconciliations(front.database, front.user, window=window_of(number))
+    looks = list_reconciliations(front.database, front.user, wish=asked.wish, window=asked.window)
+    found = list_findings(front.database, front.user, wish=every.wish, window=every.window)
     with front.platform.store.reading() as seen:
         strategies = [one.strategy.id for one in seen.strategies.all_latest(front.user)]
     view = ReconcilePage(
         frame=frame_of(front, "reconcile", notice),
         waiting=[one for one in standing if one.status is FindingStatus.WAITING],
-        ignored=[one for one in standing if one.status is FindingStatus.IGNORED],
-        settled=list_findings(front.database, front.user, standing=False, window=Window(limit=20)).rows,
+        found=found.rows,
         looks=looks.rows,
         strategies=strategies,
-        pager=pager_of("/reconcile", looks),
+        table=table_of(LOOKS_TABLE, asked, looks),
+        findings=table_of(FINDINGS_TABLE, every, found),
     )
     return page("reconcile.html", view)
 

@@ -74,8 +74,9 @@ def error_page(
 def _when(context: Context, at: Any) -> str:
     view = context["view"]
     if view.frame is None:
-        return filters.when(at, getattr(view, "zone", UTC_NAME))
-    return filters.when(at, view.frame.zone)
+        zone = getattr(view, "zone", UTC_NAME)
+        return filters.when(at, zone, zone)
+    return filters.when(at, view.frame.zone, view.frame.exchange_zone)
 
 
 @pass_context

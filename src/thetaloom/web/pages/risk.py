@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from thetaloom.domain.risk.limits import Group
@@ -19,15 +18,16 @@ from thetaloom.engine.risk_view import RiskView as Found
 from thetaloom.engine.risk_view import risk_view
 from thetaloom.engine.stress import StressBook, stress_book
 from thetaloom.errors import Unavailable
-from thetaloom.store.queries.violations import list_violations
+from thetaloom.store.queries.violations import VIOLATIONS, list_violations
 from thetaloom.web.front import Front, FrontDoor
 from thetaloom.web.pages.budget_bar import BudgetBar, budget_bar
+from thetaloom.web.pages.csv_files import csv_file
 from thetaloom.web.pages.filters import MINUS
-from thetaloom.web.pages.forms import PageNumber
 from thetaloom.web.pages.frame import Frame, frame_of
+from thetaloom.web.pages.log_rules import VIOLATIONS_TABLE
 from thetaloom.web.pages.numbers import number_with_unit
-from thetaloom.web.pages.paging import Pager, pager_of, window_of
 from thetaloom.web.pages.render import page
+from thetaloom.web.pages.tables import Asking, TableShown, read_asked, table_of
 
 router = APIRouter(prefix="/risk")
 OFF = "off"
@@ -101,14 +101,17 @@ class RiskPage:
     groups: Sequence[LimitGroup]
     stress: StressShown | None
     violations: Sequence[Violation]
-    pager: Pager
+    table: TableShown
 
 
 @router.get("")
-def risk(front: FrontDoor, number: Annotated[PageNumber, Query(alias="page")] = 1) -> Response:
+def risk(front: FrontDoor, asking: Asking) -> Response:
     """Show the risk of the account."""
+    asked = read_asked(VIOLATIONS_TABLE, asking)
+    if asked.is_csv:
+        return csv_file(VIOLATIONS_TABLE, VIOLATIONS.every(front.database, front.user, wish=asked.wish))
     found = _found(front)
-    refused = list_violations(front.database, front.user, window=window_of(number))
+    refused = list_violations(front.database, front.user, wish=asked.wish, window=asked.window)
     view = RiskPage(
         frame=frame_of(front, "risk"),
         found=found,
@@ -116,7 +119,7 @@ def risk(front: FrontDoor, number: Annotated[PageNumber, Query(alias="page")] = 
         groups=() if found is None else groups_of(found.uses),
         stress=_stress(front),
         violations=refused.rows,
-        pager=pager_of("/risk", refused),
+        table=table_of(VIOLATIONS_TABLE, asked, refused),
     )
     return page("risk.html", view)
 

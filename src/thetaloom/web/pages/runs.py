@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query
+from fastapi import APIRouter, Form
 from starlette.responses import Response
 
 from thetaloom.domain.book.execution_quality import OrderQuality
 from thetaloom.domain.run.lineage import LineageRecord
-from thetaloom.domain.run.runs import RunStatus, StepStatus, WorkflowRun
+from thetaloom.domain.run.runs import StepStatus, WorkflowRun
 from thetaloom.domain.run.why import Why
 from thetaloom.domain.values.ids import ClientOrderId, RunId, StrategyId
 from thetaloom.engine import commands
@@ -17,19 +17,21 @@ from thetaloom.engine.lineage import ReplayReport
 from thetaloom.store.queries.lineage import step_record
 from thetaloom.store.queries.market_view import recorded_view
 from thetaloom.store.queries.order_quality import orders_quality
-from thetaloom.store.queries.runs import RunDetail, list_runs, run_detail
+from thetaloom.store.queries.runs import RUNS, RunDetail, list_runs, run_detail
 from thetaloom.store.queries.story import tell_step
 from thetaloom.store.queries.why import why_of
 from thetaloom.web.front import Front, FrontDoor
 from thetaloom.web.pages.chart_choice import USUAL_CHOICE, ChartChoice, ChartOfPage, Choosing, chart_of_run
+from thetaloom.web.pages.csv_files import csv_file
 from thetaloom.web.pages.dashboard import Choice, choices
-from thetaloom.web.pages.forms import Notice, PageNumber, Word, see
+from thetaloom.web.pages.forms import Notice, Word, see
 from thetaloom.web.pages.frame import Frame, frame_of
 from thetaloom.web.pages.holding import Holding, holding_of
 from thetaloom.web.pages.market_rows import MarketRows, market_rows
 from thetaloom.web.pages.order_notes import OrderNote, order_notes
-from thetaloom.web.pages.paging import Pager, pager_of, window_of
 from thetaloom.web.pages.render import page
+from thetaloom.web.pages.table_rules import RUNS_TABLE
+from thetaloom.web.pages.tables import Asking, TableShown, read_asked, table_of
 from thetaloom.web.pages.timeline import Entry, timeline_of
 from thetaloom.web.proof import Verified, replay, verify
 
@@ -42,9 +44,7 @@ class RunsView:
 
     frame: Frame
     runs: Sequence[WorkflowRun]
-    pager: Pager
-    filters: Mapping[str, str]
-    statuses: Sequence[str]
+    table: TableShown
     symbols: Sequence[str]
     strategies: Sequence[Choice]
 
@@ -67,30 +67,16 @@ class RunView:
 
 
 @router.get("")
-def runs(
-    front: FrontDoor,
-    status: Annotated[str, Query(max_length=20)] = "",
-    symbol: Annotated[str, Query(max_length=12)] = "",
-    strategy: Annotated[str, Query(max_length=64)] = "",
-    number: Annotated[PageNumber, Query(alias="page")] = 1,
-) -> Response:
-    """List the runs, newest first."""
-    known = status if status in RunStatus._value2member_map_ else ""
-    filters = {"status": known, "symbol": symbol.strip().upper(), "strategy": strategy.strip()}
-    found = list_runs(
-        front.database,
-        front.user,
-        status=RunStatus(known) if known else None,
-        symbol=filters["symbol"] or None,
-        strategy=StrategyId(filters["strategy"]) if filters["strategy"] else None,
-        window=window_of(number),
-    )
+def runs(front: FrontDoor, asking: Asking) -> Response:
+    """List the runs, newest first unless sorted."""
+    asked = read_asked(RUNS_TABLE, asking)
+    if asked.is_csv:
+        return csv_file(RUNS_TABLE, RUNS.every(front.database, front.user, wish=asked.wish))
+    found = list_runs(front.database, front.user, wish=asked.wish, window=asked.window)
     view = RunsView(
         frame=frame_of(front, "runs"),
         runs=found.rows,
-        pager=pager_of("/runs", found, **filters),
-        filters=filters,
-        statuses=[each.value for each in RunStatus],
+        table=table_of(RUNS_TABLE, asked, found),
         symbols=tuple(front.platform.market.symbols())[:500],
         strategies=choices(front),
     )

@@ -10,12 +10,15 @@ from starlette.responses import Response
 from thetaloom.domain.run.scans import Scan, ScanPair
 from thetaloom.domain.run.watchlists import Watchlist, clean_symbols
 from thetaloom.engine.schedule_commands import RemoveWatchlist, RunScan, SaveWatchlist
-from thetaloom.store.queries.scans import all_watchlists, list_pairs, list_scans, scan_of
+from thetaloom.store.queries.scans import SCANS, all_watchlists, list_pairs, list_scans, scan_of
 from thetaloom.web.front import FrontDoor
+from thetaloom.web.pages.csv_files import csv_file
 from thetaloom.web.pages.forms import Notice, PageNumber, Word, Words, count_of, see
 from thetaloom.web.pages.frame import Frame, frame_of
 from thetaloom.web.pages.paging import Pager, pager_of, window_of
 from thetaloom.web.pages.render import page
+from thetaloom.web.pages.table_rules import SCANS_TABLE
+from thetaloom.web.pages.tables import Asking, TableShown, read_asked, table_of
 
 router = APIRouter(prefix="/scans")
 
@@ -26,7 +29,7 @@ class ScansPage:
 
     frame: Frame
     scans: Sequence[Scan]
-    pager: Pager
+    table: TableShown
     watchlists: Sequence[Watchlist]
 
 
@@ -42,15 +45,16 @@ class ScanPage:
 
 
 @router.get("")
-def scans_page(
-    front: FrontDoor, number: Annotated[PageNumber, Query(alias="page")] = 1, notice: Notice = ""
-) -> Response:
+def scans_page(front: FrontDoor, asking: Asking, notice: Notice = "") -> Response:
     """List scans and watchlists."""
-    found = list_scans(front.database, front.user, window=window_of(number))
+    asked = read_asked(SCANS_TABLE, asking)
+    if asked.is_csv:
+        return csv_file(SCANS_TABLE, SCANS.every(front.database, front.user, wish=asked.wish))
+    found = list_scans(front.database, front.user, wish=asked.wish, window=asked.window)
     view = ScansPage(
         frame=frame_of(front, "scans", notice),
         scans=found.rows,
-        pager=pager_of("/scans", found),
+        table=table_of(SCANS_TABLE, asked, found),
         watchlists=all_watchlists(front.database, front.user),
     )
     return page("scans.html", view)

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
-from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from thetaloom.domain.run.schedules import (
@@ -26,12 +25,14 @@ from thetaloom.engine.scheduler import PULSE_FRESH
 from thetaloom.errors import InvalidInput
 from thetaloom.store.queries.paging import Window
 from thetaloom.store.queries.scans import all_watchlists
-from thetaloom.store.queries.schedules import heartbeat, list_firings, list_schedules
+from thetaloom.store.queries.schedules import FIRINGS, heartbeat, list_firings, list_schedules
 from thetaloom.web.front import Front, FrontDoor
-from thetaloom.web.pages.forms import Notice, PageNumber, Word, Words, see
+from thetaloom.web.pages.csv_files import csv_file
+from thetaloom.web.pages.forms import Notice, Word, Words, see
 from thetaloom.web.pages.frame import Frame, frame_of
-from thetaloom.web.pages.paging import Pager, pager_of, window_of
+from thetaloom.web.pages.log_rules import FIRINGS_TABLE
 from thetaloom.web.pages.render import page
+from thetaloom.web.pages.tables import Asking, TableShown, read_asked, table_of
 
 router = APIRouter(prefix="/schedules")
 SHOWN_MAX = 200
@@ -53,7 +54,7 @@ class SchedulesPage:
     frame: Frame
     rows: Sequence[ScheduleRow]
     firings: Sequence[Firing]
-    pager: Pager
+    table: TableShown
     strategies: Sequence[str]
     watchlists: Sequence[str]
     kinds: Sequence[ScheduleKind]
@@ -65,12 +66,13 @@ class SchedulesPage:
 
 
 @router.get("")
-def schedules_page(
-    front: FrontDoor, number: Annotated[PageNumber, Query(alias="page")] = 1, notice: Notice = ""
-) -> Response:
+def schedules_page(front: FrontDoor, asking: Asking, notice: Notice = "") -> Response:
     """Show schedules with their next due times, and what became of the last ones."""
+    asked = read_asked(FIRINGS_TABLE, asking)
+    if asked.is_csv:
+        return csv_file(FIRINGS_TABLE, FIRINGS.every(front.database, front.user, wish=asked.wish))
     found = list_schedules(front.database, front.user, window=Window(limit=SHOWN_MAX)).rows
-    firings = list_firings(front.database, front.user, window=window_of(number))
+    firings = list_firings(front.database, front.user, wish=asked.wish, window=asked.window)
     looked_at = heartbeat(front.database)
     with front.platform.store.reading() as seen:
         strategies = [one.strategy.id for one in seen.strategies.all_latest(front.user)]
@@ -78,7 +80,7 @@ def schedules_page(
         frame=frame_of(front, "schedules", notice),
         rows=[_row(front, one) for one in found],
         firings=firings.rows,
-        pager=pager_of("/schedules", firings),
+        table=table_of(FIRINGS_TABLE, asked, firings),
         strategies=strategies,
         watchlists=[one.name for one in all_watchlists(front.database, front.user)],
         kinds=list(ScheduleKind),

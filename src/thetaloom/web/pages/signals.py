@@ -2,25 +2,32 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from thetaloom.domain.run.signal_records import SourceRecord
 from thetaloom.domain.run.signal_sources import SignalSource
-from thetaloom.domain.run.signals import Signal, SignalStage
+from thetaloom.domain.run.signals import Signal
 from thetaloom.domain.values.reasons import Reason
-from thetaloom.store.queries.signals import SignalDetail, list_signals, list_sources, signal_detail, source_records
+from thetaloom.store.queries.signals import (
+    SIGNALS,
+    SignalDetail,
+    list_signals,
+    list_sources,
+    signal_detail,
+    source_records,
+)
 from thetaloom.web.front import FrontDoor
-from thetaloom.web.pages.forms import PageNumber
+from thetaloom.web.pages.csv_files import csv_file
 from thetaloom.web.pages.frame import Frame, frame_of
-from thetaloom.web.pages.paging import Pager, pager_of, window_of
 from thetaloom.web.pages.render import page
+from thetaloom.web.pages.table_rules import SIGNALS_TABLE
+from thetaloom.web.pages.tables import Asking, TableShown, read_asked, table_of
 
 router = APIRouter(prefix="/signals")
 REASONS = frozenset(reason.value for reason in Reason)
-STAGES = tuple(stage.value for stage in SignalStage)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +38,7 @@ class SignalsView:
     signals: Sequence[Signal]
     sources: Sequence[SignalSource]
     records: Mapping[str, SourceRecord]
-    pager: Pager
-    filters: Mapping[str, str]
-    stages: tuple[str, ...]
+    table: TableShown
     reasons: frozenset[str]  # that are explained on a page of their own
 
 
@@ -51,29 +56,18 @@ class SignalView:
 
 
 @router.get("")
-def signals(
-    front: FrontDoor,
-    stage: Annotated[str, Query(max_length=10)] = "",
-    symbol: Annotated[str, Query(max_length=12)] = "",
-    number: Annotated[PageNumber, Query(alias="page")] = 1,
-) -> Response:
+def signals(front: FrontDoor, asking: Asking) -> Response:
     """List the signals."""
-    filters = {"stage": stage if stage in STAGES else "", "symbol": symbol.strip().upper()}
-    found = list_signals(
-        front.database,
-        front.user,
-        symbol=filters["symbol"] or None,
-        stage=SignalStage(stage) if stage in STAGES else None,
-        window=window_of(number),
-    )
+    asked = read_asked(SIGNALS_TABLE, asking)
+    if asked.is_csv:
+        return csv_file(SIGNALS_TABLE, SIGNALS.every(front.database, front.user, wish=asked.wish))
+    found = list_signals(front.database, front.user, wish=asked.wish, window=asked.window)
     view = SignalsView(
         frame=frame_of(front, "signals"),
         signals=found.rows,
         sources=list_sources(front.database, front.user),
         records=source_records(front.database, front.user),
-        pager=pager_of("/signals", found, **filters),
-        filters=filters,
-        stages=STAGES,
+        table=table_of(SIGNALS_TABLE, asked, found),
         reasons=REASONS,
     )
     return page("signals.html", view)
