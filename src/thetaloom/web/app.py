@@ -13,6 +13,7 @@ from thetaloom.engine.loop import EngineLoop
 from thetaloom.errors import InvariantError
 from thetaloom.web import permissions, problems
 from thetaloom.web.api import (
+    audit,
     care,
     charts,
     findings,
@@ -38,6 +39,7 @@ from thetaloom.web.api.aliases import Aliases
 from thetaloom.web.front import Front
 from thetaloom.web.pages import ROUTERS as PAGES
 from thetaloom.web.security import Guard
+from thetaloom.web.throttling import Throttle
 
 STATIC = Path(__file__).parent / "static"
 DESCRIPTION = """Strategies, runs, approvals, orders and positions of one Thetaloom installation.
@@ -59,10 +61,11 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}" if route.tags else route.name,
     )
-    app.state.front = Front(platform=platform, loop=loop)
+    throttle = Throttle(platform.settings.request_rate_factor, platform.wall)
+    app.state.front = Front(platform=platform, loop=loop, throttle=throttle)
     api = APIRouter(prefix="/api")
     nouns = (strategies, workflow, positions, rolls, care, findings, orders, risk, risk_validation, scenarios, lineage)
-    starters = (signals, schedules, scans, symbols, prompts, lineage_search, notifications, charts)
+    starters = (signals, schedules, scans, symbols, prompts, lineage_search, notifications, charts, audit)
     for noun in (*nouns, *starters):
         api.include_router(noun.router)
     app.include_router(api)
@@ -74,7 +77,14 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     permissions.check(_served("/api", (noun.router for noun in (*nouns, *starters))))
     permissions.check(_served("", (*open_doors, *PAGES)))
-    app.add_middleware(Guard, host=platform.settings.host, database=platform.database, wall=platform.wall)
+    app.add_middleware(
+        Guard,
+        host=platform.settings.host,
+        database=platform.database,
+        wall=platform.wall,
+        owner=platform.user_id,
+        throttle=throttle,
+    )
     app.add_middleware(Aliases)  # before the guard: it judges the path that answers
     problems.install(app)
     return app

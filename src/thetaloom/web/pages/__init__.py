@@ -1,7 +1,9 @@
 """The pages: plain HTML from one typed view record each; every form works without JavaScript."""
 
 from thetaloom.web.pages import (
+    account,
     approvals,
+    audit,
     care,
     charts,
     dashboard,
@@ -18,9 +20,11 @@ from thetaloom.web.pages import (
     runs,
     scans,
     schedules,
+    settings,
     signals,
     signing_in,
     strategies,
+    users,
 )
 
 ROUTERS = (
@@ -44,4 +48,8 @@ ROUTERS = (
     reference.router,
     charts.router,
     signing_in.router,
+    account.router,
+    users.router,
+    audit.router,
+    settings.router,
 )

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.values.calendar import TradingCalendar
-from thetaloom.domain.values.people import Person
+from thetaloom.domain.values.people import Person, Role
 from thetaloom.engine.last_gate import halts_now
 from thetaloom.errors import InvalidInput
 from thetaloom.store.queries.alerts import list_alerts
@@ -48,8 +48,19 @@ NOTICES: Mapping[str, str] = {
     "listed": "The watchlist is kept.",
     "unlisted": "The watchlist is removed.",
     "scanning": "The scan was asked for; reload to see how far it is.",
+    "password_changed": "The password is changed. Every other browser is signed out.",
+    "session_ended": "That browser is signed out.",
+    "token_revoked": "The token counts no more.",
+    "preferences_kept": "It is kept.",
+    "role_given": "The role holds from the next request on.",
+    "person_disabled": "That person is signed out and cannot sign in.",
+    "person_enabled": "That person can sign in again.",
+    "limit_set": "The limit holds from now on.",
     "assigned": "The close was booked to the position.",
 }
+
+
+ADMINISTERING = (("users", "/users"), ("audit", "/audit"), ("settings", "/settings"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,21 +83,25 @@ class Frame:
     section: str  # the entry of the navigation that is lit
     person: Person  # who is signed in
     csrf: str  # what each form carries
+    path: str  # of this page
+    administering: tuple[tuple[str, str], ...]  # the entries of the navigation for those who administer
 
 
 def frame_of(front: Front, section: str, notice: str = "") -> Frame:
     """Return the frame of a page of ``section``."""
     platform, now = front.platform, front.now
     calendar, market = platform.desk.calendar, platform.market
-    with platform.store.reading() as seen:
-        halts = halts_now(platform.desk, seen)
+    halts: Mapping[str, str] = {}
+    if front.has_account:
+        with platform.store.reading() as seen:
+            halts = halts_now(platform.desk, seen)
     waiting = list_proposals(front.database, front.user, status=ProposalStatus.PENDING, window=Window(limit=1))
     there, utc = now.astimezone(ZoneInfo(calendar.zone_name)), now.astimezone(UTC)
     return Frame(
         mark="SYNTHETIC" if market.synthetic else "RECORDED",
         source=market.name,
         exchange=calendar.exchange,
-        zone=calendar.zone_name,
+        zone=front.person.zone or calendar.zone_name,
         now=now,
         exchange_time=f"{there:%a %Y-%m-%d %H:%M:%S %Z}",
         utc_time=f"{utc:%Y-%m-%d %H:%M:%S} UTC",
@@ -99,6 +114,8 @@ def frame_of(front: Front, section: str, notice: str = "") -> Frame:
         section=section,
         person=front.person,
         csrf=front.csrf,
+        path=front.path,
+        administering=ADMINISTERING if front.person.may(Role.ADMIN) else (),
     )
 
 
