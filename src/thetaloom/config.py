@@ -161,6 +161,9 @@ class Settings(BaseSettings):
     live_pages_max: int = Field(
         500, ge=1, le=10_000, description="Pages that may be connected to the live wire at once."
     )
+    request_rate_factor: float = Field(
+        1.0, ge=0, le=1000, description="How many times the usual rates of requests are allowed; 0: any rate."
+    )
     log_level: str = Field("warning", pattern="^(debug|info|warning|error)$", description="What is logged.")
 
     @property
@@ -240,6 +243,21 @@ def load_settings(**given: Any) -> Settings:
 def shown(settings: Settings) -> dict[str, object]:
     """Return the effective settings with secrets as stars."""
     return {name: _shown(getattr(settings, name)) for name in Settings.model_fields}
+
+
+def origins(settings: Settings) -> dict[str, str]:
+    """Return where each setting comes from: given at start, the environment, the file, or its default."""
+    environment = EnvSettingsSource(Settings)()
+    file = TomlConfigSettingsSource(Settings, settings.home_folder / "config.toml")()
+
+    def origin(name: str) -> str:
+        if name not in settings.model_fields_set:
+            return "default"
+        if name in environment:
+            return "environment"
+        return "config.toml" if name in file else "given at start"
+
+    return {name: origin(name) for name in Settings.model_fields}
 
 
 def _shown(entry: object) -> object:

@@ -61,7 +61,7 @@ def pass_minutes(platform: Platform, minutes: int) -> None:
 
 def open_home(home: Path, start: datetime | None = None) -> Platform:
     """Put a platform together in a folder of its own; ``start`` is where its market's clock begins."""
-    settings = load_settings(home=home, market=MarketSource.RECORDED)
+    settings = load_settings(home=home, market=MarketSource.RECORDED, request_rate_factor=0)
     bootstrap.prepare_home(settings)
     database = open_database(settings.database)
     upgrade(database)

@@ -12,8 +12,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.web.conftest import DEMO, ORIGIN, START, open_home
-from thetaloom.bootstrap import Platform
+from thetaloom.bootstrap import LOCAL_USER, Platform
 from thetaloom.domain.run.runs import RunStatus
+from thetaloom.domain.values.people import Person, Role
 from thetaloom.web.app import create_app
 from thetaloom.web.pages import log_rules, table_rules
 from thetaloom.web.pages import navigation as places
@@ -179,7 +180,7 @@ def test_the_navigation_shows_what_is_served_and_nothing_else(busy: TestClient) 
 
 
 def test_every_page_of_the_navigation_lights_its_own_entry(busy: TestClient) -> None:
-    for group in places.navigation():
+    for group in places.navigation(Person(id=LOCAL_USER, name="all", role=Role.ADMIN, books=LOCAL_USER)):
         for place in group.places:
             lit = re.findall(r'<a href="([^"]+)" aria-current="page"', busy.get(place.path).text)
             assert lit == [place.path] * 2, place.path  # in the bar, and in the menu of a phone

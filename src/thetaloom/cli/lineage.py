@@ -169,7 +169,7 @@ def _export_report(run: RunId, html: Path, out: Path | None, *, as_json: bool) -
     if out is not None:
         raise InvalidInput("out: name one of --out and --html")
     with opened() as platform:
-        _write(html, report_of(platform, run))
+        _write(html, report_of(platform, platform.user_id, run))
     if as_json:
         emit({"run": run, "file": str(html)})
     else:

@@ -220,6 +220,7 @@ class Halt:
     user_id: UserId
     scope: str = "all"
     note: str = ""
+    by: UserId | None = None  # who halts, where it is not whose rows they are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

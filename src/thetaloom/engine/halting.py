@@ -83,7 +83,7 @@ def halt(desk: Desk, command: commands.Halt) -> None:
     check_scope(command.scope)
     now = desk.clock.now()
     reason = command.note or "halted by a person"
-    raised = StandingHalt(scope=command.scope, reason=reason, by=command.user_id, at=now.isoformat())
+    raised = StandingHalt(scope=command.scope, reason=reason, by=command.by or command.user_id, at=now.isoformat())
     with desk.store.unit_of_work() as uow:
         is_up = put_halt(desk, uow, raised, command.user_id, now)
         entries = _cancel_entries(desk, uow, {command.scope})

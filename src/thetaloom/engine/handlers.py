@@ -52,6 +52,8 @@ def start_run(desk: Desk, command: commands.StartRun) -> WorkflowRun:
     if not symbol or len(symbol) > 12 or not symbol.replace(".", "").replace("^", "").isalnum():
         raise InvalidInput(f"{command.symbol!r} is no symbol; a good one: SPY", details={"symbol": command.symbol})
     with desk.store.unit_of_work() as uow:
+        if uow.accounts.owner(desk.broker.account_id) not in (None, command.user_id):
+            raise NotAllowed(Reason.NO_ACCOUNT.value, Reason.NO_ACCOUNT.text, details={"user": command.user_id})
         run = write_run(desk, uow, replace(command, symbol=symbol), now)
         if run is None:
             raise NotFound(f"no strategy has the id {command.strategy_id!r}", advice=Reason.STRATEGY_NOT_FOUND.text)

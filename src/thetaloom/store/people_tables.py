@@ -1,7 +1,5 @@
 """The tables of people: how they sign in, what they may, what they did, and what they entrust to us."""
 
-from collections.abc import Mapping
-
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, PrimaryKeyConstraint, Table, Text
 
 from thetaloom.domain.values.people import Role, Scope, Theme
@@ -102,7 +100,7 @@ audit = Table(
     needed("token_id", Text),
     needed("address", Text),
     needed("action", Text),
-    needed("subject", Structured(Mapping[str, str])),
+    needed("subject", Text),
     needed("status", Integer),
     needed("fields", Structured(tuple[str, ...])),
     Index(None, "user_id", "at"),

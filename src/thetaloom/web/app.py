@@ -13,6 +13,7 @@ from thetaloom.engine.loop import EngineLoop
 from thetaloom.errors import InvariantError
 from thetaloom.web import live, permissions, problems
 from thetaloom.web.api import (
+    audit,
     care,
     chains,
     charts,
@@ -41,6 +42,7 @@ from thetaloom.web.api.aliases import Aliases
 from thetaloom.web.front import Front
 from thetaloom.web.pages import ROUTERS as PAGES
 from thetaloom.web.security import Guard
+from thetaloom.web.throttling import Throttle
 from thetaloom.web.wire.hub import Hub
 
 STATIC = Path(__file__).parent / "static"
@@ -63,11 +65,12 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=lambda route: f"{route.tags[0]}_{route.name}" if route.tags else route.name,
     )
-    app.state.front = Front(platform=platform, loop=loop)
+    throttle = Throttle(platform.settings.request_rate_factor, platform.wall)
+    app.state.front = Front(platform=platform, loop=loop, throttle=throttle)
     app.state.live = Hub(platform)
     api = APIRouter(prefix="/api")
     nouns = (strategies, workflow, positions, rolls, care, findings, orders, risk, risk_validation, scenarios, lineage)
-    starters = (signals, schedules, scans, symbols, prompts, lineage_search, notifications, charts, chains)
+    starters = (signals, schedules, scans, symbols, prompts, lineage_search, notifications, charts, chains, audit)
     trading = (suggestions, paper_trading)
     every = (*nouns, *starters, *trading)
     for noun in every:
@@ -81,7 +84,14 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     permissions.check(_served("/api", (noun.router for noun in every)))
     permissions.check(_served("", (*outside, *PAGES)))
-    app.add_middleware(Guard, host=platform.settings.host, database=platform.database, wall=platform.wall)
+    app.add_middleware(
+        Guard,
+        host=platform.settings.host,
+        database=platform.database,
+        wall=platform.wall,
+        owner=platform.user_id,
+        throttle=throttle,
+    )
     app.add_middleware(Aliases)  # before the guard: it judges the path that answers
     problems.install(app)
     return app

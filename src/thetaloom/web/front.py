@@ -11,13 +11,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from thetaloom.bootstrap import Platform
+from thetaloom.domain.book.reports import AccountSnapshot
 from thetaloom.domain.values.ids import UserId
 from thetaloom.domain.values.people import Person
+from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.commands import Command
 from thetaloom.engine.loop import EngineLoop
-from thetaloom.errors import InvariantError, OutcomeUnknown, Unavailable
+from thetaloom.errors import InvariantError, NotAllowed, OutcomeUnknown, Unavailable
 from thetaloom.store.database import Database
 from thetaloom.web.asking import ASKER, Asker
+from thetaloom.web.throttling import Throttle
 
 T = TypeVar("T")
 ANSWER_SECONDS_MAX = 20.0
@@ -29,7 +32,9 @@ class Front:
 
     platform: Platform
     loop: EngineLoop | None
+    throttle: Throttle
     asker: Asker | None = None  # nobody on the few open doors: signals, health, signing in
+    path: str = ""  # that was asked for, where it can be asked for again
 
     @property
     def person(self) -> Person:
@@ -49,6 +54,11 @@ class Front:
         return self.person.books
 
     @property
+    def has_account(self) -> bool:
+        """Whether the trading account belongs to these books; of nobody else's is anything shown or traded."""
+        return self.user == self.platform.user_id
+
+    @property
     def database(self) -> Database:
         """Where to read."""
         return self.platform.database
@@ -57,6 +67,22 @@ class Front:
     def now(self) -> datetime:
         """The market's own time."""
         return self.platform.clock.now()
+
+    def account(self) -> AccountSnapshot | None:
+        """Return the balances; ``None`` where the broker does not answer, or where the account is another's."""
+        if not self.has_account:
+            return None
+        try:
+            return self.platform.broker.account()
+        except Unavailable:
+            return None
+
+    def need_account(self) -> None:
+        """Refuse what rests on the account where it is another's."""
+        if not self.has_account:
+            raise NotAllowed(
+                Reason.NO_ACCOUNT.value, Reason.NO_ACCOUNT.text, advice="See docs/how-to/sign-in-and-roles.md."
+            )
 
     async def ask(self, command: Command, answer: type[T]) -> T:
         """Have a command carried out and return its answer, or raise its refusal."""
@@ -94,7 +120,10 @@ def the_front(connection: HTTPConnection) -> Front:
     asker = connection.scope.get(ASKER)
     if not isinstance(asker, Asker):
         raise InvariantError(f"{connection.url.path} is open, and asked for a person")
-    return replace(the_open_front(connection), asker=asker)
+    is_page = connection.scope.get("method") == "GET"
+    query = f"?{connection.url.query}" if connection.url.query else ""
+    path = connection.url.path + query if is_page else ""
+    return replace(the_open_front(connection), asker=asker, path=path)
 
 
 def the_open_front(connection: HTTPConnection) -> Front:

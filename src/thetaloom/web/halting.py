@@ -13,7 +13,7 @@ async def halt_at_once(front: Front, scope: str, note: str) -> None:
     """Raise the flag, then have the engine write it down and cancel what works."""
     check_scope(scope)
     reason = note or "halted by a person"
-    halt = StandingHalt(scope=scope, reason=reason, by=front.user, at=front.now.isoformat())
+    halt = StandingHalt(scope=scope, reason=reason, by=front.person.id, at=front.now.isoformat())
 
     def hoist() -> None:
         try:
@@ -22,4 +22,4 @@ async def halt_at_once(front: Front, scope: str, note: str) -> None:
             log.warning("halt_flag_not_raised", scope=scope, error=str(error))
 
     await front.read(hoist)
-    await front.tell(Halt(user_id=front.user, scope=scope, note=note))
+    await front.tell(Halt(user_id=front.user, by=front.person.id, scope=scope, note=note))

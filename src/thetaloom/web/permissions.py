@@ -14,8 +14,8 @@ GET /healthz|GET /login|GET /openapi.json|GET /readyz|GET /static/{path}|GET /we
 POST /webhook/{source}|POST /welcome
 """
 READ = """
-GET /|GET /alerts|GET /approvals|GET /approvals/{}|GET /chains|GET /chains/{}|GET /chains/{}/csv|GET /charts
-GET /charts/{}|GET /halts|GET /journal|GET /journal/{}|GET /lineage|GET /lineage/steps|GET /lineage/story
+GET /|GET /account|GET /alerts|GET /approvals|GET /approvals/{}|GET /chains|GET /chains/{}|GET /chains/{}/csv
+GET /charts|GET /charts/{}|GET /halts|GET /journal|GET /journal/{}|GET /lineage|GET /lineage/steps|GET /lineage/story
 GET /lineage/{}/{}|GET /metrics|GET /notifications|GET /orders|GET /positions|GET /positions/{}|GET /prompts
 GET /prompts/compare|GET /prompts/{}|GET /rank|GET /reasons|GET /reconcile|GET /risk|GET /runs|GET /runs/{}
 GET /runs/{}/report|GET /runs/{}/steps/{}|GET /runs/{}/story|GET /scans|GET /scans/{}|GET /schedules|GET /signals
@@ -35,10 +35,12 @@ GET /api/schedules/firings|GET /api/schedules/{}|GET /api/schedules/{}/next|GET 
 GET /api/signals/{}|GET /api/strategies|GET /api/strategies/schema|GET /api/strategies/{}|GET /api/suggestions
 GET /api/suggestions/{}|GET /api/symbols/cache/stats|GET /api/symbols/conid/{}|GET /api/symbols/search
 GET /api/watchlists|GET /api/watchlists/{}|GET /api/workflow/health|GET /api/workflow/list|GET /api/workflow/pending
-GET /api/workflow/stats|GET /api/workflow/status/{}|POST /logout|POST /runs/{}/replay|POST /runs/{}/story/replay
-POST /runs/{}/story/verification|POST /runs/{}/verification|WS /ws|POST /api/lineage/replay/{}
-POST /api/prompts/render|POST /api/prompts/validate|POST /api/prompts/{}/render|POST /api/strategies/validate
-POST /api/strategies/{}/test|POST /api/symbols/batch|POST /api/validate-trade-risk
+GET /api/workflow/stats|GET /api/workflow/status/{}|POST /account/password|POST /account/preferences
+POST /account/privacy|POST /account/sessions/{}/ending|POST /account/tokens|POST /account/tokens/{}/revocation
+POST /logout|POST /runs/{}/replay|POST /runs/{}/story/replay|POST /runs/{}/story/verification
+POST /runs/{}/verification|WS /ws|POST /api/lineage/replay/{}|POST /api/prompts/render|POST /api/prompts/validate
+POST /api/prompts/{}/render|POST /api/strategies/validate|POST /api/strategies/{}/test|POST /api/symbols/batch
+POST /api/validate-trade-risk
 """
 TRADE = """
 POST /halts|POST /halts/lifting|POST /journal/{}/note|POST /notifications|POST /notifications/{}/removal
@@ -66,6 +68,20 @@ POST /api/suggestions/{}/modify|POST /api/suggestions/{}/reject|POST /api/workfl
 POST /api/workflow/reject/{}
 """
 ADMINISTER = """
+GET /audit|GET /settings|GET /users|GET /api/audit|POST /settings/limits|POST /users|POST /users/{}/disabling
+POST /users/{}/enabling|POST /users/{}/link|POST /users/{}/role
+"""
+# What reads or moves the trading account: only for those who work on the books that it belongs to.
+ACCOUNT = """
+GET /halts|GET /metrics|GET /rank|GET /reconcile|GET /risk|GET /api/halts|GET /api/risk-budget|GET /api/risk/scenarios
+GET /api/workflow/health|POST /halts|POST /halts/lifting|POST /reconcile/looks|POST /runs|POST /scans|POST /schedules
+POST /api/halt|POST /api/positions/rules/apply|POST /api/refresh-positions|POST /api/resume|POST /api/scans
+POST /api/schedules|POST /api/strategies/{}/test|POST /api/sync-positions|POST /api/validate-trade-risk
+POST /api/workflow/start
+"""
+# In person alone: no token may make another one, or change how its person signs in.
+IN_PERSON = """
+POST /account/password|POST /account/sessions/{}/ending|POST /account/tokens|POST /account/tokens/{}/revocation
 """
 MESSAGES: Mapping[str, Role] = {  # of the WebSocket
     "ping": Role.VIEWER,
@@ -79,13 +95,18 @@ READS = frozenset({"GET", "HEAD", "OPTIONS"})
 Route = tuple[str, str]
 
 
+def _routes(text: str) -> Iterator[Route]:
+    for row in text.replace("\n", "|").split("|"):
+        if row.strip():
+            method, _, path = row.strip().partition(" ")
+            yield method, _nameless(path)
+
+
 def _rows() -> Iterator[tuple[Route, Role | None]]:
     needs = {OPEN: None, READ: Role.VIEWER, TRADE: Role.TRADER, APPROVE: Role.APPROVER, ADMINISTER: Role.ADMIN}
     for text, role in needs.items():
-        for row in text.replace("\n", "|").split("|"):
-            if row.strip():
-                method, _, path = row.strip().partition(" ")
-                yield (method, _nameless(path)), role
+        for route in _routes(text):
+            yield route, role
 
 
 def _nameless(path: str) -> str:
@@ -94,6 +115,8 @@ def _nameless(path: str) -> str:
 
 
 NEEDED: Mapping[Route, Role | None] = dict(_rows())
+NOT_BY_TOKEN = frozenset(_routes(IN_PERSON))
+OF_THE_ACCOUNT = frozenset(_routes(ACCOUNT))
 
 
 def check(served: Iterable[Route]) -> None:
@@ -134,6 +157,16 @@ def too_low(person: Person, needed: Role) -> tuple[str, str, str]:
     return "scope_missing", message, "Make one with `thetaloom token create --scopes`."
 
 
+def needs_account(method: str, path: str) -> bool:
+    """Whether this reads or moves the trading account, whose owner alone may."""
+    return any((_asked(method), template) in OF_THE_ACCOUNT for template in _fitting(method, path))
+
+
+def needs_session(method: str, path: str) -> bool:
+    """Whether a person must be there, and no token will do."""
+    return any((_asked(method), template) in NOT_BY_TOKEN for template in _fitting(method, path))
+
+
 def role_for_message(kind: str) -> Role:
     """Return the least role for a message of the WebSocket; an unknown one needs the highest."""
     return MESSAGES.get(kind, Role.ADMIN)
@@ -141,20 +174,23 @@ def role_for_message(kind: str) -> Role:
 
 def route_of(method: str, path: str) -> str:
     """Return the route that a path belongs to, with ``{}`` for each part that is a name; empty for none."""
-    found = [template for template in _templates(method, path) if _fits(template, path)]
-    return min(found, key=lambda template: template.count("{}"), default="")
+    return min(_fitting(method, path), key=lambda template: template.count("{}"), default="")
 
 
 def _found(method: str, path: str) -> list[Role | None]:
-    if path.startswith(STATIC) and method in {"GET", "HEAD"}:
+    if path.startswith(STATIC) and _asked(method) == "GET":
         return [None]
+    return [NEEDED[_asked(method), template] for template in _fitting(method, path)]
+
+
+def _asked(method: str) -> str:
+    return "GET" if method == "HEAD" else method
+
+
+def _fitting(method: str, path: str) -> list[str]:
     path = path.removesuffix("\n")  # as the router does, to whom the end of a line is the end of a path
-    asked = "GET" if method == "HEAD" else method
-    return [NEEDED[asked, template] for template in _templates(method, path) if _fits(template, path)]
-
-
-def _templates(method: str, path: str) -> list[str]:
-    return _BY_SHAPE.get(("GET" if method == "HEAD" else method, path.count("/")), [])
+    shape = (_asked(method), path.count("/"))
+    return [template for template in _BY_SHAPE.get(shape, []) if _fits(template, path)]
 
 
 def _fits(template: str, path: str) -> bool:

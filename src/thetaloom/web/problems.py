@@ -73,6 +73,7 @@ _DESCRIPTIONS = {
     409: "A rule refused, or the decision was made before.",
     413: "The body is larger than 1 MiB.",
     422: "The input is malformed; `details` names each field.",
+    429: "Asked too often; the header Retry-After says when to ask again.",
     500: "Our own books or settings contradict themselves.",
     503: "The engine, the database or the market data does not answer.",
     504: "The command was handed on but no answer came; look before asking again.",
@@ -83,7 +84,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the error answers of a route for its OpenAPI description."""
     return {
         status: {"model": Problem, "description": _DESCRIPTIONS[status]}
-        for status in (401, 403, 422, 500, 503, *statuses)
+        for status in (401, 403, 422, 429, 500, 503, *statuses)
     }
 
 

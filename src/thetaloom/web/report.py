@@ -23,7 +23,7 @@ from thetaloom.domain.strategy.payoff_curve import curves_of_case
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.canonical import from_plain
-from thetaloom.domain.values.ids import RunId
+from thetaloom.domain.values.ids import RunId, UserId
 from thetaloom.domain.values.instruments import Right
 from thetaloom.domain.values.money import Money
 from thetaloom.engine.lineage import PICTURE_MARK, verify_run
@@ -95,9 +95,9 @@ class ReportView:
     faults: Sequence[str]
 
 
-def report_of(platform: Platform, run: RunId) -> str:
+def report_of(platform: Platform, user: UserId, run: RunId) -> str:
     """Return the report as one HTML document that loads nothing. Raises ``NotFound``."""
-    database, user = platform.database, platform.user_id
+    database = platform.database
     detail, evidence = run_detail(database, user, run), run_evidence(database, user, run)
     with platform.store.reading() as seen:
         opinions = tuple(seen.opinions.of_run(run))
@@ -128,9 +128,9 @@ def report_of(platform: Platform, run: RunId) -> str:
     return document("report.html", view)
 
 
-def report_answer(platform: Platform, run: RunId) -> Response:
+def report_answer(platform: Platform, user: UserId, run: RunId) -> Response:
     """Return the report as a file: its pictures and its look are within it, so no page of ours may show it."""
-    text = report_of(platform, run)
+    text = report_of(platform, user, run)
     name = "".join(letter for letter in run if letter.isascii() and (letter.isalnum() or letter in "-_"))
     headers = {"Content-Disposition": f'attachment; filename="{name}.html"'}
     return Response(text, media_type="text/html; charset=utf-8", headers=headers)

@@ -14,40 +14,53 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from thetaloom.domain.values.ids import UserId
 from thetaloom.domain.values.people import Role
+from thetaloom.domain.values.reasons import Reason
 from thetaloom.errors import ThetaloomError
 from thetaloom.ports.clock import Clock
 from thetaloom.store.database import Database
 from thetaloom.web.asking import ASKER, Asker, find_asker, is_meant
+from thetaloom.web.auditing import Witness
 from thetaloom.web.headers import HEADERS
-from thetaloom.web.permissions import READS, is_open, role_needed, too_low
+from thetaloom.web.permissions import READS, is_open, needs_account, needs_session, role_needed, too_low
 from thetaloom.web.problems import answer_of, problem_response, wants_page
+from thetaloom.web.throttling import Throttle
 
 BODY_BYTES_MAX = 1024 * 1024
 OWN_SITES = frozenset({"same-origin", "none"})  # none: typed or bookmarked. same-site is another port: foreign
+ACCOUNT_ADVICE = "An admin can add you to another's books: `thetaloom user add NAME --books NAME`."
 SIGN_IN = "Sign in, or send `Authorization: Bearer` with a token of `thetaloom token create`."
 
 
 class Guard:
     """Refuses what no route should see, finds out who asks, and puts the security headers on every answer."""
 
-    def __init__(self, app: ASGIApp, *, host: str, database: Database, wall: Clock) -> None:
+    def __init__(
+        self, app: ASGIApp, *, host: str, database: Database, wall: Clock, owner: UserId, throttle: Throttle
+    ) -> None:
         self._app = app
         self._host = host.lower()
         self._database = database
         self._wall = wall
+        self._owner = owner
+        self._throttle = throttle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] == "websocket":
             await self._guard_socket(scope, receive, send)
         elif scope["type"] == "http":
-            answer = _with_headers(send, scope["path"])
-            refused, body = await self._judge(scope, receive)
-            if refused is not None:
-                await refused(scope, receive, answer)
-            else:
-                await self._app(scope, receive if body is None else _replayed(body, receive), answer)
+            witness = Witness(scope, _with_headers(send, scope["path"]), self._database, self._wall)
+            try:
+                refused, body = await self._judge(scope, receive)
+                witness.body = body or b""
+                if refused is not None:
+                    await refused(scope, receive, witness.send)
+                else:
+                    await self._app(scope, receive if body is None else _replayed(body, receive), witness.send)
+            finally:
+                await witness.write_down()
         else:
             await self._app(scope, receive, send)
 
@@ -80,9 +93,25 @@ class Guard:
         if asker is None:
             return _unknown(scope)
         scope[ASKER] = asker
+        too_many = self._throttle.hit_route(asker.person.id, scope["method"], scope["path"])
+        if too_many is not None:
+            return problem_response(
+                429,
+                "too_many_requests",
+                too_many.message,
+                advice="Wait; the header Retry-After says how long.",
+                details={"seconds": too_many.seconds},
+                headers={"Retry-After": str(too_many.seconds)},
+            )
         needed = role_needed(scope["method"], scope["path"])
         if asker.person.may(needed):
-            return asker
+            if asker.person.token_id and needs_session(scope["method"], scope["path"]):
+                message = "a token cannot do this: it needs a person who is signed in"
+                return await _refuse(scope, 403, "session_needed", message, "Sign in with a browser.")
+            if asker.person.books == self._owner or not needs_account(scope["method"], scope["path"]):
+                return asker
+            message = f"{asker.person.name} works on books of their own, which no trading account belongs to"
+            return await _refuse(scope, 409, Reason.NO_ACCOUNT.value, message, ACCOUNT_ADVICE)
         code, message, advice = too_low(asker.person, needed)
         return await _refuse(scope, 403, code, message, advice)
 

@@ -48,6 +48,7 @@ class Reason(StrEnum):
     OVERLAPPING = "overlapping", "The firing before still looked for its entry, and the schedule does not overlap."
     QUEUE_FULL = "queue_full", "As many firings of the schedule waited for their turn as may."
     WINDOW_PASSED = "window_passed", "The schedule's window or hours were over when the firing's turn came."
+    NO_ACCOUNT = "no_account", "You work on books of your own, and no trading account belongs to them."
     NO_ACTIVE_ACCOUNT = "no_active_account", "The broker does not answer, or the account is not that of the user."
     TRADE_EXISTS_TODAY = "trade_exists_today", "The account has an entry today; the daily cycle makes one at most."
     UNSUITABLE_MARKET_CONDITIONS = (

@@ -162,7 +162,7 @@ def execution_report(front: FrontDoor, run_id: Id) -> Response:
     """Return the report of a run for people: one HTML document that loads nothing."""
     from thetaloom.web.report import report_answer  # it renders with what pages render with, so it comes after them
 
-    return report_answer(front.platform, RunId(run_id))
+    return report_answer(front.platform, front.user, RunId(run_id))
 
 
 @router.get("/execution/{run_id}/step/{step}", responses=documented(404))

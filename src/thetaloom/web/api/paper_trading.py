@@ -9,8 +9,9 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query
 from pydantic import ConfigDict, Field, StringConstraints
 
+from thetaloom.domain.book.reports import AccountSnapshot
 from thetaloom.domain.values.people import Role
-from thetaloom.errors import InvalidInput, NotAllowed
+from thetaloom.errors import InvalidInput, NotAllowed, Unavailable
 from thetaloom.store.queries.paging import Window
 from thetaloom.store.queries.positions import list_positions, orders_of_positions, position_tally
 from thetaloom.web import suggestions
@@ -124,15 +125,23 @@ def _looked(front: Front, action: PaperAction, limit: int) -> PaperAnswer:
 
 
 def _paper_account(front: Front) -> str:
-    snapshot = front.platform.broker.account()
+    snapshot = _snapshot(front)
     if snapshot.is_live:
         raise NotAllowed("live_account", f"{snapshot.account_id} is an account with real money, not on paper")
     return snapshot.account_id
 
 
+def _snapshot(front: Front) -> AccountSnapshot:
+    front.need_account()
+    found = front.account()
+    if found is None:
+        raise Unavailable("the broker does not answer", advice="Ask again in a moment.")
+    return found
+
+
 def _stats(front: Front) -> PaperStats:
     tally = position_tally(front.database, front.user)
-    snapshot = front.platform.broker.account()
+    snapshot = _snapshot(front)
     return PaperStats(
         trades=tally.closed,
         wins=tally.wins,

@@ -145,6 +145,7 @@ def try_on_market(
     front: Front, strategy: Strategy, symbol: str | None, wishes: Sequence[int] | None
 ) -> tuple[Tried, list[Sample]]:
     """Try a strategy on the platform's market of this moment; nothing is stored or started."""
+    front.need_account()
     market = front.platform.market
     name = symbol.upper() if symbol else next(iter(strategy.symbols), None)
     if name is None:

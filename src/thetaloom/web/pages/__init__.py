@@ -1,7 +1,9 @@
 """The pages: plain HTML from one typed view record each; every form works without JavaScript."""
 
 from thetaloom.web.pages import (
+    account,
     approvals,
+    audit,
     care,
     chains,
     charts,
@@ -19,6 +21,7 @@ from thetaloom.web.pages import (
     runs,
     scans,
     schedules,
+    settings,
     signals,
     signing_in,
     story,
@@ -26,6 +29,7 @@ from thetaloom.web.pages import (
     suggestions,
     symbols,
     trading,
+    users,
     watchlists,
 )
 
@@ -56,4 +60,8 @@ ROUTERS = (
     chains.router,
     symbols.router,
     watchlists.router,
+    account.router,
+    users.router,
+    audit.router,
+    settings.router,
 )

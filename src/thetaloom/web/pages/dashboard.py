@@ -15,7 +15,7 @@ from thetaloom.domain.run.runs import WorkflowRun
 from thetaloom.domain.values.ids import PositionId
 from thetaloom.engine.commands import LiftHalt
 from thetaloom.engine.last_gate import standing_halts
-from thetaloom.errors import InvalidInput, Unavailable
+from thetaloom.errors import InvalidInput
 from thetaloom.store.queries.paging import Window
 from thetaloom.store.queries.positions import list_positions
 from thetaloom.store.queries.proposals import list_proposals
@@ -73,7 +73,7 @@ def dashboard(front: FrontDoor, notice: Notice = "") -> Response:
     waiting = list_proposals(database, user, status=ProposalStatus.PENDING, window=Window(limit=SHOWN))
     view = DashboardView(
         frame=frame_of(front, "dashboard", notice),
-        account=_account(front),
+        account=front.account(),
         proposals=waiting.rows,
         positions=held.rows,
         positions_total=held.total,
@@ -123,10 +123,3 @@ def choices(front: Front) -> tuple[Choice, ...]:
     active = [one.strategy for one in every if one.strategy.active]
     active.sort(key=lambda strategy: (not traded.intersection(strategy.symbols), strategy.id))
     return tuple(Choice(id=strategy.id, name=strategy.name) for strategy in active)
-
-
-def _account(front: Front) -> AccountSnapshot | None:
-    try:
-        return front.platform.broker.account()
-    except Unavailable:
-        return None

@@ -32,6 +32,11 @@ def signed(amount: Decimal | float | None) -> str:
     return f"{MINUS if exact < 0 else '+'}{'$' if isinstance(exact, Money) else ''}{digits}"
 
 
+def private(written: str, amount: object) -> str | Markup:
+    """Mark what is written of money, so that it can be blurred; a price is everybody's."""
+    return Markup('<span class="money">{}</span>').format(written) if isinstance(amount, Money) else written
+
+
 def when(at: datetime | None, zone: str, exchange_zone: str) -> str | Markup:
     """Write an instant on the person's own clock, and on the exchange's beside it; the tip shows it in UTC."""
     if at is None:

@@ -51,6 +51,14 @@ NOTICES: Mapping[str, str] = {
     "listed": "The watchlist is kept.",
     "unlisted": "The watchlist is removed.",
     "scanning": "The scan was asked for; reload to see how far it is.",
+    "password_changed": "The password is changed. Every other browser is signed out.",
+    "session_ended": "That browser is signed out.",
+    "token_revoked": "The token counts no more.",
+    "preferences_kept": "It is kept.",
+    "role_given": "The role holds from the next request on.",
+    "person_disabled": "That person is signed out and cannot sign in.",
+    "person_enabled": "That person can sign in again.",
+    "limit_set": "The limit holds from now on.",
     "assigned": "The close was booked to the position.",
 }
 
@@ -79,14 +87,17 @@ class Frame:
     person: Person  # who is signed in
     csrf: str  # what each form carries
     navigation: Sequence[PlaceGroup]
+    path: str  # of this page
 
 
 def frame_of(front: Front, section: str, notice: str = "") -> Frame:
     """Return the frame of a page of ``section``."""
     platform, now = front.platform, front.now
     calendar, market = platform.desk.calendar, platform.market
-    with platform.store.reading() as seen:
-        halts = halts_now(platform.desk, seen)
+    halts: Mapping[str, str] = {}
+    if front.has_account:
+        with platform.store.reading() as seen:
+            halts = halts_now(platform.desk, seen)
     waiting = list_proposals(front.database, front.user, status=ProposalStatus.PENDING, window=Window(limit=1))
     wished = preferred(front)
     there, utc = now.astimezone(ZoneInfo(calendar.zone_name)), now.astimezone(UTC)
@@ -113,7 +124,8 @@ def frame_of(front: Front, section: str, notice: str = "") -> Frame:
         section=section,
         person=front.person,
         csrf=front.csrf,
-        navigation=navigation(),
+        navigation=navigation(front.person),
+        path=front.path,
     )
 
 

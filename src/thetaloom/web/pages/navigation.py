@@ -4,6 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from thetaloom.domain.values.people import Person, Role
+from thetaloom.web.permissions import role_needed
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -95,9 +98,14 @@ def served(paths: Iterable[str]) -> tuple[PlaceGroup, ...]:
     return tuple(group for group in shown if group.places)
 
 
+def navigation(person: Person) -> tuple[PlaceGroup, ...]:
+    """Return the navigation of the pages that there are and that this person may open."""
+    return _open_to(frozenset(role for role in Role if person.may(role)))
+
+
 @cache
-def navigation() -> tuple[PlaceGroup, ...]:
-    """Return the navigation of the pages that there are."""
+def _open_to(roles: frozenset[Role]) -> tuple[PlaceGroup, ...]:
     from thetaloom.web.pages import ROUTERS  # every page shows it, so it comes after them
 
-    return served(str(getattr(route, "path", "")) for router in ROUTERS for route in router.routes)
+    paths = [str(getattr(route, "path", "")) for router in ROUTERS for route in router.routes]
+    return served(path for path in paths if role_needed("GET", path) in roles)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -70,6 +71,14 @@ def error_page(
     return answer
 
 
+def _money(amount: Decimal | None) -> str | Markup:
+    return filters.private(filters.money(amount), amount)
+
+
+def _signed(amount: Decimal | float | None) -> str | Markup:
+    return filters.private(filters.signed(amount), amount)
+
+
 @pass_context
 def _when(context: Context, at: Any) -> str:
     view = context["view"]
@@ -93,7 +102,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(money=filters.money, signed=filters.signed, when=_when)
+    environment.filters.update(money=_money, signed=_signed, when=_when)
     environment.filters.update(in_unit=numbers.number_with_unit, part=numbers.percent, percent=numbers.percent_of_whole)
     environment.globals.update(version=__version__, csrf_field=_csrf_field)
     return environment

@@ -109,7 +109,7 @@ def report(front: FrontDoor, run_id: str) -> Response:
     """Give the report of a run as a file: its pictures and its look are within it, so no page of ours may show it."""
     from thetaloom.web.report import report_answer  # it renders with what pages render with, so it comes after them
 
-    return report_answer(front.platform, RunId(run_id))
+    return report_answer(front.platform, front.user, RunId(run_id))
 
 
 @router.post("/{run_id}/verification")

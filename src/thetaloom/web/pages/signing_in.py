@@ -1,5 +1,6 @@
 """The two doors for people: a name and a password, and the one-time link by which these are chosen."""
 
+import math
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from thetaloom.web.front import Front, FrontDoor, OpenDoor
 from thetaloom.web.pages.frame import Frame
 from thetaloom.web.pages.render import page
 from thetaloom.web.passwords import LENGTH_MIN, check_password, hash_password, is_password
+from thetaloom.web.throttling import Rate
 
 router = APIRouter()
 
@@ -63,10 +65,19 @@ def sign_in(
     next: Path = "",  # the field's word
 ) -> Response:
     """Open a session for the person of this name and password; every refusal reads the same."""
-    found = login_of(front.database, name.strip())
+    wanted, address = name.strip().casefold(), "" if request.client is None else request.client.host
+    spent = front.throttle.hit(Rate.SIGN_IN, wanted, address) or front.throttle.is_spent(Rate.SIGN_IN_ADDRESS, address)
+    if spent is not None:
+        told = f"Too many tries. Wait {math.ceil(spent.seconds / 60)} min."
+        refused = page("login.html", LoginView(name=name, next=own_path(next), problem=told), 429)
+        refused.headers["Retry-After"] = str(spent.seconds)
+        return refused
+    found = login_of(front.database, wanted)
     is_right = is_password(None if found is None else found.password_hash, password)
     if found is None or not is_right or found.is_disabled:
+        front.throttle.hit(Rate.SIGN_IN_ADDRESS, address)
         return page("login.html", LoginView(name=name, next=own_path(next), problem=WRONG), 401)
+    front.throttle.forget(Rate.SIGN_IN, wanted, address)
     return _opened(front, request, found.id, own_path(next) or "/")
 
 

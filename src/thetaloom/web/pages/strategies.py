@@ -105,7 +105,7 @@ def strategy(front: FrontDoor, strategy_id: str, symbol: Annotated[str, Query(ma
         stored=stored,
         rules=in_words(found),
         score=None if found.score is None else ScoreTable(rule=found.score, terms=[*score_words(found.score.terms)]),
-        look=look_at(front, found, wanted) if wanted else None,
+        look=look_at(front, found, wanted) if wanted and front.has_account else None,
         toml=strategy_toml(found),
         symbols=tuple(front.platform.market.symbols())[:500],
     )

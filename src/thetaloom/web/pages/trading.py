@@ -202,6 +202,8 @@ def _shown(front: Front, proposal: str, chosen: RunDetail | None) -> Proposal | 
 
 
 def _risk(front: Front) -> RiskView | None:
+    if not front.has_account:
+        return None
     try:
         return risk_view(front.platform.desk, front.user)
     except Unavailable:
