@@ -2,6 +2,7 @@
 
 from thetaloom.web.pages import (
     approvals,
+    builder,
     care,
     chains,
     charts,
@@ -35,6 +36,7 @@ ROUTERS = (
     care.router,
     notifications.router,
     journal.router,
+    builder.router,
     strategies.router,
     rank.router,
     scans.router,
