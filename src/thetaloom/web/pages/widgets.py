@@ -12,6 +12,22 @@ from thetaloom.web.strategy_form import NO, YES, shown_of, text_of
 
 LONG_TEXT = 120  # characters; longer ones get several lines
 
+# Where a word of the language says too little beside an empty field.
+LABELS = {
+    "select": "Strike",
+    "by": "Found by",
+    "of": "Measured from leg",
+    "miss_max": "May miss by",
+    "back": "Later expiration",
+    "drops": "Legs left out",
+    "allow_undefined_risk": "Allow an unlimited loss",
+    "guard": "Guard",
+    "prefer": "Weekly or monthly",
+    "dte_min": "Fewest days",
+    "dte_max": "Most days",
+    "dte_target": "Wished days",
+}
+
 # The groups of the form, in the order of a run: title, what it is about, its fields, and whether it starts open.
 GROUPS: Sequence[tuple[str, str, Sequence[str], bool]] = (
     ("What it is", "Its name, and when it suits.", ("id", "name", "description", "active", "symbols", "biases"), True),
@@ -144,18 +160,19 @@ def _widget(field: Field, document: Mapping[str, Any], errors: Mapping[str, str]
         return _entries(field, document, errors, path) if field.is_list else _record(field, document, errors, path)
     raw = shown_of(field, document)
     named = field.kind is not bool and issubclass(field.kind, StrEnum)
+    options, about = _options(field, raw), field.about.text.replace("`", "")
     return Widget(
         path=path,
         label=_label(field),
         kind=_kind(field),
-        about=field.about.text,
+        about=about if field.is_list else _meaning(options, about),
         unit=field.about.unit,
         text=text_of(raw),
         expected=expected_entry(field),
         error=_error(errors, path, below=field.is_list),
         required=field.is_required,
         suggestions=field.kind.__name__ if named and len(words_of(field.kind)) > WORDS_MAX else "",
-        options=_options(field, raw),
+        options=options,
     )
 
 
@@ -201,6 +218,10 @@ def _entries(field: Field, document: Mapping[str, Any], errors: Mapping[str, str
     )
 
 
+def _meaning(options: Sequence[Option], about: str) -> str:
+    return next((one.meaning for one in options if one.chosen and one.word and one.meaning), about)
+
+
 def _entry_label(field: Field, at: int, entry: Any) -> str:
     named = entry.get("name") or entry.get("kind") or entry.get("metric") if isinstance(entry, Mapping) else ""
     noun = field.key.rstrip("s").replace("_", " ")
@@ -208,7 +229,7 @@ def _entry_label(field: Field, at: int, entry: Any) -> str:
 
 
 def _label(field: Field) -> str:
-    return field.key.replace("_", " ").replace("dte", "DTE").capitalize().replace("dte", "DTE").replace("Dte", "DTE")
+    return LABELS.get(field.key, field.key.replace("_", " ").capitalize())
 
 
 def _kind(field: Field) -> str:

@@ -14,6 +14,9 @@ form.addEventListener("submit", (event) => {
 });
 
 function later(field) {
+  const meaning = field.selectedOptions?.[0]?.title;
+  const help = document.getElementById(`${field.id}-help`);
+  if (meaning && help) help.textContent = meaning;
   const fromText = field.id === "toml";
   clearTimeout(timer);
   timer = setTimeout(() => refresh(fromText ? "toml" : "preview", fromText).catch(failed), PAUSE_MS);
