@@ -12,6 +12,9 @@ from thetaloom.web.strategy_form import NO, YES, shown_of, text_of
 
 LONG_TEXT = 120  # characters; longer ones get several lines
 
+# Of entries, what stands in sight even where it was left as it is.
+ALWAYS = frozenset({"value", "unit", "of", "threshold", "priority", "ratio", "comparison", "points"})
+
 # Where a word of the language says too little beside an empty field.
 LABELS = {
     "select": "Strike",
@@ -88,6 +91,7 @@ class Widget:
     options: Sequence[Option] = ()
     children: Sequence["Widget"] = ()  # fields of a record; of entries, one record each
     can_add: bool = False
+    spare: bool = False  # of an entry, and as it is when nobody touches it: behind "more"
 
     @property
     def id(self) -> str:
@@ -160,7 +164,7 @@ def _widget(field: Field, document: Mapping[str, Any], errors: Mapping[str, str]
         return _entries(field, document, errors, path) if field.is_list else _record(field, document, errors, path)
     raw = shown_of(field, document)
     named = field.kind is not bool and issubclass(field.kind, StrEnum)
-    options, about = _options(field, raw), field.about.text.replace("`", "")
+    options, about, error = _options(field, raw), field.about.text.replace("`", ""), _error_of(field, errors, path)
     return Widget(
         path=path,
         label=_label(field),
@@ -169,8 +173,9 @@ def _widget(field: Field, document: Mapping[str, Any], errors: Mapping[str, str]
         unit=field.about.unit,
         text=text_of(raw),
         expected=expected_entry(field),
-        error=_error(errors, path, below=field.is_list),
+        error=error,
         required=field.is_required,
+        spare=_is_within_entry(path) and field.key not in ALWAYS and not error and _is_untouched(field, raw),
         suggestions=field.kind.__name__ if named and len(words_of(field.kind)) > WORDS_MAX else "",
         options=options,
     )
@@ -185,9 +190,10 @@ def _record(field: Field, document: Mapping[str, Any], errors: Mapping[str, str]
         label=_label(field),
         kind="record",
         about=field.about.text,
-        error=_error(errors, path),
+        error=errors.get(path, ""),
         optional=field.is_optional,
         present=present,
+        spare=not present and _is_within_entry(path) and path not in errors,
         children=_widgets(field.kind, inner, errors, f"{path}.") if present else (),
     )
 
@@ -201,7 +207,7 @@ def _entries(field: Field, document: Mapping[str, Any], errors: Mapping[str, str
             label=_entry_label(field, at, entry),
             kind="record",
             about="",
-            error=_error(errors, f"{path}[{at}]"),
+            error=errors.get(f"{path}[{at}]", ""),
             optional=True,
             children=_widgets(field.kind, entry if isinstance(entry, Mapping) else {}, errors, f"{path}[{at}]."),
         )
@@ -212,7 +218,7 @@ def _entries(field: Field, document: Mapping[str, Any], errors: Mapping[str, str
         label=_label(field),
         kind="entries",
         about=field.about.text,
-        error=_error(errors, path),
+        error=errors.get(path, ""),
         children=children,
         can_add=len(entries) < field.about.count_max,
     )
@@ -259,7 +265,14 @@ def _options(field: Field, raw: Any) -> list[Option]:
     return options
 
 
-def _error(errors: Mapping[str, str], path: str, *, below: bool = False) -> str:
+def _is_within_entry(path: str) -> bool:
+    return "]." in path
+
+
+def _is_untouched(field: Field, raw: Any) -> bool:
+    return not field.is_required and text_of(raw) == text_of(field.default)
+
+
+def _error_of(field: Field, errors: Mapping[str, str], path: str) -> str:
     # A list in one text field has no fields for its entries, so what is wrong with one is said of the list.
-    found = [said for at, said in errors.items() if at == path or (below and at.startswith(f"{path}["))]
-    return "; ".join(found)
+    return "; ".join(said for at, said in errors.items() if at == path or (field.is_list and at.startswith(f"{path}[")))
