@@ -19,12 +19,12 @@ GET /charts|GET /charts/{}|GET /halts|GET /journal|GET /journal/{}|GET /lineage|
 GET /lineage/{}/{}|GET /metrics|GET /notifications|GET /orders|GET /positions|GET /positions/{}|GET /prompts
 GET /prompts/compare|GET /prompts/{}|GET /rank|GET /reasons|GET /reconcile|GET /risk|GET /runs|GET /runs/{}
 GET /runs/{}/report|GET /runs/{}/steps/{}|GET /runs/{}/story|GET /scans|GET /scans/{}|GET /schedules|GET /signals
-GET /signals/{}|GET /strategies|GET /strategies/{}|GET /suggestions|GET /symbols|GET /trading|GET /trading/
-GET /watchlists|GET /api|GET /api/chains/{}|GET /api/charts/run/{}|GET /api/charts/run/{}/{}.png
-GET /api/charts/symbol/{}|GET /api/charts/symbol/{}/{}.png|GET /api/exit-signals|GET /api/findings|GET /api/halts
-GET /api/journal|GET /api/journal/{}|GET /api/lineage/execution/{}|GET /api/lineage/execution/{}/bundle
-GET /api/lineage/execution/{}/report|GET /api/lineage/execution/{}/step/{}|GET /api/lineage/executions
-GET /api/lineage/recent|GET /api/lineage/search|GET /api/lineage/step/{}/statistics
+GET /signals/{}|GET /strategies|GET /strategies/new|GET /strategies/{}|GET /strategies/{}/edit|GET /suggestions
+GET /symbols|GET /trading|GET /trading/|GET /watchlists|GET /api|GET /api/chains/{}|GET /api/charts/run/{}
+GET /api/charts/run/{}/{}.png|GET /api/charts/symbol/{}|GET /api/charts/symbol/{}/{}.png|GET /api/exit-signals
+GET /api/findings|GET /api/halts|GET /api/journal|GET /api/journal/{}|GET /api/lineage/execution/{}
+GET /api/lineage/execution/{}/bundle|GET /api/lineage/execution/{}/report|GET /api/lineage/execution/{}/step/{}
+GET /api/lineage/executions|GET /api/lineage/recent|GET /api/lineage/search|GET /api/lineage/step/{}/statistics
 GET /api/lineage/strategy/{}/recent|GET /api/lineage/verify|GET /api/notifications/deliveries
 GET /api/notifications/destinations|GET /api/order-status/{}|GET /api/orders|GET /api/orders/quality
 GET /api/paper-trading|GET /api/pending-orders|GET /api/positions|GET /api/positions/{}|GET /api/positions/{}/chain
@@ -38,9 +38,9 @@ GET /api/watchlists|GET /api/watchlists/{}|GET /api/workflow/health|GET /api/wor
 GET /api/workflow/stats|GET /api/workflow/status/{}|POST /account/password|POST /account/preferences
 POST /account/privacy|POST /account/sessions/{}/ending|POST /account/tokens|POST /account/tokens/{}/revocation
 POST /logout|POST /runs/{}/replay|POST /runs/{}/story/replay|POST /runs/{}/story/verification
-POST /runs/{}/verification|WS /ws|POST /api/lineage/replay/{}|POST /api/prompts/render|POST /api/prompts/validate
-POST /api/prompts/{}/render|POST /api/strategies/validate|POST /api/strategies/{}/test|POST /api/symbols/batch
-POST /api/validate-trade-risk
+POST /runs/{}/verification|POST /strategies/builder/live|WS /ws|POST /api/lineage/replay/{}|POST /api/prompts/render
+POST /api/prompts/validate|POST /api/prompts/{}/render|POST /api/strategies/convert|POST /api/strategies/validate
+POST /api/strategies/{}/test|POST /api/symbols/batch|POST /api/validate-trade-risk
 """
 TRADE = """
 POST /halts|POST /halts/lifting|POST /journal/{}/note|POST /notifications|POST /notifications/{}/removal
@@ -49,17 +49,18 @@ POST /positions/{}/rolling|POST /positions/{}/selling-shares|POST /positions/{}/
 POST /prompts/{}/removal|POST /reconcile/looks|POST /reconcile/{}/adoption|POST /reconcile/{}/assignment
 POST /reconcile/{}/leaving|POST /runs|POST /runs/{}/cancellation|POST /runs/{}/pause|POST /runs/{}/resumption
 POST /scans|POST /scans/watchlists|POST /scans/watchlists/{}/removal|POST /schedules|POST /schedules/{}/pause
-POST /schedules/{}/removal|POST /schedules/{}/resumption|POST /trading/proposals|POST /watchlists
-POST /watchlists/{}/removal|POST /api/findings/{}/adopt|POST /api/findings/{}/assign|POST /api/findings/{}/ignore
-POST /api/halt|POST /api/journal/{}/note|DELETE /api/notifications/destinations/{}
-PUT /api/notifications/destinations/{}|POST /api/notifications/destinations/{}/test|POST /api/orders/{}/cancel
-POST /api/paper-trading|POST /api/positions/rules/apply|POST /api/positions/{}/adjust|POST /api/positions/{}/close
-POST /api/positions/{}/roll|POST /api/positions/{}/sell-shares|POST /api/positions/{}/targets|POST /api/prompts
-DELETE /api/prompts/{}|PUT /api/prompts/{}|POST /api/refresh-positions|POST /api/resume|POST /api/scans
-POST /api/schedules|DELETE /api/schedules/{}|POST /api/schedules/{}/pause|POST /api/schedules/{}/resume
-POST /api/strategies|DELETE /api/strategies/{}|PUT /api/strategies/{}|POST /api/suggestions/{}/generate
-POST /api/sync-positions|DELETE /api/watchlists/{}|PUT /api/watchlists/{}|POST /api/workflow/cancel/{}
-POST /api/workflow/pause/{}|POST /api/workflow/resume/{}|POST /api/workflow/start
+POST /schedules/{}/removal|POST /schedules/{}/resumption|POST /strategies/builder|POST /strategies/{}/activation
+POST /strategies/{}/removal|POST /trading/proposals|POST /watchlists|POST /watchlists/{}/removal
+POST /api/findings/{}/adopt|POST /api/findings/{}/assign|POST /api/findings/{}/ignore|POST /api/halt
+POST /api/journal/{}/note|DELETE /api/notifications/destinations/{}|PUT /api/notifications/destinations/{}
+POST /api/notifications/destinations/{}/test|POST /api/orders/{}/cancel|POST /api/paper-trading
+POST /api/positions/rules/apply|POST /api/positions/{}/adjust|POST /api/positions/{}/close|POST /api/positions/{}/roll
+POST /api/positions/{}/sell-shares|POST /api/positions/{}/targets|POST /api/prompts|DELETE /api/prompts/{}
+PUT /api/prompts/{}|POST /api/refresh-positions|POST /api/resume|POST /api/scans|POST /api/schedules
+DELETE /api/schedules/{}|POST /api/schedules/{}/pause|POST /api/schedules/{}/resume|POST /api/strategies
+DELETE /api/strategies/{}|PUT /api/strategies/{}|POST /api/suggestions/{}/generate|POST /api/sync-positions
+DELETE /api/watchlists/{}|PUT /api/watchlists/{}|POST /api/workflow/cancel/{}|POST /api/workflow/pause/{}
+POST /api/workflow/resume/{}|POST /api/workflow/start
 """
 APPROVE = """
 POST /approvals/{}/approval|POST /approvals/{}/rejection|POST /trading/proposals/{}/execution

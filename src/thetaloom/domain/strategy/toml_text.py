@@ -1,5 +1,6 @@
 """Strategies as TOML text that people like to read: scalars first, then tables, legs with their rule in one line."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -12,8 +13,13 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
 
 def strategy_toml(strategy: Strategy) -> str:
     """Write a strategy as TOML; reading it back gives an equal strategy."""
+    return document_toml(fields_document(strategy))
+
+
+def document_toml(fields: Mapping[str, Any]) -> str:
+    """Write a document as TOML, also one that is no strategy yet."""
     # An empty list would bar the reader from adding the first [[table]] of it by hand.
-    document = {key: part for key, part in fields_document(strategy).items() if part != []}
+    document = {key: part for key, part in fields.items() if part != []}
     tables = {key: part for key, part in document.items() if _is_table(part)}
     blocks = [_lines({key: part for key, part in document.items() if key not in tables})]
     for key, part in tables.items():

@@ -85,6 +85,13 @@ class Validation(Record):
     samples: list[Sample] = Field(default=[], description="One for each of the days wished; only when asked for.")
 
 
+class Converted(Record):
+    """One strategy in both of its forms."""
+
+    strategy: dict[str, Any] = Field(description="The document; see /api/strategies/schema.")
+    toml: str
+
+
 @router.get("", responses=documented())
 def list_strategies(front: FrontDoor, window: PageWindow) -> Page[StrategySummary]:
     """List the strategies, by id."""
@@ -126,6 +133,13 @@ def validate_strategy(
     if symbol is None and not dte:
         return Validation(valid=True, errors={}, strategy=strategy_document(strategy))
     return _tried(front, strategy, symbol, dte)
+
+
+@router.post("/convert", responses=documented(400, 413))
+def convert_strategy(document: Document) -> Converted:
+    """Return the same strategy as a document and as TOML; either may be sent. Nothing is stored."""
+    strategy = read_strategy(document)
+    return Converted(strategy=strategy_document(strategy), toml=strategy_toml(strategy))
 
 
 @router.get("/schema", responses=documented())

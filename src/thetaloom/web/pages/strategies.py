@@ -17,6 +17,7 @@ from thetaloom.errors import NotFound
 from thetaloom.ports.store import StoredStrategy
 from thetaloom.store.queries.shipped import shipped_ids
 from thetaloom.web.front import FrontDoor
+from thetaloom.web.pages.forms import Notice
 from thetaloom.web.pages.frame import Frame, frame_of
 from thetaloom.web.pages.looks import MarketLook, look_at, usual_symbol
 from thetaloom.web.pages.render import page
@@ -83,16 +84,18 @@ class StrategyView:
 
 
 @router.get("")
-def strategies(front: FrontDoor) -> Response:
+def strategies(front: FrontDoor, notice: Notice = "") -> Response:
     """List the strategies."""
     with front.platform.store.reading() as seen:
         every = seen.strategies.all_latest(front.user)
-    view = StrategiesView(frame=frame_of(front, "strategies"), total=len(every), groups=groups_of(every))
+    view = StrategiesView(frame=frame_of(front, "strategies", notice), total=len(every), groups=groups_of(every))
     return page("strategies.html", view)
 
 
 @router.get("/{strategy_id}")
-def strategy(front: FrontDoor, strategy_id: str, symbol: Annotated[str, Query(max_length=12)] = "") -> Response:
+def strategy(
+    front: FrontDoor, strategy_id: str, symbol: Annotated[str, Query(max_length=12)] = "", notice: Notice = ""
+) -> Response:
     """Show one strategy, with what it would open on a symbol now."""
     with front.platform.store.reading() as seen:
         stored = seen.strategies.latest(front.user, StrategyId(strategy_id))
@@ -101,7 +104,7 @@ def strategy(front: FrontDoor, strategy_id: str, symbol: Annotated[str, Query(ma
     found = stored.strategy
     wanted = symbol.strip().upper() or usual_symbol(front, found)
     view = StrategyView(
-        frame=frame_of(front, "strategies"),
+        frame=frame_of(front, "strategies", notice),
         stored=stored,
         rules=in_words(found),
         score=None if found.score is None else ScoreTable(rule=found.score, terms=[*score_words(found.score.terms)]),
