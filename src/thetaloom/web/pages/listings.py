@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.protection import ProtectionShown
 from thetaloom.domain.book.rolls import StrikesFrom
 from thetaloom.domain.run.runs import WorkflowRun
 from thetaloom.domain.values.ids import ClientOrderId, PositionId
@@ -20,12 +21,13 @@ from thetaloom.engine.commands import (
     RollPosition,
     SellShares,
 )
+from thetaloom.engine.portfolio_greeks import Greeks
 from thetaloom.errors import InvalidInput
 from thetaloom.store.queries.order_quality import QualityReport, orders_quality
 from thetaloom.store.queries.orders import list_orders
 from thetaloom.store.queries.positions import list_positions, position_detail
 from thetaloom.web.front import FrontDoor
-from thetaloom.web.marked import MarkedReview, reviews_of
+from thetaloom.web.marked import MarkedReview, greeks_of, protections, reviews_of
 from thetaloom.web.pages.forms import Notice, PageNumber, Word, count_of, day_of, see
 from thetaloom.web.pages.frame import Frame, frame_of
 from thetaloom.web.pages.order_notes import OrderNote, order_notes
@@ -43,6 +45,8 @@ class PositionsView:
     frame: Frame
     positions: Sequence[Position]
     reviews: Mapping[PositionId, MarkedReview]
+    greeks: Mapping[PositionId, Greeks]
+    guards: Mapping[PositionId, ProtectionShown | None]
     pager: Pager
 
 
@@ -67,6 +71,8 @@ def positions(
         frame=frame_of(front, "positions", notice),
         positions=found.rows,
         reviews=reviews_of(front, found.rows),
+        greeks={one.id: greeks_of(front, one, front.now) for one in found.rows if one.is_open},
+        guards=protections(front, [one for one in found.rows if one.is_open]),
         pager=pager_of("/positions", found),
     )
     return page("positions.html", view)
