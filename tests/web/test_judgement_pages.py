@@ -23,7 +23,7 @@ from thetaloom.web.pages.numbers import age, plain_number
 from thetaloom.web.pages.risk import stress_shown
 
 AT = datetime(2026, 1, 5, 15, tzinfo=UTC)
-MARKUP = ("<script", " style=", " onclick=")
+MARKUP = ("<script>", " style=", " onclick=")
 
 
 def budget(power: int, in_use: int) -> RiskBudget:

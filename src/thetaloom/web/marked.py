@@ -1,14 +1,17 @@
 """Positions at the market's prices of this moment, and at a model's where there is none to believe."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from thetaloom.domain.book.exits import ExitDecision, Marks
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.protection import ProtectionShown
+from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import PositionId
 from thetaloom.domain.values.money import Money
 from thetaloom.engine.journal import read_protection
+from thetaloom.engine.portfolio_greeks import Greeks, portfolio_greeks
 from thetaloom.engine.reviews import ExitReview, review_position
 from thetaloom.engine.shown_marks import ShownMarks, shown_marks
 from thetaloom.errors import Unavailable
@@ -68,3 +71,13 @@ def protections(front: Front, positions: Iterable[Position]) -> Mapping[Position
     """Return who protects each position now."""
     with front.platform.store.reading() as uow:
         return {one.id: read_protection(front.platform.desk, uow, one, front.now) for one in positions}
+
+
+def greeks_of(front: Front, position: Position, at: datetime) -> Greeks:
+    """Return the greeks of all that a position holds; unknown unless every quote can be believed."""
+    legs = tuple(Leg(contract=contract, ratio=quantity) for contract, quantity in position.held.items())
+    try:
+        found = portfolio_greeks(front.platform.desk, [(legs, position.symbol, 1)], at, weighted=False)
+    except Unavailable:
+        return Greeks()
+    return found if found.delta is None else replace(found, delta=found.delta + position.shares_held)

@@ -1,7 +1,8 @@
 """What the page of a run shows of its position: its guard, its alerts, its chain, and what time will do to it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from thetaloom.domain.book.alerts import Alert
 from thetaloom.domain.book.assignment import Likelihood, RadarBlip
@@ -14,11 +15,12 @@ from thetaloom.domain.book.share_orders import shares_advice, shares_text
 from thetaloom.domain.values.money import Money
 from thetaloom.engine.expiry_plans import expiry_plan
 from thetaloom.engine.journal import read_protection
+from thetaloom.engine.portfolio_greeks import SUMMED
 from thetaloom.errors import NotFound, Unavailable
 from thetaloom.store.queries.alerts import list_alerts
 from thetaloom.store.queries.chains import PositionChain, chain_of
 from thetaloom.web.front import Front
-from thetaloom.web.marked import MarkedReview, reviews_of
+from thetaloom.web.marked import MarkedReview, greeks_of, reviews_of
 
 QUIET = frozenset({Likelihood.UNLIKELY, Likelihood.IMPOSSIBLE})
 
@@ -30,6 +32,7 @@ class Holding:
     position: Position
     status: str
     review: MarkedReview | None  # None: closed, or nothing is known of its market
+    greeks: Mapping[str, Decimal | None]  # of all that is held; empty: nothing is
     spreads: Sequence[SpreadShown]
     parts: Sequence[str]  # names of the spreads that can be closed or rolled alone
     addable: Sequence[str]  # names of the spreads of which one more can be added
@@ -57,6 +60,7 @@ def holding_of(front: Front, position: Position, orders: Sequence[Order]) -> Hol
         position=position,
         status=position_status(position, orders).value,
         review=reviews_of(front, [position]).get(position.id),
+        greeks=_greeks(front, position),
         spreads=spreads_shown(position, orders),
         parts=held if len(held) > 1 else (),
         addable=[spread.name for spread in position.spreads],
@@ -71,6 +75,13 @@ def holding_of(front: Front, position: Position, orders: Sequence[Order]) -> Hol
         sells_shares=desk.broker.capabilities.shares,
         blips=[blip for blip in blips if blip.likelihood not in QUIET or blip.alerts],
     )
+
+
+def _greeks(front: Front, position: Position) -> Mapping[str, Decimal | None]:
+    if not position.is_open:
+        return {}
+    found = greeks_of(front, position, front.now)
+    return {name: getattr(found, name) for name in SUMMED}
 
 
 def _plan(front: Front, position: Position) -> tuple[ExpiryPlan | None, Sequence[RadarBlip]]:

@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.protection import ProtectionShown
 from thetaloom.domain.book.rolls import StrikesFrom
 from thetaloom.domain.run.runs import WorkflowRun
 from thetaloom.domain.values.ids import ClientOrderId, PositionId
@@ -19,12 +20,13 @@ from thetaloom.engine.commands import (
     RollPosition,
     SellShares,
 )
+from thetaloom.engine.portfolio_greeks import Greeks
 from thetaloom.errors import InvalidInput
 from thetaloom.store.queries.order_quality import QualityReport, orders_quality
 from thetaloom.store.queries.orders import ORDERS, list_orders
 from thetaloom.store.queries.positions import POSITIONS, list_positions, position_detail
 from thetaloom.web.front import FrontDoor
-from thetaloom.web.marked import MarkedReview, reviews_of
+from thetaloom.web.marked import MarkedReview, greeks_of, protections, reviews_of
 from thetaloom.web.pages.csv_files import csv_file
 from thetaloom.web.pages.forms import Notice, Word, count_of, day_of, see
 from thetaloom.web.pages.frame import Frame, frame_of
@@ -44,6 +46,8 @@ class PositionsView:
     frame: Frame
     positions: Sequence[Position]
     reviews: Mapping[PositionId, MarkedReview]
+    greeks: Mapping[PositionId, Greeks]
+    guards: Mapping[PositionId, ProtectionShown | None]
     table: TableShown
 
 
@@ -70,6 +74,8 @@ def positions(front: FrontDoor, asking: Asking, notice: Notice = "") -> Response
         positions=found.rows,
         reviews=reviews_of(front, found.rows),
         table=table_of(POSITIONS_TABLE, asked, found),
+        greeks={one.id: greeks_of(front, one, front.now) for one in found.rows if one.is_open},
+        guards=protections(front, [one for one in found.rows if one.is_open]),
     )
     return page("positions.html", view)
 

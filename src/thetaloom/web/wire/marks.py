@@ -1,20 +1,18 @@
 """Open positions and balances at the market's prices, as the live wire tells them when their numbers moved."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.protection import ProtectionShown
-from thetaloom.domain.strategy.structures import Leg
-from thetaloom.engine.portfolio_greeks import Greeks, portfolio_greeks
-from thetaloom.errors import Unavailable
+from thetaloom.engine.portfolio_greeks import Greeks
 from thetaloom.store.queries.paging import Window
 from thetaloom.store.queries.positions import list_positions
 from thetaloom.web.api.records import exact_text
 from thetaloom.web.front import Front
-from thetaloom.web.marked import MarkedReview, protections, reviews_of
+from thetaloom.web.marked import MarkedReview, greeks_of, protections, reviews_of
 from thetaloom.web.wire.messages import frame, milliseconds
 
 MARK_SECONDS = 1.0  # between two looks at the positions
@@ -54,16 +52,6 @@ def marked(front: Front) -> Marked:
             "buying_power": _exact(snapshot.buying_power),
         }
     return Marked(at=at, known=known)
-
-
-def greeks_of(front: Front, position: Position, at: datetime) -> Greeks:
-    """Return the greeks of all that a position holds; unknown unless every quote can be believed."""
-    legs = tuple(Leg(contract=contract, ratio=quantity) for contract, quantity in position.held.items())
-    try:
-        found = portfolio_greeks(front.platform.desk, [(legs, position.symbol, 1)], at, weighted=False)
-    except Unavailable:
-        return Greeks()
-    return found if found.delta is None else replace(found, delta=found.delta + position.shares_held)
 
 
 def _position(position: Position, review: MarkedReview | None, greeks: Greeks, guard: ProtectionShown | None) -> Fields:
