@@ -30,7 +30,9 @@ def list_proposals(
     ]
     chosen = _SELECT.where(owned(table, user), *wanted)
     with database.connect() as connection:
-        ordered = chosen.order_by(table.c.created_at.desc(), table.c.id)
+        # Versions of one instant: the one that stands comes before those whose place it took.
+        is_past = table.c.status == ProposalStatus.SUPERSEDED
+        ordered = chosen.order_by(table.c.created_at.desc(), is_past, table.c.id)
         return page_of(connection, ordered, window, lambda row: value_of(Proposal, row))
 
 
