@@ -15,7 +15,8 @@ _SELECT = select(*columns_of(table, Proposal))
 PROPOSALS = Listing(
     table=table,
     kind=Proposal,
-    usual=(table.c.created_at.desc(), table.c.id),
+    # Versions of one instant: the one that stands comes before those whose place it took.
+    usual=(table.c.created_at.desc(), table.c.status == ProposalStatus.SUPERSEDED, table.c.id),
     sorts=sortable(
         table,
         "id",
