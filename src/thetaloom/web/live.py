@@ -219,7 +219,11 @@ async def _handle(caller: Caller, text: str | None) -> None:
     if handler is None:
         known = ", ".join(sorted(MESSAGES))
         raise Refused("unknown_type", f"no message is called {kind[:80]!r}", f"Good ones: {known}.")
-    demand(caller.front.person, role_for_message(kind))
+    person = caller.front.person
+    demand(person, role_for_message(kind))
+    too_many = caller.front.throttle.hit_message(person.id, kind)
+    if too_many is not None:
+        raise Refused("too_many_requests", too_many.message, f"Wait {too_many.seconds} s.")
     if kind not in SLOW:
         await handler(caller, message)
         return

@@ -36,8 +36,8 @@ AMOUNTS = {  # of one person; a factor of the settings raises all but those of s
     Rate.EXECUTIONS: "10 per 1 minute",
     Rate.GENERATIONS: "20 per 5 minutes",
     Rate.CHAINS: "10 per 1 minute",
-    Rate.CHANGES: "300 per 1 minute",
-    Rate.READS: "1200 per 1 minute",
+    Rate.CHANGES: "1200 per 1 minute",
+    Rate.READS: "6000 per 1 minute",
 }
 FIXED = frozenset({Rate.SIGN_IN, Rate.SIGN_IN_ADDRESS})
 ROUTES = {
