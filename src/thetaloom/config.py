@@ -139,6 +139,9 @@ class Settings(BaseSettings):
     llm_key: SecretStr | None = Field(
         None, description="Key of the model's provider; without it the provider's own environment variable counts."
     )
+    secret_keys: SecretStr | None = Field(
+        None, description="Keys for stored credentials, the newest first, with commas; without it a file in keys/."
+    )
     llm_timeout_seconds: float = Field(60.0, gt=0, le=600, description="How long one try may take.")
     llm_attempts: int = Field(3, ge=1, le=10, description="Tries where a server is busy, limits, or does not answer.")
     llm_temperature: float = Field(0.1, ge=0, le=2, description="How freely a model may choose its words.")

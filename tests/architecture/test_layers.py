@@ -18,9 +18,9 @@ KNOW_VENDORS = {"brokers", "marketdata", "config", "bootstrap", "market_parts", 
 # What reads no vendor's feed but a file that ships with the package: the table of trading sessions, and clocks.
 VENDOR_FREE = {"thetaloom.marketdata.calendar_table", "thetaloom.marketdata.clocks", "thetaloom.marketdata.instants"}
 # The queries; the database as a whole: to open it, bring it to this version and copy it; the flags, which need none;
-# and people and their audit, which belong to no engine: one module each writes them.
+# and people, their audit and their secrets, which belong to no engine: one module each writes them.
 AS_A_WHOLE = ("database", "upgrading", "backup", "halt_files")
-READABLE = tuple(f"thetaloom.store.{name}" for name in ("queries", *AS_A_WHOLE, "people", "audit"))
+READABLE = tuple(f"thetaloom.store.{name}" for name in ("queries", *AS_A_WHOLE, "people", "audit", "vault"))
 
 
 def room_of(module: str) -> str:

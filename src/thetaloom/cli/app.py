@@ -67,6 +67,7 @@ COMMANDS: dict[str, Noun] = {  # in the order of the help
     "calendar": Noun("calendar:calendar", CALCULATE, "Show the sessions of an exchange."),
     "user": Noun("user:app", KEEP, "Say who may sign in, and what they may do."),
     "token": Noun("token:app", KEEP, "Make tokens for programs."),
+    "secret": Noun("secret:app", KEEP, "Keep the credentials of brokers, encrypted."),
     "db": Noun("db:app", KEEP, "Upgrade, back up and restore the database."),
     "config": Noun("config:app", KEEP, "Look at the settings."),
 }

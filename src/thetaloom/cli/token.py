@@ -6,6 +6,7 @@ import typer
 from rich.markup import escape
 
 from thetaloom.cli.access import reading
+from thetaloom.cli.audited import write_down
 from thetaloom.cli.output import JsonOption, emit, note, say, table
 from thetaloom.domain.values.people import Scope
 from thetaloom.errors import InvalidInput
@@ -35,6 +36,7 @@ def create_command(
     with reading() as read:
         whose = read.user if user is None else user_named(read.database, user)
         made = people.make_token(read.database, whose, name, _scopes(scopes), days, SystemClock().now())
+        write_down(read, "token create", f"{made.user}/{made.name}")
     if as_json:
         emit(made)
         return
@@ -66,6 +68,7 @@ def revoke_command(
     """Make a token void at once."""
     with reading() as read:
         people.revoke_token(read.database, token_id, SystemClock().now())
+        write_down(read, "token revoke", token_id)
     if as_json:
         emit({"id": token_id, "revoked": True})
         return

@@ -6,6 +6,7 @@ import typer
 from rich.markup import escape
 
 from thetaloom.cli.access import reading
+from thetaloom.cli.audited import write_down
 from thetaloom.cli.output import JsonOption, emit, say, table
 from thetaloom.domain.values.people import Role
 from thetaloom.marketdata.clocks import SystemClock
@@ -49,6 +50,7 @@ def add_command(
         now = SystemClock().now()
         added = people.add_person(read.database, name, role, books, now)
         link = f"{read.settings.link_base}/welcome?key={people.invite(read.database, added, now)}"
+        write_down(read, "user add", name)
     _tell(name, link, as_json=as_json)
 
 
@@ -58,6 +60,7 @@ def link_command(name: NameArgument, as_json: JsonOption = False) -> None:
     with reading() as read:
         meant = user_named(read.database, name)
         key = people.invite(read.database, meant, SystemClock().now())
+        write_down(read, "user link", name)
         link = f"{read.settings.link_base}/welcome?key={key}"
     _tell(name, link, as_json=as_json)
 
@@ -71,6 +74,7 @@ def role_command(
     """Give a person another role, from their next request on."""
     with reading() as read:
         people.set_role(read.database, user_named(read.database, name), role)
+        write_down(read, "user role", name)
         _told(read.database, name, f"{name} is {role.value} now", as_json=as_json)
 
 
@@ -79,6 +83,7 @@ def disable_command(name: NameArgument, as_json: JsonOption = False) -> None:
     """Let a person in no more; their sessions end at once."""
     with reading() as read:
         people.disable(read.database, user_named(read.database, name), SystemClock().now())
+        write_down(read, "user disable", name)
         _told(read.database, name, f"{name} cannot sign in any more", as_json=as_json)
 
 
@@ -87,6 +92,7 @@ def enable_command(name: NameArgument, as_json: JsonOption = False) -> None:
     """Let a person in again."""
     with reading() as read:
         people.enable(read.database, user_named(read.database, name))
+        write_down(read, "user enable", name)
         _told(read.database, name, f"{name} can sign in again", as_json=as_json)
 
 

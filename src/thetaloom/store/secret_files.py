@@ -23,4 +23,6 @@ def write_secret(path: Path, secret: str) -> None:
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(secret)
+        file.flush()
+        os.fsync(file.fileno())
     new.replace(path)
