@@ -7,6 +7,7 @@ from datetime import datetime
 from thetaloom.domain.book.exits import ExitDecision, Marks
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.protection import ProtectionShown
+from thetaloom.domain.book.reports import AccountSnapshot
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import PositionId
 from thetaloom.domain.values.money import Money
@@ -81,3 +82,16 @@ def greeks_of(front: Front, position: Position, at: datetime) -> Greeks:
     except Unavailable:
         return Greeks()
     return found if found.delta is None else replace(found, delta=found.delta + position.shares_held)
+
+
+def account_of(front: Front) -> AccountSnapshot | None:
+    """Return the balances; ``None`` where the account is not this person's, or the broker does not answer."""
+    desk = front.platform.desk
+    with front.platform.store.reading() as seen:
+        owner = seen.accounts.owner(desk.broker.account_id)
+    if owner != front.user:
+        return None
+    try:
+        return desk.broker.account()
+    except Unavailable:
+        return None

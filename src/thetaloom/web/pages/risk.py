@@ -114,7 +114,7 @@ def risk(front: FrontDoor, number: Annotated[PageNumber, Query(alias="page")] = 
         found=found,
         bar=None if found is None else budget_bar(found.budget),
         groups=() if found is None else groups_of(found.uses),
-        stress=_stress(front),
+        stress=stress_of(front),
         violations=refused.rows,
         pager=pager_of("/risk", refused),
     )
@@ -162,7 +162,8 @@ def _found(front: Front) -> Found | None:
         return None
 
 
-def _stress(front: Front) -> StressShown | None:
+def stress_of(front: Front) -> StressShown | None:
+    """Return the stress of what is held; ``None`` where nothing is, or the market does not answer."""
     try:
         with front.platform.store.reading() as seen:
             book = stress_book(front.platform.desk, seen, front.now)

@@ -7,15 +7,12 @@ from decimal import Decimal
 
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.protection import ProtectionShown
-from thetaloom.domain.book.reports import AccountSnapshot
-from thetaloom.domain.values.ids import UserId
 from thetaloom.engine.portfolio_greeks import Greeks
-from thetaloom.errors import Unavailable
 from thetaloom.store.queries.paging import Window
 from thetaloom.store.queries.positions import list_positions
 from thetaloom.web.api.records import exact_text
 from thetaloom.web.front import Front
-from thetaloom.web.marked import MarkedReview, greeks_of, protections, reviews_of
+from thetaloom.web.marked import MarkedReview, account_of, greeks_of, protections, reviews_of
 from thetaloom.web.wire.messages import frame, milliseconds
 
 MARK_SECONDS = 1.0  # between two looks at the positions
@@ -48,7 +45,7 @@ def marked(front: Front) -> Marked:
         review = reviews.get(position.id)
         greeks = greeks_of(front, position, at)
         known["position_update", position.id] = _position(position, review, greeks, guards.get(position.id))
-    snapshot = _account(front)
+    snapshot = account_of(front)
     if snapshot is not None:
         known["balance_update", ""] = {
             "balance": _exact(snapshot.net_liquidating_value),
@@ -75,18 +72,6 @@ def _position(position: Position, review: MarkedReview | None, greeks: Greeks, g
         "reason": "" if decision is None or decision.reason is None else decision.reason.value,
         "protection": None if guard is None else guard.state.value,
     }
-
-
-def _account(front: Front) -> AccountSnapshot | None:
-    desk = front.platform.desk
-    with front.platform.store.reading() as seen:
-        owner: UserId | None = seen.accounts.owner(desk.broker.account_id)
-    if owner != front.user:
-        return None
-    try:
-        return desk.broker.account()
-    except Unavailable:
-        return None
 
 
 def _exact(number: Decimal | None) -> str | None:
