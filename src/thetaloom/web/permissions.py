@@ -15,12 +15,13 @@ POST /webhook/{source}|POST /welcome
 """
 READ = """
 GET /|GET /account|GET /alerts|GET /approvals|GET /approvals/{}|GET /chains|GET /chains/{}|GET /chains/{}/csv
-GET /charts|GET /charts/{}|GET /halts|GET /journal|GET /journal/{}|GET /lineage|GET /lineage/steps|GET /lineage/story
-GET /lineage/{}/{}|GET /metrics|GET /notifications|GET /orders|GET /positions|GET /positions/{}|GET /prompts
-GET /prompts/compare|GET /prompts/{}|GET /rank|GET /reasons|GET /reconcile|GET /risk|GET /runs|GET /runs/{}
-GET /runs/{}/report|GET /runs/{}/steps/{}|GET /runs/{}/story|GET /scans|GET /scans/{}|GET /schedules|GET /signals
-GET /signals/{}|GET /strategies|GET /strategies/new|GET /strategies/{}|GET /strategies/{}/edit|GET /suggestions
-GET /symbols|GET /trading|GET /trading/|GET /watchlists|GET /api|GET /api/chains/{}|GET /api/charts/run/{}
+GET /charts|GET /charts/{}|GET /halts|GET /jobs|GET /journal|GET /journal/{}|GET /lineage|GET /lineage/steps
+GET /lineage/story|GET /lineage/{}/{}|GET /metrics|GET /notifications|GET /orders|GET /portfolio
+GET /portfolio/curve.csv|GET /portfolio/results.csv|GET /positions|GET /positions/{}|GET /prompts|GET /prompts/compare
+GET /prompts/{}|GET /rank|GET /reasons|GET /reconcile|GET /risk|GET /runs|GET /runs/{}|GET /runs/{}/report
+GET /runs/{}/steps/{}|GET /runs/{}/story|GET /scans|GET /scans/{}|GET /schedules|GET /signals|GET /signals/{}
+GET /strategies|GET /strategies/new|GET /strategies/{}|GET /strategies/{}/edit|GET /suggestions|GET /symbols
+GET /trading|GET /trading/|GET /watchlists|GET /api|GET /api/chains/{}|GET /api/charts/run/{}
 GET /api/charts/run/{}/{}.png|GET /api/charts/symbol/{}|GET /api/charts/symbol/{}/{}.png|GET /api/exit-signals
 GET /api/findings|GET /api/halts|GET /api/journal|GET /api/journal/{}|GET /api/lineage/execution/{}
 GET /api/lineage/execution/{}/bundle|GET /api/lineage/execution/{}/report|GET /api/lineage/execution/{}/step/{}
@@ -74,11 +75,11 @@ POST /users/{}/enabling|POST /users/{}/link|POST /users/{}/role
 """
 # What reads or moves the trading account: only for those who work on the books that it belongs to.
 ACCOUNT = """
-GET /halts|GET /metrics|GET /rank|GET /reconcile|GET /risk|GET /api/halts|GET /api/risk-budget|GET /api/risk/scenarios
-GET /api/workflow/health|POST /halts|POST /halts/lifting|POST /reconcile/looks|POST /runs|POST /scans|POST /schedules
-POST /api/halt|POST /api/positions/rules/apply|POST /api/refresh-positions|POST /api/resume|POST /api/scans
-POST /api/schedules|POST /api/strategies/{}/test|POST /api/sync-positions|POST /api/validate-trade-risk
-POST /api/workflow/start
+GET /halts|GET /jobs|GET /metrics|GET /rank|GET /reconcile|GET /risk|GET /api/halts|GET /api/risk-budget
+GET /api/risk/scenarios|GET /api/workflow/health|POST /halts|POST /halts/lifting|POST /reconcile/looks|POST /runs
+POST /scans|POST /schedules|POST /api/halt|POST /api/positions/rules/apply|POST /api/refresh-positions
+POST /api/resume|POST /api/scans|POST /api/schedules|POST /api/strategies/{}/test|POST /api/sync-positions
+POST /api/validate-trade-risk|POST /api/workflow/start
 """
 # In person alone: no token may make another one, or change how its person signs in.
 IN_PERSON = """

@@ -57,6 +57,13 @@ def list_positions(
     return POSITIONS.page(database, user, *wanted, wish=wish, window=window)
 
 
+def closed_positions(database: Database, user: UserId) -> Sequence[Position]:
+    """Return all of the user's positions that are no longer held, in the order of their ends."""
+    chosen = _SELECT.where(owned(table, user), table.c.closed_at.is_not(None)).order_by(table.c.closed_at, table.c.id)
+    with database.connect() as connection:
+        return [value_of(Position, row) for row in connection.execute(chosen)]
+
+
 def position_detail(database: Database, user: UserId, position: PositionId) -> Position:
     """Return the position. Raises ``NotFound`` for one that is not the user's."""
     with database.connect() as connection:

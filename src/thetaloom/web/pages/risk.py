@@ -117,7 +117,7 @@ def risk(front: FrontDoor, asking: Asking) -> Response:
         found=found,
         bar=None if found is None else budget_bar(found.budget),
         groups=() if found is None else groups_of(found.uses),
-        stress=_stress(front),
+        stress=stress_of(front),
         violations=refused.rows,
         table=table_of(VIOLATIONS_TABLE, asked, refused),
     )
@@ -165,7 +165,8 @@ def _found(front: Front) -> Found | None:
         return None
 
 
-def _stress(front: Front) -> StressShown | None:
+def stress_of(front: Front) -> StressShown | None:
+    """Return the stress of what is held; ``None`` where nothing is, or the market does not answer."""
     try:
         with front.platform.store.reading() as seen:
             book = stress_book(front.platform.desk, seen, front.now)
