@@ -39,6 +39,7 @@ from thetaloom.cli import (
     bench_server,
     bench_signals,
     bench_simulation,
+    bench_trading,
     bench_walk,
     bench_watch,
 )
@@ -194,6 +195,7 @@ MEASURES: tuple[Callable[[], list[Figure]], ...] = (
     waiting_runs,
     demo_run,
     bench_server.server,
+    bench_trading.approve_to_order,
 )
 
 
