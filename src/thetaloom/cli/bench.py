@@ -40,6 +40,7 @@ from thetaloom.cli import (
     bench_server,
     bench_signals,
     bench_simulation,
+    bench_trading,
     bench_walk,
     bench_watch,
 )
@@ -200,6 +201,7 @@ MEASURES: tuple[Callable[[], list[Figure]], ...] = (
     bench_live.first_paint,
     bench_live.javascript_size,
     bench_live.open_runs_memory,
+    bench_trading.approve_to_order,
 )
 
 
