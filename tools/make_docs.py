@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.docs import commands, domain_pages, pictures, routes, signals_page, strategy_pages, tables
+from tools.docs import commands, domain_pages, pictures, routes, signals_page, strategy_pages, tables, wire_page
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -22,6 +22,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/events.md": domain_pages.events_page,
     "docs/reference/errors.md": domain_pages.errors_page,
     "docs/reference/database.md": tables.database_page,
+    "docs/reference/live-wire.md": wire_page.wire_page,
     "docs/reference/signals.md": signals_page.signals_page,
     "docs/reference/strategies.md": domain_pages.strategies_page,
     "docs/reference/strategy.schema.json": domain_pages.strategy_schema_file,

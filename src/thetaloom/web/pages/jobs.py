@@ -75,10 +75,11 @@ def jobs(front: FrontDoor, number: Annotated[PageNumber, Query(alias="page")] = 
 def _signs(front: Front) -> Sequence[Sign]:
     pulse, looked_at = read_pulse(front.database), heartbeat(front.database)
     reconciled_at = last_reconciled_at(front.database, front.user)
-    looks = looked_at is not None and front.now - looked_at <= PULSE_FRESH
+    is_beating = None if pulse is None or pulse.has_ended else pulse.is_fresh
+    is_looking = None if looked_at is None else front.now - looked_at <= PULSE_FRESH
     return (
-        Sign(worker="engine", at=None if pulse is None else pulse.at, is_fresh=pulse is not None and pulse.is_fresh),
-        Sign(worker="scheduler", at=looked_at, is_fresh=looks),
+        Sign(worker="engine", at=None if pulse is None else pulse.at, is_fresh=is_beating),
+        Sign(worker="scheduler", at=looked_at, is_fresh=is_looking),
         Sign(worker="reconciliation", at=reconciled_at, is_fresh=None),
     )
 
