@@ -246,15 +246,12 @@ class Reason(StrEnum):
     APPROVAL_CONTENT_CHANGED = "approval_content_changed", "What was approved is not what is stored now."
     APPROVAL_AUTOMATIC = "approval_automatic", "Approved by the rule in the strategy, not by a person."
     PROPOSAL_SUPERSEDED = "proposal_superseded", "Another version took the proposal's place; decide on that one."
-    CREDIT_OUT_OF_RANGE = (
-        "credit_out_of_range",
-        "The limit lies outside of what the quotes of this moment can bring. Choose one within the range.",
-    )
+    CREDIT_OUT_OF_RANGE = "credit_out_of_range", "The limit lies outside of what the quotes of this moment can bring."
     CREDIT_OFF_TICK = "credit_off_tick", "No order can stand at this limit: the price moves in larger steps."
     QUANTITY_TOO_LARGE = "quantity_too_large", "Size and limits of the account allow fewer structures than asked for."
     CONFIRMATION_NEEDED = (
         "confirmation_needed",
-        "The new version brings a warning that the one before did not. Look at it, then approve it.",
+        "The new version brings a warning that was not shown. Look at it first.",
     )
     PRICE_MOVED = "price_moved", "The price left the band that was approved; a new proposal is needed."
     # orders
