@@ -1,16 +1,18 @@
 """The strategy builder without JavaScript, and the live parts that JavaScript asks for."""
 
 from html.parser import HTMLParser
+from pathlib import Path
 
 from starlette.testclient import TestClient
 
 from thetaloom.domain.strategy.documents import parse_strategy, strategy_document
+from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.strategy.toml_text import strategy_toml
 from thetaloom.store.catalogue import load_catalogue
 from thetaloom.web.documents import decode_toml
 from thetaloom.web.strategy_form import pairs_of
 
-SHIPPED = {one.id: one for one in load_catalogue()}
+SHIPPED: dict[str, Strategy] = {one.id: one for one in load_catalogue()}
 SPREAD = "put-credit-spread-30dte"
 Posted = dict[str, list[str]]
 
@@ -205,3 +207,11 @@ def test_programs_convert_between_toml_and_document(client: TestClient) -> None:
     assert from_text.json() == from_document.json()
     assert from_text.json() == {"strategy": strategy_document(spread), "toml": strategy_toml(spread)}
     assert bad.status_code == 422 and "id" in bad.json()["details"]
+
+
+def test_the_strategy_of_the_how_to_page_is_the_one_that_the_form_begins_with(browser: TestClient) -> None:
+    text = (Path(__file__).parents[2] / "docs/how-to/build-a-strategy.md").read_text()
+    block = text.split("```toml\n")[1].split("```")[0]
+    begun = controls(browser.get("/strategies/new").text)["toml"][0]
+
+    assert parse_strategy(decode_toml(block)) == parse_strategy(decode_toml(begun))

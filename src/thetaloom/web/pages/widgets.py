@@ -163,7 +163,6 @@ def _widget(field: Field, document: Mapping[str, Any], errors: Mapping[str, str]
     if field.is_record:
         return _entries(field, document, errors, path) if field.is_list else _record(field, document, errors, path)
     raw = shown_of(field, document)
-    named = field.kind is not bool and issubclass(field.kind, StrEnum)
     options, about, error = _options(field, raw), field.about.text.replace("`", ""), _error_of(field, errors, path)
     return Widget(
         path=path,
@@ -176,7 +175,7 @@ def _widget(field: Field, document: Mapping[str, Any], errors: Mapping[str, str]
         error=error,
         required=field.is_required,
         spare=_is_within_entry(path) and field.key not in ALWAYS and not error and _is_untouched(field, raw),
-        suggestions=field.kind.__name__ if named and len(words_of(field.kind)) > WORDS_MAX else "",
+        suggestions=field.kind.__name__ if _is_long(field.kind) else "",
         options=options,
     )
 
@@ -263,6 +262,10 @@ def _options(field: Field, raw: Any) -> list[Option]:
     if not field.is_list and (field.is_optional or not any(one.chosen for one in options)):
         options.insert(0, Option(word="", meaning="not set", chosen=not any(one.chosen for one in options)))
     return options
+
+
+def _is_long(kind: type[Any]) -> bool:
+    return issubclass(kind, StrEnum) and len(words_of(kind)) > WORDS_MAX
 
 
 def _is_within_entry(path: str) -> bool:
