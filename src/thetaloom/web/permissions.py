@@ -167,10 +167,13 @@ def _asked(method: str) -> str:
 def _fitting(method: str, path: str) -> list[str]:
     path = path.removesuffix("\n")  # as the router does, to whom the end of a line is the end of a path
     shape = (_asked(method), path.count("/"))
-    return [template for template in _BY_SHAPE.get(shape, []) if _fits(template, path)]
+    return [template for template in _BY_SHAPE.get(shape, []) if fits(template, path)]
 
 
-def _fits(template: str, path: str) -> bool:
+def fits(template: str, path: str) -> bool:
+    """Whether a path belongs to a route, with ``{}`` for each part that is a name."""
+    if template.count("/") != path.count("/"):
+        return False
     pairs = zip(template.split("/"), path.split("/"), strict=True)
     return all(wanted == given or (wanted.startswith("{}") and given.endswith(wanted[2:])) for wanted, given in pairs)
 
