@@ -39,6 +39,7 @@ POST /api/strategies/validate|POST /api/strategies/{}/test|POST /api/symbols/bat
 POST /runs/{}/replay|POST /runs/{}/verification|POST /logout
 GET /account|POST /account/password|POST /account/sessions/{}/ending|POST /account/tokens
 POST /account/tokens/{}/revocation|POST /account/preferences|POST /account/privacy
+POST /account/second-factor|POST /account/second-factor/confirmation|POST /account/second-factor/removal
 """
 TRADE = """
 POST /api/workflow/start|POST /api/workflow/cancel/{}|POST /api/workflow/pause/{}|POST /api/workflow/resume/{}
@@ -77,6 +78,7 @@ POST /api/workflow/start|POST /halts|POST /halts/lifting|POST /reconcile/looks|P
 # In person alone: no token may make another one, or change how its person signs in.
 IN_PERSON = """
 POST /account/password|POST /account/sessions/{}/ending|POST /account/tokens|POST /account/tokens/{}/revocation
+POST /account/second-factor|POST /account/second-factor/confirmation|POST /account/second-factor/removal
 """
 MESSAGES: Mapping[str, Role] = {  # of the WebSocket
     "ping": Role.VIEWER,
