@@ -58,6 +58,7 @@ from thetaloom.store.statements import insert_or_skip
 from thetaloom.store.symbol_seeds import completed, shipped_symbols
 from thetaloom.store.unit_of_work import SqlStore
 from thetaloom.store.upgrading import upgrade
+from thetaloom.store.vault import Vault
 
 LOCAL_USER = UserId("local")  # the one user until accounts exist
 PULSE_SECONDS = 5.0
@@ -83,6 +84,12 @@ class Platform:
     def destination_urls(self) -> DestinationUrls:
         """Where messages go: files of the owner's alone."""
         return DestinationUrls(self.settings.home_folder / URLS_FOLDER)
+
+    @property
+    def vault(self) -> Vault:
+        """What is kept encrypted, under this home's keys."""
+        keys = self.settings.secret_keys
+        return Vault(self.settings.home_folder, None if keys is None else keys.get_secret_value())
 
     @property
     def wall(self) -> Clock:

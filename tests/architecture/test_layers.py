@@ -20,7 +20,9 @@ VENDOR_FREE = {"thetaloom.marketdata.calendar_table", "thetaloom.marketdata.cloc
 # The queries; the database as a whole: to open it, bring it to this version and copy it; the flags, which need none;
 # and people, their audit and their secrets, which belong to no engine: one module each writes them.
 AS_A_WHOLE = ("database", "upgrading", "backup", "halt_files")
-READABLE = tuple(f"thetaloom.store.{name}" for name in ("queries", *AS_A_WHOLE, "people", "audit", "vault"))
+READABLE = tuple(
+    f"thetaloom.store.{name}" for name in ("queries", *AS_A_WHOLE, "people", "audit", "vault", "second_factor")
+)
 
 
 def room_of(module: str) -> str:

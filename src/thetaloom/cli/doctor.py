@@ -80,12 +80,23 @@ def _of_platform(settings: Settings) -> list[Finding]:
                 "halts": _halts,
                 "risk limits": _risk_limits,
                 "broker": _broker,
+                "first user": _first_user,
             }
             return [_asked(name, lambda look=look: look(platform)) for name, look in looks.items()]  # type: ignore[misc]  # mypy does not infer a lambda with a default
     except ThetaloomError as error:
         broken = Finding(name="database", is_well=False, found=error.message, advice=error.advice)
         flags = HaltFiles(settings.home_folder / FOLDER).raised()  # they need no database
         return [broken, _halted({scope: halt.reason for scope, halt in flags.items()})]
+
+
+def _first_user(platform: "Platform") -> Finding:
+    from thetaloom.store.queries.people import has_password, list_people
+
+    people = len(list_people(platform.database))
+    if has_password(platform.database, platform.user_id):
+        return Finding(name="first user", is_well=True, found=f"has a password; {people} in all")
+    found = "has no password yet; `thetaloom up` prints the link to choose one"
+    return Finding(name="first user", is_well=True, found=found)
 
 
 def _asked(name: str, look: Callable[[], Finding]) -> Finding:

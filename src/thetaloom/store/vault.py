@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select, update
 
 from thetaloom.errors import ConfigError, InvalidInput, NotFound
 from thetaloom.store.database import Database
@@ -140,7 +140,7 @@ def list_credentials(database: Database, user: str) -> tuple[Credential, ...]:
     )
 
 
-def _row(user: str, broker: str, name: str) -> tuple[object, ...]:
+def _row(user: str, broker: str, name: str) -> tuple[ColumnElement[bool], ...]:
     return credentials.c.user_id == user, credentials.c.broker == broker, credentials.c.name == name
 
 

@@ -37,11 +37,13 @@ GET /api/signals/{}|GET /api/strategies|GET /api/strategies/schema|GET /api/stra
 GET /api/suggestions/{}|GET /api/symbols/cache/stats|GET /api/symbols/conid/{}|GET /api/symbols/search
 GET /api/watchlists|GET /api/watchlists/{}|GET /api/workflow/health|GET /api/workflow/list|GET /api/workflow/pending
 GET /api/workflow/stats|GET /api/workflow/status/{}|POST /account/password|POST /account/preferences
-POST /account/privacy|POST /account/sessions/{}/ending|POST /account/tokens|POST /account/tokens/{}/revocation
-POST /logout|POST /runs/{}/replay|POST /runs/{}/story/replay|POST /runs/{}/story/verification
-POST /runs/{}/verification|POST /strategies/builder/live|WS /ws|POST /api/lineage/replay/{}|POST /api/prompts/render
-POST /api/prompts/validate|POST /api/prompts/{}/render|POST /api/strategies/convert|POST /api/strategies/validate
-POST /api/strategies/{}/test|POST /api/symbols/batch|POST /api/validate-trade-risk
+POST /account/privacy|POST /account/second-factor|POST /account/second-factor/confirmation
+POST /account/second-factor/removal|POST /account/sessions/{}/ending|POST /account/tokens
+POST /account/tokens/{}/revocation|POST /logout|POST /runs/{}/replay|POST /runs/{}/story/replay
+POST /runs/{}/story/verification|POST /runs/{}/verification|POST /strategies/builder/live|WS /ws
+POST /api/lineage/replay/{}|POST /api/prompts/render|POST /api/prompts/validate|POST /api/prompts/{}/render
+POST /api/strategies/convert|POST /api/strategies/validate|POST /api/strategies/{}/test|POST /api/symbols/batch
+POST /api/validate-trade-risk
 """
 TRADE = """
 POST /halts|POST /halts/lifting|POST /journal/{}/note|POST /notifications|POST /notifications/{}/removal
@@ -83,7 +85,9 @@ POST /api/validate-trade-risk|POST /api/workflow/start
 """
 # In person alone: no token may make another one, or change how its person signs in.
 IN_PERSON = """
-POST /account/password|POST /account/sessions/{}/ending|POST /account/tokens|POST /account/tokens/{}/revocation
+POST /account/password|POST /account/second-factor|POST /account/second-factor/confirmation
+POST /account/second-factor/removal|POST /account/sessions/{}/ending|POST /account/tokens
+POST /account/tokens/{}/revocation
 """
 MESSAGES: Mapping[str, Role] = {  # of the WebSocket
     "ping": Role.VIEWER,
@@ -192,10 +196,13 @@ def _asked(method: str) -> str:
 def _fitting(method: str, path: str) -> list[str]:
     path = path.removesuffix("\n")  # as the router does, to whom the end of a line is the end of a path
     shape = (_asked(method), path.count("/"))
-    return [template for template in _BY_SHAPE.get(shape, []) if _fits(template, path)]
+    return [template for template in _BY_SHAPE.get(shape, []) if fits(template, path)]
 
 
-def _fits(template: str, path: str) -> bool:
+def fits(template: str, path: str) -> bool:
+    """Whether a path belongs to a route, with ``{}`` for each part that is a name."""
+    if template.count("/") != path.count("/"):
+        return False
     pairs = zip(template.split("/"), path.split("/"), strict=True)
     return all(wanted == given or (wanted.startswith("{}") and given.endswith(wanted[2:])) for wanted, given in pairs)
 

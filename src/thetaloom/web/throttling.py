@@ -15,7 +15,7 @@ from limits.strategies import MovingWindowRateLimiter
 from thetaloom.domain.values.ids import UserId
 from thetaloom.domain.values.people import Role
 from thetaloom.ports.clock import Clock
-from thetaloom.web.permissions import READS, role_needed, route_of
+from thetaloom.web.permissions import READS, fits, role_needed
 
 
 class Rate(StrEnum):
@@ -41,8 +41,8 @@ AMOUNTS = {  # of one person; a factor of the settings raises all but those of s
 }
 FIXED = frozenset({Rate.SIGN_IN, Rate.SIGN_IN_ADDRESS})
 ROUTES = {
-    "POST /api/suggestions/{}/execute": Rate.EXECUTIONS,
-    "POST /api/suggestions/{}/generate": Rate.GENERATIONS,
+    ("POST", "/api/suggestions/{}/execute"): Rate.EXECUTIONS,
+    ("POST", "/api/suggestions/{}/generate"): Rate.GENERATIONS,
 }
 MESSAGES = {"execute_order": Rate.EXECUTIONS, "generate_suggestion": Rate.GENERATIONS}
 
@@ -71,9 +71,7 @@ class Throttle:
     def hit_route(self, person: UserId, method: str, path: str) -> TooMany | None:
         """Count a request; say so if it is one too many."""
         rates = [_rate_of(method, path)]
-        special = ROUTES.get(f"{method} {route_of(method, path)}")
-        if special is not None:
-            rates.insert(0, special)
+        rates[:0] = [rate for (asked, route), rate in ROUTES.items() if asked == method and fits(route, path)]
         return next((refused for rate in rates if (refused := self.hit(rate, person))), None)
 
     def hit_message(self, person: UserId, kind: str) -> TooMany | None:

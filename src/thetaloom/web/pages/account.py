@@ -13,6 +13,7 @@ from thetaloom.errors import InvalidInput, NotAllowed
 from thetaloom.store import people
 from thetaloom.store.people import MadeToken
 from thetaloom.store.queries.people import OpenSession, TokenEntry, list_tokens, login_of, sessions_of
+from thetaloom.store.second_factor import has_second_factor
 from thetaloom.web.front import Front, FrontDoor
 from thetaloom.web.pages.forms import Notice, Word, see
 from thetaloom.web.pages.frame import Frame, frame_of
@@ -35,6 +36,7 @@ class AccountView:
     tokens: tuple[TokenEntry, ...]
     scopes: tuple[Scope, ...]  # that the role allows
     themes: tuple[Theme, ...]
+    has_second_factor: bool
     made: MadeToken | None  # shown this once
     now: datetime
     length_min: int = LENGTH_MIN
@@ -119,6 +121,7 @@ def _page(front: Front, notice: str, made: MadeToken | None = None) -> HTMLRespo
         tokens=list_tokens(front.database, person.id),
         scopes=allowed,
         themes=tuple(Theme),
+        has_second_factor=has_second_factor(front.database, person.id),
         made=made,
         now=now,
     )

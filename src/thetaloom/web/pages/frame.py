@@ -58,6 +58,7 @@ NOTICES: Mapping[str, str] = {
     "password_changed": "The password is changed. Every other browser is signed out.",
     "session_ended": "That browser is signed out.",
     "token_revoked": "The token counts no more.",
+    "second_factor_off": "The second factor is off.",
     "preferences_kept": "It is kept.",
     "role_given": "The role holds from the next request on.",
     "person_disabled": "That person is signed out and cannot sign in.",

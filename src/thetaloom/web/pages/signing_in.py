@@ -12,6 +12,7 @@ from thetaloom.domain.values.ids import UserId
 from thetaloom.errors import InvalidInput, NotAllowed, ThetaloomError
 from thetaloom.store.people import end_session, open_session, take_invitation
 from thetaloom.store.queries.people import invited_by, login_of
+from thetaloom.store.second_factor import passes
 from thetaloom.web.asking import cookie_name
 from thetaloom.web.front import Front, FrontDoor, OpenDoor
 from thetaloom.web.pages.frame import Frame
@@ -62,6 +63,7 @@ def sign_in(
     request: Request,
     name: Name = "",
     password: Secret = "",
+    code: Name = "",
     next: Path = "",  # the field's word
 ) -> Response:
     """Open a session for the person of this name and password; every refusal reads the same."""
@@ -74,6 +76,9 @@ def sign_in(
         return refused
     found = login_of(front.database, wanted)
     is_right = is_password(None if found is None else found.password_hash, password)
+    now = front.platform.wall.now()
+    if is_right and found is not None:  # the code is asked for last, so that it tells nothing of the password
+        is_right = passes(front.database, front.platform.vault, found.id, code, now)
     if found is None or not is_right or found.is_disabled:
         front.throttle.hit(Rate.SIGN_IN_ADDRESS, address)
         return page("login.html", LoginView(name=name, next=own_path(next), problem=WRONG), 401)
