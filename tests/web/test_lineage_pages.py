@@ -204,7 +204,7 @@ def test_charts_opinions_and_prompts_stand_in_the_report_as_they_were_read(
 
     assert f"data:image/png;base64,{b64encode(png).decode()}" in text
     assert f"The daily chart that was read; record 1, digest {picture}." in text
-    assert "<script" not in text and text.count("&lt;/pre&gt;&lt;script&gt;") == 2
+    assert "<script>" not in text and text.count("&lt;/pre&gt;&lt;script&gt;") == 2
     assert "daily-en@3" in text and "m &lt;b&gt;1&lt;/b&gt;" in text
     assert "Bullish, confidence 70.0 %" in text and "it had no weight in the decision" in text
     assert "$358.00" in text and "No opinion: no bars" in text

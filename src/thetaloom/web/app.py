@@ -10,6 +10,7 @@ from thetaloom.bootstrap import Platform
 from thetaloom.engine.loop import EngineLoop
 from thetaloom.web import problems
 from thetaloom.web.api import (
+    bulk,
     care,
     charts,
     findings,
@@ -58,6 +59,7 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     )
     app.state.front = Front(platform=platform, loop=loop)
     api = APIRouter(prefix="/api")
+    api.include_router(bulk.router)  # before the routes that take any id
     nouns = (strategies, workflow, positions, rolls, care, findings, orders, risk, risk_validation, scenarios, lineage)
     starters = (signals, schedules, scans, symbols, prompts, lineage_search, notifications, charts)
     for noun in (*nouns, *starters):
