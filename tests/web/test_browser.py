@@ -22,6 +22,14 @@ def waiting(platform: Platform) -> Platform:
     return platform
 
 
+def go_to(page: Page, place: str) -> None:
+    """Go to a page by the bar, or by the menu of a phone."""
+    menu = page.locator("details.menu > summary")
+    if menu.is_visible():
+        menu.click()
+    page.locator("header").get_by_role("link", name=place, exact=True).click()
+
+
 def test_a_proposal_is_approved_by_mouse(waiting: Platform, address: str, page: Page) -> None:
     page.goto(address)
     page.get_by_role("link", name="Review").first.click()
@@ -115,7 +123,7 @@ def test_a_person_looks_after_a_position_on_pages_that_fit(platform: Platform, a
     expect(page.get_by_role("status").first).to_contain_text("Approved.")
     pass_minutes(platform, 10)
 
-    page.get_by_role("link", name="Journal", exact=True).click()
+    go_to(page, "Journal")
     page.get_by_role("link", name="GOOG").click()
     page.get_by_label("Your own words").fill("calm\nday")
     page.get_by_role("button", name="Keep the note").click()
@@ -136,12 +144,12 @@ def test_a_person_looks_after_a_position_on_pages_that_fit(platform: Platform, a
 
 def test_a_person_asks_which_strategy_and_looks_at_the_risk(waiting: Platform, address: str, page: Page) -> None:
     page.goto(address)
-    page.get_by_role("link", name="Rank", exact=True).click()
+    go_to(page, "Rank")
     page.get_by_label("Symbol").fill("goog")
     page.get_by_role("button", name="Rank the strategies").click()
     expect(page.get_by_role("heading", name="May not be entered")).to_be_visible()
 
-    page.get_by_role("link", name="Risk", exact=True).click()
+    go_to(page, "Risk")
     expect(page.get_by_role("img", name="% of the risk budget is in use")).to_be_visible()
     page.get_by_text("switched off").first.click()
     expect(page.get_by_text("stressed_tolerance_percent").first).to_be_visible()

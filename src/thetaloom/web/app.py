@@ -14,6 +14,7 @@ from thetaloom.errors import InvariantError
 from thetaloom.web import live, permissions, problems
 from thetaloom.web.api import (
     audit,
+    bulk,
     care,
     chains,
     charts,
@@ -72,8 +73,8 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     nouns = (strategies, workflow, positions, rolls, care, findings, orders, risk, risk_validation, scenarios, lineage)
     starters = (signals, schedules, scans, symbols, prompts, lineage_search, notifications, charts, chains, audit)
     trading = (suggestions, paper_trading)
-    every = (*nouns, *starters, *trading)
-    for noun in every:
+    every = (bulk, *nouns, *starters, *trading)
+    for noun in every:  # bulk first: later routes take any id
         api.include_router(noun.router)
     app.include_router(api)
     outside = (signals.hooks, operations.router, live.router)

@@ -15,7 +15,7 @@ POST /webhook/{source}|POST /welcome
 """
 READ = """
 GET /|GET /account|GET /alerts|GET /approvals|GET /approvals/{}|GET /chains|GET /chains/{}|GET /chains/{}/csv
-GET /charts|GET /charts/{}|GET /halts|GET /jobs|GET /journal|GET /journal/{}|GET /lineage|GET /lineage/steps
+GET /charts|GET /charts/{}|GET /halts|GET /jobs|GET /journal|GET /journal/{}|GET /keys|GET /lineage|GET /lineage/steps
 GET /lineage/story|GET /lineage/{}/{}|GET /metrics|GET /notifications|GET /orders|GET /portfolio
 GET /portfolio/curve.csv|GET /portfolio/results.csv|GET /positions|GET /positions/{}|GET /prompts|GET /prompts/compare
 GET /prompts/{}|GET /rank|GET /reasons|GET /reconcile|GET /risk|GET /runs|GET /runs/{}|GET /runs/{}/report
@@ -66,10 +66,10 @@ DELETE /api/watchlists/{}|PUT /api/watchlists/{}|POST /api/workflow/cancel/{}|PO
 POST /api/workflow/resume/{}|POST /api/workflow/start
 """
 APPROVE = """
-POST /approvals/{}/approval|POST /approvals/{}/rejection|POST /trading/proposals/{}/execution
+POST /approvals/bulk|POST /approvals/{}/approval|POST /approvals/{}/rejection|POST /trading/proposals/{}/execution
 POST /trading/proposals/{}/rejection|POST /trading/proposals/{}/version|POST /api/suggestions/{}/execute
-POST /api/suggestions/{}/modify|POST /api/suggestions/{}/reject|POST /api/workflow/approve/{}
-POST /api/workflow/reject/{}
+POST /api/suggestions/{}/modify|POST /api/suggestions/{}/reject|POST /api/workflow/approve/bulk
+POST /api/workflow/approve/{}|POST /api/workflow/reject/bulk|POST /api/workflow/reject/{}
 """
 ADMINISTER = """
 GET /audit|GET /settings|GET /users|GET /api/audit|POST /settings/limits|POST /users|POST /users/{}/disabling

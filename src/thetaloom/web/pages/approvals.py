@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Form
+from pydantic import Field
+from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from thetaloom.domain.book.targets import TargetOrder, target_orders
@@ -17,29 +19,37 @@ from thetaloom.domain.values.ids import ProposalId
 from thetaloom.domain.values.money import Money
 from thetaloom.engine.commands import ApproveProposal, RejectProposal
 from thetaloom.engine.findings import Judgement, RiskFinding
+from thetaloom.errors import InvalidInput
+from thetaloom.store.queries.paging import Window
 from thetaloom.store.queries.proposal_evidence import evidence_of_proposals
 from thetaloom.store.queries.proposals import PROPOSALS, list_proposals, proposal_detail
 from thetaloom.store.queries.runs import run_detail
+from thetaloom.web.deciding import Decision, approving, decide_each, rejecting
 from thetaloom.web.front import Front, FrontDoor
 from thetaloom.web.pages.csv_files import csv_file
-from thetaloom.web.pages.forms import Notice, Words, see
+from thetaloom.web.pages.forms import Notice, Word, Words, see
 from thetaloom.web.pages.frame import Frame, frame_of
 from thetaloom.web.pages.looks import picture_of
 from thetaloom.web.pages.numbers import percent
 from thetaloom.web.pages.payoff_picture import PayoffPicture
+from thetaloom.web.pages.queue import REASONS, Waiting, waiting_of
 from thetaloom.web.pages.render import page
 from thetaloom.web.pages.table_rules import PROPOSALS_TABLE
-from thetaloom.web.pages.tables import Asking, TableShown, read_asked, table_of
+from thetaloom.web.pages.tables import Asked, Asking, TableShown, read_asked, table_of
 
 router = APIRouter(prefix="/approvals")
+WAITING_SHOWN = 100
+Chosen = Annotated[list[Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]] | None, Form(max_length=100)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalsView:
-    """What waits, and what was decided."""
+    """What waits, what a decision on several just came to, and every proposal."""
 
     frame: Frame
-    waiting: Sequence[Proposal]
+    waiting: Sequence[Waiting]
+    presets: Sequence[str]
+    decisions: Sequence[Decision]
     decided: Sequence[Proposal]
     table: TableShown
 
@@ -85,15 +95,46 @@ def approvals(front: FrontDoor, asking: Asking, notice: Notice = "") -> Response
     asked = read_asked(PROPOSALS_TABLE, asking)
     if asked.is_csv:
         return csv_file(PROPOSALS_TABLE, PROPOSALS.every(front.database, front.user, wish=asked.wish))
-    waiting = list_proposals(front.database, front.user, status=ProposalStatus.PENDING)
+    return page("approvals.html", _queue(front, asked, notice=notice))
+
+
+@router.post("/bulk")
+async def decide_many(
+    front: FrontDoor,
+    decision: Word = "",
+    chosen: Chosen = None,
+    reason: Words = "",
+    confirmed: Annotated[str, Form(max_length=8)] = "",
+) -> Response:
+    """Approve or reject all that were ticked, and show what became of each."""
+    hashes = dict(one.partition(":")[::2] for one in chosen or ())
+    if decision == "approve":
+        decide = approving(front, confirmed=confirmed == "yes", hashes=hashes, note="")
+    elif decision == "reject" and reason.strip():
+        decide = rejecting(front, reason=reason.strip())
+    else:
+        raise InvalidInput(
+            "a rejection needs a reason in words" if decision == "reject" else "press approve or reject",
+            details={"field": "reason" if decision == "reject" else "decision"},
+        )
+    decisions = await decide_each(front, list(hashes), decide)
+    asked = read_asked(PROPOSALS_TABLE, QueryParams())
+    return page("approvals.html", await front.read(lambda: _queue(front, asked, decisions=decisions)))
+
+
+def _queue(front: Front, asked: Asked, *, notice: str = "", decisions: Sequence[Decision] = ()) -> ApprovalsView:
+    waiting = list_proposals(
+        front.database, front.user, status=ProposalStatus.PENDING, window=Window(limit=WAITING_SHOWN)
+    )
     every = list_proposals(front.database, front.user, wish=asked.wish, window=asked.window)
-    view = ApprovalsView(
+    return ApprovalsView(
         frame=frame_of(front, "approvals", notice),
-        waiting=waiting.rows,
+        waiting=waiting_of(front, waiting.rows),
+        presets=REASONS,
+        decisions=decisions,
         decided=every.rows,
         table=table_of(PROPOSALS_TABLE, asked, every),
     )
-    return page("approvals.html", view)
 
 
 @router.get("/{proposal_id}")

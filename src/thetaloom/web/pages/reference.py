@@ -10,6 +10,8 @@ from starlette.responses import Response
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.web.front import FrontDoor
 from thetaloom.web.pages.frame import Frame, frame_of
+from thetaloom.web.pages.navigation import Place
+from thetaloom.web.pages.queue import REASONS
 from thetaloom.web.pages.render import page
 
 router = APIRouter()
@@ -42,10 +44,27 @@ class ApiView:
     nouns: Mapping[str, Sequence[ApiRoute]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysView:
+    """What can be done by keyboard."""
+
+    frame: Frame
+    places: Sequence[Place]
+    presets: Sequence[str]
+
+
 @router.get("/reasons")
 def reasons(front: FrontDoor) -> Response:
     """Show the dictionary; each code is an anchor."""
     return page("reasons.html", ReasonsView(frame=frame_of(front, "reasons"), reasons=tuple(Reason)))
+
+
+@router.get("/keys")
+def keys(front: FrontDoor) -> Response:
+    """Show the keys of all pages."""
+    frame = frame_of(front, "keys")
+    places = [place for group in frame.navigation for place in group.places if place.key]
+    return page("keys.html", KeysView(frame=frame, places=places, presets=REASONS))
 
 
 @router.get("/api")
