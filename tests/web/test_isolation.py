@@ -53,6 +53,8 @@ def ids(lived: Platform) -> Mapping[str, str]:
         return {
             "run_id": first("/api/workflow/list"),
             "proposal_id": first("/api/workflow/list"),
+            "suggestion_id": first("/api/suggestions"),
+            "strategy": DEMO,
             "position_id": first("/api/positions"),
             "order_id": first("/api/orders", "client_order_id"),
             "schedule_id": first("/api/schedules"),
