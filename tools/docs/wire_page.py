@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from tools.docs.markdown import page, table
 from thetaloom.web.wire.messages import KINDS, Direction, MessageKind
+from tools.docs.markdown import page, table
 
 INTRO = """`/ws` is one WebSocket a page; how it is used is told in [The live wire](../concepts/live-wire.md).
 Every message is one flat JSON object with a `type`; those that the server sends also have a `seq`.
