@@ -71,7 +71,7 @@ def first_paint() -> list[Figure]:
     if _chromium() is None:
         return [_missing("first paint")]
     found = []
-    with _home_server() as (port, _), _browser() as browser:
+    with _home_server() as (port, _, _), _browser() as browser:
         for path in ("/", "/positions", "/trading/"):
             taken = [_painted(browser, f"http://127.0.0.1:{port}{path}") for _ in range(PAINTS)]
             known = [paint for paint in taken if paint is not None]
@@ -92,15 +92,15 @@ def javascript_size() -> list[Figure]:
 
 def open_runs_memory() -> list[Figure]:
     """Memory of ``up`` with 100 open runs."""
-    with _home_server(runs=RUNS) as (port, pid):
+    with _home_server(runs=RUNS) as (port, pid, home):
         pause(3.0)
         from urllib.request import urlopen
 
         for path in ("/", "/runs", "/positions"):
             with urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
                 answer.read()
-        megabytes = resident_megabytes(pid)
-    note = f"{RUNS} runs that wait for a decision; resident, after three pages"
+        megabytes, still_open = resident_megabytes(pid), _count_open(home)
+    note = f"of {RUNS} runs started, {still_open} still open; resident, after three pages"
     return [Figure(name="memory with 100 open runs", figure=megabytes, unit="MB", bar=300, note=note)]
 
 
@@ -183,14 +183,14 @@ def _quote_server() -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def _home_server(runs: int = 0) -> Iterator[tuple[int, int]]:
+def _home_server(runs: int = 0) -> Iterator[tuple[int, int, str]]:
     with TemporaryDirectory(prefix="thetaloom-bench-") as home:
         if runs:
             _open_runs(home, runs)
         port = free_port()
         command = [sys.executable, "-m", "thetaloom", "up", "--port", str(port)]
         with _running(command, port, {**os.environ, "THETALOOM_HOME": home}) as pid:
-            yield port, pid
+            yield port, pid, home
 
 
 @contextmanager
@@ -226,6 +226,21 @@ def _open_runs(home: str, count: int) -> None:
             made += isinstance(started, WorkflowRun)
             if made == count:
                 return
+
+
+def _count_open(home: str) -> int:
+    from thetaloom.bootstrap import LOCAL_USER
+    from thetaloom.config import load_settings
+    from thetaloom.domain.run.runs import RunStatus
+    from thetaloom.store.database import open_database
+    from thetaloom.store.queries.runs import run_stats
+
+    database = open_database(load_settings(home=home).database)
+    try:
+        counts = run_stats(database, LOCAL_USER).by_status
+    finally:
+        database.close()
+    return sum(count for status, count in counts.items() if status is not RunStatus.COMPLETED)
 
 
 def _painted(browser: Any, address: str) -> float | None:
