@@ -22,7 +22,8 @@ POST /api/positions/{}/close|GET /api/orders|POST /api/orders/{}/cancel|GET /api
 GET /api/order-status/{}|POST /api/refresh-positions|POST /api/sync-positions|GET /api/risk-budget|GET /api/reasons
 GET /api/lineage/execution/{}|GET /api/lineage/execution/{}/step/{}|GET /api/lineage/strategy/{}/recent
 GET /api/lineage/step/{}/statistics|GET /api/lineage/recent|GET /api/lineage/verify|POST /api/lineage/replay/{}
-POST /api/halt|POST /api/resume|GET /healthz|GET /readyz|GET /metrics
+POST /api/halt|POST /api/resume|GET /healthz|GET /readyz|GET /metrics|POST /api/paper-trading
+POST /api/suggestions/{}/generate|POST /api/suggestions/{}/execute|POST /api/suggestions/{}/reject
 """.replace("\n", "|").strip("|")
 
 

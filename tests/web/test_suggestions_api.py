@@ -2,12 +2,14 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from tests.web.conftest import BEARER, DEMO, ORIGIN, pass_minutes
+from tests.web.test_charts import open_synthetic
 from thetaloom.bootstrap import Platform, engine_loop
 from thetaloom.web.api.aliases import PATTERNS, path_of_ours
 from thetaloom.web.app import create_app
@@ -302,3 +304,21 @@ def test_a_version_that_cannot_be_is_refused_and_the_suggestion_stands(
 
     assert answer.status_code == status and code in (None, answer.json()["code"]), answer.text
     assert client.get(f"/api/suggestions/{suggestion['id']}").json() == suggestion
+
+
+def test_the_trident_of_a_made_up_market_has_two_put_spreads_and_says_that_it_is_made_up(tmp_path: Path) -> None:
+    made = open_synthetic(tmp_path / "home")
+    made.engine.start()
+    with TestClient(create_app(made), base_url=ORIGIN) as client:
+        answer = client.post("/trading/api/senex_trident/generate/", json={"symbol": "SPY", "force": True})
+        shown = client.get(f"/trading/?proposal={answer.json()['id']}", headers={"accept": "text/html"}).text
+    made.close()
+
+    found = answer.json()
+    puts = [spread for spread in found["spreads"] if spread["right"] == "P"]
+    assert (answer.status_code, found["strategy"], found["synthetic"]) == (200, "senex-trident", True)
+    assert [spread["quantity"] for spread in puts] == [2]
+    assert Decimal(found["total_mid_credit"]) == sum(
+        Decimal(spread["mid_credit"]) * spread["quantity"] for spread in found["spreads"]
+    )
+    assert "SYNTHETIC MARKET" in shown and found["plain_risk"] in shown
