@@ -104,3 +104,8 @@ def test_every_answer_carries_the_security_headers(client: TestClient, path: str
     assert headers["x-frame-options"] == "DENY"
     assert headers["referrer-policy"] == "same-origin"
     assert (headers.get("cache-control") == "no-store") == (not path.startswith("/static/"))
+
+
+def test_https_is_asked_for_ever_after_where_it_is_there(client: TestClient) -> None:
+    assert "strict-transport-security" not in client.get("/healthz").headers
+    assert client.get("https://127.0.0.1:8787/healthz").headers["strict-transport-security"] == "max-age=31536000"

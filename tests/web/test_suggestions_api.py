@@ -309,7 +309,7 @@ def test_a_version_that_cannot_be_is_refused_and_the_suggestion_stands(
 def test_the_trident_of_a_made_up_market_has_two_put_spreads_and_says_that_it_is_made_up(tmp_path: Path) -> None:
     made = open_synthetic(tmp_path / "home")
     made.engine.start()
-    with TestClient(create_app(made), base_url=ORIGIN) as client:
+    with TestClient(create_app(made), base_url=ORIGIN, headers=BEARER) as client:
         answer = client.post("/trading/api/senex_trident/generate/", json={"symbol": "SPY", "force": True})
         shown = client.get(f"/trading/?proposal={answer.json()['id']}", headers={"accept": "text/html"}).text
     made.close()

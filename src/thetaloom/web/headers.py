@@ -23,3 +23,5 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
+# Where we are reached by HTTPS; under HTTP a browser would not heed it.
+HTTPS_ALWAYS = "max-age=31536000"

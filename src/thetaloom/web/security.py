@@ -22,7 +22,7 @@ from thetaloom.ports.clock import Clock
 from thetaloom.store.database import Database
 from thetaloom.web.asking import ASKER, Asker, find_asker, is_meant
 from thetaloom.web.auditing import Witness
-from thetaloom.web.headers import HEADERS
+from thetaloom.web.headers import HEADERS, HTTPS_ALWAYS
 from thetaloom.web.permissions import READS, is_open, needs_account, needs_session, role_needed, too_low
 from thetaloom.web.problems import answer_of, problem_response, wants_page
 from thetaloom.web.throttling import Throttle
@@ -51,7 +51,7 @@ class Guard:
         if scope["type"] == "websocket":
             await self._guard_socket(scope, receive, send)
         elif scope["type"] == "http":
-            witness = Witness(scope, _with_headers(send, scope["path"]), self._database, self._wall)
+            witness = Witness(scope, _with_headers(send, scope["path"], scope["scheme"]), self._database, self._wall)
             try:
                 refused, body = await self._judge(scope, receive)
                 witness.body = body or b""
@@ -234,12 +234,14 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-def _with_headers(send: Send, path: str) -> Send:
+def _with_headers(send: Send, path: str, scheme: str) -> Send:
     async def answer(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, text in HEADERS.items():
                 headers[name] = text
+            if scheme == "https":
+                headers["Strict-Transport-Security"] = HTTPS_ALWAYS
             if not path.startswith("/static/"):
                 headers["Cache-Control"] = "no-store"
         await send(message)
