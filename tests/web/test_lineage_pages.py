@@ -58,7 +58,7 @@ def test_recent_executions_lead_to_their_runs_and_last_records(browser: TestClie
     last = re.search(rf'/lineage/{run_id}/\d+">request_approval', page)
     assert last is not None
     assert browser.get(last.group().split('"')[0]).status_code == 200
-    assert "No run fits" in browser.get("/lineage?strategy=nothing").text
+    assert "There are no such executions" in browser.get("/lineage?strategy=nothing").text
 
 
 def test_each_step_is_counted_and_one_is_shown_in_full(browser: TestClient, run_id: str) -> None:

@@ -17,7 +17,6 @@ ROWS = 25
 PAGES_MAX = 1_000_000
 WORD_MAX = 128
 CSV = "csv"
-SORTED = {"": "none", "up": "ascending", "down": "descending"}
 
 
 class Askable(Protocol):

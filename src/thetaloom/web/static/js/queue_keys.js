@@ -27,6 +27,7 @@ export function listenToQueue(queue, isWriting) {
   };
 
   document.addEventListener("keydown", (pressed) => {
+    if (pressed.defaultPrevented) rejecting = false;
     if (pressed.defaultPrevented || pressed.ctrlKey || pressed.metaKey || pressed.altKey) return;
     if (isWriting(pressed.target) || document.querySelector("dialog[open]")) return;
     const row = rows[at()];
