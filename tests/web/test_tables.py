@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from tests.web.conftest import DEMO, ORIGIN, START, open_home
+from tests.web.conftest import COOKIES, CSRF, DEMO, ORIGIN, START, open_home
 from thetaloom.bootstrap import LOCAL_USER, Platform
 from thetaloom.domain.run.runs import RunStatus
 from thetaloom.domain.values.people import Person, Role
@@ -32,7 +32,7 @@ def busy(prepared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     made = open_home(Path(shutil.copytree(prepared_home, tmp_path_factory.mktemp("busy") / "home")), START)
     made.engine.start()
     headers = {"accept": "text/html", "origin": ORIGIN, "sec-fetch-site": "same-origin"}
-    with TestClient(create_app(made), base_url=ORIGIN, headers=headers) as client:
+    with TestClient(create_app(made), base_url=ORIGIN, headers=headers | CSRF, cookies=COOKIES) as client:
         wish = {"symbols": ["ZZZZ"], "strategy_ids": [DEMO], "force": True}
         for _ in range(30):
             client.post("/api/workflow/start", json=wish)

@@ -35,12 +35,13 @@ AMOUNTS = {  # of one person; a factor of the settings raises all but those of s
     Rate.SIGN_IN_ADDRESS: "30 per 15 minutes",
     Rate.EXECUTIONS: "10 per 1 minute",
     Rate.GENERATIONS: "20 per 5 minutes",
-    Rate.CHAINS: "10 per 1 minute",
+    Rate.CHAINS: "60 per 1 minute",
     Rate.CHANGES: "1200 per 1 minute",
     Rate.READS: "6000 per 1 minute",
 }
 FIXED = frozenset({Rate.SIGN_IN, Rate.SIGN_IN_ADDRESS})
 ROUTES = {
+    "GET /api/chains/{}": Rate.CHAINS,
     ("POST", "/api/suggestions/{}/execute"): Rate.EXECUTIONS,
     ("POST", "/api/suggestions/{}/generate"): Rate.GENERATIONS,
 }
