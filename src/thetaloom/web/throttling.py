@@ -41,7 +41,7 @@ AMOUNTS = {  # of one person; a factor of the settings raises all but those of s
 }
 FIXED = frozenset({Rate.SIGN_IN, Rate.SIGN_IN_ADDRESS})
 ROUTES = {
-    "GET /api/chains/{}": Rate.CHAINS,
+    ("GET", "/api/chains/{}"): Rate.CHAINS,
     ("POST", "/api/suggestions/{}/execute"): Rate.EXECUTIONS,
     ("POST", "/api/suggestions/{}/generate"): Rate.GENERATIONS,
 }
