@@ -19,6 +19,7 @@ import numpy as np
 from thetaloom.cli.bench_figures import Figure, pause
 from thetaloom.cli.bench_live_server import NAMES, SYMBOLS, UPDATES_A_SECOND
 from thetaloom.cli.bench_server import await_health, cpu_seconds, free_port, resident_megabytes
+from thetaloom.cli.bench_signing import Signed, sign_in_at
 
 SOCKETS = 200
 SECONDS = 8.0
@@ -44,8 +45,8 @@ PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime 
 
 def live_fanout() -> list[Figure]:
     """200 sockets, 1,000 quote changes a second, ten frames a second each."""
-    with _quote_server() as (port, pid):
-        return asyncio.run(_listen_all(port, pid))
+    with _quote_server() as (port, pid, signed):
+        return asyncio.run(_listen_all(port, pid, signed))
 
 
 def tick_to_pixel() -> list[Figure]:
@@ -53,8 +54,10 @@ def tick_to_pixel() -> list[Figure]:
     name, note = "tick to pixel p95", f"{UPDATES_A_SECOND:,} changes a second over {SYMBOLS} symbols, all followed"
     if _chromium() is None:
         return [_missing(name)]
-    with _quote_server() as (port, _), _browser() as browser:
-        page = browser.new_page()
+    with _quote_server() as (port, _, signed), _browser() as browser:
+        context = browser.new_context()
+        context.add_cookies(signed.cookies(port))
+        page = context.new_page()
         page.goto(f"http://127.0.0.1:{port}/")
         for symbol in NAMES:
             page.evaluate(OBSERVE, symbol)
@@ -71,9 +74,10 @@ def first_paint() -> list[Figure]:
     if _chromium() is None:
         return [_missing("first paint")]
     found = []
-    with _home_server() as (port, _, _), _browser() as browser:
+    with _home_server() as (port, _, home), _browser() as browser:
+        signed = sign_in_at(home)
         for path in ("/", "/positions", "/trading/"):
-            taken = [_painted(browser, f"http://127.0.0.1:{port}{path}") for _ in range(PAINTS)]
+            taken = [_painted(browser, signed, port, path) for _ in range(PAINTS)]
             known = [paint for paint in taken if paint is not None]
             if known:
                 note = f"median of {len(known)}, nothing cached; worst {max(known):.0f}"
@@ -94,22 +98,24 @@ def open_runs_memory() -> list[Figure]:
     """Memory of ``up`` with 100 open runs."""
     with _home_server(runs=RUNS) as (port, pid, home):
         pause(3.0)
-        from urllib.request import urlopen
+        from urllib.request import Request, urlopen
 
+        signed = sign_in_at(home)
         for path in ("/", "/runs", "/positions"):
-            with urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
+            with urlopen(Request(f"http://127.0.0.1:{port}{path}", headers=signed.headers), timeout=30) as answer:
                 answer.read()
         megabytes, still_open = resident_megabytes(pid), _count_open(home)
     note = f"of {RUNS} runs started, {still_open} still open; resident, after three pages"
     return [Figure(name="memory with 100 open runs", figure=megabytes, unit="MB", bar=300, note=note)]
 
 
-async def _listen_all(port: int, pid: int) -> list[Figure]:
+async def _listen_all(port: int, pid: int, signed: Signed) -> list[Figure]:
     from websockets.asyncio.client import connect
 
     ears = [_Ear(is_watched=number < WATCHED) for number in range(SOCKETS)]
     async with asyncio.TaskGroup() as together:
-        sockets = [await connect(f"ws://127.0.0.1:{port}/ws", compression=None) for _ in ears]
+        address, headers = f"ws://127.0.0.1:{port}/ws", signed.headers
+        sockets = [await connect(address, compression=None, additional_headers=headers) for _ in ears]
         for ear, socket in zip(ears, sockets, strict=True):
             await socket.send(json.dumps({"type": "subscribe_quotes", "symbols": list(NAMES), "batch": True}))
             together.create_task(ear.listen(socket))
@@ -175,11 +181,12 @@ class _Ear:
 
 
 @contextmanager
-def _quote_server() -> Iterator[tuple[int, int]]:
-    port = free_port()
-    command = [sys.executable, "-m", "thetaloom.cli.bench_live_server", str(port)]
-    with _running(command, port, dict(os.environ)) as pid:
-        yield port, pid
+def _quote_server() -> Iterator[tuple[int, int, Signed]]:
+    with TemporaryDirectory(prefix="thetaloom-bench-") as home:
+        port = free_port()
+        command = [sys.executable, "-m", "thetaloom.cli.bench_live_server", str(port), home]
+        with _running(command, port, dict(os.environ)) as pid:
+            yield port, pid, sign_in_at(home)
 
 
 @contextmanager
@@ -243,11 +250,12 @@ def _count_open(home: str) -> int:
     return sum(count for status, count in counts.items() if status is not RunStatus.COMPLETED)
 
 
-def _painted(browser: Any, address: str) -> float | None:
+def _painted(browser: Any, signed: Signed, port: int, path: str) -> float | None:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.add_cookies(signed.cookies(port))
     page = context.new_page()
     try:
-        answer = page.goto(address, wait_until="load")
+        answer = page.goto(f"http://127.0.0.1:{port}{path}", wait_until="load")
         if answer is None or answer.status != 200:
             return None
         for _ in range(PAINT_TRIES):

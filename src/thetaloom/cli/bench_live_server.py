@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from tempfile import TemporaryDirectory
 
 from thetaloom.bootstrap import open_demo
 from thetaloom.cli.bench_figures import pause
@@ -67,7 +66,7 @@ class MadeQuotes:
 NAMES = {f"S{number:03}": number for number in range(SYMBOLS)}
 
 
-def serve(port: int) -> None:
+def serve(port: int, home: str) -> None:
     """Serve until the process is ended."""
     import uvicorn
 
@@ -75,7 +74,6 @@ def serve(port: int) -> None:
     from thetaloom.web.wire.hub import Hub
 
     with (
-        TemporaryDirectory(prefix="thetaloom-bench-") as home,
         open_demo(load_settings(home=home, market=MarketSource.RECORDED)) as platform,
         socket.create_server(("127.0.0.1", port), backlog=512) as listening,
     ):
@@ -88,4 +86,4 @@ def serve(port: int) -> None:
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]))
+    serve(int(sys.argv[1]), sys.argv[2])

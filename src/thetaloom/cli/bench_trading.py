@@ -14,6 +14,7 @@ from typing import Any
 
 from thetaloom.bootstrap import Platform, engine_loop, open_demo
 from thetaloom.cli.bench_figures import Figure, pause
+from thetaloom.cli.bench_signing import Signed, sign_in
 from thetaloom.config import MarketSource, load_settings
 from thetaloom.engine.commands import SetLimit
 from thetaloom.errors import InvariantError
@@ -33,9 +34,10 @@ STOP_SECONDS = 10.0
 def approve_to_order() -> list[Figure]:
     """From the request that approves to the order in the paper broker's books."""
     with TemporaryDirectory(prefix="thetaloom-bench-") as home:
-        settings = load_settings(home=Path(home), market=MarketSource.RECORDED)
+        settings = load_settings(home=Path(home), market=MarketSource.RECORDED, request_rate_factor=0)
         with open_demo(settings, start=START) as platform, _serving(platform) as port:
-            took = sorted(_approve(platform, HTTPConnection("127.0.0.1", port)) for _ in range(APPROVALS + 1))[:-1]
+            asking = _Asking(HTTPConnection("127.0.0.1", port), sign_in(platform.database))
+            took = sorted(_approve(platform, asking) for _ in range(APPROVALS + 1))[:-1]
     note = f"{APPROVALS} approvals over HTTP on loopback, engine in its own thread"
     return [
         Figure(name="approve to order, p50", figure=took[len(took) // 2], unit="ms", bar=150, note=note),
@@ -43,27 +45,31 @@ def approve_to_order() -> list[Figure]:
     ]
 
 
-def _approve(platform: Platform, connection: HTTPConnection) -> float:
-    made = _post(connection, f"/api/suggestions/{STRATEGY}/generate", {"symbol": "GOOG", "force": True})
+def _approve(platform: Platform, asking: "_Asking") -> float:
+    made = asking.post(f"/api/suggestions/{STRATEGY}/generate", {"symbol": "GOOG", "force": True})
     before = len(platform.broker.open_orders())
     began = time.perf_counter()
-    _post(connection, f"/api/suggestions/{made['id']}/execute", {"content_hash": made["content_hash"]})
+    asking.post(f"/api/suggestions/{made['id']}/execute", {"content_hash": made["content_hash"]})
     _await(lambda: len(platform.broker.open_orders()) > before, "order")
     took = (time.perf_counter() - began) * 1000
     # Made room for the next one: two orders on the same contracts would be in each other's way.
-    _post(connection, f"/api/workflow/cancel/{made['run_id']}", {})
+    asking.post(f"/api/workflow/cancel/{made['run_id']}", {})
     _await(lambda: len(platform.broker.open_orders()) == before, "cancellation")
-    connection.close()
     return took
 
 
-def _post(connection: HTTPConnection, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
-    answer = connection.getresponse()
-    told: dict[str, Any] = json.loads(answer.read())
-    if answer.status != 200:
-        raise InvariantError(f"POST {path} was answered with {answer.status}: {told}")
-    return told
+class _Asking:
+    def __init__(self, connection: HTTPConnection, signed: Signed) -> None:
+        self._connection = connection
+        self._headers = {"content-type": "application/json", **signed.headers}
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        self._connection.request("POST", path, json.dumps(body), self._headers)
+        answer = self._connection.getresponse()
+        told: dict[str, Any] = json.loads(answer.read())
+        if answer.status != 200:
+            raise InvariantError(f"POST {path} was answered with {answer.status}: {told}")
+        return told
 
 
 def _await(is_there: Callable[[], bool], what: str) -> None:
