@@ -69,14 +69,12 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     throttle = Throttle(platform.settings.request_rate_factor, platform.wall)
     app.state.front = Front(platform=platform, loop=loop, throttle=throttle)
     app.state.live = Hub(platform)
-    api = APIRouter(prefix="/api")
     nouns = (strategies, workflow, positions, rolls, care, findings, orders, risk, risk_validation, scenarios, lineage)
     starters = (signals, schedules, scans, symbols, prompts, lineage_search, notifications, charts, chains, audit)
     trading = (suggestions, paper_trading)
     every = (bulk, *nouns, *starters, *trading)
     for noun in every:  # bulk first: later routes take any id
-        api.include_router(noun.router)
-    app.include_router(api)
+        app.include_router(noun.router, prefix="/api")  # not in a router of all: each would be built twice, at start
     outside = (signals.hooks, operations.router, live.router)
     for doors in outside:
         app.include_router(doors)
