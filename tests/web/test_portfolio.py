@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import re
 from datetime import datetime
 from decimal import Decimal
@@ -53,8 +54,27 @@ def put_delta(platform: Platform, occ_symbol: str) -> float:
 def test_an_empty_portfolio_says_what_to_do(browser: TestClient) -> None:
     page = browser.get("/portfolio").text
 
-    assert page.count('class="empty"') == 5
+    assert page.count('class="empty"') == 6
     assert "$100,000.00" in page
+
+
+def test_what_the_account_is_worth_is_noted_every_quarter_of_an_hour(
+    client: TestClient, platform: Platform, proposal_id: str
+) -> None:
+    worth = {platform.broker.account().as_of: platform.broker.account().net_liquidating_value}
+    traded(client, platform, proposal_id, close=False)
+    for _ in range(30):
+        pass_minutes(platform, 1)
+        now = platform.broker.account()
+        worth[now.as_of] = now.net_liquidating_value
+
+    rows = list(csv.DictReader(io.StringIO(client.get("/portfolio/equity.csv").text)))
+
+    noted = [datetime.fromisoformat(row["at"]) for row in rows]
+    assert len(noted) >= 3 and noted == sorted(noted)
+    assert {(later - earlier).total_seconds() for earlier, later in itertools.pairwise(noted)} == {900.0}
+    known = [(at, Decimal(row["net_liquidating_value"])) for at, row in zip(noted, rows, strict=True) if at in worth]
+    assert len(known) >= 2 and all(amount == worth[at] for at, amount in known)
 
 
 def test_the_results_are_the_fills_less_the_fees(

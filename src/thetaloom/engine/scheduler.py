@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from thetaloom.domain.book.reports import AccountSnapshot
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import RunStatus, WorkflowRun
 from thetaloom.domain.run.scans import Scan, ScanStatus
@@ -28,13 +29,14 @@ from thetaloom.engine.daily_cycle import look_again, settle_run
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.starting import wanted_run, watchlist_of, write_run
 from thetaloom.engine.step import tell_user
-from thetaloom.errors import InvalidInput, NotFound, StaleVersionError
+from thetaloom.errors import InvalidInput, NotFound, StaleVersionError, Unavailable
 from thetaloom.ports.store import UnitOfWork
 
 log = structlog.get_logger()
 
 LOOK_EVERY = timedelta(seconds=1)  # how soon a schedule that another process wrote is found
 PULSE_EVERY = timedelta(seconds=15)
+BALANCES_EVERY = timedelta(minutes=15)  # of what the account is worth
 PULSE_FRESH = timedelta(seconds=60)  # an older heartbeat means that nobody looks
 RECENT = 20  # firings whose runs are looked at for an overlap
 ENTERING = frozenset({RunStatus.SCANNING, RunStatus.EVALUATING, RunStatus.PENDING_APPROVAL, RunStatus.EXECUTING})
@@ -48,6 +50,7 @@ class Scheduler:
         self._read_at: datetime | None = None
         self._pulse_at: datetime | None = None
         self._due_at: datetime | None = None
+        self._balances_at: datetime | None = None
         self._standing = False
 
     @property
@@ -82,9 +85,22 @@ class Scheduler:
         if self._pulse_at is not None and now - self._pulse_at < PULSE_EVERY:
             return
         self._pulse_at = now
+        balances = self._balances(now)
         with self._desk.store.unit_of_work() as uow:
             uow.schedules.looked(self._desk.broker.account_id, now)
+            if balances is not None:
+                uow.accounts.note_balances(balances)
             uow.commit()
+
+    def _balances(self, now: datetime) -> AccountSnapshot | None:
+        if self._balances_at is not None and now - self._balances_at < BALANCES_EVERY:
+            return None
+        try:
+            found = self._desk.broker.account()
+        except Unavailable:
+            return None  # asked again with the next beat
+        self._balances_at = now
+        return found
 
     def _read(self, now: datetime) -> None:
         with self._desk.store.reading() as uow:

@@ -12,6 +12,7 @@ from thetaloom.domain.book.leg_fills import LegExecution
 from thetaloom.domain.book.looks import AccountLook, LinkedTransaction, Reconciliation
 from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.reports import AccountSnapshot
 from thetaloom.domain.book.rolls import Roll
 from thetaloom.domain.book.share_orders import ShareOrder
 from thetaloom.domain.risk.violations import Violation
@@ -236,6 +237,10 @@ class Accounts(Protocol):
     def set_report_cursor(self, account: AccountId, sequence: int) -> None: ...
     def transaction_cursor(self, account: AccountId) -> int: ...
     def set_transaction_cursor(self, account: AccountId, sequence: int) -> None: ...
+    def note_balances(self, snapshot: AccountSnapshot) -> None:
+        """Keep what the account was worth; nothing where its worth is unknown."""
+        ...
+
     def limits(self, user: UserId) -> Mapping[str, str]:
         """Return the user's own risk limits, name → number as text; what is absent has its default."""
         ...

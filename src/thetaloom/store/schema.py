@@ -33,6 +33,7 @@ from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.ports.dispatch import Lane
+from thetaloom.store.balance_tables import balances as balances
 from thetaloom.store.care_tables import alerts as alerts
 from thetaloom.store.care_tables import exit_markets as exit_markets
 from thetaloom.store.care_tables import journal_notes as journal_notes

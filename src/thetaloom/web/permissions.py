@@ -17,29 +17,29 @@ READ = """
 GET /|GET /account|GET /alerts|GET /approvals|GET /approvals/{}|GET /chains|GET /chains/{}|GET /chains/{}/csv
 GET /charts|GET /charts/{}|GET /halts|GET /jobs|GET /journal|GET /journal/{}|GET /keys|GET /lineage|GET /lineage/steps
 GET /lineage/story|GET /lineage/{}/{}|GET /metrics|GET /notifications|GET /orders|GET /portfolio
-GET /portfolio/curve.csv|GET /portfolio/results.csv|GET /positions|GET /positions/{}|GET /prompts|GET /prompts/compare
-GET /prompts/{}|GET /rank|GET /reasons|GET /reconcile|GET /risk|GET /runs|GET /runs/{}|GET /runs/{}/report
-GET /runs/{}/steps/{}|GET /runs/{}/story|GET /scans|GET /scans/{}|GET /schedules|GET /signals|GET /signals/{}
-GET /strategies|GET /strategies/new|GET /strategies/{}|GET /strategies/{}/edit|GET /suggestions|GET /symbols
-GET /trading|GET /trading/|GET /watchlists|GET /api|GET /api/chains/{}|GET /api/charts/run/{}
-GET /api/charts/run/{}/{}.png|GET /api/charts/symbol/{}|GET /api/charts/symbol/{}/{}.png|GET /api/exit-signals
-GET /api/findings|GET /api/halts|GET /api/journal|GET /api/journal/{}|GET /api/lineage/execution/{}
-GET /api/lineage/execution/{}/bundle|GET /api/lineage/execution/{}/report|GET /api/lineage/execution/{}/step/{}
-GET /api/lineage/executions|GET /api/lineage/recent|GET /api/lineage/search|GET /api/lineage/step/{}/statistics
-GET /api/lineage/strategy/{}/recent|GET /api/lineage/verify|GET /api/notifications/deliveries
-GET /api/notifications/destinations|GET /api/order-status/{}|GET /api/orders|GET /api/orders/quality
-GET /api/paper-trading|GET /api/pending-orders|GET /api/positions|GET /api/positions/{}|GET /api/positions/{}/chain
-GET /api/prompts|GET /api/prompts/compare|GET /api/prompts/names|GET /api/prompts/performance|GET /api/prompts/scores
-GET /api/prompts/spent|GET /api/prompts/{}|GET /api/reasons|GET /api/risk-budget|GET /api/risk-violations
-GET /api/risk/scenarios|GET /api/scans|GET /api/scans/{}|GET /api/scans/{}/pairs|GET /api/schedules
-GET /api/schedules/firings|GET /api/schedules/{}|GET /api/schedules/{}/next|GET /api/signals|GET /api/signals/sources
-GET /api/signals/{}|GET /api/strategies|GET /api/strategies/schema|GET /api/strategies/{}|GET /api/suggestions
-GET /api/suggestions/{}|GET /api/symbols/cache/stats|GET /api/symbols/conid/{}|GET /api/symbols/search
-GET /api/watchlists|GET /api/watchlists/{}|GET /api/workflow/health|GET /api/workflow/list|GET /api/workflow/pending
-GET /api/workflow/stats|GET /api/workflow/status/{}|POST /account/password|POST /account/preferences
-POST /account/privacy|POST /account/second-factor|POST /account/second-factor/confirmation
-POST /account/second-factor/removal|POST /account/sessions/{}/ending|POST /account/tokens
-POST /account/tokens/{}/revocation|POST /logout|POST /runs/{}/replay|POST /runs/{}/story/replay
+GET /portfolio/curve.csv|GET /portfolio/equity.csv|GET /portfolio/results.csv|GET /positions|GET /positions/{}
+GET /prompts|GET /prompts/compare|GET /prompts/{}|GET /rank|GET /reasons|GET /reconcile|GET /risk|GET /runs
+GET /runs/{}|GET /runs/{}/report|GET /runs/{}/steps/{}|GET /runs/{}/story|GET /scans|GET /scans/{}|GET /schedules
+GET /signals|GET /signals/{}|GET /strategies|GET /strategies/new|GET /strategies/{}|GET /strategies/{}/edit
+GET /suggestions|GET /symbols|GET /trading|GET /trading/|GET /watchlists|GET /api|GET /api/chains/{}
+GET /api/charts/run/{}|GET /api/charts/run/{}/{}.png|GET /api/charts/symbol/{}|GET /api/charts/symbol/{}/{}.png
+GET /api/exit-signals|GET /api/findings|GET /api/halts|GET /api/journal|GET /api/journal/{}
+GET /api/lineage/execution/{}|GET /api/lineage/execution/{}/bundle|GET /api/lineage/execution/{}/report
+GET /api/lineage/execution/{}/step/{}|GET /api/lineage/executions|GET /api/lineage/recent|GET /api/lineage/search
+GET /api/lineage/step/{}/statistics|GET /api/lineage/strategy/{}/recent|GET /api/lineage/verify
+GET /api/notifications/deliveries|GET /api/notifications/destinations|GET /api/order-status/{}|GET /api/orders
+GET /api/orders/quality|GET /api/paper-trading|GET /api/pending-orders|GET /api/positions|GET /api/positions/{}
+GET /api/positions/{}/chain|GET /api/prompts|GET /api/prompts/compare|GET /api/prompts/names
+GET /api/prompts/performance|GET /api/prompts/scores|GET /api/prompts/spent|GET /api/prompts/{}|GET /api/reasons
+GET /api/risk-budget|GET /api/risk-violations|GET /api/risk/scenarios|GET /api/scans|GET /api/scans/{}
+GET /api/scans/{}/pairs|GET /api/schedules|GET /api/schedules/firings|GET /api/schedules/{}|GET /api/schedules/{}/next
+GET /api/signals|GET /api/signals/sources|GET /api/signals/{}|GET /api/strategies|GET /api/strategies/schema
+GET /api/strategies/{}|GET /api/suggestions|GET /api/suggestions/{}|GET /api/symbols/cache/stats
+GET /api/symbols/conid/{}|GET /api/symbols/search|GET /api/watchlists|GET /api/watchlists/{}|GET /api/workflow/health
+GET /api/workflow/list|GET /api/workflow/pending|GET /api/workflow/stats|GET /api/workflow/status/{}
+POST /account/password|POST /account/preferences|POST /account/privacy|POST /account/second-factor
+POST /account/second-factor/confirmation|POST /account/second-factor/removal|POST /account/sessions/{}/ending
+POST /account/tokens|POST /account/tokens/{}/revocation|POST /logout|POST /runs/{}/replay|POST /runs/{}/story/replay
 POST /runs/{}/story/verification|POST /runs/{}/verification|POST /strategies/builder/live|WS /ws
 POST /api/lineage/replay/{}|POST /api/prompts/render|POST /api/prompts/validate|POST /api/prompts/{}/render
 POST /api/strategies/convert|POST /api/strategies/validate|POST /api/strategies/{}/test|POST /api/symbols/batch

@@ -5,8 +5,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from thetaloom.domain.book.reports import AccountSnapshot
 from thetaloom.domain.values.ids import AccountId, UserId
 from thetaloom.errors import ConfigError, NotFound
+from thetaloom.store.balance_tables import balances
 from thetaloom.store.database import Database
 from thetaloom.store.schema import accounts as table
 from thetaloom.store.schema import halts, risk_limits
@@ -49,6 +51,14 @@ class SqlAccounts:
     def owner(self, account: AccountId) -> UserId | None:
         """Return whose account it is."""
         return self._connection.scalar(select(table.c.user_id).where(table.c.id == account))
+
+    def note_balances(self, snapshot: AccountSnapshot) -> None:
+        """Keep what the account was worth; nothing where its worth is unknown."""
+        if snapshot.net_liquidating_value is None:
+            return
+        kept = ("account_id", "net_liquidating_value", "cash", "buying_power")
+        row = {name: getattr(snapshot, name) for name in kept}
+        self._connection.execute(insert_or_skip(self._database, balances), row | {"at": snapshot.as_of})
 
     def report_cursor(self, account: AccountId) -> int:
         """Return the sequence of the last report that was read."""

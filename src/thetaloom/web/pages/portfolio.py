@@ -15,6 +15,7 @@ from thetaloom.domain.book.reports import AccountSnapshot
 from thetaloom.domain.book.results import CurvePoint, Results, realized_curve, results_by
 from thetaloom.domain.values.money import NOTHING, Money
 from thetaloom.engine.portfolio_greeks import SUMMED
+from thetaloom.store.queries.balances import Worth, worth_over_time
 from thetaloom.store.queries.paging import Window
 from thetaloom.store.queries.positions import closed_positions, list_positions
 from thetaloom.web.front import Front, FrontDoor
@@ -34,6 +35,8 @@ class PortfolioView:
 
     frame: Frame
     snapshot: AccountSnapshot | None  # None: the account is not this person's, or the broker does not answer
+    equity: Sequence[Worth]
+    equity_points: str  # of its drawing, in the form of ``points``
     curve: Sequence[CurvePoint]
     points: str  # of the drawing, as JSON: seconds since 1970, and dollars
     by_strategy: Sequence[Results]
@@ -51,13 +54,15 @@ def portfolio(front: FrontDoor) -> Response:
     closed = closed_positions(front.database, front.user)
     held = list_positions(front.database, front.user, is_open=True, window=Window(limit=HELD_MAX)).rows
     reviews = reviews_of(front, held)
-    curve = realized_curve(closed)
+    curve, equity = realized_curve(closed), worth_over_time(front.database, front.user)
     pnls = [reviews[one.id].unrealized_pnl if one.id in reviews else None for one in held]
     known = [pnl for pnl in pnls if pnl is not None]
     snapshot = front.account()
     view = PortfolioView(
         frame=frame_of(front, "portfolio"),
         snapshot=snapshot,
+        equity=equity,
+        equity_points=json.dumps([[int(one.at.timestamp()) for one in equity], [float(one.worth) for one in equity]]),
         curve=curve,
         points=json.dumps([[int(one.at.timestamp()) for one in curve], [float(one.realized) for one in curve]]),
         by_strategy=results_by(closed, lambda one: one.strategy_id),
@@ -77,6 +82,13 @@ def curve_csv(front: FrontDoor) -> Response:
     curve = realized_curve(closed_positions(front.database, front.user))
     rows = [(one.at.isoformat(), str(one.realized), str(one.drawdown)) for one in curve]
     return _csv("realized-curve.csv", ("at", "realized", "drawdown"), rows)
+
+
+@router.get("/equity.csv")
+def equity_csv(front: FrontDoor) -> Response:
+    """Return what the account was worth as a table."""
+    found = worth_over_time(front.database, front.user)
+    return _csv("equity.csv", ("at", "net_liquidating_value"), [(one.at.isoformat(), str(one.worth)) for one in found])
 
 
 @router.get("/results.csv")
