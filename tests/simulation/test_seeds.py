@@ -4,7 +4,7 @@ import pytest
 
 from thetaloom.testing.simulation.runner import play_seed
 
-SEEDS, SHARE = 120, 10
+SEEDS, SHARE = 80, 10
 
 
 @pytest.mark.slow

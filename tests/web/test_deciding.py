@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from starlette.testclient import TestClient
@@ -127,3 +128,15 @@ def test_the_dashboard_says_what_needs_a_person(platform: Platform, browser: Tes
     assert "% of the risk budget is in use" in empty_handed.text
     assert "Today&#39;s runs" in empty_handed.text or "Today's runs" in empty_handed.text
     assert "drill" in halted
+
+
+def test_the_queue_says_what_a_new_version_changed(client: TestClient, browser: TestClient, proposal_id: str) -> None:
+    before = client.get(f"/api/suggestions/{proposal_id}").json()
+    credit = Decimal(before["total_mid_credit"]) - Decimal("0.05")
+    made = client.post(f"/api/suggestions/{proposal_id}/modify", json={"custom_credit": str(credit)}).json()
+
+    queue = browser.get("/approvals").text
+
+    assert f'id="{made["id"]}"' in queue and f'id="{proposal_id}"' not in queue
+    assert f'<a href="/approvals/{proposal_id}">the one before</a>' in queue
+    assert re.search(rf"entry price walks → <b>{credit}</b>", queue)

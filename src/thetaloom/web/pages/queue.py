@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from thetaloom.domain.run.proposal_changes import ProposalChange
 from thetaloom.domain.run.proposals import Proposal
 from thetaloom.domain.values.money import Price
 from thetaloom.engine.order_work import LegQuote, judge_legs, net_prices
 from thetaloom.errors import Unavailable
+from thetaloom.store.queries.proposal_evidence import evidence_of_proposals
 from thetaloom.web.front import Front
 from thetaloom.web.pages.numbers import age, percent
 
@@ -33,14 +35,18 @@ class Waiting:
     moved: Price | None  # of the mid, since it was proposed; positive is better for us
     word: str  # a badge
     change: str  # in words
+    version: Sequence[ProposalChange]  # what it changed of the one whose place it took
 
 
 def waiting_of(front: Front, proposals: Sequence[Proposal]) -> list[Waiting]:
     """Return the proposals that wait, the one with the nearest deadline first."""
-    return [_waiting(front, one) for one in sorted(proposals, key=lambda one: (one.expires_at, one.id))]
+    changed = evidence_of_proposals(front.database, [one for one in proposals if one.supersedes])
+    versions = {one.proposal.id: one.changes for one in changed}
+    ordered = sorted(proposals, key=lambda one: (one.expires_at, one.id))
+    return [_waiting(front, one, versions.get(one.id, ())) for one in ordered]
 
 
-def _waiting(front: Front, one: Proposal) -> Waiting:
+def _waiting(front: Front, one: Proposal, version: Sequence[ProposalChange]) -> Waiting:
     seconds = max(0, int((one.expires_at - front.now).total_seconds()))
     mid, natural, problem = _prices(front, one)
     word, change = _judged(one, mid, natural, problem, is_over=seconds == 0)
@@ -54,6 +60,7 @@ def _waiting(front: Front, one: Proposal) -> Waiting:
         moved=None if mid is None else Price(mid - one.mid_price),
         word=word,
         change=change,
+        version=version,
     )
 
 
