@@ -82,7 +82,7 @@ def test_each_person_has_rates_of_their_own_and_a_factor_raises_them() -> None:
 
 
 def test_too_many_changes_are_refused_in_our_shape_and_reading_goes_on(guarded: Platform) -> None:
-    settings = guarded.settings.model_copy(update={"request_rate_factor": 0.01})  # three changes, twelve reads
+    settings = guarded.settings.model_copy(update={"request_rate_factor": 0.0025})  # three changes, fifteen reads
     from dataclasses import replace
 
     with TestClient(create_app(replace(guarded, settings=settings)), base_url=ORIGIN, headers=BEARER) as client:
