@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import segno
 from fastapi import APIRouter
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
@@ -44,6 +43,8 @@ def begin(front: FrontDoor) -> HTMLResponse:
     if has_second_factor(front.database, person.id):
         raise NotAllowed("second_factor_on", "a second factor is on already", advice="Switch it off before.")
     secret = begin_second_factor(front.database, front.platform.vault, person.id)
+    import segno  # for this one page
+
     drawn = segno.make(address_of(secret, person.name)).svg_inline(scale=5, light="white")
     view = SecondFactorView(frame=frame_of(front, "account"), secret=secret, picture=Markup(drawn), codes=())
     return page("second_factor.html", view)
