@@ -53,7 +53,7 @@ def test_the_first_link_lets_choose_a_name_and_a_password_once(platform: Platfor
     inside = visitor.get("/")
     again = TestClient(visitor.app, base_url=ORIGIN, headers=AS_BROWSER).post("/welcome", data=chosen)
 
-    assert (shown.status_code, begun.status_code, begun.headers["location"]) == (200, 303, "/")
+    assert (shown.status_code, begun.status_code, begun.headers["location"]) == (200, 303, "/trading/")
     assert inside.status_code == 200
     assert again.status_code == 404 and "does not work" in again.text
     cookie = begun.headers["set-cookie"]
@@ -146,7 +146,7 @@ def test_every_refusal_to_sign_in_reads_the_same(named: Platform, visitor: TestC
 def test_signing_in_never_leads_to_another_server(named: Platform, visitor: TestClient, wanted: str) -> None:
     answer = visitor.post("/login", data={"name": "local", "password": PASSWORD, "next": wanted})
 
-    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/trading/")
     assert own_path(wanted) == ""
 
 

@@ -25,17 +25,20 @@ from thetaloom.web.suggestion_view import suggestion_of
 NO_STRATEGY = "`thetaloom strategy list` shows the strategies."
 
 
-async def generate(front: Front, symbol: str | None, strategy: str, *, force: bool = False) -> Suggestion:
+async def generate(
+    front: Front, symbol: str | None, strategy: str, *, force: bool = False, seconds: float = ANSWER_SECONDS_MAX
+) -> Suggestion:
     """Start a run and wait until it proposes something.
 
-    Raises ``NotAllowed`` with the reason, and with what would change it, where it ends without a proposal.
+    Raises ``NotAllowed`` with the reason, and with what would change it, where it ends without a proposal, and
+    ``OutcomeUnknown`` with the run's id where it has come to neither within the seconds.
     """
     chosen = await front.read(lambda: strategy_meant(front, strategy))
     command = commands.StartRun(
         user_id=front.user, symbol=symbol or _own_symbol(chosen), strategy_id=StrategyId(chosen.id), forced=force
     )
     run = await front.ask(command, WorkflowRun)
-    detail = await _settled(front, run.id)
+    detail = await _settled(front, run.id, seconds)
     if not detail.proposals:
         raise await front.read(lambda: _refusal(front, detail))
     return await front.read(lambda: shown(front, [detail.proposals[-1]])[0])
@@ -126,9 +129,9 @@ def _own_symbol(strategy: Strategy) -> str:
     return strategy.symbols[0]
 
 
-async def _settled(front: Front, run: RunId) -> RunDetail:
+async def _settled(front: Front, run: RunId, seconds: float) -> RunDetail:
     """Wait for the run's proposal or end; the engine says when it has done something, so that nobody polls."""
-    loop, deadline = front.loop, asyncio.get_running_loop().time() + ANSWER_SECONDS_MAX
+    loop, deadline = front.loop, asyncio.get_running_loop().time() + seconds
     if loop is None:
         await run_in_threadpool(front.platform.engine.settle)
     while True:
@@ -140,7 +143,7 @@ async def _settled(front: Front, run: RunId) -> RunDetail:
         left = deadline - asyncio.get_running_loop().time()
         if turned is None or left <= 0:
             raise OutcomeUnknown(
-                f"{run} has not come to a proposal within {ANSWER_SECONDS_MAX:.0f} s",
+                f"{run} has not come to a proposal within {seconds:.0f} s",
                 advice=f"It goes on; GET /api/workflow/status/{run} tells how far it is.",
                 details={"run_id": run},
             )

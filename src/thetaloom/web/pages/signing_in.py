@@ -23,6 +23,7 @@ from thetaloom.web.throttling import Rate
 router = APIRouter()
 
 PATH_MAX = 2000
+FIRST_PAGE = "/trading/"  # where one trades from
 Secret = Annotated[str, Form(max_length=1000)]
 Name = Annotated[str, Form(max_length=200)]
 Path = Annotated[str, Form(max_length=PATH_MAX)]
@@ -83,7 +84,7 @@ def sign_in(
         front.throttle.hit(Rate.SIGN_IN_ADDRESS, address)
         return page("login.html", LoginView(name=name, next=own_path(next), problem=WRONG), 401)
     front.throttle.forget(Rate.SIGN_IN, wanted, address)
-    return _opened(front, request, found.id, own_path(next) or "/")
+    return _opened(front, request, found.id, own_path(next) or FIRST_PAGE)
 
 
 @router.get("/welcome")
@@ -111,7 +112,7 @@ def choose(
         return page("welcome.html", WelcomeView(name=name, key=key, problem=_told(error)), 422)
     if not taken:
         return page("welcome.html", WelcomeView(name="", key="", problem=VOID), 404)
-    return _opened(front, request, found.id, "/")
+    return _opened(front, request, found.id, FIRST_PAGE)
 
 
 @router.post("/logout")

@@ -5,19 +5,20 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query
+from fastapi import APIRouter, Form, Header, Query
 from starlette.responses import RedirectResponse, Response
 
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.reports import AccountSnapshot
-from thetaloom.domain.run.proposals import Proposal
+from thetaloom.domain.run.proposals import Proposal, ProposalStatus
+from thetaloom.domain.run.runs import RunStatus
 from thetaloom.domain.run.why import Why
 from thetaloom.domain.values.ids import ClientOrderId, PositionId, ProposalId, RunId
 from thetaloom.domain.values.money import Price
 from thetaloom.engine.risk_view import RiskView, risk_view
-from thetaloom.errors import InvalidInput, NotAllowed, NotFound, Unavailable
+from thetaloom.errors import InvalidInput, NotAllowed, NotFound, OutcomeUnknown, Unavailable
 from thetaloom.store.queries.orders import list_orders
 from thetaloom.store.queries.paging import Window
 from thetaloom.store.queries.positions import list_positions
@@ -39,6 +40,8 @@ router = APIRouter(prefix="/trading")
 SHOWN = 6
 SYMBOLS_SHOWN = 500
 UNDO_SECONDS = 5
+GENERATE_SECONDS = 3.0  # after that the page shows how far the run is
+LOOKING = "looking"  # the part of the page that asks again until the run has come to something
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,8 @@ class TradingView:
     spot: Price | None
     ticket: Ticket | None
     refused: RunDetail | None  # a run that ended without a proposal
+    looking: RunDetail | None  # a run that goes on
+    newer: Sequence[Proposal]  # that wait, of this symbol and after the one that is shown
     why: Why | None
     orders: Sequence[Order]  # of the run that is shown
     fills: Sequence[Fill]
@@ -81,9 +86,14 @@ def trading(
     proposal: Annotated[str, Query(max_length=128)] = "",
     run: Annotated[str, Query(max_length=128)] = "",
     notice: Notice = "",
+    asking: Annotated[str, Header(alias="hx-target", max_length=64)] = "",
 ) -> Response:
     """Show the page: of a proposal, of a run, or of the newest proposal of the symbol that waits."""
-    chosen = _chosen(front, proposal, run)
+    waiting = _waiting(front, symbol)
+    chosen = _chosen(front, proposal or ("" if run or not waiting else waiting[0].id), run)
+    refused, looking = _without_proposal(chosen)
+    if asking == LOOKING and looking is None:
+        return Response(headers={"HX-Refresh": "true"})
     strategies = choices(front)
     symbols = tuple(front.platform.market.symbols())[:SYMBOLS_SHOWN]
     wanted = symbol.strip().upper() or (chosen.run.symbol if chosen else "") or next(iter(symbols), "")
@@ -104,8 +114,10 @@ def trading(
         strategy=strategy.strip() or (chosen.run.strategy_id if chosen else ""),
         spot=_spot(front, wanted),
         ticket=None if shown is None else ticket_of(front, shown),
-        refused=chosen if chosen and not chosen.proposals and chosen.run.is_final else None,
-        why=why_of(front.database, front.user, chosen) if chosen and not chosen.proposals else None,
+        refused=refused,
+        looking=looking,
+        newer=[one for one in waiting if one.symbol == wanted and _is_after(one, shown)],
+        why=None if refused is None else why_of(front.database, front.user, refused),
         orders=orders,
         fills=chosen.fills if chosen else (),
         pending=[order for order in pending if order not in orders],
@@ -124,8 +136,8 @@ async def generate(
 ) -> Response:
     """Run the strategy on the symbol and show what it proposes, or why it does not."""
     try:
-        found = await suggestions.generate(front, symbol, strategy_id, force=force == "yes")
-    except NotAllowed as refusal:
+        found = await suggestions.generate(front, symbol, strategy_id, force=force == "yes", seconds=GENERATE_SECONDS)
+    except (NotAllowed, OutcomeUnknown) as refusal:
         ended = refusal.details.get("run_id")
         if not isinstance(ended, str):
             raise
@@ -191,6 +203,30 @@ def _chosen(front: Front, proposal: str, run: str) -> RunDetail | None:
     if proposal:
         of_run = proposal_detail(front.database, front.user, ProposalId(proposal)).run_id
     return run_detail(front.database, front.user, of_run) if of_run else None
+
+
+def _waiting(front: Front, symbol: str) -> list[Proposal]:
+    """Return the proposals that can be decided on, the newest first."""
+    found = list_proposals(
+        front.database,
+        front.user,
+        status=ProposalStatus.PENDING,
+        symbol=symbol.strip().upper() or None,
+        window=Window(limit=SHOWN),
+    )
+    return [one for one in found.rows if front.now < one.expires_at]
+
+
+def _is_after(one: Proposal, shown: Proposal | None) -> bool:
+    return shown is None or (one.id != shown.id and one.created_at >= shown.created_at)
+
+
+def _without_proposal(chosen: RunDetail | None) -> tuple[RunDetail | None, RunDetail | None]:
+    """Return the run as one that came to nothing, or as one that goes on."""
+    if chosen is None or chosen.proposals:
+        return None, None
+    is_over = chosen.run.is_final or chosen.run.status is RunStatus.ERROR
+    return (chosen, None) if is_over else (None, chosen)
 
 
 def _shown(front: Front, proposal: str, chosen: RunDetail | None) -> Proposal | None:

@@ -16,6 +16,9 @@ export function toast({ topic, title, body = "", link = "", urgent = false, time
   keep(entry);
   say(entry);
   if (shelf === null) return;
+  for (const older of [...shelf.children]) {
+    if (older.dataset.said === `${topic} ${title} ${link}`) older.remove(); // an order that moves says the same again
+  }
   const card = made(entry);
   shelf.append(card);
   while (shelf.children.length > SHOWN_MOST) shelf.firstElementChild.remove();
@@ -26,6 +29,7 @@ function made({ topic, title, body, link }) {
   const card = document.createElement("article");
   card.className = "toast";
   card.dataset.topic = topic;
+  card.dataset.said = `${topic} ${title} ${link}`;
   const sign = document.createElement("span");
   sign.className = "toast-sign";
   sign.setAttribute("aria-hidden", "true");

@@ -30,6 +30,10 @@ function waitForWire() {
   if (!form || !document.querySelector('script[src*="live_page.js"]')) return;
   const button = form.querySelector("button");
   const state = document.getElementById("generate-state");
+  form.addEventListener("submit", () => {
+    button.disabled = true;
+    state.textContent = "Looking for a trade: the quotes are read and every limit is checked.";
+  });
   const tell = (isLive, words) => {
     button.disabled = !isLive;
     state.textContent = words;

@@ -4,13 +4,20 @@ const SECOND = 1000;
 export function countAges() {
   const began = performance.now();
   const ages = [...document.querySelectorAll("[data-age]")];
-  const left = document.querySelector(".ticket [data-left]");
+  const seen = new WeakMap(); // since when each time that is left is on the page: the wire brings new ones
   const tick = () => {
-    const passed = Math.floor((performance.now() - began) / SECOND);
+    const now = performance.now();
+    const passed = Math.floor((now - began) / SECOND);
     for (const age of ages) tell(age, Number(age.dataset.age) + passed);
-    if (left) remain(left, Number(left.dataset.left) - passed);
+    const left = document.querySelector(".ticket [data-seconds-left]");
+    if (!left) return;
+    if (!seen.has(left)) seen.set(left, now);
+    remain(left, Number(left.dataset.secondsLeft) - Math.floor((now - seen.get(left)) / SECOND));
   };
-  if (ages.length || left) setInterval(tick, SECOND);
+  if (ages.length || document.querySelector(".ticket [data-seconds-left]")) {
+    tick();
+    setInterval(tick, SECOND);
+  }
 }
 
 function tell(age, seconds) {

@@ -14,6 +14,9 @@ export function watchTicket(payoff) {
     box.required = false; // the dialog asks instead
     document.getElementById("confirm-row").hidden = true;
   }
+  document.body.addEventListener("htmx:afterSettle", () => {
+    if (document.getElementById("standing")?.dataset.open === "no") shut(form);
+  });
   form.addEventListener("submit", (event) => {
     if (event.submitter?.hasAttribute("formaction") || form.dataset.sent) return;
     event.preventDefault();
@@ -29,8 +32,15 @@ export function watchTicket(payoff) {
   });
 }
 
+// Somebody else decided, or the time is over: nothing more can be sent from here.
+function shut(form) {
+  form.undo?.();
+  for (const control of form.querySelectorAll("input, button")) control.disabled = true;
+  for (const control of document.querySelectorAll('form[action$="/rejection"] :is(input, button)')) control.disabled = true;
+}
+
 function ask(form, box) {
-  if (form.undo) return; // it counts already
+  if (form.undo || document.getElementById("approve").disabled) return; // it counts already, or nothing can be sent
   const dialog = document.getElementById("confirm");
   if (!dialog) {
     count(form);
