@@ -11,7 +11,7 @@ PEERS := .venv-peers
 PEERS_LOCK := tools/peers/requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help env up demo test check coverage bench nightly docs lock clean
+.PHONY: help env up demo test check coverage bench nightly docs pictures lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,10 @@ nightly: env ## play 10,000 seeds of the whole platform, 10,000 races for an app
 
 docs: env ## write the generated reference pages anew
 	$(BIN)/python -m tools.make_docs
+
+pictures: env ## take the pictures of the tutorial anew
+	rm -f docs/pictures/*.png
+	TEST_PICTURES=docs/pictures $(BIN)/pytest tests/web/test_whole_trade.py -k pictures
 
 lock: env ## resolve the dependencies anew into requirements.lock and the peers' own
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

@@ -10,7 +10,7 @@ from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.run.lineage import LineageRecord
-from thetaloom.domain.run.proposals import Proposal
+from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.run.runs import Outcome, RunStatus, TriggerKind, WorkflowRun
 from thetaloom.domain.values.ids import RunId, StrategyId, UserId
 from thetaloom.errors import NotFound
@@ -95,7 +95,7 @@ def run_detail(database: Database, user: UserId, run: RunId) -> RunDetail:
                 connection.execute(
                     select(*columns_of(proposals, Proposal))
                     .where(proposals.c.run_id == run)
-                    .order_by(proposals.c.created_at, proposals.c.id)
+                    .order_by(proposals.c.created_at, proposals.c.status != ProposalStatus.SUPERSEDED, proposals.c.id)
                 ),
             ),
             orders=placed,

@@ -11,15 +11,16 @@ const ORDERS = { SUBMITTED: "is sent", WORKING: "works at the broker", CANCELED:
 const shelf = document.getElementById("toasts");
 const list = document.getElementById("tidings");
 
-export function toast({ topic, title, body = "", link = "", urgent = false, timestamp = Date.now() }) {
+export function toast({ topic, title, body = "", link = "", about = title, urgent = false, timestamp = Date.now() }) {
   const entry = { topic, title, body, link, urgent, timestamp };
   keep(entry);
   say(entry);
   if (shelf === null) return;
   for (const older of [...shelf.children]) {
-    if (older.dataset.said === `${topic} ${title} ${link}`) older.remove(); // an order that moves says the same again
+    if (older.dataset.about === about) older.remove(); // an order that moves says the same again
   }
   const card = made(entry);
+  card.dataset.about = about;
   shelf.append(card);
   while (shelf.children.length > SHOWN_MOST) shelf.firstElementChild.remove();
   if (!urgent) setTimeout(() => card.remove(), SHOWN_SECONDS * 1000);
@@ -29,7 +30,6 @@ function made({ topic, title, body, link }) {
   const card = document.createElement("article");
   card.className = "toast";
   card.dataset.topic = topic;
-  card.dataset.said = `${topic} ${title} ${link}`;
   const sign = document.createElement("span");
   sign.className = "toast-sign";
   sign.setAttribute("aria-hidden", "true");
@@ -90,7 +90,8 @@ document.body.addEventListener("wire:notice", ({ detail }) => toast(detail));
 document.body.addEventListener("wire:order.status", ({ detail }) => {
   const became = ORDERS[detail.status];
   if (!became) return; // fills, denials and rejections come as notices
-  toast({ topic: "order", title: `The order on ${detail.symbol} ${became}`, link: "/orders", timestamp: detail.timestamp });
+  const title = `The order on ${detail.symbol} ${became}`;
+  toast({ topic: "order", title, link: "/orders", about: detail.trade_id, timestamp: detail.timestamp });
 });
 document.body.addEventListener("wire:error", ({ detail }) => {
   toast({ topic: "error", title: detail.message, body: detail.advice, urgent: true });
