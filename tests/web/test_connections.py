@@ -144,7 +144,10 @@ def test_a_body_that_breaks_off_is_no_change(client: TestClient) -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(client.app(scope, receive, send))
+    async def ask() -> None:
+        await client.app(scope, receive, send)
+
+    asyncio.run(ask())
 
     assert sent[0]["status"] == 400
     assert client.get("/api/halts").json() == {"halted": False, "halts": {}}
