@@ -141,6 +141,8 @@ def test_every_refusal_to_sign_in_reads_the_same(named: Platform, visitor: TestC
         "javascript:alert(1)",
         "runs",
         "/\t/x",
+        "//[",
+        "/\r\nSet-Cookie: x=y",
     ],
 )
 def test_signing_in_never_leads_to_another_server(named: Platform, visitor: TestClient, wanted: str) -> None:

@@ -117,6 +117,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
 def _listen_and_answer(application: Any, platform: "Platform", listening: socket.socket) -> None:
     import uvicorn
 
+    from thetaloom.web.connections import BoundedConnection
     from thetaloom.web.wire.messages import FRAME_BYTES_MAX
 
     class Server(uvicorn.Server):
@@ -126,6 +127,7 @@ def _listen_and_answer(application: Any, platform: "Platform", listening: socket
 
     configuration = uvicorn.Config(
         application,
+        http=BoundedConnection,
         ws="websockets-sansio",
         ws_max_size=FRAME_BYTES_MAX,
         ws_per_message_deflate=False,  # pages are near, and packing the same quotes for each would cost a core

@@ -4,6 +4,7 @@ Nobody may reach the server through somebody else's page: a foreign name in ``Ho
 origin of a change (CSRF) are refused. Everything else needs a person, unless the table of permissions says otherwise.
 """
 
+import re
 from http import HTTPStatus
 from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
@@ -28,6 +29,7 @@ from thetaloom.web.problems import answer_of, problem_response, wants_page
 from thetaloom.web.throttling import Throttle
 
 BODY_BYTES_MAX = 1024 * 1024
+LENGTH = re.compile(r"[0-9]{1,18}")
 OWN_SITES = frozenset({"same-origin", "none"})  # none: typed or bookmarked. same-site is another port: foreign
 ACCOUNT_ADVICE = "An admin can add you to another's books: `thetaloom user add NAME --books NAME`."
 SIGN_IN = "Sign in, or send `Authorization: Bearer` with a token of `thetaloom token create`."
@@ -80,8 +82,8 @@ class Guard:
         if scope["method"] in READS:
             return None, None
         body = await _read_body(Headers(scope=scope), receive)
-        if body is None:
-            return _too_large(), None
+        if isinstance(body, Response):
+            return body, None
         if asker is not None and not is_meant(asker, Headers(scope=scope), body):
             message = "the change does not carry the mark of this session's pages"
             advice = "Load the page again, and send it from there."
@@ -209,18 +211,27 @@ def _is_loopback(name: str) -> bool:
         return False
 
 
-async def _read_body(headers: Headers, receive: Receive) -> bytes | None:
+def _incomplete() -> Response:
+    return problem_response(
+        400,
+        "malformed",
+        "the connection ended before the whole body was here",
+        advice="Nothing was done: send it again.",
+    )
+
+
+async def _read_body(headers: Headers, receive: Receive) -> bytes | Response:
     announced = headers.get("content-length", "0")
-    if not announced.isdigit() or int(announced) > BODY_BYTES_MAX:
-        return None
+    if not LENGTH.fullmatch(announced) or int(announced) > BODY_BYTES_MAX:
+        return _too_large()
     body = b""
     while True:
         message = await receive()
-        if message["type"] == "http.disconnect":
-            return body
+        if message["type"] == "http.disconnect":  # a part of a change may say something else than the whole
+            return _incomplete()
         body += bytes(message.get("body", b""))
         if len(body) > BODY_BYTES_MAX:
-            return None
+            return _too_large()
         if not message.get("more_body", False):
             return body
 

@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -127,9 +126,8 @@ def sign_out(front: FrontDoor, request: Request) -> Response:
 
 def own_path(wanted: str) -> str:
     """Return a path of this server; empty for anything that could lead elsewhere."""
-    parts = urlsplit(wanted) if wanted.isprintable() and "\\" not in wanted else None
-    is_own = parts is not None and not parts.scheme and not parts.netloc and wanted.startswith("/")
-    return wanted if is_own and not wanted.startswith("//") else ""
+    is_own = wanted.isprintable() and "\\" not in wanted and wanted.startswith("/") and not wanted.startswith("//")
+    return wanted if is_own else ""
 
 
 def _opened(front: Front, request: Request, user: UserId, path: str) -> Response:
