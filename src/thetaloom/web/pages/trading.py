@@ -12,7 +12,7 @@ from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.reports import AccountSnapshot
-from thetaloom.domain.run.proposals import Proposal
+from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.run.why import Why
 from thetaloom.domain.values.ids import ClientOrderId, PositionId, ProposalId, RunId
 from thetaloom.domain.values.money import Price
@@ -83,6 +83,7 @@ def trading(
     notice: Notice = "",
 ) -> Response:
     """Show the page: of a proposal, of a run, or of the newest proposal of the symbol that waits."""
+    proposal = proposal or ("" if run else _newest_waiting(front, symbol.strip().upper()))
     chosen = _chosen(front, proposal, run)
     strategies = choices(front)
     symbols = tuple(front.platform.market.symbols())[:SYMBOLS_SHOWN]
@@ -103,7 +104,7 @@ def trading(
         symbol=wanted,
         strategy=strategy.strip() or (chosen.run.strategy_id if chosen else ""),
         spot=_spot(front, wanted),
-        ticket=None if shown is None else ticket_of(front, shown),
+        ticket=None if shown is None else ticket_of(front, shown, UNDO_SECONDS),
         refused=chosen if chosen and not chosen.proposals and chosen.run.is_final else None,
         why=why_of(front.database, front.user, chosen) if chosen and not chosen.proposals else None,
         orders=orders,
@@ -191,6 +192,12 @@ def _chosen(front: Front, proposal: str, run: str) -> RunDetail | None:
     if proposal:
         of_run = proposal_detail(front.database, front.user, ProposalId(proposal)).run_id
     return run_detail(front.database, front.user, of_run) if of_run else None
+
+
+def _newest_waiting(front: Front, symbol: str) -> str:
+    status = ProposalStatus.PENDING
+    found = list_proposals(front.database, front.user, status=status, symbol=symbol or None, window=Window(limit=SHOWN))
+    return next((one.id for one in found.rows if front.now < one.expires_at), "")
 
 
 def _shown(front: Front, proposal: str, chosen: RunDetail | None) -> Proposal | None:
