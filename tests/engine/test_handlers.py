@@ -10,6 +10,7 @@ from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import Outcome, RunStatus
 from thetaloom.domain.strategy.strategies import ApprovalRule, SizeRule
 from thetaloom.domain.values.ids import ClientOrderId, PositionId, ProposalId, RunId, StrategyId
+from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine import commands
 from thetaloom.engine.commands import Command
 from thetaloom.engine.order_manager import deliver
@@ -24,7 +25,6 @@ NOWHERE = RunId("run-nowhere")
     "command",
     [
         commands.StartRun(user_id=ANNA, symbol="SPY", strategy_id=StrategyId("nothing")),
-        commands.StartRun(user_id=BERT, symbol="SPY", strategy_id=STRATEGY),
         commands.ApproveProposal(user_id=ANNA, proposal_id=ProposalId("nothing")),
         commands.RejectProposal(user_id=ANNA, proposal_id=ProposalId("nothing"), note="no"),
         commands.CancelRun(user_id=ANNA, run_id=NOWHERE),
@@ -40,6 +40,13 @@ NOWHERE = RunId("run-nowhere")
 def test_what_is_not_there_is_not_found(lite: DeskBench, command: Command) -> None:
     with pytest.raises(NotFound):
         lite.engine.handle(command)
+
+
+def test_nobody_trades_on_the_account_of_somebody_else(lite: DeskBench) -> None:
+    with pytest.raises(NotAllowed) as refused:
+        lite.engine.handle(commands.StartRun(user_id=BERT, symbol="SPY", strategy_id=STRATEGY))
+
+    assert refused.value.code == Reason.NO_ACCOUNT
 
 
 @pytest.mark.parametrize(

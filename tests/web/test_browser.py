@@ -25,8 +25,9 @@ def waiting(platform: Platform) -> Platform:
 def go_to(page: Page, place: str) -> None:
     """Go to a page by the bar, or by the menu of a phone."""
     menu = page.locator("details.menu > summary")
-    if menu.is_visible():
-        menu.click()
+    if not menu.is_visible():
+        menu = page.locator("header details.group").filter(has_text=place).locator("summary")
+    menu.click()
     page.locator("header").get_by_role("link", name=place, exact=True).click()
 
 

@@ -10,9 +10,9 @@ from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.run.lineage import LineageRecord
-from thetaloom.domain.run.proposals import Proposal, ProposalStatus
+from thetaloom.domain.run.proposals import Proposal
 from thetaloom.domain.run.runs import Outcome, RunStatus, TriggerKind, WorkflowRun
-from thetaloom.domain.values.ids import RunId, StrategyId, UserId
+from thetaloom.domain.values.ids import ProposalId, RunId, StrategyId, UserId
 from thetaloom.errors import NotFound
 from thetaloom.store.database import Database
 from thetaloom.store.queries.listing import USUAL, Listing, Wish, each_of, sortable
@@ -90,14 +90,7 @@ def run_detail(database: Database, user: UserId, run: RunId) -> RunDetail:
         return RunDetail(
             run=found,
             timeline=timeline_of(connection, run),
-            proposals=values_of(
-                Proposal,
-                connection.execute(
-                    select(*columns_of(proposals, Proposal))
-                    .where(proposals.c.run_id == run)
-                    .order_by(proposals.c.created_at, proposals.c.status != ProposalStatus.SUPERSEDED, proposals.c.id)
-                ),
-            ),
+            proposals=_proposals_of(connection, run),
             orders=placed,
             fills=values_of(
                 Fill,
@@ -110,6 +103,19 @@ def run_detail(database: Database, user: UserId, run: RunId) -> RunDetail:
             ),
             position=None if position is None else value_of(Position, position),
         )
+
+
+def _proposals_of(connection: Connection, run: RunId) -> tuple[Proposal, ...]:
+    # versions can be made at one instant, and then only the chain of them tells their order
+    wanted = select(*columns_of(proposals, Proposal)).where(proposals.c.run_id == run).order_by(proposals.c.id)
+    found = values_of(Proposal, connection.execute(wanted))
+    before = {one.id: one.supersedes for one in found}
+
+    def versions_before(proposal: ProposalId) -> int:
+        earlier = before.get(proposal)
+        return 0 if earlier is None else 1 + versions_before(earlier)
+
+    return tuple(sorted(found, key=lambda one: (one.created_at, versions_before(one.id))))
 
 
 def run_stats(database: Database, user: UserId, *, start: datetime | None = None) -> RunStats:

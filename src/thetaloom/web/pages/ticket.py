@@ -12,6 +12,7 @@ from thetaloom.domain.values.money import Price
 from thetaloom.store.queries.proposal_evidence import evidence_of_proposals
 from thetaloom.web.api.suggestion_records import Suggestion
 from thetaloom.web.front import Front
+from thetaloom.web.pages.deal import Deal, deal_of
 from thetaloom.web.pages.looks import picture_of
 from thetaloom.web.pages.numbers import percent
 from thetaloom.web.pages.payoff_picture import PayoffPicture
@@ -34,6 +35,7 @@ class Ticket:
 
     proposal: Proposal
     suggestion: Suggestion
+    deal: Deal
     is_open: bool
     seconds_left: int
     best_price: Price  # buying at the bid, selling at the ask
@@ -47,21 +49,22 @@ class Ticket:
     ages: Sequence[Age]
 
 
-def ticket_of(front: Front, proposal: Proposal) -> Ticket:
+def ticket_of(front: Front, proposal: Proposal, undo_seconds: int) -> Ticket:
     """Return the card of a proposal, its ages counted to this moment."""
     settings, now = front.platform.desk.settings, front.now
     found = evidence_of_proposals(front.database, [proposal])[0]
     evaluation = None if found.judgement is None else found.judgement.evaluation
     shown = suggestion_of(found, now, settings.penny_classes)
     ticks = ticks_of_proposal(proposal, evaluation, settings.penny_classes)
-    start = proposal.entry_price if proposal.entry_price is not None else ticks.up(proposal.mid_price)
+    net = proposal.mid_price if proposal.entry_price is None else proposal.entry_price
     return Ticket(
         proposal=proposal,
         suggestion=shown,
+        deal=deal_of(proposal, mode=front.platform.settings.mode.value, undo_seconds=undo_seconds),
         is_open=proposal.status is ProposalStatus.PENDING and now < proposal.expires_at,
         seconds_left=max(0, int((proposal.expires_at - now).total_seconds())),
         best_price=proposal.mid_price * 2 - proposal.natural_price,
-        credit=f"{start:.2f}",
+        credit=f"{ticks.up(proposal.mid_price) if proposal.entry_price is None else net:.2f}",
         tick=f"{ticks.tick(proposal.mid_price):f}",
         pop_percent=percent(proposal.pop),
         greeks_model="" if evaluation is None else evaluation.greeks_model,
@@ -69,7 +72,7 @@ def ticket_of(front: Front, proposal: Proposal) -> Ticket:
         picture=None
         if evaluation is None
         else picture_of(front, evaluation, proposal.spot, proposal.as_of, proposal.symbol, proposal.quantity),
-        payoff="" if evaluation is None else payoff_numbers(front, proposal, evaluation, start),
+        payoff="" if evaluation is None else payoff_numbers(front, proposal, evaluation, net),
         ages=_ages(front, shown),
     )
 

@@ -113,7 +113,7 @@ def trading(
         symbol=wanted,
         strategy=strategy.strip() or (chosen.run.strategy_id if chosen else ""),
         spot=_spot(front, wanted),
-        ticket=None if shown is None else ticket_of(front, shown),
+        ticket=None if shown is None else ticket_of(front, shown, UNDO_SECONDS),
         refused=refused,
         looking=looking,
         newer=[one for one in waiting if one.symbol == wanted and _is_after(one, shown)],

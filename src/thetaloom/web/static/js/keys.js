@@ -1,4 +1,5 @@
 // Keys of every page: g and a letter go to a page, / finds, ? shows the sheet. Never while somebody writes.
+import "./menus.js";
 import { listenToQueue } from "./queue_keys.js";
 
 const SECOND_KEY_MS = 1500;
