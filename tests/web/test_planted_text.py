@@ -217,7 +217,7 @@ def ids_of(browser: TestClient) -> dict[str, str]:
         "strategy_id": "named",
         "position_id": first("/api/positions"),
         "order_id": first("/api/orders", "client_order_id"),
-        "schedule_id": first("/api/schedules"),
+        "schedule_id": "none",
         "scan_id": "none",
         "signal_id": first("/api/signals"),
         "finding_id": "none",
