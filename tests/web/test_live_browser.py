@@ -10,9 +10,10 @@ import uvicorn
 from playwright.sync_api import Browser, Page, expect
 from starlette.testclient import TestClient
 
-from tests.web.conftest import START_SECONDS, pass_minutes
+from tests.web.conftest import SESSION, START_SECONDS, pass_minutes
 from thetaloom.bootstrap import Platform
 from thetaloom.web.app import create_app
+from thetaloom.web.asking import COOKIE
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
@@ -31,6 +32,7 @@ document.body.dispatchEvent(new CustomEvent("htmx:afterSettle", {bubbles: true})
 def desk(chromium: Browser) -> Iterator[Page]:
     """A page whose console may complain: a server that is away is told there by the browser itself."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    context.add_cookies([{"name": COOKIE, "value": SESSION, "domain": "127.0.0.1", "path": "/"}])
     opened = context.new_page()
     yield opened
     context.close()
@@ -94,6 +96,7 @@ def test_a_page_reconnects_soon_after_its_server_came_back_and_hears_what_it_mis
 
 def test_a_page_without_javascript_says_nothing_of_a_connection(chromium: Browser, address: str) -> None:
     context = chromium.new_context(java_script_enabled=False)
+    context.add_cookies([{"name": COOKIE, "value": SESSION, "domain": "127.0.0.1", "path": "/"}])
     page = context.new_page()
     page.goto(address)
 

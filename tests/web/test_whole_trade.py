@@ -15,12 +15,13 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from starlette.testclient import TestClient
 
-from tests.web.conftest import COOKIE, SESSION, pass_minutes
+from tests.web.conftest import SESSION, pass_minutes
 from thetaloom.bootstrap import Platform
 from thetaloom.domain.run.runs import RunStatus
 from thetaloom.store.people import invite
 from thetaloom.store.queries.orders import list_orders
 from thetaloom.store.queries.runs import list_runs
+from thetaloom.web.asking import COOKIE
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=120_000)  # a click returns before its page has come
