@@ -57,6 +57,27 @@ def test_a_proposal_is_approved_by_keyboard(waiting: Platform, address: str, pag
     expect(page.get_by_role("status").first).to_contain_text("Approved.")
 
 
+def test_keys_and_menus_of_the_header_open_and_close(platform: Platform, address: str, page: Page) -> None:
+    page.goto(address)
+    own = page.locator("details.person > summary")
+    own.click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Sign out")).to_be_hidden()
+    assert own.evaluate("each => each === document.activeElement")
+    own.click()
+    page.get_by_role("heading", level=1).click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_hidden()
+
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
+    page.keyboard.press("g")
+    page.keyboard.press("a")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Approvals")
+
+
 def test_no_page_is_wider_than_its_window(waiting: Platform, address: str, page: Page) -> None:
     run_id = page.request.get(f"{address}/api/workflow/list").json()["items"][0]["id"]
     proposal_id = page.request.get(f"{address}/api/workflow/pending").json()["items"][0]["id"]

@@ -10,7 +10,7 @@ from thetaloom.domain.market.chart_series import ChartTheme, Timeframe
 from thetaloom.domain.run.opinion_records import OpinionRecord
 from thetaloom.domain.values.ids import RunId
 from thetaloom.web.charts import FRAME_NAMES, ChartShown, ChartsShown, charts_of_run
-from thetaloom.web.front import Front
+from thetaloom.web.front import Front, FrontDoor
 
 GROUNDS = {theme.value: theme for theme in ChartTheme}
 FRAMES = {name: timeframe for timeframe, name in FRAME_NAMES.items()}
@@ -21,7 +21,7 @@ class ChartChoice:
     """What was chosen."""
 
     timeframe: Timeframe = Timeframe.DAILY
-    theme: ChartTheme = ChartTheme.DARK  # as the pages are
+    theme: ChartTheme = ChartTheme.DARK  # as pages are unless a person says otherwise
 
 
 USUAL_CHOICE = ChartChoice()
@@ -52,12 +52,13 @@ class ChartOfPage:
 
 
 def the_choice(
-    frame: Annotated[str, Query(max_length=10)] = "", ground: Annotated[str, Query(max_length=10)] = ""
+    front: FrontDoor,
+    frame: Annotated[str, Query(max_length=10)] = "",
+    ground: Annotated[str, Query(max_length=10)] = "",
 ) -> ChartChoice:
-    """Read the choice; a word that means nothing counts for the usual one."""
-    return ChartChoice(
-        timeframe=FRAMES.get(frame, USUAL_CHOICE.timeframe), theme=GROUNDS.get(ground, USUAL_CHOICE.theme)
-    )
+    """Read the choice; a word that means nothing counts for the usual one, and for the person's own theme."""
+    own = GROUNDS.get(front.person.theme.value, USUAL_CHOICE.theme)
+    return ChartChoice(timeframe=FRAMES.get(frame, USUAL_CHOICE.timeframe), theme=GROUNDS.get(ground, own))
 
 
 Choosing = Annotated[ChartChoice, Depends(the_choice)]
