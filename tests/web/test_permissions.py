@@ -6,7 +6,7 @@ import pytest
 from fastapi import APIRouter
 from starlette.testclient import TestClient
 
-from tests.web.conftest import BEARER, ORIGIN
+from tests.web.conftest import BEARER, COOKIES, ORIGIN
 from thetaloom.bootstrap import Platform
 from thetaloom.domain.values.ids import UserId
 from thetaloom.domain.values.people import SCOPES, Role, Scope
@@ -14,6 +14,7 @@ from thetaloom.errors import InvariantError
 from thetaloom.store.people import add_person, make_token, set_role
 from thetaloom.web import permissions
 from thetaloom.web.app import create_app
+from thetaloom.web.asking import CSRF_HEADER, csrf_of
 from thetaloom.web.permissions import NEEDED
 
 CLOSED = sorted((method, path, role) for (method, path), role in NEEDED.items() if role and method != "WS")
@@ -132,3 +133,19 @@ def test_messages_of_the_live_wire_have_roles_too() -> None:
     assert permissions.role_for_message("generate_suggestion") is Role.TRADER
     assert permissions.role_for_message("execute_order") is Role.APPROVER
     assert permissions.role_for_message("anything else") is Role.ADMIN
+
+
+def test_no_change_of_a_session_is_taken_without_its_own_mark(platform: Platform) -> None:
+    own = {"origin": ORIGIN, "sec-fetch-site": "same-origin"}
+    marks: tuple[dict[str, str], ...] = ({}, {CSRF_HEADER: "wrong"}, {CSRF_HEADER: csrf_of("another session")})
+    changes = [(method, path) for method, path, _ in CLOSED if method not in {"GET", "HEAD"}]
+    with TestClient(create_app(platform), base_url=ORIGIN, headers=own, cookies=COOKIES) as made:
+        answers = [
+            (method, path, made.request(method, path.replace("{}", "x"), headers=mark))
+            for method, path in changes
+            for mark in marks
+        ]
+
+    assert len(changes) > 100
+    assert [(method, path) for method, path, answer in answers if answer.status_code != 403] == []
+    assert {answer.json()["code"] for _, _, answer in answers} == {"csrf_missing"}
