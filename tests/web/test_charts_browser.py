@@ -92,7 +92,7 @@ def test_a_chart_whose_numbers_do_not_come_says_so_and_links_to_the_picture(chro
 
     opened.goto(f"{served}/charts/SPY")
 
-    expect(opened.get_by_role("alert")).to_contain_text("The chart could not be drawn here.")
+    expect(opened.locator(".chart-failed")).to_contain_text("The chart could not be drawn here.")
     link = opened.get_by_role("link", name="The picture", exact=True)
     expect(link).to_have_attribute("href", "/api/charts/symbol/SPY/1d.png?theme=dark")
     context.close()
