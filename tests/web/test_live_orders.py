@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.web.conftest import DEMO
-from tests.web.test_live import WIRE, receive
+from tests.web.test_live import WIRE, facts, receive, until
 from thetaloom.bootstrap import Platform
 from thetaloom.domain.values.people import Role, Scope
 from thetaloom.store.people import add_person, make_token
@@ -67,3 +67,21 @@ def test_a_wish_needs_its_role_and_scope(
         socket.send_json(wish)
 
         assert receive(socket, "error")["code"] == code
+
+
+def test_a_stranger_executes_nothing_and_hears_nothing_of_what_is_not_theirs(
+    client: TestClient, platform: Platform, proposal_id: str
+) -> None:
+    database, now = platform.database, platform.wall.now()
+    stranger = add_person(database, "bert", Role.APPROVER, None, now)
+    token = make_token(database, stranger, "wire", tuple(Scope), None, now).token
+    with client.websocket_connect(WIRE, headers={"authorization": f"Bearer {token}"}) as socket:
+        socket.send_json({"type": "execute_order", "suggestion_id": proposal_id})
+        refused = until(socket, "error")
+        socket.send_json({"type": "resume", "seq": 0})
+        socket.send_json({"type": "ping"})
+        told = refused + until(socket, "pong")
+
+    assert refused[-1]["code"] == "not_found"
+    assert facts(told) == []
+    assert client.get(f"/api/suggestions/{proposal_id}").json()["status"] == "pending"
