@@ -70,6 +70,8 @@ def test_what_the_account_is_worth_is_noted_every_quarter_of_an_hour(
 
     rows = list(csv.DictReader(io.StringIO(client.get("/portfolio/equity.csv").text)))
 
+    page = client.get("/portfolio", headers={"accept": "text/html"}).text
+    assert "/static/js/curve.js" in page and page.count("data-curve=") == 1
     noted = [datetime.fromisoformat(row["at"]) for row in rows]
     assert len(noted) >= 3 and noted == sorted(noted)
     assert {(later - earlier).total_seconds() for earlier, later in itertools.pairwise(noted)} == {900.0}
