@@ -52,7 +52,7 @@ def test_a_changed_password_ends_the_other_sessions_alone(
     assert other.get("/account").url.path == "/login"
     assert browser.get("/account").url.path == "/account"
     assert other.post("/login", data={"name": "local", "password": PASSWORD}).status_code == 401
-    assert other.post("/login", data={"name": "local", "password": NEW}).url.path == "/"
+    assert other.post("/login", data={"name": "local", "password": NEW}).url.path == "/trading/"
 
 
 def test_a_session_is_ended_from_another(named: Platform, browser: TestClient, other: TestClient) -> None:
@@ -102,7 +102,7 @@ def test_an_admin_adds_lowers_and_disables_people(platform: Platform, browser: T
     (key,) = re.findall(r"/welcome\?key=([\w-]+)", added.text)
     with TestClient(create_app(platform), base_url=ORIGIN, headers={"accept": "text/html"}) as anna:
         begun = anna.post("/welcome", data={"key": key, "name": "anna", "password": PASSWORD, "again": PASSWORD})
-        assert begun.url.path == "/" and ">anna</a>" in begun.text
+        assert begun.url.path == "/trading/" and ">anna</span>" in begun.text
         assert anna.get("/users").status_code == 403
 
         browser.post("/users/anna/role", data={"role": "admin"})

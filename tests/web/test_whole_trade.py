@@ -129,7 +129,7 @@ def test_a_trade_on_the_recorded_day_makes_the_pictures_of_the_tutorial(
     platform: Platform, address: str, desk: Page, pictures: Path
 ) -> None:
     def picture(name: str, top: str) -> None:
-        desk.locator(top).scroll_into_view_if_needed()
+        expect(desk.locator(top)).to_be_visible()  # a part that follows the wire may be replaced at any moment
         desk.evaluate(
             "(top) => scrollTo(0, document.querySelector(top).getBoundingClientRect().top + scrollY - 8)", top
         )
