@@ -73,11 +73,12 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     starters = (signals, schedules, scans, symbols, prompts, lineage_search, notifications, charts, chains, audit)
     trading = (suggestions, paper_trading)
     every = (bulk, *nouns, *starters, *trading)
-    for noun in every:  # bulk first: later routes take any id
-        app.include_router(noun.router, prefix="/api")  # not in a router of all: each would be built twice, at start
+    # First what programs wait for: a request builds the routers up to its own, once, and is compared with them.
     outside = (signals.hooks, operations.router, live.router)
     for doors in outside:
         app.include_router(doors)
+    for noun in every:  # bulk first: later routes take any id
+        app.include_router(noun.router, prefix="/api")  # not in a router of all: each would be built twice, at start
     for pages in PAGES:
         app.include_router(pages, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
