@@ -1,7 +1,7 @@
 # Thetaloom: every target prepares what it needs. `make help` lists them.
 PYTHON ?= python3
 VENV ?= .venv
-WORKERS ?= 2
+WORKERS ?= 3
 UV_VERSION := 0.13.8
 
 BIN := $(VENV)/bin
@@ -11,7 +11,7 @@ PEERS := .venv-peers
 PEERS_LOCK := tools/peers/requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help env up demo test check coverage bench nightly docs pictures lock clean
+.PHONY: help env up demo test check coverage bench nightly certify docs pictures lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -47,10 +47,17 @@ coverage: env ## branch coverage of domain, maths and engine; fails below 95 %
 bench: env $(PEERS)/.installed ## measure the speed figures, beside other libraries in an environment of their own
 	$(BIN)/thetaloom bench
 
-nightly: env ## play 10,000 seeds of the whole platform, 10,000 races for an approval and every kill; fails where a law is broken
+nightly: env ## all seeds, races, kills, databases and lives at simulated brokers, too many for every run; fails where a law is broken
 	$(BIN)/thetaloom simulate --seeds 10000
 	$(BIN)/thetaloom bench --only races --all-races
-	THETALOOM_ALL_KILLS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal tests/crash
+	TESTS_ALL_KILLS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal tests/crash tests/engine/test_roll_kills.py
+	TESTS_ALL_STORES=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal tests/engine -m postgres
+	TESTS_ALL_BROKERS=1 $(BIN)/pytest tests/scenarios/test_simulated_brokers.py tests/scenarios/test_at_a_broker_in_process.py
+
+certify: env ## run the broker contract on every broker, and write its table and the pages of the brokers anew
+	for name in $$($(BIN)/python -c "import thetaloom.broker_parts as parts; print(*parts.SHIPPED_RIGS)"); do \
+		$(BIN)/thetaloom broker certify $$name --record docs/brokers/results.json || exit 1; done
+	$(BIN)/python -m tools.make_docs
 
 docs: env ## write the generated reference pages anew
 	$(BIN)/python -m tools.make_docs
@@ -61,12 +68,12 @@ pictures: env ## take the pictures of the tutorial anew
 
 lock: env ## resolve the dependencies anew into requirements.lock and the peers' own
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--group dev pyproject.toml -o requirements.lock
+		--group dev --all-extras pyproject.toml -o requirements.lock
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		tools/peers/requirements.in -o $(PEERS_LOCK)
 
 clean: ## remove both environments and all caches
-	rm -rf $(VENV) $(PEERS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage build dist
+	rm -rf $(VENV) $(PEERS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .kernels .coverage build dist
 
 $(STAMP): requirements.lock pyproject.toml | $(UV)
 	$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock

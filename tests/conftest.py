@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from zlib import crc32
 
 import psycopg
 import pytest
@@ -22,9 +23,32 @@ from thetaloom.testing.receivers import Hook, MailServer, hook, mail_server
 settings.register_profile("thetaloom", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("thetaloom")
 
+# Compiled once, for all workers and for all processes that they start; each home would keep kernels of its own.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parent.parent / ".kernels"))
+
 TEMPLATE = "template_thetaloom"
 POSTGRES_START_SECONDS = 30
 _number = count(1)
+ENGINE = Path(__file__).parent / "engine"
+ONE_IN = 6
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Play the engine on SQLite whole, and on PostgreSQL one test in six; ``TESTS_ALL_STORES`` is all of them.
+
+    What the databases do differently is the store's, and its tests always run on both.
+    """
+    left_out = [] if "TESTS_ALL_STORES" in os.environ else [one for one in items if _is_left_out(one)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        gone = set(left_out)
+        items[:] = [one for one in items if one not in gone]
+
+
+def _is_left_out(item: pytest.Item) -> bool:
+    if "postgres" not in item.keywords or ENGINE not in item.path.parents:
+        return False
+    return crc32(f"{item.path.name} {getattr(item, 'originalname', item.name)}".encode()) % ONE_IN != 0
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from thetaloom.errors import ConfigError
 def pulse(tmp_path: Path) -> Pulse:
     """A home that was used once, with the recorded market."""
     with open_platform(load_settings(home=tmp_path, market=MarketSource.RECORDED)) as platform:
-        assert platform.clock.now() == platform.market.starts_at()
+        assert platform.clock.now() == platform.replayed.starts_at()
     with open_platform(load_settings(home=tmp_path)) as platform:
         found = read_pulse(platform.database)
     assert found is not None

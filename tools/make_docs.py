@@ -8,7 +8,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tools.docs import commands, domain_pages, pictures, routes, signals_page, strategy_pages, tables, wire_page
+from tools.docs import (
+    broker_pages,
+    commands,
+    domain_pages,
+    import_tables,
+    pictures,
+    routes,
+    signals_page,
+    strategy_pages,
+    tables,
+    wire_page,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -27,9 +38,12 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/strategies.md": domain_pages.strategies_page,
     "docs/reference/strategy.schema.json": domain_pages.strategy_schema_file,
     **strategy_pages.strategy_files(),
+    **broker_pages.broker_files(),
 }
 # Parts of written pages: what stands between the two marks of that name.
 PARTS: dict[str, Callable[[], str]] = {
+    "import formats": import_tables.formats_table,
+    "import rejections": import_tables.rejections_table,
     "order statuses": pictures.order_picture,
     "refusals": pictures.refusals_table,
     "run statuses": pictures.run_picture,

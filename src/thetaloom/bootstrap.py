@@ -14,33 +14,35 @@ from thetaloom import __version__
 from thetaloom.brokers.paper.broker import PaperBroker
 from thetaloom.brokers.paper.settings import read_shares
 from thetaloom.charts.painter import AsidePainter, InlinePainter
-from thetaloom.config import MarketSource, Settings
+from thetaloom.config import Settings
 from thetaloom.dispatch.aside import AsideProcess
 from thetaloom.dispatch.embedded import EmbeddedDispatch
+from thetaloom.dispatch.kernels import Kernels
 from thetaloom.dispatch.workers import is_gone, name_worker
 from thetaloom.domain.market.indicators import IV_DAYS
 from thetaloom.domain.strategy.ranking import MarketState
-from thetaloom.domain.values.calendar import DAYS_PER_YEAR
+from thetaloom.domain.values.calendar import DAYS_PER_YEAR, TradingCalendar
 from thetaloom.domain.values.ids import UserId
 from thetaloom.domain.values.money import Money
 from thetaloom.domain.values.people import Role
 from thetaloom.engine.desk import Desk, EngineSettings
 from thetaloom.engine.engine import Engine
+from thetaloom.engine.live_gates import refuse_shut_gates
 from thetaloom.engine.loop import EngineLoop
 from thetaloom.engine.trial import read_trial_market
-from thetaloom.errors import ConfigError
+from thetaloom.errors import InvariantError
+from thetaloom.live_parts import SettingsSwitches
 from thetaloom.llm_parts import analysts_of
-from thetaloom.market_parts import catch_up, market_clock, market_of
 from thetaloom.marketdata.calendar_table import SHIPPED_TABLE, load_calendar, read_table
 from thetaloom.marketdata.clocks import PacedClock, SystemClock
 from thetaloom.marketdata.recorded.looking import recorded_chains as recorded_chains
 from thetaloom.marketdata.recorded.stored import Known, open_stored_chain
 from thetaloom.paper_parts import PAPER_ACCOUNT as PAPER_ACCOUNT
 from thetaloom.paper_parts import paper_books as paper_books
-from thetaloom.paper_parts import paper_settings, paper_url
+from thetaloom.ports.broker import Broker
 from thetaloom.ports.clock import Clock
 from thetaloom.ports.dispatch import Lane
-from thetaloom.ports.market_data import ReplayedMarket
+from thetaloom.ports.market_data import MarketData, ReplayedMarket
 from thetaloom.pulses import Pulse as Pulse
 from thetaloom.pulses import put_pulse
 from thetaloom.pulses import read_pulse as read_pulse
@@ -59,10 +61,11 @@ from thetaloom.store.symbol_seeds import completed, shipped_symbols
 from thetaloom.store.unit_of_work import SqlStore
 from thetaloom.store.upgrading import upgrade
 from thetaloom.store.vault import Vault
+from thetaloom.world_parts import CommitHook, Ground, World, clock_speed, vault_of, world_of
+from thetaloom.world_parts import with_its_market as with_its_market
 
 LOCAL_USER = UserId("local")  # the one user until accounts exist
 PULSE_SECONDS = 5.0
-CommitHook = Callable[[Literal["before", "after"]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +75,34 @@ class Platform:
     settings: Settings
     database: Database
     store: SqlStore
-    broker: PaperBroker
-    market: ReplayedMarket
+    broker: Broker
+    market: MarketData
     clock: Clock
     desk: Desk
     engine: Engine
     user_id: UserId
     source_secrets: SourceSecrets
+    world: World
+    kernels: Kernels
+
+    @property
+    def paper(self) -> PaperBroker:
+        """The paper broker, of a platform that was made with it."""
+        if not isinstance(self.broker, PaperBroker):
+            raise InvariantError(f"the broker is {self.broker.name}, and the paper broker was asked for")
+        return self.broker
+
+    @property
+    def replayed(self) -> ReplayedMarket:
+        """The market, of a platform whose market is replayed."""
+        if not isinstance(self.market, ReplayedMarket):
+            raise InvariantError(f"the {self.market.name} market runs by itself, and a replayed one was asked for")
+        return self.market
+
+    @property
+    def speed(self) -> float:
+        """How many times faster than real the market's clock runs."""
+        return clock_speed(self.clock, self.settings)
 
     @property
     def destination_urls(self) -> DestinationUrls:
@@ -88,8 +112,7 @@ class Platform:
     @property
     def vault(self) -> Vault:
         """What is kept encrypted, under this home's keys."""
-        keys = self.settings.secret_keys
-        return Vault(self.settings.home_folder, None if keys is None else keys.get_secret_value())
+        return vault_of(self.settings)
 
     @property
     def wall(self) -> Clock:
@@ -102,7 +125,8 @@ class Platform:
             self.desk.painter.close()
         if self.desk.aside is not None:
             self.desk.aside.close()
-        self.broker.close()
+        self.kernels.close()
+        self.world.close()
         self.database.close()
 
 
@@ -112,6 +136,17 @@ def prepare_home(settings: Settings) -> None:
     HaltFiles(settings.home_folder / FOLDER).prepare()
     os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")  # polars gives memory back
     os.environ.setdefault("NUMBA_CACHE_DIR", str(settings.home_folder / f"kernels-{__version__}"))
+
+
+def set_up(settings: Settings) -> None:
+    """Make a home that is new: its folder, its database, its first rows; neither market nor broker is chosen yet."""
+    prepare_home(settings)
+    database = open_database(settings.database)
+    try:
+        upgrade(database)
+        _first_rows(database, SystemClock().now(), None)
+    finally:
+        database.close()
 
 
 @contextmanager
@@ -146,47 +181,69 @@ def build(
     It never begins before the newest instant in the books: what happened stays in the past.
     """
     calendar = load_calendar(today=SystemClock().now().date(), cache_dir=settings.home_folder)
-    clock = market_clock(settings, calendar, start, clock_kind, minutes_per_change)
-    market = market_of(settings, calendar, clock, minutes_per_change)
-    broker = PaperBroker(
-        database_url=paper_url(settings),
-        settings=paper_settings(settings),
-        market=market,
-        clock=clock,
+    pulse = read_pulse(database)
+    ground = Ground(
+        settings=settings,
+        database=database,
+        vault=vault_of(settings),
+        user=LOCAL_USER,
         calendar=calendar,
-        on_commit=on_commit,
+        account="" if pulse is None else pulse.account,
+        known_until=last_instant(database),
+        is_served=pulse is not None and pulse.is_fresh,
     )
-    catch_up(clock, last_instant(database, broker))
+    world = world_of(
+        ground, start=start, clock_kind=clock_kind, minutes_per_change=minutes_per_change, on_commit=on_commit
+    )
+    try:
+        return _platform_of(settings, database, world, calendar, is_server=clock_kind == "paced")
+    except BaseException:
+        world.close()
+        raise
+
+
+def _platform_of(
+    settings: Settings, database: Database, world: World, calendar: TradingCalendar, *, is_server: bool
+) -> Platform:
     store = SqlStore(database)
+    kernels = Kernels(Path(os.environ["NUMBA_CACHE_DIR"]))
     caps = {Lane.EVALUATION: settings.evaluations_max, Lane.EXECUTION: settings.executions_max, Lane.CARE: None}
     desk = Desk(
         store=store,
-        market=market,
-        broker=broker,
+        market=world.market,
+        broker=world.broker,
         halts=HaltFiles(settings.home_folder / FOLDER),
-        clock=clock,
+        clock=world.clock,
         calendar=calendar,
         dispatch=EmbeddedDispatch(database, runs, owner=name_worker(), caps=caps, is_gone=is_gone),
         codec=ParquetChainCodec(),
         code_version=__version__,
         settings=_engine_settings(settings),
-        analysts=analysts_of(settings, database, SystemClock(), aside=clock_kind == "paced"),
-        painter=AsidePainter() if clock_kind == "paced" else InlinePainter(),
-        aside=AsideProcess() if clock_kind == "paced" else None,
+        switches=SettingsSwitches(settings),
+        analysts=analysts_of(settings, database, SystemClock(), aside=is_server),
+        painter=AsidePainter() if is_server else InlinePainter(),
+        aside=AsideProcess() if is_server else None,
+        errands=world.errands,
+        may_compute=kernels.is_ready,
     )
     platform = Platform(
         settings=settings,
         database=database,
         store=store,
-        broker=broker,
-        market=market,
-        clock=clock,
+        broker=world.broker,
+        market=world.market,
+        clock=world.clock,
         desk=desk,
-        engine=Engine(desk, broker),
+        engine=Engine(desk, world.simulated),
         user_id=LOCAL_USER,
         source_secrets=SourceSecrets(settings.home_folder / SECRETS_FOLDER),
+        world=world,
+        kernels=kernels,
     )
-    _first_rows(platform)
+    _first_rows(database, world.clock.now(), world.broker)
+    if is_server:
+        refuse_shut_gates(desk)
+        kernels.start()
     return platform
 
 
@@ -197,28 +254,8 @@ def engine_loop(platform: Platform, on_failure: Callable[[], None] = lambda: Non
     return EngineLoop(platform.engine, seconds_until=keeper.seconds_until, each_turn=keeper.keep, on_failure=on_failure)
 
 
-def with_its_market(settings: Settings, pulse: Pulse | None) -> Settings:
-    """Return the settings with the market that this home has lived in; a home never changes its world.
-
-    Raises ``ConfigError`` when another market or seed is asked for by name.
-    """
-    if pulse is None:
-        return settings
-    lived_in = {"market": MarketSource(pulse.market), "seed": pulse.seed}
-    asked = {name: getattr(settings, name) for name in lived_in if name in settings.model_fields_set}
-    other = {name: wanted for name, wanted in asked.items() if wanted != lived_in[name]}
-    if other:
-        raise ConfigError(
-            f"{settings.home_folder} has lived in the {pulse.market} market of seed {pulse.seed}, "
-            f"and its positions belong there; asked for was {', '.join(f'{n} {w}' for n, w in other.items())}",
-            advice="Set another THETALOOM_HOME for another market.",
-            details={name: str(wanted) for name, wanted in other.items()},
-        )
-    return settings.model_copy(update=lived_in)
-
-
-def last_instant(database: Database, broker: PaperBroker) -> datetime | None:
-    """Return the newest instant that our books or the broker's know of; ``None`` while both are empty."""
+def last_instant(database: Database) -> datetime | None:
+    """Return the newest instant that our books know of; ``None`` while they are empty."""
     pulse = read_pulse(database)
     with database.connect() as connection:
         known = [
@@ -226,13 +263,20 @@ def last_instant(database: Database, broker: PaperBroker) -> datetime | None:
             connection.scalar(select(lineage.c.started_at).order_by(lineage.c.id.desc()).limit(1)),
             connection.scalar(select(events.c.happened_at).order_by(events.c.sequence.desc()).limit(1)),
         ]
-    known += [broker.last_report_at(), None if pulse is None else pulse.at]
+    known += [None if pulse is None else pulse.at]
     return max((instant for instant in known if instant is not None), default=None)
 
 
 def write_pulse(platform: Platform, *, alive: bool = True) -> None:
     """Write where the market's clock stands, for other processes and for the next start."""
-    put_pulse(platform.database, platform.settings, platform.clock.now(), alive=alive)
+    put_pulse(
+        platform.database,
+        platform.settings,
+        platform.clock.now(),
+        account=platform.broker.account_id,
+        speed=platform.speed,
+        alive=alive,
+    )
 
 
 def _prepare_painter(platform: Platform) -> None:
@@ -251,7 +295,7 @@ class _PulseKeeper:
         self._written: datetime | None = None
 
     def seconds_until(self, at: datetime) -> float:
-        return (at - self._platform.clock.now()).total_seconds() / self._platform.settings.speed
+        return (at - self._platform.clock.now()).total_seconds() / self._platform.speed
 
     def keep(self) -> None:
         self._skip_closed_hours()
@@ -264,7 +308,7 @@ class _PulseKeeper:
         clock, desk = self._platform.clock, self._platform.desk
         if not isinstance(clock, PacedClock) or desk.calendar.is_open(clock.now()):
             return
-        next_change = self._platform.market.next_change(clock.now())
+        next_change = self._platform.replayed.next_change(clock.now())
         scheduled = self._platform.engine.scheduled_at  # what is due in closed hours is due on time
         if next_change is not None:
             clock.skip_to(next_change if scheduled is None else max(clock.now(), min(next_change, scheduled)))
@@ -277,6 +321,7 @@ def _engine_settings(settings: Settings) -> EngineSettings:
         fee_per_contract=Money(settings.fee_per_contract),
         data_age_seconds_max=settings.data_age_seconds_max,
         approved_age_seconds_max=settings.approved_age_seconds_max,
+        preview_tolerance=settings.preview_tolerance,
         imbalance_policy=settings.imbalance_policy,
         assignment_policy=settings.assignment_policy,
         penny_classes=tuple(filter(None, settings.penny_classes.split(","))),
@@ -285,14 +330,16 @@ def _engine_settings(settings: Settings) -> EngineSettings:
     )
 
 
-def _first_rows(platform: Platform) -> None:
-    now = platform.clock.now()
-    with platform.store.unit_of_work() as uow, platform.database.begin() as connection:  # one transaction
+def _first_rows(database: Database, now: datetime, broker: Broker | None) -> None:
+    store = SqlStore(database)
+    with store.unit_of_work() as uow, database.begin() as connection:  # one transaction
         known = connection.scalar(select(users.c.id).where(users.c.id == LOCAL_USER))
         if known is None:
             row = {"id": LOCAL_USER, "name": "local", "role": Role.ADMIN, "created_at": now}
-            connection.execute(insert_or_skip(platform.database, users), row)
-        uow.accounts.ensure(PAPER_ACCOUNT, LOCAL_USER, platform.broker.name, is_live=False)
+            connection.execute(insert_or_skip(database, users), row)
+        if broker is not None:
+            is_live = uow.accounts.is_live(broker.account_id)  # set by `thetaloom broker allow-live`, and nothing else
+            uow.accounts.ensure(broker.account_id, LOCAL_USER, broker.name, is_live=bool(is_live))
         if known is None:  # once: a default that the user deleted or changed stays so
             for strategy in load_catalogue():
                 uow.strategies.save(LOCAL_USER, strategy, now)
@@ -310,7 +357,7 @@ def open_demo(settings: Settings, *, start: datetime | None = None, minutes_per_
     """Put a platform together on a virtual clock, with a database whose ids depend on the seed alone."""
     prepare_home(settings)
     database = open_database(settings.database)
-    upgrade(database, installation_id=f"demo-{settings.market.value}-{settings.seed}")
+    upgrade(database, installation_id=f"demo-{settings.market}-{settings.seed}")
     platform = build(settings, database, start=start, clock_kind="virtual", minutes_per_change=minutes_per_change)
     try:
         yield platform

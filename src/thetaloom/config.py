@@ -6,7 +6,7 @@ An unknown key is an error, so that a misspelt limit can never be silently absen
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -41,6 +41,14 @@ class MarketSource(StrEnum):
 
     SYNTHETIC = "synthetic"
     RECORDED = "recorded"
+    CBOE = "cboe"
+    BROKER = "broker"
+
+
+REPLAYED = frozenset({MarketSource.SYNTHETIC, MarketSource.RECORDED})  # by a clock of their own; never for real money
+BrokerName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+PAPER_BROKER = "paper"
+SIMULATOR_URL = "simulator_url"  # the option that `thetaloom broker simulate` prints
 
 
 class Settings(BaseSettings):
@@ -54,10 +62,27 @@ class Settings(BaseSettings):
     )
     mode: Mode = Field(Mode.PAPER, description="paper, or live; live needs allow_live and a live account as well.")
     allow_live: bool = Field(False, description="The second of the switches that live trading needs.")
-    market: MarketSource = Field(MarketSource.SYNTHETIC, description="Source of market data: synthetic or recorded.")
-    market_files: tuple[Path, ...] = Field(
-        (), description="Parquet files for the recorded source; without any, the recorded day of the package."
+    broker: BrokerName = Field(
+        PAPER_BROKER,
+        description="Where orders go: paper, or a broker by name; `thetaloom broker list` shows them.",
     )
+    broker_account: str = Field(
+        "", max_length=64, description="The broker's number of the account; empty: the only one there is."
+    )
+    broker_options: dict[str, str] = Field(
+        {}, description="What the broker's adapter is told beside its secrets, by name; never a secret."
+    )
+    market: MarketSource | BrokerName = Field(
+        MarketSource.SYNTHETIC,
+        union_mode="left_to_right",
+        description="Source of market data: synthetic, recorded, cboe (15 minutes old), broker (the broker's own; "
+        "what a broker brings unless you say otherwise), or a broker's name for paper trading on its data.",
+    )
+    market_sources: str = Field(
+        "", max_length=500, description="Sources by preference with their age limits, as tastytrade:30,cboe:1200."
+    )
+    cboe_url: str = Field("", max_length=200, description="Where the cboe source reads; empty: Cboe's own server.")
+    market_files: tuple[Path, ...] = Field((), description="Files of the recorded source; none: the package's own day.")
     history_files: tuple[Path, ...] = Field(
         (), description="Daily bars for the recorded source: Parquet or CSV with date, open, high, low, close, …"
     )
@@ -92,6 +117,9 @@ class Settings(BaseSettings):
         pattern=r"^([A-Z0-9]{1,6}(,[A-Z0-9]{1,6})*)?$",
         description="Option roots known to be in the penny program, like AAPL,MSFT; "
         "any other class counts as nickel until its quotes prove that it moves in pennies.",
+    )
+    preview_tolerance: Decimal = Field(
+        Decimal("0.25"), ge=0, le=10, description="Share of our margin by which a dry run may differ unwarned."
     )
     imbalance_policy: ImbalancePolicy = Field(
         ImbalancePolicy.BY_RISK,
@@ -175,6 +203,23 @@ class Settings(BaseSettings):
         return self.home.expanduser()
 
     @property
+    def is_simulated(self) -> bool:
+        """Whether the broker is a server of our own, see ``thetaloom broker simulate``; never with real money."""
+        return bool(self.broker_options.get(SIMULATOR_URL))
+
+    @property
+    def wants_live(self) -> bool:
+        """Whether real money is meant."""
+        return self.mode is Mode.LIVE
+
+    @property
+    def data_broker(self) -> str | None:
+        """The broker whose market data are used; ``None`` where they come from elsewhere."""
+        if self.market is MarketSource.BROKER:
+            return self.broker
+        return None if isinstance(self.market, MarketSource) else self.market
+
+    @property
     def link_base(self) -> str:
         """What links in messages begin with."""
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -191,6 +236,14 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.home_folder / 'thetaloom.db'}"
+
+    def books_url(self, broker: str) -> str:
+        """Return the address of a broker's books."""
+        # On SQLite they are a file of their own: it is another party, with commits of its own.
+        if self.database.startswith("sqlite"):
+            main = Path(self.database.removeprefix("sqlite:///"))
+            return f"sqlite:///{main.with_name(f'{main.stem}-{broker}-broker.db')}"
+        return self.database
 
     @property
     def paper(self) -> PaperSettings:
@@ -238,8 +291,9 @@ def load_settings(**given: Any) -> Settings:
         _ = settings.rate_curve
     except InvalidInput as error:
         raise ConfigError(f"settings: {error.message}", advice="See `thetaloom config show`.") from None
-    if settings.mode is Mode.LIVE:
-        _check_live(settings)
+    if settings.broker != PAPER_BROKER and "market" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"market": MarketSource.BROKER})
+    _refuse_contradictions(settings)
     return settings
 
 
@@ -271,17 +325,66 @@ def _shown(entry: object) -> object:
             return entry
         case tuple():
             return [str(part) for part in entry]
+        case dict():
+            return dict(entry)
     return str(entry)
 
 
-def _check_live(settings: Settings) -> None:
-    if not settings.allow_live:
-        raise ConfigError(
-            "mode is live but allow_live is false", advice=f"Set {ENVIRONMENT_PREFIX}ALLOW_LIVE=true as well, or paper."
-        )
-    raise ConfigError(
-        "live trading needs a broker session that says it is a live account; this version connects to none",
-        advice="Use mode = paper.",
+def _refuse_contradictions(settings: Settings) -> None:
+    for holds, message, advice in _contradictions(settings):
+        if holds:
+            raise ConfigError(message, advice=advice)
+
+
+def _contradictions(settings: Settings) -> tuple[tuple[bool, str, str], ...]:
+    broker, market, is_live, named = settings.broker, str(settings.market), settings.wants_live, ENVIRONMENT_PREFIX
+    on_paper = broker == PAPER_BROKER
+    return (
+        (
+            is_live and not settings.allow_live,
+            "mode is live but allow_live is false",
+            f"Set {named}ALLOW_LIVE=true as well, or paper.",
+        ),
+        (
+            is_live and on_paper,
+            "mode is live but the broker is paper, which has no real money",
+            f"Set {named}BROKER to a broker, or mode = paper.",
+        ),
+        (
+            is_live and settings.is_simulated,
+            f"mode is live but {SIMULATOR_URL} makes the broker a simulated one",
+            "Take the option out of broker_options, or set mode = paper.",
+        ),
+        (
+            not on_paper and settings.market in REPLAYED,
+            f"the {market} market may never reach an order at a broker, and the broker is {broker}",
+            f"Set {named}MARKET=broker, or {named}BROKER=paper.",
+        ),
+        (
+            on_paper and settings.market is MarketSource.BROKER,
+            "market is broker but the broker is paper, which has no data of its own",
+            f"Set {named}MARKET to the name of the broker whose data you want, or to cboe.",
+        ),
+        (
+            on_paper and market == PAPER_BROKER,
+            "market is paper, which has no data of its own",
+            f"Set {named}MARKET to synthetic, recorded, cboe or the name of a broker.",
+        ),
+        (
+            not on_paper and settings.data_broker not in (None, broker),
+            f"the broker is {broker} but the market is that of {market}: orders would rest on another broker's prices",
+            f"Set {named}MARKET=broker.",
+        ),
+        (
+            on_paper and settings.data_broker is None and bool(settings.broker_options or settings.broker_account),
+            "broker_account or broker_options is set, but no broker is: neither as broker nor as market",
+            f"Set {named}BROKER or {named}MARKET to it, or take them out.",
+        ),
+        (
+            settings.market not in REPLAYED and "speed" in settings.model_fields_set and settings.speed != 1,
+            f"speed is {settings.speed:g} but the {market} market is not replayed: it runs by itself",
+            f"Take {named}SPEED out; a simulated broker's speed is an option of `thetaloom broker simulate`.",
+        ),
     )
 
 

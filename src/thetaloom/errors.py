@@ -15,6 +15,8 @@ ThetaloomError
 │   ├── BrokerUnavailable
 │   ├── MarketDataUnavailable
 │   ├── AnswerPending      (asked, and not answered yet; no attempt is counted)
+│   │   ├── MarketDataPending  (also a MarketDataUnavailable)
+│   │   └── BrokerPending      (also a BrokerUnavailable)
 │   └── StoreUnavailable
 └── OutcomeUnknown         ask the broker what happened; never resend
 """
@@ -135,6 +137,18 @@ class MarketDataUnavailable(Unavailable):
 
 class AnswerPending(Unavailable):
     """Somebody outside was asked and has not answered yet; look again soon."""
+
+    code = "answer_pending"
+
+
+class MarketDataPending(MarketDataUnavailable, AnswerPending):
+    """A source was asked and has not answered yet; what can do without it goes on, the rest looks again soon."""
+
+    code = "answer_pending"
+
+
+class BrokerPending(BrokerUnavailable, AnswerPending):
+    """The broker's books were asked and have not answered yet; nothing was sent."""
 
     code = "answer_pending"
 

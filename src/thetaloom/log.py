@@ -15,6 +15,11 @@ class _StandardError:
     debug = info = warning = error = critical = exception = fatal = log = msg
 
 
+def to_standard_error() -> None:
+    """Have everything logged on standard error, for commands whose standard output others read."""
+    structlog.configure(logger_factory=lambda *names: _StandardError())
+
+
 def configure(level: str) -> None:
     """Log events of ``level`` and above, as text on a terminal and as JSON elsewhere."""
     terminal = sys.stderr.isatty()

@@ -25,11 +25,7 @@ def paper_books(settings: Settings) -> Path | None:
 
 def paper_url(settings: Settings) -> str:
     """Return the address of the paper broker's books."""
-    # On SQLite the broker's books are a file of their own: it is another party, with commits of its own.
-    if settings.database.startswith("sqlite"):
-        main = Path(settings.database.removeprefix("sqlite:///"))
-        return f"sqlite:///{main.with_name(main.stem + '-paper-broker.db')}"
-    return settings.database
+    return settings.books_url("paper")
 
 
 def paper_settings(settings: Settings) -> PaperSettings:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 
-from thetaloom.config import Settings
+from thetaloom.config import PAPER_BROKER, Settings
 from thetaloom.marketdata.clocks import SystemClock
 from thetaloom.store.database import Database
 from thetaloom.store.schema import meta
@@ -27,6 +27,8 @@ class Pulse:
     process: int
     market: str
     seed: int
+    broker: str = PAPER_BROKER
+    account: str = ""  # the broker's; of paper there is one
     has_ended: bool = False  # stopped in the ordinary way: its silence is no fault
 
     @property
@@ -55,21 +57,25 @@ def read_pulse(database: Database) -> Pulse | None:
         process=found["process"],
         market=found["market"],
         seed=found["seed"],
+        broker=found.get("broker", PAPER_BROKER),  # written by a version that knew no other
+        account=found.get("account", ""),
         has_ended=found.get("has_ended", False),
     )
 
 
-def put_pulse(database: Database, settings: Settings, at: datetime, *, alive: bool) -> None:
-    """Write where the market's clock stands."""
+def put_pulse(database: Database, settings: Settings, at: datetime, *, account: str, speed: float, alive: bool) -> None:
+    """Write where the market's clock stands, how fast it runs, and which world this home lives in."""
     wall = SystemClock().now() if alive else SystemClock().now() - PULSE_FRESH
     content = json.dumps(
         {
             "at": at.isoformat(),
             "wall": wall.isoformat(),
-            "speed": settings.speed,
+            "speed": speed,
             "process": os.getpid(),
-            "market": settings.market.value,
+            "market": str(settings.market),
             "seed": settings.seed,
+            "broker": settings.broker,
+            "account": account,
             "has_ended": not alive,
         }
     )

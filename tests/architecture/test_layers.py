@@ -11,10 +11,12 @@ from thetaloom.domain.run.runs import StepName
 Imports = Mapping[str, frozenset[str]]
 VENDORS = ("thetaloom.brokers.", "thetaloom.marketdata.")
 # Vendors know themselves, config holds their settings, bootstrap and its parts choose them, and testing offers them.
-# The simulation is a part of the test kit that has a command of its own, and benches measure on worlds of the kit.
-SIMULATE = "thetaloom.cli.simulate"
+# The simulation and the broker contract are parts of the test kit that have commands of their own, and benches measure
+# on worlds of the kit.
+SIMULATE, CERTIFY = "thetaloom.cli.simulate", "thetaloom.cli.broker"
 BENCHES = "thetaloom.cli.bench_"
-KNOW_VENDORS = {"brokers", "marketdata", "config", "bootstrap", "market_parts", "paper_parts", "testing", "backtest"}
+KNOW_VENDORS = {"brokers", "marketdata", "config", "bootstrap", "testing", "backtest"}
+KNOW_VENDORS |= {"broker_parts", "market_parts", "paper_parts", "world_parts"}
 # What reads no vendor's feed but a file that ships with the package: the table of trading sessions, and clocks.
 VENDOR_FREE = {"thetaloom.marketdata.calendar_table", "thetaloom.marketdata.clocks", "thetaloom.marketdata.instants"}
 # The queries; the database as a whole: to open it, bring it to this version and copy it; the flags, which need none;
@@ -72,7 +74,7 @@ def test_shipped_code_never_leans_on_the_test_kit(imports: Imports) -> None:
         for imported in found
         if room_of(imported) == "testing"
         and room_of(module) != "testing"
-        and not module.startswith((SIMULATE, BENCHES))
+        and not module.startswith((SIMULATE, CERTIFY, BENCHES))
     }
 
     assert not strangers

@@ -21,6 +21,7 @@ PUBLIC_HOSTS = {
     "testserver",
     "example.com",
     "htmx.org",
+    "cdn.cboe.com",  # the default of the source of delayed chains
 }
 ADDRESS = re.compile(r"\b(?:https?|wss?)://\[?([A-Za-z0-9_.-]+)")
 MACHINE_PATH = re.compile(r"(?<![\w.~])/(?:work|root|home/\w+|Users/\w+)/")

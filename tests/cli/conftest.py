@@ -16,19 +16,12 @@ Command = Callable[..., Result]
 TRADABLE = datetime.fromisoformat("2015-12-24T15:05:00+00:00")
 
 
-@pytest.fixture(scope="session")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder of compiled kernels for all tests."""
-    return tmp_path_factory.mktemp("kernels")
-
-
 @pytest.fixture
-def home(tmp_path: Path, kernels: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A new home on the recorded market."""
     folder = tmp_path / "home"
     monkeypatch.setenv("THETALOOM_HOME", str(folder))
     monkeypatch.setenv("THETALOOM_MARKET", "recorded")
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(kernels))
     yield folder
 
 

@@ -19,7 +19,7 @@ def trade_elsewhere(sign: int, quantity: int = 1) -> None:
         with platform.store.reading() as uow:
             position = uow.positions.open_positions(platform.broker.account_id)[0]
         legs = tuple(Leg(contract=leg.contract, ratio=leg.ratio * sign) for leg in position.legs)
-        platform.broker.trade_elsewhere(legs, quantity)
+        platform.paper.trade_elsewhere(legs, quantity)
 
 
 def answer(line: str, code: int = 0) -> Any:

@@ -79,9 +79,7 @@ def test_a_halt_works_on_a_corrupt_database(tradable_home: Path, thetaloom: Comm
     assert "halted: all (halted by a person)" in doctor.stdout
 
 
-def test_a_halt_works_on_a_full_disk(
-    tmp_path: Path, kernels: Path, thetaloom: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_halt_works_on_a_full_disk(tmp_path: Path, thetaloom: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", tmp_path], check=False).returncode:
         pytest.skip("a small file system can be mounted by root alone")
     try:

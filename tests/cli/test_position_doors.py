@@ -40,13 +40,12 @@ def ask(line: str, held: str = "") -> Result:
 
 
 @pytest.fixture(scope="module")
-def traded(tmp_path_factory: pytest.TempPathFactory, kernels: Path) -> Iterator[tuple[Path, str]]:
+def traded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
     """A home that holds a position, to copy from, and the position's id."""
     home = tmp_path_factory.mktemp("traded") / "home"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("THETALOOM_HOME", str(home))
         patch.setenv("THETALOOM_MARKET", "recorded")
-        patch.setenv("NUMBA_CACHE_DIR", str(kernels))
         with open_demo(load_settings(), start=TRADABLE) as platform:
             write_pulse(platform, alive=False)
         ask("run start GOOG")
@@ -63,11 +62,10 @@ def traded(tmp_path_factory: pytest.TempPathFactory, kernels: Path) -> Iterator[
 
 
 @pytest.fixture
-def held(traded: tuple[Path, str], tmp_path: Path, kernels: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def held(traded: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The id of the position held in a home of this test alone."""
     monkeypatch.setenv("THETALOOM_HOME", str(shutil.copytree(traded[0], tmp_path / "home")))
     monkeypatch.setenv("THETALOOM_MARKET", "recorded")
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(kernels))
     return traded[1]
 
 

@@ -13,9 +13,9 @@ MEMORY = Path("/dev/shm")  # a process is killed here, never the machine: nothin
 
 
 @pytest.fixture(scope="session")
-def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+def nursery() -> Iterator[Nursery]:
     """Children that may be killed."""
-    started = Nursery(tmp_path_factory.mktemp("kernels"))
+    started = Nursery()
     yield started
     started.close()
 

@@ -11,7 +11,7 @@ from tests.crash.world import Phase, World, differences, plain
 
 Kill = tuple[int, Phase]
 HEARTBEATS = frozenset({"", "scheduler_pulse", "watch_pulse"})
-FIRST_OF_A_KIND = 2
+EACH_OF_A_KIND = 24
 _undisturbed: dict[World, dict[str, Any]] = {}
 
 
@@ -24,17 +24,17 @@ def play_undisturbed(nursery: Nursery, world: World, home: str) -> dict[str, Any
 
 
 def points_of(account: dict[str, Any]) -> list[int]:
-    """Return the commits at which a kill tells something: the last, and of each kind the first ones, then every third.
+    """Return the commits at which a kill tells something: the last, and of each kind the first, then one in 24.
 
     A kind is the tables that are written; of heartbeats alone, and of nothing written, only the first ones count.
-    With ``THETALOOM_ALL_KILLS`` in the environment it is every commit.
+    With ``TESTS_ALL_KILLS`` in the environment it is every commit.
     """
     seen: Counter[str] = Counter()
     points = []
     for number, kind in enumerate(account["kinds"], start=1):
         seen[kind] += 1
-        is_news = seen[kind] <= FIRST_OF_A_KIND or (kind not in HEARTBEATS and seen[kind] % 3 == 0)
-        if is_news or "THETALOOM_ALL_KILLS" in os.environ:
+        is_news = seen[kind] == 1 or (kind not in HEARTBEATS and seen[kind] % EACH_OF_A_KIND == 0)
+        if is_news or "TESTS_ALL_KILLS" in os.environ:
             points.append(number)
     last = len(account["kinds"])
     return points if points[-1] == last else [*points, last]

@@ -41,7 +41,7 @@ class Ended:
 class Nursery:
     """The tests' end of the nursery process."""
 
-    def __init__(self, kernels: Path) -> None:
+    def __init__(self) -> None:
         path = os.pathsep.join([str(ROOT), str(ROOT / "src"), *filter(None, sys.path)])
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.crash.nursery"],
@@ -49,7 +49,7 @@ class Nursery:
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            env=os.environ | {"PYTHONPATH": path, "NUMBA_CACHE_DIR": str(kernels)},
+            env=os.environ | {"PYTHONPATH": path},
         )
 
     def start(self, call: str, **given: Any) -> int:
@@ -102,7 +102,7 @@ def _warm_up(folder: Path) -> None:
     warm = world.World(home=str(folder / "warm"), **world.MADE)
     platform = world.open_world(warm)
     desk = replace(platform.desk, codec=_PickledChains())
-    warmed = replace(platform, desk=desk, engine=Engine(desk, platform.broker))
+    warmed = replace(platform, desk=desk, engine=Engine(desk, platform.paper))
     world.play_on(warmed, warm)
     world.faults_of(warmed, world.broker_books(warmed))
     platform.close()

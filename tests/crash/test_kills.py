@@ -1,5 +1,6 @@
 """Kill -9 at each commit, by either database, loses nothing and doubles nothing."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +11,10 @@ from tests.crash.kills import check_kills, play_undisturbed, points_of
 from tests.crash.nursery import Nursery
 from tests.crash.world import MADE, Phase, World, at
 
-PARTS = 24  # so that several test processes share the work
+PARTS = 12  # so that several test processes share the work
 PHASES: tuple[Phase, Phase] = ("before", "after")
 SYMBOLS = ("SPY", "QQQ", "IWM")
+SEEDS = 12 if "TESTS_ALL_KILLS" in os.environ else 3
 LATE = "2015-12-24T16:46:00+00:00"  # as much happens as in the whole day, and it is over sooner
 
 
@@ -23,7 +25,7 @@ def test_a_kill_at_any_commit_of_the_recorded_day_changes_nothing(
 ) -> None:
     undisturbed = play_undisturbed(nursery, World(home="", start=LATE), new_home())
     points = points_of(undisturbed)
-    assert len(points) > 50
+    assert len(points) > 30
 
     for number in points[part::PARTS]:
         # After a commit nothing is kept until before the next one: only the last has an after of its own.
@@ -32,10 +34,10 @@ def test_a_kill_at_any_commit_of_the_recorded_day_changes_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, 13))
+@pytest.mark.parametrize("seed", range(1, SEEDS + 1))
 def test_random_kills_of_a_seeds_world_change_nothing(nursery: Nursery, new_home: Callable[[], str], seed: int) -> None:
     chance = np.random.default_rng(seed)
-    if seed % 8 == 0:
+    if seed % 6 == 0:
         scene: dict[str, Any] = {"start": at(f"15:{int(chance.integers(60)):02}").isoformat()}
     else:
         scene = MADE | {"symbol": SYMBOLS[seed % len(SYMBOLS)]}

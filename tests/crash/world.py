@@ -139,7 +139,7 @@ def open_world(world: World, on_commit: Callable[[Phase], None] | None = None) -
         on_commit=on_commit,
         minutes_per_change=world.minutes_per_change,
     )
-    platform.broker.script(lambda order: True, fills=world.fills)
+    platform.paper.script(lambda order: True, fills=world.fills)
     return platform
 
 
@@ -165,7 +165,7 @@ def play_on(platform: Platform, world: World, *, approves: bool = True) -> None:
     play(
         platform.engine,
         platform.clock,
-        platform.market,
+        platform.replayed,
         until=lambda: _is_over(read_run(platform, run_id), approves),
         stop_at=platform.clock.now() + LONGEST,
         each_turn=lambda: approve_pending(platform, run_id) if approves else None,

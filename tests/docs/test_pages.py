@@ -14,7 +14,7 @@ from thetaloom.domain.strategy.documents import parse_strategy
 
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
-LANGUAGES = {"console", "text", "toml", "mermaid", "json"}
+LANGUAGES = {"console", "text", "toml", "mermaid", "json", "python"}
 README_LINES_MAX = 60  # one screen
 TWO_SENTENCES = re.compile(r"[a-z)`][.?!] [A-Z][a-z]")
 

@@ -14,8 +14,8 @@ from thetaloom.domain.run.runs import Outcome
 from thetaloom.domain.values.money import Price
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine import commands
+from thetaloom.engine.delivery import deliver
 from thetaloom.engine.last_gate import barred_by, halts_now, standing_halts
-from thetaloom.engine.order_manager import deliver
 from thetaloom.errors import NotAllowed, NotFound, StoreUnavailable
 from thetaloom.ports.store import Store, UnitOfWork
 from thetaloom.store.halt_files import HaltFiles

@@ -13,7 +13,7 @@ from thetaloom.domain.values.ids import ClientOrderId, PositionId, ProposalId, R
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine import commands
 from thetaloom.engine.commands import Command
-from thetaloom.engine.order_manager import deliver
+from thetaloom.engine.delivery import deliver
 from thetaloom.errors import InvalidInput, NotAllowed, NotFound
 from thetaloom.testing import builders
 from thetaloom.testing.desk import ANNA, BERT, STRATEGY, DeskBench, put_credit_spread

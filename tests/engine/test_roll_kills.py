@@ -1,5 +1,7 @@
 """A roll that is killed at every commit of its life: never two closes, never an open without its close."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import date
@@ -63,6 +65,21 @@ class MortalStore:
         return self._store.installation_id()
 
 
+@pytest.fixture(scope="module")
+def empty_books(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our tables with nothing in them, made once."""
+    path = tmp_path_factory.mktemp("empty") / "books.db"
+    with closing(open_database(f"sqlite:///{path}")) as database:
+        upgrade(database)
+    return path
+
+
+def copied(books: Path, to: Path) -> Path:
+    """Return books of one life alone."""
+    shutil.copyfile(books, to)
+    return to
+
+
 def live(bench: DeskBench, store: MortalStore, dies_at: int, *, is_before: bool) -> list[RunId]:
     """Live through a roll; after a death another process takes over where the books stand."""
     bench.market.set_quotes(FEBRUARY)
@@ -102,15 +119,16 @@ def _one_round(bench: DeskBench, run: RunId, child: RunId, proposal: str) -> Non
 
 @pytest.mark.slow
 @pytest.mark.parametrize("is_before", [True, False], ids=["before", "after"])
-def test_a_roll_that_is_killed_at_any_commit_ends_as_if_nothing_had_been(*, is_before: bool) -> None:
-    number, survived = 0, False
+def test_a_roll_that_is_killed_at_any_commit_ends_as_if_nothing_had_been(empty_books: Path, *, is_before: bool) -> None:
+    # Every other commit has a kill before or after it; with ``TESTS_ALL_KILLS``, as at night, each has both.
+    step = 1 if "TESTS_ALL_KILLS" in os.environ else 4
+    number, survived = (1 if is_before else min(step, 3)) - step, False
     while not survived:
-        number += 1
+        number += step
         with (
             TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder,
-            closing(open_database(f"sqlite:///{folder}/kill.db")) as database,
+            closing(open_database(f"sqlite:///{copied(empty_books, Path(folder) / 'kill.db')}")) as database,
         ):
-            upgrade(database)
             bench = DeskBench(database)
             store = MortalStore(bench.store)
             run, child = live(bench, store, number, is_before=is_before)

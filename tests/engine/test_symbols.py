@@ -178,3 +178,18 @@ def test_freshness_ends_after_seven_days_exactly() -> None:
     assert record.covers("x", NOW + timedelta(days=7) - timedelta(microseconds=1))
     assert not record.covers("x", NOW + timedelta(days=7))
     assert not record.covers("y", NOW)
+
+
+def test_the_number_and_the_exchange_that_a_source_tells_are_kept_and_found(
+    lite: DeskBench, market: AskedMarket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Underlying(symbol="ABCD", name="Abcd", kind="equity", exchange="NYSE", conid=4711)
+    monkeypatch.setattr(market, "underlying", lambda symbol: told)
+    ask(lite, "ABCD")
+    monkeypatch.setattr(market, "underlying", lambda symbol: replace(told, exchange=None, conid=None))
+    lite.clock.advance(days=8)
+
+    ask(lite, "ABCD")  # another source, or one that does not say this time
+
+    found = symbol_by_conid(lite.database, 4711)
+    assert (found.symbol, found.exchange, found.conid) == ("ABCD", "NYSE", 4711)

@@ -64,7 +64,7 @@ def add_cycle(platform: Platform, *, dry_run: bool = False) -> Schedule:
 
 def pass_day(platform: Platform, until: datetime) -> None:
     """Let the market's clock pass from one instant at which something is due or quoted to the next."""
-    clock, engine, market = platform.clock, platform.engine, platform.market
+    clock, engine, market = platform.clock, platform.engine, platform.replayed
     assert isinstance(clock, VirtualClock)
     engine.settle()
     while clock.now() < until:

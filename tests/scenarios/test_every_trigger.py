@@ -130,7 +130,7 @@ class World:
         play(
             platform.engine,
             platform.clock,
-            platform.market,
+            platform.replayed,
             until=lambda: any(one["outcome"] for one in self.runs()),
             stop_at=platform.clock.now() + timedelta(hours=6),
         )

@@ -10,7 +10,7 @@ from thetaloom.testing.simulation.runner import play_scene
 from thetaloom.testing.simulation.scene import Phase, Scene
 
 SMALL = Scene(seed=5, first_on=date(2026, 1, 6), sessions=1, minutes=30, faults=Faults())
-KILLS = 12  # spread over the world; the fork-and-kill tests of tests/crash take every boundary of theirs
+KILLS = 6  # spread over the world; the fork-and-kill tests of tests/crash take every boundary of theirs
 
 
 @pytest.mark.slow

@@ -1,10 +1,10 @@
-"""A hundred and twenty seeds on every run of the suite; ten thousand a night by ``make nightly``."""
+"""Twelve seeds on every run of the suite; ten thousand a night by ``make nightly``."""
 
 import pytest
 
 from thetaloom.testing.simulation.runner import play_seed
 
-SEEDS, SHARE = 80, 10
+SEEDS, SHARE = 12, 3
 
 
 @pytest.mark.slow

@@ -39,7 +39,7 @@ def finding(client: TestClient) -> dict[str, Any]:
 def test_a_holding_from_elsewhere_is_asked_about_and_adopted(
     platform: Platform, client: TestClient, held: dict[str, Any]
 ) -> None:
-    platform.broker.trade_elsewhere(legs_of(platform), 2)
+    platform.paper.trade_elsewhere(legs_of(platform), 2)
     dry = client.post("/api/sync-positions", json={"dry_run": True}).json()
     nothing_yet = client.get("/api/findings").json()["total"]
     client.post("/api/sync-positions", json={})
@@ -60,7 +60,7 @@ def test_a_holding_from_elsewhere_is_asked_about_and_adopted(
 
 
 def test_a_holding_that_is_refused_is_left_alone(platform: Platform, client: TestClient, held: dict[str, Any]) -> None:
-    platform.broker.trade_elsewhere(legs_of(platform), 1)
+    platform.paper.trade_elsewhere(legs_of(platform), 1)
     client.post("/api/sync-positions", json={})
     asked = finding(client)
 
@@ -78,10 +78,10 @@ def test_a_holding_that_is_refused_is_left_alone(platform: Platform, client: Tes
 def test_a_close_that_two_could_have_lost_is_given_to_one(
     platform: Platform, client: TestClient, held: dict[str, Any]
 ) -> None:
-    platform.broker.trade_elsewhere(legs_of(platform), 1)
+    platform.paper.trade_elsewhere(legs_of(platform), 1)
     client.post("/api/sync-positions", json={})
     other = client.post(f"/api/findings/{finding(client)['id']}/adopt", json={"strategy_id": DEMO}).json()["id"]
-    platform.broker.trade_elsewhere(legs_of(platform, -1), 1)
+    platform.paper.trade_elsewhere(legs_of(platform, -1), 1)
     client.post("/api/sync-positions", json={})
     asked = finding(client)
 
@@ -97,7 +97,7 @@ def test_a_close_that_two_could_have_lost_is_given_to_one(
 def test_the_page_asks_and_takes_the_answer_without_javascript(
     platform: Platform, browser: TestClient, client: TestClient, held: dict[str, Any]
 ) -> None:
-    platform.broker.trade_elsewhere(legs_of(platform), 1)
+    platform.paper.trade_elsewhere(legs_of(platform), 1)
     browser.post("/reconcile/looks", follow_redirects=True)
     asked = finding(client)
     shown = browser.get("/reconcile").text

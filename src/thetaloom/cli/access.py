@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from thetaloom.config import Settings, load_settings
+from thetaloom.config import REPLAYED, Settings, load_settings
 from thetaloom.domain.values.ids import UserId
 from thetaloom.engine.commands import Command
 from thetaloom.errors import InvariantError
@@ -46,8 +46,10 @@ def reading() -> Iterator[Reading]:
 @contextmanager
 def opened() -> "Iterator[Platform]":
     """Put the platform together, its clock where the server's is or where it was left."""
+    from thetaloom import log
     from thetaloom.bootstrap import open_platform
 
+    log.to_standard_error()
     with open_platform(load_settings()) as platform:
         yield platform
 
@@ -87,6 +89,11 @@ def _set_up_if_new(settings: Settings) -> None:
     database = open_database(settings.database)
     is_new = not settings.home_folder.exists() or schema_version(database) is None
     database.close()
-    if is_new:
+    if not is_new:
+        return
+    if settings.market in REPLAYED:
         with opened():
-            pass
+            return
+    from thetaloom.bootstrap import set_up
+
+    set_up(settings)  # without its broker: whose secrets are yet to be given

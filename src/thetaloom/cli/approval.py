@@ -14,6 +14,8 @@ from thetaloom.cli.words import legs_text, money_text, percent_text, price_text
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.values.ids import ProposalId
 from thetaloom.engine.commands import ApproveProposal, RejectProposal
+from thetaloom.engine.dry_runs import Beside, DryRunShown, dry_run_shown
+from thetaloom.store.queries.proposal_evidence import evidence_of_proposals
 from thetaloom.store.queries.proposals import list_proposals, proposal_detail
 from thetaloom.store.queries.runs import run_detail
 
@@ -61,10 +63,12 @@ def show(proposal: ProposalArgument, as_json: JsonOption = False) -> None:
     """Show all that the decision rests on."""
     with reading() as read:
         found = proposal_detail(read.database, read.user, ProposalId(proposal))
+        evidence = evidence_of_proposals(read.database, [found])[0]
+    said = dry_run_shown(evidence.risk, found.fees)
     if as_json:
-        emit(_record(found))
+        emit({**_record(found), "dry_run": _dry_run_record(said)})
     else:
-        _print(found)
+        _print(found, said, is_simulated=read.settings.is_simulated)
 
 
 @app.command()
@@ -112,7 +116,44 @@ def _record(proposal: Proposal) -> dict[str, object]:
     return {**to_plain(proposal), "content_hash": proposal.content_hash}
 
 
-def _print(one: Proposal) -> None:
+def _dry_run_record(said: DryRunShown | None) -> dict[str, object] | None:
+    if said is None:
+        return None
+    sides = {name: getattr(said, name) for name in ("buying_power_effect", "fees")}
+    return {
+        **{
+            name: getattr(said, name)
+            for name in ("limit_price", "quantity", "buying_power_after", "message", "silence")
+        },
+        **{name: {"ours": one.ours, "theirs": one.theirs, "difference": one.difference} for name, one in sides.items()},
+    }
+
+
+def _dry_run_lines(said: DryRunShown | None) -> dict[str, object]:
+    if said is None:
+        return {}
+    if said.silence:
+        return {"broker's dry run": f"not known: {said.silence}"}
+    power, fees = said.buying_power_effect, said.fees
+    asked = f"{said.quantity} at {price_text(said.limit_price)}"
+    lines = {
+        "broker's dry run": f"of {asked}: buying power {_beside(power)}; fees {_beside(fees)}",
+        "buying power after": None
+        if said.buying_power_after is None
+        else f"{money_text(said.buying_power_after)}, by the broker",
+        "broker's words": said.message,
+    }
+    return {name: text for name, text in lines.items() if text}
+
+
+def _beside(one: Beside) -> str:
+    if one.difference is None:
+        return money_text(one.theirs, absent="not told")
+    beside = f"{one.difference:+,.2f} to ours" if one.difference else "as ours"
+    return f"{money_text(one.theirs)} ({beside})"
+
+
+def _print(one: Proposal, said: DryRunShown | None, *, is_simulated: bool) -> None:
     title = f"{one.id}  {one.structure_name.replace('_', ' ')} on {one.symbol}"
     entries: dict[str, object] = {
         "status": one.status.value,
@@ -131,11 +172,16 @@ def _print(one: Proposal) -> None:
         "net delta, theta, vega": f"{one.net_delta}, {one.net_theta}, {one.net_vega}",
         "buying power": money_text(one.buying_power_effect),
         "fees": money_text(one.fees),
+        **_dry_run_lines(said),
         "why": "\n".join(one.reasons),
         "warnings": "\n".join(one.warnings),
         "quotes of": one.as_of,
         "expires": one.expires_at,
-        "market": "synthetic: made by a seed" if one.synthetic else "real quotes",
+        "market": "synthetic: made by a seed"
+        if one.synthetic
+        else "a simulated broker's"
+        if is_simulated
+        else "real quotes",
         "content hash": one.content_hash,
     }
     if one.decided_by:

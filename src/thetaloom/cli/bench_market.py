@@ -25,7 +25,7 @@ def market_view() -> list[Figure]:
         with open_demo(settings) as platform:
             desk, clock = platform.desk, platform.clock
             moving: Any = clock
-            moving.move_to(platform.market.next_change(clock.now()))
+            moving.move_to(platform.replayed.next_change(clock.now()))
             whole = platform.market.chain("SPX", clock.now())
             if whole is None:
                 return []

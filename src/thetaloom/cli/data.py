@@ -1,4 +1,4 @@
-"""``data``: what recorded files are worth, before anything is decided on them."""
+"""``data``: brings recorded files in, records others, and says what they are worth."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from thetaloom.cli import data_import, data_record, data_sources
 from thetaloom.cli.cases import as_instant, refuse
 from thetaloom.cli.output import JsonOption, emit, instant, pairs
 from thetaloom.cli.price import shipped_calendar
@@ -16,14 +17,21 @@ from thetaloom.domain.market.chain_quality import chain_quality
 from thetaloom.domain.market.expirations import Expiration, list_expirations
 from thetaloom.domain.market.rates import RateCurve
 
-app = typer.Typer(help="Check recorded market data.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(help="Import, record, list and check market data.", no_args_is_help=True, add_completion=False)
 PLACES = 6
 COMPARED = ("iv", "delta")
 
 
 @app.callback()
 def data() -> None:
-    """Check recorded market data."""
+    """Import, record, list and check market data."""
+
+
+app.command("import")(data_import.import_files)
+app.command("formats")(data_import.list_formats)
+app.command("list")(data_import.list_recordings)
+app.command("record")(data_record.record)
+app.command("sources")(data_sources.sources)
 
 
 @app.command()
@@ -49,7 +57,7 @@ def check(
     age_max = timedelta(seconds=settings.data_age_seconds_max)
     wanted = None if symbol is None else symbol.upper()
     found = [
-        {"file": one.file, "snapshots": one.moments, **_judge(one.chain, rates, age_max)}
+        {"file": one.file, "snapshots": one.moments, "gaps": list(one.gaps), **_judge(one.chain, rates, age_max)}
         for path in paths
         for one in recorded_chains(path, symbol=wanted, at=moment)
     ]
@@ -116,6 +124,7 @@ def _difference(one: Any) -> dict[str, object]:
 def _lines(entry: Mapping[str, Any]) -> dict[str, object]:
     lines: dict[str, object] = {
         "snapshots in the file": entry["snapshots"],
+        "gaps while it was recorded": "; ".join(f"{gap.get('from')} to {gap.get('until')}" for gap in entry["gaps"]),
         "spot": entry["spot"],
         "contracts": f"{entry['contracts']:,}, quoted on both sides {entry['two_sided']:,}",
         "one side, none, crossed, stale": ", ".join(

@@ -38,14 +38,13 @@ def upgrade(as_json: JsonOption = False) -> None:
 
 @app.command()
 def backup(path: PathArgument, as_json: JsonOption = False) -> None:
-    """Copy the database, and the paper broker's books beside it, while both are in use, and check the copies."""
+    """Copy the database, and the books of its brokers beside it, while they are in use, and check the copies."""
     with _database() as database:
         check_version(database)
         write_backup(database, path)
         # The books second: what they know more is read again from the last report that the database has seen.
-        books = _books()
-        if books is not None and books.exists():
-            copy_out(books, _beside(path))
+        for broker, books in _books().items():
+            copy_out(books, _beside(path, broker))
         _report("backed up to", path, as_json=as_json)
 
 
@@ -67,20 +66,38 @@ def restore(
                     advice="Back it up, then add --confirm.",
                 )
         restore_backup(database, path)
-        books = _books()
-        if books is not None and _beside(path).exists():
-            copy_back(_beside(path), books)
+        settings = load_settings()
+        for broker, copied in _copied(path).items():
+            copy_back(copied, _file_of(settings.books_url(broker)))
         _report("restored from", path, as_json=as_json)
 
 
-def _books() -> Path | None:
-    from thetaloom.bootstrap import paper_books
+def _books() -> dict[str, Path]:
+    settings = load_settings()
+    if not settings.database.startswith("sqlite"):
+        return {}  # they live in the database itself
+    pattern = _file_of(settings.books_url("*"))
+    return _by_broker(pattern.parent, pattern.name)
 
-    return paper_books(load_settings())
+
+def _copied(path: Path) -> dict[str, Path]:
+    return _by_broker(path.parent, _beside(path, "*").name)
 
 
-def _beside(path: Path) -> Path:
-    return path.with_name(f"{path.stem}-paper-broker{path.suffix}")
+def _by_broker(folder: Path, pattern: str) -> dict[str, Path]:
+    # Whatever broker this home has lived with, also where the settings name another one by now.
+    before, after = pattern.split("*")
+    found = sorted(one for one in folder.iterdir() if one.name.startswith(before) and one.name.endswith(after))
+    names = {one.name.removeprefix(before).removesuffix(after): one for one in found}
+    return {name: one for name, one in names.items() if name and one.is_file()}
+
+
+def _file_of(url: str) -> Path:
+    return Path(url.removeprefix("sqlite:///"))
+
+
+def _beside(path: Path, broker: str) -> Path:
+    return path.with_name(f"{path.stem}-{broker}-broker{path.suffix}")
 
 
 @contextmanager

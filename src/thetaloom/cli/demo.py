@@ -232,7 +232,7 @@ def _live_story(platform: Platform, told: StoryScene, days: int, console: Consol
         return len(story.runs) >= told.runs and story.is_over()
 
     stop_at = clock.now() + timedelta(days=days)
-    play(engine, clock, platform.market, until=is_over, stop_at=stop_at, each_turn=each_turn)
+    play(engine, clock, platform.replayed, until=is_over, stop_at=stop_at, each_turn=each_turn)
     return story.runs
 
 
@@ -250,7 +250,7 @@ def _play(platform: Platform, clock: MovableClock, run_id: RunId, stop_at: datet
             engine.settle()
             teller.tell_news()
 
-    play(engine, clock, platform.market, until=is_over, stop_at=stop_at, each_turn=each_turn)
+    play(engine, clock, platform.replayed, until=is_over, stop_at=stop_at, each_turn=each_turn)
 
 
 def _approve_pending(platform: Platform, run_id: RunId) -> bool:

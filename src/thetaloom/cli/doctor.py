@@ -5,7 +5,6 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +12,15 @@ from typing import TYPE_CHECKING
 import typer
 
 from thetaloom import __version__
+from thetaloom.broker_parts import is_new_home
 from thetaloom.cli.access import lives
+from thetaloom.cli.doctor_live import Finding, connections, gate_findings, gates_before_setup, setup_findings
 from thetaloom.cli.output import EXIT_FAILED, JsonOption, emit, say, shown_instant, table
-from thetaloom.config import MarketSource, Settings, load_settings
+from thetaloom.cli.words import money_text
+from thetaloom.config import PAPER_BROKER, MarketSource, Settings, load_settings
 from thetaloom.domain.strategy.hard_stops import needs_bars, needs_events
-from thetaloom.errors import ThetaloomError
+from thetaloom.errors import BrokerUnavailable, ConfigError, NotAllowed, ThetaloomError
+from thetaloom.ports.market_data import ReplayedMarket
 from thetaloom.store.halt_files import FOLDER, HaltFiles
 
 if TYPE_CHECKING:
@@ -26,16 +29,6 @@ if TYPE_CHECKING:
 PYTHON_MIN = (3, 11)
 DISK_BYTES_MIN = 500 * 2**20
 CALENDAR_AHEAD = timedelta(days=365)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What one look found; ``advice`` says what to do where it is not well."""
-
-    name: str
-    is_well: bool
-    found: str
-    advice: str = ""
 
 
 def doctor(as_json: JsonOption = False) -> None:
@@ -63,7 +56,10 @@ def _findings() -> list[Finding]:
         _asked("disk", lambda: _disk(settings)),
         _asked("kernels", lambda: _kernels(settings)),
     ]
-    return findings + _of_platform(settings)
+    setup = setup_findings(settings)
+    if not all(finding.is_well for finding in setup):
+        return [*findings, *setup, _flags(settings), *gates_before_setup(settings)]
+    return findings + setup + _of_platform(settings)
 
 
 def _of_platform(settings: Settings) -> list[Finding]:
@@ -80,13 +76,23 @@ def _of_platform(settings: Settings) -> list[Finding]:
                 "halts": _halts,
                 "risk limits": _risk_limits,
                 "broker": _broker,
+                "connections": connections,
                 "first user": _first_user,
             }
-            return [_asked(name, lambda look=look: look(platform)) for name, look in looks.items()]  # type: ignore[misc]  # mypy does not infer a lambda with a default
+            found = [_asked(name, lambda look=look: look(platform)) for name, look in looks.items()]  # type: ignore[misc]  # mypy does not infer a lambda with a default
+            return found + gate_findings(platform)
     except ThetaloomError as error:
-        broken = Finding(name="database", is_well=False, found=error.message, advice=error.advice)
-        flags = HaltFiles(settings.home_folder / FOLDER).raised()  # they need no database
-        return [broken, _halted({scope: halt.reason for scope, halt in flags.items()})]
+        at_broker = settings.broker != PAPER_BROKER and isinstance(error, ConfigError | NotAllowed | BrokerUnavailable)
+        name = "broker" if at_broker else "database"
+        broken = Finding(name=name, is_well=False, found=error.message, advice=error.advice)
+        return [broken, _flags(settings)]
+
+
+def _flags(settings: Settings) -> Finding:
+    if not (settings.home_folder / FOLDER).exists() and is_new_home(settings):
+        return _halted({})  # the flags come with the first start
+    flags = HaltFiles(settings.home_folder / FOLDER).raised()  # they need no database
+    return _halted({scope: halt.reason for scope, halt in flags.items()})
 
 
 def _first_user(platform: "Platform") -> Finding:
@@ -192,11 +198,11 @@ def _clock(platform: "Platform") -> Finding:
 def _market(platform: "Platform") -> Finding:
     market, now = platform.market, platform.clock.now()
     symbols = market.symbols()
-    goes_on = market.next_change(now) is not None
+    goes_on = not isinstance(market, ReplayedMarket) or market.next_change(now) is not None
     return Finding(
         name="market",
-        is_well=bool(symbols) and goes_on,
-        found=f"{market.name}: {len(symbols)} symbols, {'quotes to come' if goes_on else 'no quotes to come'}",
+        is_well=goes_on and (bool(symbols) or not isinstance(market, ReplayedMarket)),
+        found=f"{market.name}: {len(symbols) or 'unlisted'} symbols, {'quotes' if goes_on else 'no quotes'} to come",
         advice="" if goes_on else "The recording has ended: use another one, or THETALOOM_MARKET=synthetic.",
     )
 
@@ -207,13 +213,13 @@ def _market_facts(platform: "Platform") -> Finding:
     stops = [strategy.hard_stops for strategy in active if strategy.hard_stops is not None]
     settings = platform.settings
     missing = []
-    if settings.market is MarketSource.RECORDED:
-        bars = sum(needs_bars(each) for each in stops)
-        events = sum(needs_events(each) for each in stops)
-        if bars and not settings.history_files:
-            missing.append(f"history_files, which the hard stops of {bars} strategies need")
-        if events and not settings.events_file:
-            missing.append(f"events_file, which the hard stops of {events} strategies need")
+    bars = sum(needs_bars(each) for each in stops)
+    events = sum(needs_events(each) for each in stops)
+    if settings.market is MarketSource.RECORDED and bars and not settings.history_files:
+        missing.append(f"history_files, which the hard stops of {bars} strategies need")
+    # A broker tells the next dates of some symbols at best.
+    if settings.market is not MarketSource.SYNTHETIC and events and not settings.events_file:
+        missing.append(f"events_file, which the hard stops of {events} strategies need")
     return Finding(
         name="market facts",
         is_well=True,  # without them those strategies deny, and say so; nothing else suffers
@@ -248,6 +254,6 @@ def _broker(platform: "Platform") -> Finding:
     return Finding(
         name="broker",
         is_well=not drifts,
-        found=f"{platform.broker.name}, account {account.account_id}, cash {account.cash}, {books}",
+        found=f"{platform.broker.name}, account {account.account_id}, cash {money_text(account.cash)}, {books}",
         advice="Run `thetaloom reconcile`." if drifts else "",
     )

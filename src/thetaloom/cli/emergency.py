@@ -1,18 +1,17 @@
 """Halting without the database and without the engine: what ``thetaloom halt`` does when all else is down."""
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from thetaloom.config import Settings
+from thetaloom.cli.bounded import within as within
+from thetaloom.cli.emergency_broker import HomeBroker, broker_alone, broker_of_home, sweep
+from thetaloom.config import PAPER_BROKER, Settings
 from thetaloom.domain.book.halts import ALL, only_closes
 from thetaloom.domain.values.ids import ClientOrderId
-from thetaloom.errors import Unavailable
 from thetaloom.paper_parts import paper_books, paper_broker_alone
 from thetaloom.ports.broker import Broker
 
-T = TypeVar("T")
 LOOK_SECONDS = 0.05
 
 
@@ -22,34 +21,18 @@ class Canceled:
 
     asked: tuple[ClientOrderId, ...] = ()
     spared: int = 0  # orders that only close
+    left: Mapping[ClientOrderId, str] = field(default_factory=dict)  # why not, by client order id
     note: str = ""
-
-
-def within(seconds: float, call: Callable[[], T]) -> T:
-    """Return what a call returns, or raise what it raises; ``Unavailable`` when it takes longer than ``seconds``."""
-    found: list[T] = []
-    raised: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            found.append(call())
-        except BaseException as error:  # noqa: BLE001  # whoever waits gets it, whatever it is
-            raised.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if raised:
-        raise raised[0]
-    if not found:
-        raise Unavailable(f"no answer within {seconds:g} s")
-    return found[0]
+    broker: str = PAPER_BROKER
 
 
 def cancel_entries(settings: Settings, scope: str, *, patience: float) -> Canceled:
     """Cancel the entries that still work at the broker after ``patience`` seconds, without any database of ours."""
     if scope.startswith("strategy:"):
         return Canceled(note="a broker's books know no strategies; the engine cancels the entries of this one")
+    home = broker_of_home(settings)
+    if home.name != PAPER_BROKER:
+        return _cancel_at_real(settings, home, scope, patience=patience)
     books = paper_books(settings)
     if books is not None and not books.exists():
         return Canceled(note="the broker has no books yet")
@@ -58,6 +41,14 @@ def cancel_entries(settings: Settings, scope: str, *, patience: float) -> Cancel
             return Canceled(note=f"{scope} is not the account of this broker")
         _let_the_engine(broker, patience)
         return cancel_at(broker)
+
+
+def _cancel_at_real(settings: Settings, home: HomeBroker, scope: str, *, patience: float) -> Canceled:
+    with broker_alone(settings, home) as broker:
+        if scope not in (ALL, f"account:{broker.account_id}"):
+            return Canceled(note=f"{scope} is not the account of this broker", broker=home.name)
+        swept = sweep(broker, patience=patience)
+    return Canceled(asked=swept.canceled, spared=swept.spared, left=swept.left, broker=home.name)
 
 
 def cancel_at(broker: Broker) -> Canceled:

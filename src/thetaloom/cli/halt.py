@@ -1,7 +1,8 @@
 """``halt`` and ``resume``: the kill switch, which needs no database, and lifting it in two steps."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from rich.markup import escape
 
 from thetaloom.cli.access import carry_out, opened
 from thetaloom.cli.output import EXIT_FAILED, JsonOption, emit, note, say
-from thetaloom.config import DEFAULT_HOME, ENVIRONMENT_PREFIX, Settings, load_settings
+from thetaloom.config import DEFAULT_HOME, ENVIRONMENT_PREFIX, PAPER_BROKER, Settings, load_settings
 from thetaloom.domain.book.halts import StandingHalt, check_scope
 from thetaloom.engine.commands import Halt, LiftHalt
 from thetaloom.errors import ConfigError, NotFound, ThetaloomError
@@ -18,7 +19,7 @@ from thetaloom.marketdata.clocks import SystemClock
 from thetaloom.store.halt_files import FOLDER, HaltFiles
 
 DATABASE_SECONDS = 3.0  # then the halt goes on without it
-BROKER_SECONDS = 10.0
+BROKER_SECONDS = 60.0  # many orders take their time within a broker's limit
 ENGINE_SECONDS = 1.0  # that a living engine gets to cancel by itself
 LOCAL = "local"
 
@@ -33,6 +34,7 @@ class Deed:
 
     worked: bool
     said: str
+    more: Mapping[str, object] = field(default_factory=dict)  # for JSON
 
 
 def halt(
@@ -50,8 +52,10 @@ def halt(
     flags = HaltFiles(home / FOLDER)
     deeds = {"flag": _raise_flag(flags, scope, why)}
     if settings is not None:
+        if cancel and settings.broker != PAPER_BROKER:  # first: it may not wait for a database that hangs
+            deeds["entries"] = _cancel(settings, scope, engine_may=True)
         deeds["database"] = _write_down(settings, scope, why)
-        if cancel:
+        if cancel and "entries" not in deeds:
             deeds["entries"] = _cancel(settings, scope, engine_may=deeds["database"].worked)
     _report(flags, scope, deeds, as_json=as_json)
 
@@ -139,17 +143,32 @@ def _cancel(settings: Settings, scope: str, *, engine_may: bool) -> Deed:
     patience = ENGINE_SECONDS if engine_may else 0.0
     try:
         done = within(BROKER_SECONDS, lambda: cancel_entries(settings, scope, patience=patience))
-    except (ThetaloomError, OSError) as error:
+    except ThetaloomError as error:
+        advice = f"; {error.advice}" if error.advice else ""
+        return Deed(worked=False, said=f"the broker cannot be reached: {error}{advice}")
+    except OSError as error:
         return Deed(worked=False, said=f"the broker cannot be reached: {error}")
-    said = f"{len(done.asked)} canceled over the engine's head, {done.spared} that only close left alone"
-    return Deed(worked=True, said=done.note or said)
+    if done.note:
+        return Deed(worked=True, said=done.note)
+    if done.broker == PAPER_BROKER:
+        said = f"{len(done.asked)} canceled over the engine's head, {done.spared} that only close left alone"
+        return Deed(worked=True, said=said)
+    said = f"{len(done.asked)} canceled at {done.broker}, {done.spared} that only close left alone"
+    if done.left:
+        said += f"; {len(done.left)} STILL WORK: " + "; ".join(f"{one} ({why})" for one, why in done.left.items())
+    more = {"canceled": list(done.asked), "not_canceled": dict(done.left), "spared": done.spared}
+    return Deed(worked=not done.left, said=said, more=more)
+
+
+def _told(deed: Deed) -> dict[str, object]:
+    return {"worked": deed.worked, "said": deed.said, **deed.more}
 
 
 def _report(flags: HaltFiles, scope: str, deeds: dict[str, Deed], *, as_json: bool) -> None:
     is_halted = any(deeds[name].worked for name in ("flag", "database") if name in deeds)
     if as_json:
         halts = {name: halt.reason for name, halt in flags.raised().items()}
-        emit({"halts": halts, **{name: {"worked": deed.worked, "said": deed.said} for name, deed in deeds.items()}})
+        emit({"halts": halts, **{name: _told(deed) for name, deed in deeds.items()}})
     else:
         word = "[bold red]halted[/]" if is_halted else "[bold red]NOT HALTED[/]"
         say(f"{word} {escape(scope)}" + (": no new risk; exits go on" if is_halted else ""))

@@ -28,6 +28,7 @@ from thetaloom.engine.commands import (
 )
 from thetaloom.errors import InvalidInput, InvariantError, Unavailable
 from thetaloom.store.queries.positions import list_positions, orders_of_positions, position_detail
+from thetaloom.store.queries.quote_gaps import gaps_of_position
 from thetaloom.store.queries.runs import run_detail
 
 if TYPE_CHECKING:
@@ -102,11 +103,13 @@ def show(position: PositionArgument, as_json: JsonOption = False) -> None:
     with reading() as read:
         found = position_detail(read.database, read.user, PositionId(position))
         orders = orders_of_positions(read.database, read.user, [found])[found.id]
+        gaps = gaps_of_position(read.database, read.user, found)
     marks = _marks(found) if found.is_open else None
     protection = _protections([found])[found.id]
     if as_json:
         mark = None if marks is None else _mark_record(marks)
-        emit({**_record(found, orders), "mark": mark, "protection": to_plain(protection)})
+        told = {"mark": mark, "protection": to_plain(protection), "gaps": to_plain(gaps)}
+        emit({**_record(found, orders), **told})
         return
     pairs(
         found.id,
@@ -130,6 +133,9 @@ def show(position: PositionArgument, as_json: JsonOption = False) -> None:
     rows = ((lot.fill_id, lot.quantity, price_text(lot.price), lot.opened_at) for lot in found.lots)
     table("lots", ("fill", "quantity", "price", "opened"), rows)
     _spreads_table(found, orders)
+    if gaps:
+        missing = ((one.began_at, one.ended_at, one.seconds, one.what, one.source, one.reason) for one in gaps)
+        table("gaps", ("from", "to", "seconds", "connection", "of", "because"), missing)
 
 
 @app.command()

@@ -120,7 +120,7 @@ def trial_market(market: str | None, at: str | None) -> "Iterator[Platform]":
 
 
 def _own(asked: Settings, home: str) -> Settings:
-    return load_settings(database_url=f"sqlite:///{home}/thetaloom.db", market=asked.market.value)
+    return load_settings(database_url=f"sqlite:///{home}/thetaloom.db", market=asked.market)
 
 
 def _instant(at: str | None) -> datetime | None:

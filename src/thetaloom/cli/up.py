@@ -1,4 +1,4 @@
-"""``up``: pages, engine and paper broker in one process."""
+"""``up``: pages, engine, and the paper broker or the line to a real one, in one process."""
 
 import signal
 import socket
@@ -10,8 +10,9 @@ import typer
 from rich.markup import escape
 
 from thetaloom.cli.access import lives
+from thetaloom.cli.cases import refuse, shown
 from thetaloom.cli.output import say, shown_instant
-from thetaloom.config import MarketSource, Mode, Settings, load_settings
+from thetaloom.config import PAPER_BROKER, MarketSource, Mode, Settings, load_settings
 from thetaloom.errors import InvariantError, NotAllowed, Unavailable
 
 if TYPE_CHECKING:
@@ -25,21 +26,37 @@ SWITCH_SECONDS = 0.0005  # between two threads that both have work
 
 def up(
     port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Port; 8787 if not set.")] = None,
-    market: Annotated[MarketSource | None, typer.Option("--market", help="Source of market data.")] = None,
+    market: Annotated[
+        str | None,
+        typer.Option("--market", help="Source of market data: synthetic, recorded, cboe, broker, or a broker's name."),
+    ] = None,
+    broker: Annotated[str | None, typer.Option("--broker", help="Where orders go: paper, or a broker by name.")] = None,
     paper: Annotated[bool, typer.Option("--paper", help="Paper trading, whatever the settings say.")] = False,
     speed: Annotated[
         float | None, typer.Option("--speed", help="How many times faster than real the market's clock runs.")
     ] = None,
     host: Annotated[str | None, typer.Option("--host", help="Address to listen on; loopback if not set.")] = None,
 ) -> None:
-    """Start pages, engine and paper broker, print the link, and go on until Ctrl-C."""
+    """Start pages, engine and broker, print the link, and go on until Ctrl-C."""
     mode = Mode.PAPER if paper else None
-    settings = load_settings(port=port, host=host, market=market, speed=speed, mode=mode)
+    _check_names(market, broker)
+    settings = load_settings(port=port, host=host, market=market, broker=broker, speed=speed, mode=mode)
     listening = _listen(settings)
     try:
         _serve(settings, listening)
     finally:
         listening.close()
+
+
+def _check_names(market: str | None, broker: str | None) -> None:
+    if broker not in (None, PAPER_BROKER) or (market is not None and market not in set(MarketSource)):
+        from thetaloom.broker_parts import installed_brokers
+
+        known = sorted(installed_brokers())
+        if broker not in (None, PAPER_BROKER, *known):
+            refuse("broker", f"{shown(broker)} is none of {', '.join((PAPER_BROKER, *known))}")
+        if market is not None and market not in {*MarketSource, *known}:
+            refuse("market", f"{shown(market)} is none of {', '.join((*MarketSource, *known))}")
 
 
 def _serve(settings: Settings, listening: socket.socket) -> None:
@@ -159,7 +176,21 @@ def _greet(platform: "Platform") -> None:
     if key is not None:
         say("[dim]this link works once: you choose a name and a password there[/]")
     say(
-        f"{settings.mode.value} trading on the {settings.market.value} market{made}; "
-        f"its clock is at {shown_instant(platform.clock.now())}, speed {settings.speed:g}"
+        f"{settings.mode.value} trading{_where(platform)} on {_market(settings)}{made}; "
+        f"its clock is at {shown_instant(platform.clock.now())}, speed {platform.speed:g}"
     )
+    if not platform.desk.may_compute():
+        say("[dim]its kernels are being compiled, once for this version; new runs wait for them, orders do not[/]")
     say("[dim]stop with Ctrl-C[/]")
+
+
+def _market(settings: Settings) -> str:
+    return "its own quotes" if settings.market is MarketSource.BROKER else f"the {settings.market} market"
+
+
+def _where(platform: "Platform") -> str:
+    broker = platform.broker
+    if platform.settings.broker == PAPER_BROKER:
+        return ""
+    simulated = " (a simulated server)" if platform.settings.is_simulated else ""
+    return f" at {broker.name}{simulated}, account {broker.account_id},"

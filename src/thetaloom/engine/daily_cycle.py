@@ -25,7 +25,7 @@ from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.ranking import rank_market
 from thetaloom.engine.starting import wanted_run, write_run
-from thetaloom.errors import BrokerUnavailable, DomainError, Unavailable
+from thetaloom.errors import AnswerPending, BrokerUnavailable, DomainError, Unavailable
 from thetaloom.ports.store import UnitOfWork
 
 log = structlog.get_logger()
@@ -97,6 +97,8 @@ def _with_prices(desk: Desk, look: CycleLook, strategy: Strategy, schedule: Sche
         (found,) = rank_market(desk, schedule.user_id, symbol, [strategy]).entries
         contracts = [leg.contract for leg in found.legs]
         quotes = desk.market.quotes(contracts, look.at)
+    except AnswerPending:
+        raise  # the look is taken when the answer is there
     except (Unavailable, DomainError, ArithmeticError, ValueError, LookupError) as error:  # the engine outlives it
         log.warning("daily_cycle_could_not_look", schedule=schedule.id, error=str(error))
         return replace(look, verdict=Reason.NO_MARKET_DATA.value)
@@ -112,6 +114,8 @@ def _with_prices(desk: Desk, look: CycleLook, strategy: Strategy, schedule: Sche
 def _answers(desk: Desk) -> bool:
     try:
         desk.broker.account()
+    except AnswerPending:
+        raise  # the look is taken when the answer is there
     except BrokerUnavailable:
         return False
     return True

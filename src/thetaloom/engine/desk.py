@@ -1,8 +1,9 @@
 """What the engine works with: one market, one broker account, one database, one clock."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 
 from thetaloom.domain.book.imbalance import ImbalancePolicy
 from thetaloom.domain.market.rates import RateCurve
@@ -10,6 +11,7 @@ from thetaloom.domain.run.prompts import PromptLanguage
 from thetaloom.domain.strategy.ending_rules import SharesPolicy
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.money import Money
+from thetaloom.engine.errands import Errands
 from thetaloom.engine.guard_book import GuardBook
 from thetaloom.ports.analyst import Analyst
 from thetaloom.ports.aside import Aside
@@ -19,6 +21,7 @@ from thetaloom.ports.clock import Clock
 from thetaloom.ports.dispatch import Dispatch
 from thetaloom.ports.evidence import ChainCodec
 from thetaloom.ports.halt_flags import HaltFlags
+from thetaloom.ports.live_switches import LiveSwitches, SwitchedOff
 from thetaloom.ports.market_data import MarketData
 from thetaloom.ports.store import Store
 
@@ -49,7 +52,13 @@ class EngineSettings:
     assignment_policy: SharesPolicy = SharesPolicy.ASK
     complete_seconds: int = 30  # how long an order for missing legs works before it is given up
     prompt_language: PromptLanguage = PromptLanguage.ENGLISH  # of what a language model is shown
+    preview_tolerance: Decimal = Decimal("0.25")  # share of our margin by which the broker's may differ unsaid
+    preview_seconds: float = 5.0  # that a dry run may take; without it the trade is judged by our numbers alone
     unwind_interval_seconds: int = 5  # between the steps of the walk that takes back a leg that stands alone
+
+
+def _at_once() -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +75,11 @@ class Desk:
     codec: ChainCodec
     code_version: str
     settings: EngineSettings
+    switches: LiveSwitches = field(default_factory=SwitchedOff)
     analysts: Mapping[str, Analyst] = field(default_factory=dict)  # by name; one that is not there has no opinion
     painter: ChartPainter | None = None  # None: charts are kept as numbers only
     aside: Aside | None = None  # None: what takes long is done in small slices on the engine's own thread
+    may_compute: Callable[[], bool] = _at_once  # False while the kernels of pricing are being compiled
+    errands: Errands = field(default_factory=Errands)  # calls to the broker that no turn waits for
     guards: GuardBook = field(default_factory=GuardBook)  # of this process
     unknown_symbols: dict[str, datetime] = field(default_factory=dict)  # when the source last did not know them

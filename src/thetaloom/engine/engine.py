@@ -8,6 +8,7 @@ import structlog
 from thetaloom.domain.values.ids import ClientOrderId, RunId
 from thetaloom.engine.care import CareRound
 from thetaloom.engine.commands import Command
+from thetaloom.engine.delivery import apply_reports
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.exit_markets import EXIT_LOOK, note_exit_markets
 from thetaloom.engine.expiry_watch import tell_expiry_alerts
@@ -15,11 +16,11 @@ from thetaloom.engine.halting import HaltKeeper
 from thetaloom.engine.handlers import handle
 from thetaloom.engine.leg_keeper import mind_imbalances
 from thetaloom.engine.limit_faults import refuse_unread_limits
+from thetaloom.engine.line_watch import GAP_DECIDER, LineWatch
 from thetaloom.engine.lineage import Decider
 from thetaloom.engine.monitor import Monitor
 from thetaloom.engine.opinion_scores import judge_due
 from thetaloom.engine.order_doubt import break_proofs
-from thetaloom.engine.order_manager import apply_reports
 from thetaloom.engine.order_reports import REPORT_DECIDER
 from thetaloom.engine.reconcile import Reconciled, settle_in_flight
 from thetaloom.engine.reconciliation.adoption import ADOPTION_DECIDER
@@ -32,7 +33,7 @@ from thetaloom.engine.settling import SETTLEMENT_DECIDER, apply_transactions
 from thetaloom.engine.share_sales import sell_by_policy, settle_share_orders
 from thetaloom.engine.signals import INTAKE_DECIDER, next_due_at, start_due
 from thetaloom.engine.steps import STEP_DECIDERS
-from thetaloom.errors import BrokerUnavailable, MarketDataUnavailable, StoreUnavailable
+from thetaloom.errors import AnswerPending, BrokerUnavailable, MarketDataUnavailable, StoreUnavailable
 from thetaloom.ports.broker import SimulatedBroker
 from thetaloom.ports.market_data import QuoteBatch
 
@@ -42,7 +43,14 @@ DECIDERS: Mapping[str, Decider] = {
     **STEP_DECIDERS,
     **{
         one.name: one
-        for one in (REPORT_DECIDER, SETTLEMENT_DECIDER, ELSEWHERE_DECIDER, ADOPTION_DECIDER, INTAKE_DECIDER)
+        for one in (
+            REPORT_DECIDER,
+            SETTLEMENT_DECIDER,
+            ELSEWHERE_DECIDER,
+            ADOPTION_DECIDER,
+            INTAKE_DECIDER,
+            GAP_DECIDER,
+        )
     },
 }
 BROKER_LOOK = timedelta(seconds=1)  # how often the broker is asked for news that it did not announce
@@ -59,6 +67,7 @@ class Engine:
         self.desk = desk
         self._simulated = simulated
         self._monitor = Monitor(desk)
+        self._lines = LineWatch(desk)
         self._care = CareRound(desk)
         self._scheduler = Scheduler(desk)
         self._scanner = Scanner(desk)
@@ -71,6 +80,7 @@ class Engine:
         self.halts = HaltKeeper(desk)
         self._looks = LookSchedule(desk)
         desk.broker.on_report(self._announce)
+        desk.errands.on_done(self._announce)
 
     def start(self) -> Reconciled | None:
         """Take over from whatever came before: settle what was in doubt, then watch what is open.
@@ -107,7 +117,10 @@ class Engine:
         self.turns += 1
         moved: set[RunId] = set()
         self.halts.heed()
+        if self._lines.look(self._monitor.held):
+            self._looks.lost()  # what the books say of the time without the line is read soon
         self._hear_broker(moved)
+        has_settled = self.desk.errands.settle()  # after the reports: what was answered may be told by them
         self._monitor.refresh(moved)  # before a quote is held against what a fill has just changed
         self._watch_market(moved)
         has_started = start_due(self.desk)
@@ -123,7 +136,7 @@ class Engine:
                 judge_due(self.desk)
         has_canceled = self.halts.cancel_some()  # last: whatever closes goes first
         self._has_moved = bool(moved)
-        did_something = bool(moved) or has_canceled or has_started
+        did_something = bool(moved) or has_canceled or has_started or has_settled
         self._has_news |= did_something
         return did_something or self._scan()
 
@@ -171,12 +184,14 @@ class Engine:
             if settle_share_orders(self.desk):
                 moved.update(run.id for run in apply_transactions(self.desk))
             self._settle_in_flight()
-            looked = self._looks.look_if_due() if is_time else None
+            looked = self._looks.look_if_due() if is_time or self._looks.is_under_way else None
             moved.update(() if looked is None else looked.runs)
             if is_time:
                 self._imbalances_told = mind_imbalances(self.desk, self._imbalances_told)
             if self._is_time(ALERT_LOOK):
                 tell_expiry_alerts(self.desk)
+        except AnswerPending:  # not lost: the next turn has it
+            self._has_news = True
         except BrokerUnavailable as error:
             self._has_news = True  # nobody heard it yet
             self._looks.lost()

@@ -29,6 +29,7 @@ from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import RunId
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.domain.values.reasons import Verdict
+from thetaloom.ports.broker import Preview
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +113,16 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun:
+    """What the broker said that the entry would do, or why it said nothing."""
+
+    limit_price: Price  # at which it was asked
+    quantity: int
+    told: Preview | None
+    silence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RiskFinding:
     """How many structures may be traded, and every limit that was looked at."""
 
@@ -125,6 +136,7 @@ class RiskFinding:
     budget: RiskBudget | None = None  # before the trade
     needs_confirmation: bool = False
     warnings: tuple[str, ...] = ()
+    dry_run: DryRun | None = None  # None: not asked, as at a broker that tells nothing beforehand
     releases: Money | None = None  # of a roll: the buying power that closing frees; None = none, or not known
 
     @property

@@ -15,9 +15,10 @@ from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine import commands
+from thetaloom.engine.delivery import deliver
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.last_gate import put_halt, standing_halts
-from thetaloom.engine.order_manager import ask_cancel, deliver
+from thetaloom.engine.order_manager import ask_cancel
 from thetaloom.engine.step import tell_user
 from thetaloom.errors import NotAllowed, NotFound, StoreUnavailable
 from thetaloom.ports.store import UnitOfWork

@@ -12,13 +12,14 @@ from thetaloom.domain.values.ids import RunId, UserId
 from thetaloom.domain.values.reasons import Reason, denied
 from thetaloom.engine import commands, schedule_commands
 from thetaloom.engine.approvals import approve, enqueue, own_run, reject
+from thetaloom.engine.delivery import deliver, resolve
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.halting import halt, lift_halt
 from thetaloom.engine.journal import note_trade
 from thetaloom.engine.notification_commands import RemoveDestination, SaveDestination
 from thetaloom.engine.notifications import remove_destination, save_destination
 from thetaloom.engine.order_doubt import Resolution
-from thetaloom.engine.order_manager import ask_cancel, deliver, resolve
+from thetaloom.engine.order_manager import ask_cancel
 from thetaloom.engine.position_handlers import close_position, replace_targets
 from thetaloom.engine.prompts import remove_prompt, save_prompt
 from thetaloom.engine.proposal_versions import execute_proposal, modify_proposal

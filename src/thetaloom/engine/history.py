@@ -7,6 +7,7 @@ from thetaloom.domain.market.chain import to_date
 from thetaloom.domain.market.volatility import BENCHMARK, beta
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.money import Price
+from thetaloom.errors import AnswerPending, MarketDataUnavailable
 from thetaloom.ports.market_data import MarketData
 
 HISTORY_DAYS = 400  # calendar days of daily bars; a year of sessions and some to spare
@@ -34,12 +35,20 @@ def beta_against(market: MarketData, symbol: str, today: date, benchmark: str = 
 def volatility_index(
     market: MarketData, calendar: TradingCalendar, now: datetime
 ) -> tuple[Price | None, datetime | None]:
-    """Return the VIX and when it was so; where the source has no spot of it, its last close."""
-    spot = market.spot(VOLATILITY_INDEX, now)
-    if spot is not None:
-        return spot, now
+    """Return the VIX and when it was so; where the source has no spot of it, its last close.
+
+    A source that cannot tell of it leaves it unknown: that is no reason against the symbol it is read for.
+    """
     today = calendar.exchange_date(now)
-    bars = columns_of(market.history(VOLATILITY_INDEX, today - timedelta(days=INDEX_DAYS), today))
+    try:
+        spot = market.spot(VOLATILITY_INDEX, now)
+        if spot is not None:
+            return spot, now
+        bars = columns_of(market.history(VOLATILITY_INDEX, today - timedelta(days=INDEX_DAYS), today))
+    except AnswerPending:
+        raise
+    except MarketDataUnavailable:
+        return None, None
     return (Price(str(bars.closes[-1])), closed_at(calendar, bars)) if len(bars) else (None, None)
 
 

@@ -8,10 +8,11 @@ from thetaloom.domain.book.orders import OrderStatus
 from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.reasons import Reason
+from thetaloom.engine.delivery import deliver
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.ending_policies import imbalance_policy_of
 from thetaloom.engine.leg_balance import Imbalance, imbalances, tell_imbalances
-from thetaloom.engine.order_manager import ask_cancel, deliver
+from thetaloom.engine.order_manager import ask_cancel
 
 
 def mind_imbalances(desk: Desk, told: frozenset[tuple[ClientOrderId, bool]]) -> frozenset[tuple[ClientOrderId, bool]]:

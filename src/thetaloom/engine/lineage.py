@@ -15,7 +15,7 @@ from thetaloom.domain.run.lineage import ChainFault, LineageRecord, verify_chain
 from thetaloom.domain.run.runs import StepName, StepStatus, WorkflowRun
 from thetaloom.domain.values.canonical import canonical_json, digest_of, from_plain
 from thetaloom.domain.values.ids import RunId
-from thetaloom.domain.values.reasons import Answer, Reason, Verdict
+from thetaloom.domain.values.reasons import NOTES, Answer, Reason, Verdict
 from thetaloom.engine.desk import Desk
 from thetaloom.errors import InvalidInput, InvariantError, NotFound
 from thetaloom.ports.evidence import ChainCodec
@@ -133,7 +133,7 @@ def output_of(desk: Desk, uow: UnitOfWork, run: RunId, step: StepName, type_: ty
 def given_to(desk: Desk, uow: UnitOfWork, run: RunId, step: StepName, name: str, type_: type[T]) -> T:
     """Return one of the inputs of the newest successful execution of ``step`` in this run."""
     for entry in reversed(uow.lineage.of_run(run)):
-        if entry.step is step and entry.status is not StepStatus.FAILED:
+        if entry.step is step and entry.status is not StepStatus.FAILED and entry.reason not in NOTES:
             plain = msgspec.json.decode(uow.lineage.get_evidence(entry.input_digest))
             return _Evidence(uow.lineage, desk.codec).convert(plain["given"][name], type_)
     raise NotFound(f"{run} has no record of {step}")

@@ -10,12 +10,14 @@ import structlog
 
 from thetaloom.engine.commands import Command
 from thetaloom.engine.engine import Engine
-from thetaloom.errors import Unavailable
+from thetaloom.errors import AnswerPending, Unavailable
+from thetaloom.ports.patience import waiting_at_most
 
 log = structlog.get_logger()
 
 FLAG_LOOK_SECONDS = 0.05  # how soon a halt flag of another process is seen at the latest
 TURNS_MAX = 20  # before commands are looked for again: a scan takes many turns
+OUTSIDE_SECONDS = 0.02  # the longest that a turn waits for one answer from outside; no quote may wait for it
 SWEEP_SECONDS = 1.0  # what another process wrote is found at the latest after this long
 
 
@@ -35,6 +37,7 @@ class EngineLoop:
         self._seconds_until = seconds_until
         self._each_turn = each_turn
         self._posted: SimpleQueue[tuple[Command, Future[object]]] = SimpleQueue()
+        self._waiting: list[tuple[Command, Future[object]]] = []  # commands that need an answer from outside
         self._awaited: SimpleQueue[Future[None]] = SimpleQueue()  # those who wait for the end of a turn
         self._wake = threading.Event()
         self._stop = threading.Event()
@@ -57,6 +60,7 @@ class EngineLoop:
         """Start the thread; it settles what was in doubt first."""
         self.engine.desk.market.on_change(self.wake)
         self.engine.desk.broker.on_report(self.wake)
+        self.engine.desk.errands.on_done(self.wake)
         if self.engine.desk.aside is not None:
             self.engine.desk.aside.on_done(self.wake)
         self._thread.start()
@@ -92,7 +96,8 @@ class EngineLoop:
         """Take one turn: start if need be, answer what was posted, settle; return for how many seconds to sleep."""
         try:
             if not self._is_settled:
-                self.engine.start()
+                with waiting_at_most(None):
+                    self.engine.start()
                 self._is_settled = True
             self._answer_posted()
             turns = self.engine.settle(TURNS_MAX)
@@ -107,7 +112,8 @@ class EngineLoop:
         try:
             while not self._stop.is_set():
                 self._wake.clear()
-                seconds = self.turn()
+                with waiting_at_most(OUTSIDE_SECONDS):
+                    seconds = self.turn()
                 self._tell_awaited()
                 self._rest(seconds)
         except BaseException as error:  # whatever it was, who asks for the engine must hear of it
@@ -125,19 +131,29 @@ class EngineLoop:
             seconds -= FLAG_LOOK_SECONDS
 
     def _answer_posted(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for command, answer in waiting:
+            self._answer(command, answer)
         while True:
             try:
                 command, answer = self._posted.get_nowait()
             except Empty:
                 return
-            if not answer.set_running_or_notify_cancel():
-                continue  # the asker went away before it was taken up
-            try:
-                answer.set_result(self.engine.handle(command))
-            except Exception as error:  # noqa: BLE001  # the asker gets it, whatever it is
-                answer.set_exception(error)
+            if answer.set_running_or_notify_cancel():  # else the asker went away before it was taken up
+                self._answer(command, answer)
+
+    def _answer(self, command: Command, answer: Future[object]) -> None:
+        try:
+            answer.set_result(self.engine.handle(command))
+        except AnswerPending:  # nothing was written yet: it is carried out once the answer from outside is there
+            self._waiting.append((command, answer))
+        except Exception as error:  # noqa: BLE001  # the asker gets it, whatever it is
+            answer.set_exception(error)
 
     def _refuse_posted(self) -> None:
+        while self._waiting:
+            _, answer = self._waiting.pop()
+            answer.set_exception(self._failure or RuntimeError("the engine has stopped"))
         while True:
             try:
                 _, answer = self._posted.get_nowait()

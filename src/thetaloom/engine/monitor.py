@@ -28,7 +28,7 @@ from thetaloom.engine.quick_look import ends_week_on, moment_of, slot_of
 from thetaloom.engine.slow_facts import SlowFacts
 from thetaloom.engine.watch_slots import Moment, Slot, instant_of
 from thetaloom.engine.watch_table import WatchTable
-from thetaloom.errors import MarketDataUnavailable, StaleVersionError
+from thetaloom.errors import AnswerPending, MarketDataUnavailable, StaleVersionError
 from thetaloom.ports.market_data import QuoteBatch
 from thetaloom.ports.store import OpenStamp, UnitOfWork
 
@@ -252,7 +252,10 @@ class Monitor:
         """Read quotes that no batch may have brought, a few at a time, so that once a minute all were read."""
         if self._to_read:
             some, self._to_read = self._to_read[:READ_MOST], self._to_read[READ_MOST:]
-            self._table.take(self._desk.market.quotes(some, now), {})
+            try:
+                self._table.take(self._desk.market.quotes(some, now), {})
+            except AnswerPending:  # the same ones again in a moment
+                self._to_read = [*some, *self._to_read]
 
     def _is_ours(self, position: Position) -> bool:
         return position.is_open and position.account_id == self._desk.broker.account_id

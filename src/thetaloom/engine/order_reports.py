@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from thetaloom.domain.book.fills import Fill
+from thetaloom.domain.book.live_gates import GATES
 from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, OrderStatus
 from thetaloom.domain.book.positions import BEYOND_HELD, Position
 from thetaloom.domain.book.refusals import NextAction, Refusal
@@ -64,6 +65,7 @@ _GOES_ON = {
     NextAction.REPRICE: (RunStatus.EXECUTING, StepName.SUBMIT_ORDER),
 }
 REPRICES_MAX = 1
+DENYING = frozenset(reason.value for reason in (Reason.HALTED, *GATES))
 LEGS_ALONE = frozenset({OrderPurpose.UNWIND, OrderPurpose.COMPLETE})
 # Orders that work beside the run's own way, and how it ended when they took the last of a position.
 _RESTED = {OrderPurpose.TARGET: Reason.PROFIT_TARGET, OrderPurpose.LADDER: Reason.EXPIRY_LADDER}
@@ -218,8 +220,8 @@ def _goes_on_closing(given: ReportInputs, order: Order, position: Position) -> b
 def _end_of_entry(order: Order, asked_because: str) -> tuple[Outcome, str]:
     if order.status is OrderStatus.REJECTED:
         return Outcome.DENIED, (order.refusal or Refusal.UNKNOWN).reason.value
-    if asked_because == Reason.HALTED.value:
-        return Outcome.DENIED, Reason.HALTED.value
+    if asked_because in DENYING:
+        return Outcome.DENIED, asked_because
     if asked_because == Reason.ORDER_CANCELED.value:
         return Outcome.CANCELED, Reason.ORDER_CANCELED.value
     if order.status is OrderStatus.EXPIRED:

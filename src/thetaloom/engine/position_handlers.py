@@ -13,8 +13,9 @@ from thetaloom.domain.strategy.rules import TargetRule
 from thetaloom.domain.values.ids import PositionId, UserId
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine import commands
+from thetaloom.engine.delivery import deliver
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.order_manager import ask_cancel, deliver, rests_at_target
+from thetaloom.engine.order_manager import ask_cancel, rests_at_target
 from thetaloom.engine.step import tell
 from thetaloom.errors import InvalidInput, NotAllowed, NotFound
 from thetaloom.ports.store import UnitOfWork

@@ -132,7 +132,8 @@ def _judged_anew(desk: Desk, run: WorkflowRun, before: Proposal, credit: Price |
     if credit is not None:
         _refuse_bad_credit(before, judgement.evaluation, credit, desk.settings.penny_classes)
     _refuse(before, judgement.verdict)
-    sizing = replace(check_risk.gather(desk, run), judgement=judgement, quantity=quantity)
+    sizing = replace(check_risk.gather_ours(desk, run), judgement=judgement, quantity=quantity)
+    sizing = check_risk.with_dry_run(desk, run, sizing)
     risk = check_risk.decide(sizing)
     _refuse(before, risk.verdict)
     if risk.quantity != quantity:

@@ -19,9 +19,11 @@ from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.values.canonical import canonical_json
 from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
+from thetaloom.engine.delivery import apply_reports, deliver
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.errands import Outcome
 from thetaloom.engine.last_gate import put_halt
-from thetaloom.engine.order_manager import apply_reports, book_report, deliver
+from thetaloom.engine.order_manager import book_report
 from thetaloom.engine.reconciliation.answers import Drift as Drift
 from thetaloom.engine.reconciliation.answers import Options, Phase, Record
 from thetaloom.engine.reconciliation.answers import Reconciled as Reconciled
@@ -52,33 +54,44 @@ TRIES = 3  # where another process looks at the same moment
 def reconcile(desk: Desk, options: Options | None = None, *, dry_run: bool = False) -> Reconciled:
     """Take the seven phases in their order; a dry run says what they would do and changes nothing.
 
-    An order in doubt is looked up in the broker's books first; only proven absence lets it be sent.
+    An order in doubt is looked up in the broker's books first; only proven absence lets it be sent. Raises
+    ``BrokerPending`` where the look takes longer than the caller may wait; a later call with the same options has it.
     """
-    asked = options or Options(dry_run=dry_run)
+    found, now = _compared(desk, options or Options(dry_run=dry_run))
+    if found.dry_run:
+        return found
+    for order in now.deliver:
+        deliver(desk, order)
+    for orphan in now.cancel_orphans:
+        _ask_cancel(desk, orphan, partial(desk.broker.cancel_orphan, orphan))
+    for over in now.cancel_ours:
+        _ask_cancel(desk, over, partial(desk.broker.cancel, over))
+    for run in now.wake:
+        desk.dispatch.enqueue(run, now.now)
+    return found
+
+
+def _compared(desk: Desk, asked: Options) -> tuple[Reconciled, Round]:
     began = perf_counter()
-    heard = _order_history(desk, dry_run=asked.dry_run)
+    heard: _Heard | None = None
+
+    def begin() -> Callable[[], tuple[_Heard, BrokerLook]]:
+        nonlocal heard
+        told = heard = heard or _order_history(desk, dry_run=asked.dry_run)
+        return lambda: (told, look_at_broker(desk))
+
     for attempt in range(TRIES):
-        look = look_at_broker(desk)
+        heard, look = desk.errands.answer_of(asked, "its books", begin)
         try:
             with desk.store.unit_of_work() as uow:
                 found, now = _phases(desk, uow, look, asked, heard, perf_counter() - began)
                 if not asked.dry_run:
                     uow.commit()
-            break
+            return replace(found, left=heard.left), now
         except StaleVersionError:
             if attempt == TRIES - 1:
                 raise
-    if asked.dry_run:
-        return found
-    for order in now.deliver:
-        deliver(desk, order)
-    for orphan in now.cancel_orphans:
-        _ask_cancel(orphan, partial(desk.broker.cancel_orphan, orphan))
-    for over in now.cancel_ours:
-        _ask_cancel(over, partial(desk.broker.cancel, over))
-    for run in now.wake:
-        desk.dispatch.enqueue(run, now.now)
-    return replace(found, left=heard.left)
+    raise InvariantError("a comparison ends with its last try")
 
 
 def settle_in_flight(desk: Desk, seen_before: frozenset[ClientOrderId]) -> frozenset[ClientOrderId]:
@@ -155,7 +168,7 @@ def _hear(now: Round, reports: Iterable[BrokerReport]) -> None:
     """Book what a dry run would be told, so that the later phases find what they will find after it."""
     for report in reports:
         try:
-            book_report(now.desk, now.uow, report)
+            book_report(now.desk, now.uow, report, find=now.find)
         except (InvariantError, DomainError) as error:
             now.counts.errors += 1
             now.note(f"{report.client_order_id}: {error.message}")
@@ -178,7 +191,8 @@ def _phases(
         (Phase.ORDER_STATES, settle_states),
         (Phase.TARGETS, repair_targets),
     )
-    if look.is_still:  # a look at what moves proves nothing; the next one does
+    is_still = look.is_still and uow.accounts.report_cursor(now.account) == look.report_cursor
+    if is_still:  # a look at what moves proves nothing; the next one does
         for phase, step in steps:
             with now.phase(phase):
                 step(now)
@@ -190,7 +204,7 @@ def _phases(
         drifts=now.drifts(),
         phases=tuple(now.phases),
         findings=tuple(now.findings.values()),
-        suspects=len(now.suspects.keys() - seen) + (not look.is_still),
+        suspects=len(now.suspects.keys() - seen) + (not is_still),
         lasting=len(now.suspects.keys() & seen),
         sequence=max((one.sequence for one in look.transactions), default=look.before.sequence if look.before else 0),
         runs=tuple(now.moved),
@@ -237,10 +251,13 @@ def _tell(now: Round, found: Reconciled) -> None:
     tell_user(now.uow, now.user, EventKind.RECONCILED, now.now, **facts, **more)
 
 
-def _ask_cancel(order: str, ask: Callable[[], None]) -> None:
-    try:
-        ask()
-    except NotFound:
-        return  # it ended meanwhile
-    except (BrokerUnavailable, OutcomeUnknown) as error:
-        log.warning("order_not_canceled", order=order, error=error.message)
+def _ask_cancel(desk: Desk, order: str, ask: Callable[[], None]) -> None:
+    def settle(outcome: Outcome[None]) -> None:
+        try:
+            outcome()
+        except NotFound:
+            return  # it ended meanwhile
+        except (BrokerUnavailable, OutcomeUnknown) as error:
+            log.warning("order_not_canceled", order=order, error=error.message)
+
+    desk.errands.begin(order, lambda: desk.errands.run(order, ask, settle))

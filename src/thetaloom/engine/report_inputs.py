@@ -1,5 +1,6 @@
 """What a broker's report is judged by: gathered from our books, and where they cannot know, from the broker's."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import BrokerOrder, BrokerReport, ReportKind
 from thetaloom.domain.book.spreads import spreads_of
 from thetaloom.domain.run.runs import StepName, WorkflowRun
-from thetaloom.domain.values.ids import make_position_id
+from thetaloom.domain.values.ids import ClientOrderId, make_position_id
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
@@ -17,8 +18,10 @@ from thetaloom.engine.findings import Candidate, ExitFinding
 from thetaloom.engine.lineage import output_of
 from thetaloom.engine.order_reports import ReportInputs
 from thetaloom.engine.rolls import is_from_roll, linked
-from thetaloom.errors import BrokerUnavailable
+from thetaloom.errors import AnswerPending, BrokerUnavailable
 from thetaloom.ports.store import UnitOfWork
+
+Find = Callable[[ClientOrderId], BrokerOrder | None]
 
 
 def report_inputs(
@@ -30,9 +33,10 @@ def report_inputs(
     held: Position | None,
     *,
     withdrawn: Reason | None,
+    find: Find,
 ) -> ReportInputs:
-    """Gather all that the decision about a report rests on."""
-    report, now = _with_standing_limit(desk, report), desk.clock.now()
+    """Gather all that the decision about a report rests on; ``find`` looks an order up in the broker's books."""
+    report, now = _with_standing_limit(find, report), desk.clock.now()
     is_exit = order.purpose in {OrderPurpose.EXIT, OrderPurpose.ROLL}
     finding = output_of(desk, uow, run.id, StepName.MANAGE_POSITION, ExitFinding) if is_exit else None
     known = {fill.fill_id for fill in uow.orders.fills_of(order.client_order_id)}
@@ -49,12 +53,12 @@ def report_inputs(
         withdrawn=withdrawn,
         refused_before=_refused_before(uow, order, report),
         queues=_may_queue(uow, run),
-        there=_there(desk, order, report),
+        there=None if withdrawn is not None else _there(find, order, report),  # what was never sent is not there
         missing=_missing(desk, held, report),
     )
 
 
-def _there(desk: Desk, order: Order, report: BrokerReport) -> BrokerOrder | None:
+def _there(find: Find, order: Order, report: BrokerReport) -> BrokerOrder | None:
     # Whether more has filled than was told is asked where an entry's capacity would be given back, and where
     # another order would close what this one has closed already.
     ends = report.kind in {ReportKind.CANCELED, ReportKind.EXPIRED}
@@ -62,7 +66,9 @@ def _there(desk: Desk, order: Order, report: BrokerReport) -> BrokerOrder | None
     if not order.is_open or not (ends or fills_late):
         return None
     try:
-        return desk.broker.find(report.client_order_id)
+        return find(report.client_order_id)
+    except AnswerPending:
+        raise  # it is applied when the answer is there
     except BrokerUnavailable:
         return None
 
@@ -95,13 +101,15 @@ def _missing(desk: Desk, held: Position | None, report: BrokerReport) -> tuple[s
     return tuple(short)
 
 
-def _with_standing_limit(desk: Desk, report: BrokerReport) -> BrokerReport:
+def _with_standing_limit(find: Find, report: BrokerReport) -> BrokerReport:
     # A refused replace leaves the old limit standing, one told late speaks of an older limit, and some brokers
     # report a success that changed nothing: which limit stands is what the broker's books say.
     if report.kind not in {ReportKind.REPLACE_REFUSED, ReportKind.REPLACED}:
         return report
     try:
-        known = desk.broker.find(report.client_order_id)
+        known = find(report.client_order_id)
+    except AnswerPending:
+        raise  # it is applied when the answer is there
     except BrokerUnavailable:
         return report
     return report if known is None else replace(report, limit_price=known.limit_price)

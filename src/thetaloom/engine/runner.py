@@ -12,9 +12,9 @@ from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import HOLDS_RISK, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.values.ids import RunId
 from thetaloom.domain.values.reasons import Reason
+from thetaloom.engine.delivery import deliver
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.lineage import Executed, record, record_failure
-from thetaloom.engine.order_manager import deliver
 from thetaloom.engine.restarts import restart_after
 from thetaloom.engine.step import Step, tell
 from thetaloom.engine.steps import PIPELINE

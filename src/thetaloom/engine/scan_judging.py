@@ -1,9 +1,11 @@
 """One symbol of a scan: its market is read on the engine's thread and judged wherever there is room."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from enum import Enum
+from typing import TypeVar
 
 import structlog
 
@@ -16,12 +18,21 @@ from thetaloom.domain.values.ids import UserId
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.ranking import gather_state, read_chain, with_view
-from thetaloom.errors import BrokerUnavailable, DomainError, MarketDataUnavailable
+from thetaloom.errors import AnswerPending, BrokerUnavailable, DomainError, MarketDataUnavailable
+from thetaloom.ports.patience import waiting_at_most
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 FRAME_MINUTES, FRAME_COUNT = 15, 28  # of the session so far, for the place of the price in its range
 FAULTS = (DomainError, ArithmeticError, ValueError, LookupError, TypeError)  # of one pair; the engine must outlive it
+
+
+class Slice(Enum):
+    """What a slice of reading came to before the last one."""
+
+    READ = "read"
+    WAITS = "waits"  # for an answer from outside: there is nothing to do until it comes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,20 +56,21 @@ class JudgedSymbol:
 
 def read_symbol(desk: Desk, user: UserId, symbol: str, now: datetime) -> SymbolMarket | ScanPair:
     """Read the market of a symbol, or say why no strategy can be looked at on it."""
-    return next(found for found in read_in_slices(desk, user, symbol, now) if found is not None)
+    with waiting_at_most(None):
+        return next(found for found in read_in_slices(desk, user, symbol, now) if not isinstance(found, Slice))
 
 
-def read_in_slices(desk: Desk, user: UserId, symbol: str, now: datetime) -> Iterator[SymbolMarket | ScanPair | None]:
+def read_in_slices(desk: Desk, user: UserId, symbol: str, now: datetime) -> Iterator[SymbolMarket | ScanPair | Slice]:
     """Read the market of a symbol in slices of a few milliseconds; the last one gives it."""
     try:
-        known = desk.market.underlying(symbol)
+        known = yield from _answer_of(lambda: desk.market.underlying(symbol))
         if known is None:
             yield _without(symbol, Reason.UNKNOWN_SYMBOL, source=desk.market.name)
             return
-        chain = read_chain(desk, symbol, now)
-        yield None
-        inputs, state = gather_state(desk, user, chain, now)
-        day = _day_range(desk, state)
+        chain = yield from _answer_of(lambda: read_chain(desk, symbol, now))
+        yield Slice.READ
+        inputs, state = yield from _answer_of(lambda: gather_state(desk, user, chain, max(now, desk.clock.now())))
+        day = yield from _answer_of(lambda: _day_range(desk, state))
     except BrokerUnavailable as error:
         yield _without(symbol, Reason.ACCOUNT_UNKNOWN, message=error.message)
     except MarketDataUnavailable as error:
@@ -68,6 +80,14 @@ def read_in_slices(desk: Desk, user: UserId, symbol: str, now: datetime) -> Iter
         yield _without(symbol, Reason.STEP_FAILED, message=str(error))
     else:
         yield SymbolMarket(symbol=symbol, inputs=inputs, state=state, day=day, sector=known.sector)
+
+
+def _answer_of(ask: Callable[[], T]) -> Generator[Slice, None, T]:
+    while True:
+        try:
+            return ask()
+        except AnswerPending:
+            yield Slice.WAITS
 
 
 def _day_range(desk: Desk, state: MarketState) -> DayRange | None:

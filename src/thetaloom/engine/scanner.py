@@ -33,6 +33,7 @@ from thetaloom.engine.commands import StartRun
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.scan_judging import (
     JudgedSymbol,
+    Slice,
     SymbolMarket,
     judge_symbol,
     pair_of,
@@ -229,9 +230,9 @@ def _slices_beside(desk: Desk, work: Work, strategies: Sequence[Strategy], aside
         for found in read_in_slices(desk, work.scan.user_id, symbol, desk.clock.now()):
             if isinstance(found, ScanPair):
                 work.pairs.append(found)
-            elif found is not None:
+            elif isinstance(found, SymbolMarket):
                 judging.append((found, aside.submit(judge, found)))
-            yield True
+            yield found is not Slice.WAITS
     while judging:
         yield from _taken_in(work, strategies, judging.popleft())
     aside.close()

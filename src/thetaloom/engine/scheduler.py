@@ -1,8 +1,9 @@
 """The scheduler: what is due fires once, in one transaction with what it starts and with the next due time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -29,7 +30,7 @@ from thetaloom.engine.daily_cycle import look_again, settle_run
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.starting import wanted_run, watchlist_of, write_run
 from thetaloom.engine.step import tell_user
-from thetaloom.errors import InvalidInput, NotFound, StaleVersionError, Unavailable
+from thetaloom.errors import AnswerPending, InvalidInput, NotFound, StaleVersionError, Unavailable
 from thetaloom.ports.store import UnitOfWork
 
 log = structlog.get_logger()
@@ -74,7 +75,7 @@ class Scheduler:
         is_due = self._due_at is not None and self._due_at <= now
         if not is_due and not (self._standing and (is_time or has_news)):
             return []
-        started = [run for schedule in self._due(now) for run in self._fire(schedule, now)]
+        started = [run for schedule in self._due(now) for run in _if_answered(partial(self._fire, schedule, now))]
         started += self._follow_up(now)
         self._read(now)
         for run in started:
@@ -84,8 +85,11 @@ class Scheduler:
     def _beat(self, now: datetime) -> None:
         if self._pulse_at is not None and now - self._pulse_at < PULSE_EVERY:
             return
+        try:
+            balances = self._balances(now)
+        except AnswerPending:
+            return  # the next turn has it
         self._pulse_at = now
-        balances = self._balances(now)
         with self._desk.store.unit_of_work() as uow:
             uow.schedules.looked(self._desk.broker.account_id, now)
             if balances is not None:
@@ -97,6 +101,8 @@ class Scheduler:
             return None
         try:
             found = self._desk.broker.account()
+        except AnswerPending:
+            raise
         except Unavailable:
             return None  # asked again with the next beat
         self._balances_at = now
@@ -143,7 +149,7 @@ class Scheduler:
     def _follow_up(self, now: datetime) -> list[RunId]:
         with self._desk.store.reading() as uow:
             standing = uow.schedules.standing()
-        return [run for firing in standing for run in self._go_on(firing, now)]
+        return [run for firing in standing for run in _if_answered(partial(self._go_on, firing, now))]
 
     def _go_on(self, firing: Firing, now: datetime) -> Sequence[RunId]:
         with self._desk.store.unit_of_work() as uow:
@@ -178,6 +184,13 @@ class Scheduler:
         if waiting[0] != firing or is_entering(uow, schedule):
             return None
         return start_work(self._desk, uow, schedule, replace(firing, fired_at=now), now)
+
+
+def _if_answered(work: Callable[[], Sequence[RunId]]) -> Sequence[RunId]:
+    try:
+        return work()
+    except AnswerPending:  # nothing was written: the next turn does it
+        return ()
 
 
 def begin(desk: Desk, uow: UnitOfWork, schedule: Schedule, firing: Firing, now: datetime) -> Firing:

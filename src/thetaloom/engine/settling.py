@@ -26,14 +26,15 @@ from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
 from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict
+from thetaloom.engine.delivery import deliver
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.imbalance import mind_legs
 from thetaloom.engine.lineage import Decider, Executed, record
-from thetaloom.engine.order_manager import ask_cancel, deliver
+from thetaloom.engine.order_manager import ask_cancel
 from thetaloom.engine.position_alerts import advises_defence, mind_alerts, tell_defences
 from thetaloom.engine.share_sales import note_traded
 from thetaloom.engine.step import ended, tell
-from thetaloom.errors import InvariantError, MarketDataUnavailable, StaleVersionError
+from thetaloom.errors import AnswerPending, InvariantError, MarketDataUnavailable, StaleVersionError
 from thetaloom.ports.store import UnitOfWork
 
 log = structlog.get_logger()
@@ -99,7 +100,11 @@ def apply_transactions(desk: Desk) -> list[WorkflowRun]:
         cursor = uow.accounts.transaction_cursor(desk.broker.account_id)
     moved: list[WorkflowRun] = []
     passed = cursor
-    for happened in _in_batches(desk.broker.transactions(cursor)):
+    try:
+        told = desk.broker.transactions(cursor)
+    except AnswerPending:  # they are applied when the answer is there
+        return []
+    for happened in _in_batches(told):
         if not _concerns_us(happened[0]):
             passed = happened[-1].sequence
             continue

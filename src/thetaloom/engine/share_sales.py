@@ -21,6 +21,7 @@ from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine import commands
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.ending_policies import shares_policy_of
+from thetaloom.engine.live_gates import session_is_live, shut_for_exits
 from thetaloom.engine.position_handlers import own_position
 from thetaloom.engine.step import tell
 from thetaloom.errors import BrokerUnavailable, InvariantError, NotAllowed, OutcomeUnknown
@@ -128,12 +129,17 @@ def _refuse(desk: Desk, position: Position, before: Sequence[ShareOrder], now: d
 
 
 def _deliver(desk: Desk, order_id: ClientOrderId) -> None:
+    try:
+        session = session_is_live(desk)
+    except BrokerUnavailable as error:
+        log.warning("share_order_not_sent", order=order_id, error=error.message)  # until its time is up
+        return
     with desk.store.unit_of_work() as uow:
         order = uow.share_orders.get(order_id)
         if order is None or order.status is not OrderStatus.STAGED:
             return
         now = desk.clock.now()
-        barred = _barred_by(desk, uow, order, now)
+        barred = shut_for_exits(desk, uow, session=session) or _barred_by(desk, uow, order, now)
         if barred is not None:
             _write_end(uow, order, OrderStatus.CANCELED, barred.value, now)
             uow.commit()

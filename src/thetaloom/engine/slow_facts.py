@@ -21,7 +21,7 @@ from thetaloom.domain.values.money import Price
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.history import year_of_bars
 from thetaloom.engine.market_inputs import inputs_of
-from thetaloom.errors import MarketDataUnavailable
+from thetaloom.errors import AnswerPending, MarketDataUnavailable
 
 REREAD = timedelta(minutes=1)
 GAMMA_AGE_MAX = timedelta(minutes=240)  # older exposure says nothing of how dealers stand now
@@ -127,6 +127,9 @@ class SlowFacts:
         self._asked_at[symbol] = now
         try:
             self._known[symbol] = read_facts(self._desk, symbol, self._needs[symbol], now)
+        except AnswerPending:  # what was read last holds until the answer is there
+            del self._asked_at[symbol]
+            return None
         except MarketDataUnavailable:
             self._known.pop(symbol, None)  # what can't be read is unknown, not what it was
             raise

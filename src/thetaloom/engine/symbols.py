@@ -13,7 +13,7 @@ from thetaloom.domain.values.instruments import INDEX_ROOTS
 from thetaloom.domain.values.ticks import class_name
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.schedule_commands import LookUpSymbols
-from thetaloom.errors import InvalidInput, MarketDataUnavailable
+from thetaloom.errors import AnswerPending, InvalidInput, MarketDataUnavailable
 from thetaloom.ports.market_data import Underlying
 from thetaloom.ports.store import UnitOfWork
 
@@ -30,9 +30,14 @@ class LookUp:
     told: Underlying | None = None  # what the source said just now
 
 
-def look_up(desk: Desk, uow: UnitOfWork, symbol: str, now: datetime) -> LookUp:
-    """Look a symbol up and write nothing. Raises ``MarketDataUnavailable`` where nobody answers and none is known."""
-    record, source = uow.symbols.get(symbol), desk.market.name
+def look_up(desk: Desk, symbol: str, now: datetime) -> LookUp:
+    """Look a symbol up and write nothing. Raises ``MarketDataUnavailable`` where nobody answers and none is known.
+
+    The registry is let go before the source is asked: no transaction waits for somebody outside.
+    """
+    with desk.store.reading() as uow:
+        record = uow.symbols.get(symbol)
+    source = desk.market.name
     if record is not None and record.covers(source, now):
         return LookUp(record=record, counted=HIT)
     asked_at = desk.unknown_symbols.get(symbol)
@@ -72,11 +77,13 @@ def merged(known: SymbolRecord | None, told: Underlying, source: str, now: datet
     )
     return replace(
         base,
-        name=told.name,
-        kind=told.kind,
+        name=base.name if told.name == told.symbol else told.name,
+        kind=base.kind if told.kind == "equity" else told.kind,  # which some sources say of funds, too
         currency=told.currency,
         sector=told.sector,
         benchmark=told.benchmark,
+        exchange=told.exchange or base.exchange,
+        conid=told.conid or base.conid,
         source=source,
         refreshed_at=now,
     )
@@ -103,17 +110,23 @@ def look_up_symbols(desk: Desk, command: LookUpSymbols) -> tuple[FoundSymbol, ..
     if len(symbols) > BATCH_MAX:
         raise InvalidInput(f"{len(symbols)} symbols; {BATCH_MAX} at once", details={"part": "symbols"})
     now = desk.clock.now()
+    looks = [_looked(desk, symbol, now) for symbol in symbols]
     found: list[FoundSymbol] = []
     with desk.store.unit_of_work() as uow:
-        for symbol in symbols:
-            known = uow.symbols.get(symbol)
-            try:
-                looked = look_up(desk, uow, symbol, now)
-            except MarketDataUnavailable as error:
-                looked = LookUp(record=None, counted=FAILED, warning=error.message)
+        for symbol, looked in zip(symbols, looks, strict=True):
+            # What ships is known, whether this source carries it or not.
+            record = looked.record or uow.symbols.get(symbol)
             remember(uow, looked.counted, looked.told, desk.market.name, now)
-            record = looked.record or known  # what ships is known, whether this source carries it or not
             if record is not None:
                 found.append(FoundSymbol(record=record, warning=looked.warning))
         uow.commit()
     return tuple(found)
+
+
+def _looked(desk: Desk, symbol: str, now: datetime) -> LookUp:
+    try:
+        return look_up(desk, symbol, now)
+    except AnswerPending:  # nothing was written: the whole command is tried again when the answer is there
+        raise
+    except MarketDataUnavailable as error:
+        return LookUp(record=None, counted=FAILED, warning=error.message)

@@ -5,6 +5,7 @@
 """
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -97,11 +98,19 @@ def write_table(calendar: TradingCalendar, path: Path) -> None:
 
 def read_table(path: Path) -> TradingCalendar:
     """Read a calendar that ``write_table`` wrote; a changed or cut file raises ``InvariantError``."""
-    title, _, rest = path.read_text(encoding="utf-8").partition("\n")
+    try:
+        return _parse(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InvariantError(f"table of sessions {path} is damaged", details={"path": str(path)}) from error
+
+
+@lru_cache(maxsize=2)  # the shipped table is read by everything that is put together in one process
+def _parse(table: str) -> TradingCalendar:
+    title, _, rest = table.partition("\n")
     columns, _, body = rest.partition("\n")
     words = title.split(" ")
     if len(words) != 4 or columns != COLUMNS or words[3] != _digest(f"{words[1]} {words[2]}", body):
-        raise InvariantError(f"table of sessions {path} is damaged", details={"path": str(path)})
+        raise ValueError(title)
     instant = datetime.fromisoformat
     sessions = [
         TradingSession(
@@ -118,7 +127,7 @@ def read_table(path: Path) -> TradingCalendar:
 def _read_if_whole(path: Path) -> TradingCalendar | None:
     try:
         return read_table(path)
-    except (OSError, UnicodeDecodeError, InvariantError):
+    except (OSError, InvariantError):
         return None
 
 

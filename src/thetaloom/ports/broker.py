@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.refusals import Refusal
@@ -12,6 +12,15 @@ from thetaloom.domain.book.transactions import Transaction
 from thetaloom.domain.values.ids import AccountId, BrokerOrderId, ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerNote:
+    """One fact about a broker that no number tells: its signs, ticks, cut-offs, and what its test site lacks."""
+
+    topic: str  # as "price sign", "tick", "cut-off", "rate limit", "paper account", "maintenance"
+    text: str
+    source: str  # where it was read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +35,21 @@ class BrokerCapabilities:
     orders_per_second: int  # requests that it takes without refusing more
     shares: bool = False  # it trades shares for us, at once or not at all; see ``trade_shares``
     exact_books: bool = False  # a call that is over is in its books or never will be, and none is taken twice
+    legs_min: int = 1  # of an order that is sent as a combination
+    ratio_max: int = 100  # the largest ratio of a leg
+    market_orders: bool = False  # of several legs
+    keeps_id_on_replace: bool = True  # else a replacement is a new order in the broker's books
+    replace_keeps_place: bool = False  # whether the parts filled before count against the replacement's quantity
+    reports_by_leg: bool = False  # executions come leg by leg, in any order
+    native_otoco: bool = False
+    refuses_known_ids: bool = (
+        True  # a client order id of ours that it has seen before is refused or answered, not traded
+    )
+    client_order_id_length_max: int = 64
+    preview: bool = True  # it says what an order would do without placing it
+    cancels_per_second: int | None = None  # that it takes in an emergency; None: as ``orders_per_second``
+    working_orders_max: int | None = None  # a contract and side
+    notes: tuple[BrokerNote, ...] = ()  # what a person should know, for the page of the docs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,11 +127,52 @@ class Broker(Protocol):
         ...
 
     def transactions(self, after: int) -> Sequence[Transaction]:
-        """Return the transactions after the sequence ``after``, oldest first; they are kept until the end of time."""
+        """Return the transactions after the sequence ``after``, oldest first; they are kept until the end of time.
+
+        A trade of ours has the id that its report has, of the fill or of the execution: else it would count twice.
+        """
         ...
 
     def on_report(self, wake: Callable[[], None]) -> None:
         """Have ``wake`` called, from any thread, when there is a new report."""
+        ...
+
+
+@runtime_checkable
+class CancelsTogether(Protocol):
+    """A broker at which many orders are canceled with fewer questions, or better, than one by one."""
+
+    def cancel_together(self, broker_order_ids: frozenset[BrokerOrderId]) -> Mapping[BrokerOrderId, str]:
+        """Ask to cancel working orders, whoever placed them; return why not, by order, where it cannot be asked."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bracket:
+    """What closes a position: a limit at the target, and a stop; when one of the two is done the other ends."""
+
+    target: Order
+    stop: Order  # its limit is not sent: at the trigger it closes at the market
+    stop_trigger: Price
+
+
+@runtime_checkable
+class KeepsGroups(Protocol):
+    """A broker that itself keeps orders which depend on each other; see ``native_oco`` and ``native_otoco``.
+
+    Each member is an order of ours with reports of its own. The engine works its exits itself, at every broker alike.
+    """
+
+    def place_oco(self, bracket: Bracket) -> str | None:
+        """Place target and stop, of which one cancels the other; return the pair's id, ``None`` where refused."""
+        ...
+
+    def place_otoco(self, entry: Order, bracket: Bracket) -> str | None:
+        """Place an entry that brings target and stop with it once it is filled."""
+        ...
+
+    def cancel_group(self, group: str) -> None:
+        """Cancel all that still works of a group. Raises ``NotFound`` where there is none of that id."""
         ...
 
 

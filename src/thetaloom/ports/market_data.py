@@ -1,15 +1,16 @@
 """Market data: chains, quotes, history and a stream, each with its time and source."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from thetaloom.domain.market.bars import Bar as Bar
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.events import Events
 from thetaloom.domain.market.quotes import Quote
 from thetaloom.domain.market.volatility import BENCHMARK
+from thetaloom.domain.values.canonical import WHEN_SET
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Price
 
@@ -24,6 +25,8 @@ class Underlying:
     currency: str = "USD"
     sector: str | None = None  # one of the eleven of GICS; None = unknown, or of no single one
     benchmark: str = BENCHMARK  # the symbol that its beta is against
+    exchange: str | None = field(default=None, metadata=WHEN_SET)  # where it is listed, of sources that say so
+    conid: int | None = field(default=None, metadata=WHEN_SET)  # IBKR's number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,7 @@ class MarketData(Protocol):
         ...
 
 
+@runtime_checkable
 class ReplayedMarket(MarketData, Protocol):
     """A source whose changes are known ahead to the driver of its virtual clock, and to nobody else."""
 

@@ -5,8 +5,10 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from thetaloom.testing.loopback_http import LoopbackHttp, Quiet
 
 SLOW_SECONDS_MAX = 30.0
 GOOD: dict[str, Any] = {
@@ -116,7 +118,7 @@ def llm_server(*scripts: Script) -> Iterator[LlmServer]:
     """Run a server that answers by ``scripts``, one a request."""
     state = LlmServer(*scripts)
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_POST(self) -> None:  # the name that http.server looks for
             length = int(self.headers.get("content-length", 0))
             try:
@@ -124,21 +126,14 @@ def llm_server(*scripts: Script) -> Iterator[LlmServer]:
             except (BrokenPipeError, ConnectionResetError):
                 self.close_connection = True  # whoever asked has left
 
-        def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    state.url = f"http://127.0.0.1:{server.server_port}/v1"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
+    server = LoopbackHttp(Handler)
+    state.url = f"{server.url}/v1"
+    server.start()
     try:
         yield state
     finally:
         state.over.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        server.stop()
 
 
 def answering(opinion: dict[str, Any], **changes: Any) -> Script:

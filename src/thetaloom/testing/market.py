@@ -89,6 +89,11 @@ class FixedMarket:
         known = {builders.contract(text): number for text, number in numbers.items()}
         self._columns.setdefault(name, {}).update(known)
 
+    def set_greeks(self, contract: OptionContract, iv: float, delta: float) -> None:
+        """Give a contract of the chain its volatility and its delta."""
+        for name, number in (("iv", iv), ("delta", delta)):
+            self._columns.setdefault(name, {})[contract] = number
+
     def set_history(self, symbol: str, bars: Iterable[Bar]) -> None:
         """Give an underlying its daily bars."""
         self._bars[symbol] = sorted(bars, key=lambda bar: bar.session_on)

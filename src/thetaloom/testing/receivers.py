@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from thetaloom.testing.loopback_http import LoopbackHttp, Quiet
 
 
 class Hook:
@@ -24,7 +26,7 @@ class Hook:
         self.came = threading.Semaphore(0)
         outer = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet, BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
                 outer.came.release()
@@ -40,19 +42,14 @@ class Hook:
                 self.send_header("content-length", "0")
                 self.end_headers()
 
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.port = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        self._thread.start()
+        self._server = LoopbackHttp(Handler)
+        self.port = self._server.port
+        self._server.start()
 
     @property
     def url(self) -> str:
         """Its address, with a secret in its path."""
-        return f"http://127.0.0.1:{self.port}/hooks/planted-path-secret"
+        return f"{self._server.url}/hooks/planted-path-secret"
 
     @property
     def titles(self) -> list[str]:
@@ -67,8 +64,7 @@ class Hook:
     def close(self) -> None:
         """Stop listening."""
         self.gate.set()
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
 
 
 class MailServer:

@@ -21,6 +21,7 @@ from thetaloom.web.api import (
     findings,
     lineage,
     lineage_search,
+    market,
     notifications,
     operations,
     orders,
@@ -71,7 +72,7 @@ def create_app(platform: Platform, loop: EngineLoop | None = None) -> FastAPI:
     app.state.live = Hub(platform)
     nouns = (strategies, workflow, positions, rolls, care, findings, orders, risk, risk_validation, scenarios, lineage)
     starters = (signals, schedules, scans, symbols, prompts, lineage_search, notifications, charts, chains, audit)
-    trading = (suggestions, paper_trading)
+    trading = (suggestions, paper_trading, market)
     every = (bulk, *nouns, *starters, *trading)
     # First what programs wait for: a request builds the routers up to its own, once, and is compared with them.
     outside = (signals.hooks, operations.router, live.router)

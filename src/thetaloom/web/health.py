@@ -5,7 +5,10 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
+from thetaloom.engine.line_watch import lost_links
 from thetaloom.errors import ThetaloomError
+from thetaloom.ports.links import LinkStatus
+from thetaloom.ports.market_data import ReplayedMarket
 from thetaloom.store.queries.health import Backlog, backlog
 from thetaloom.web.front import Front
 
@@ -31,7 +34,7 @@ def readiness(front: Front) -> tuple[Check, ...]:
     checks = liveness(front)
     if not all(check.passed for check in checks):
         return checks
-    return (*checks, _market(front), _keeping_up(front))
+    return (*checks, _market(front), _keeping_up(front), _kernels(front), *_connections(front))
 
 
 def lag_of(front: Front, found: Backlog) -> timedelta:
@@ -64,12 +67,33 @@ def _market(front: Front) -> Check:
         symbols = front.platform.market.symbols()
     except ThetaloomError as error:
         return Check(name="market", passed=False, message=error.message)
-    if not symbols:
+    if not symbols and isinstance(front.platform.market, ReplayedMarket):  # others need not be able to list them
         return Check(name="market", passed=False, message="the source names no symbol")
-    return Check(name="market", passed=True, message=f"{front.platform.market.name}: {len(symbols)} symbols")
+    return Check(
+        name="market", passed=True, message=f"{front.platform.market.name}: {len(symbols) or 'unlisted'} symbols"
+    )
+
+
+def _kernels(front: Front) -> Check:
+    # No reason to send anybody elsewhere: orders and exits go on, and new runs wait for it.
+    words = "compiled" if front.platform.desk.may_compute() else "being compiled, once for this version; new runs wait"
+    return Check(name="kernels", passed=True, message=words)
+
+
+def _connections(front: Front) -> tuple[Check, ...]:
+    down = lost_links(front.platform.desk)
+    if not down:
+        return (Check(name="connections", passed=True, message="all are up"),)
+    return (Check(name="connections", passed=False, message="; ".join(words_of(link) for link in down)),)
+
+
+def words_of(link: LinkStatus) -> str:
+    """Say in one line how a connection that is down stands."""
+    since = "it never was up" if link.since is None else f"down since {link.since:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{link.name}: {since}" + (f" ({link.reason})" if link.reason else "")
 
 
 def _keeping_up(front: Front) -> Check:
-    lag = lag_of(front, backlog(front.database, front.now)).total_seconds() / front.platform.settings.speed
+    lag = lag_of(front, backlog(front.database, front.now)).total_seconds() / front.platform.speed
     late = front.loop is not None and lag > LAG_SECONDS_MAX
     return Check(name="lag", passed=not late, message=f"the oldest due run has waited {lag:.1f} s")

@@ -26,7 +26,7 @@ GET /api/charts/run/{}|GET /api/charts/run/{}/{}.png|GET /api/charts/symbol/{}|G
 GET /api/exit-signals|GET /api/findings|GET /api/halts|GET /api/journal|GET /api/journal/{}
 GET /api/lineage/execution/{}|GET /api/lineage/execution/{}/bundle|GET /api/lineage/execution/{}/report
 GET /api/lineage/execution/{}/step/{}|GET /api/lineage/executions|GET /api/lineage/recent|GET /api/lineage/search
-GET /api/lineage/step/{}/statistics|GET /api/lineage/strategy/{}/recent|GET /api/lineage/verify
+GET /api/lineage/step/{}/statistics|GET /api/lineage/strategy/{}/recent|GET /api/lineage/verify|GET /api/market/sources
 GET /api/notifications/deliveries|GET /api/notifications/destinations|GET /api/order-status/{}|GET /api/orders
 GET /api/orders/quality|GET /api/paper-trading|GET /api/pending-orders|GET /api/positions|GET /api/positions/{}
 GET /api/positions/{}/chain|GET /api/prompts|GET /api/prompts/compare|GET /api/prompts/names

@@ -152,7 +152,7 @@ def test_random_partial_fills_repeat_with_the_seed(tmp_path_factory: pytest.Temp
         (b.order("-1 SPY 2026-01-16 P 560", "+1 SPY 2026-01-16 P 560"), "a contract stands in two legs"),
         (b.order("-1 SPY 2026-01-16 P 560", "+1 QQQ 2026-01-16 P 560"), "not of one underlying"),
         (b.order("+1 SPY1 2026-01-16 P 560", limit=-1), "an adjusted contract"),
-        (b.order("+3 SPY 2026-01-16 P 560", limit=-1), "ratios 3 are not in lowest terms"),
+        (b.order("+3 SPY 2026-01-16 P 560", limit=-1), "ratios 3: no leg could carry"),
         (b.order(limit="0.90005"), "limit 0.90005 is finer than a cent per contract"),
         (b.order("-1 SPY 2026-01-16 P 560", limit="-0.01"), "pays for an order that only sells"),
         (b.order(limit="0.90", quantity=244), "the order needs 100357.20, 100000.00 is left"),

@@ -295,6 +295,7 @@ NAMES = sorted({name for names in SYNONYMS.values() for name in names} | {"journ
 
 @given(st.dictionaries(st.sampled_from(NAMES), JSON, max_size=8))
 @example({"signal": {}, "score": [0]})
+@example({"action": 2.220446049250313e-16})
 def test_no_json_breaks_the_reader_and_what_is_stored_reads_the_same(fields: dict[str, Any]) -> None:
     body = json.dumps(fields).encode()
     plain = read_body(body)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from thetaloom.brokers.paper.fill_model import is_exact_divisor
 from thetaloom.brokers.paper.tables import BookedOrder
+from thetaloom.domain.book.order_shapes import wrong_shape
 from thetaloom.domain.book.orders import Effect, Order
 from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.strategy.structures import Leg
@@ -66,17 +67,15 @@ def refusal(order: Order, standing: Standing) -> Refused:
 def wrong_legs(legs: Sequence[Leg]) -> Refused:
     """Say why legs cannot be one order."""
     contracts = [leg.contract for leg in legs]
-    if len(legs) > LEGS_MAX:
-        return Refused(Refusal.TOO_MANY_LEGS, f"{len(legs)} legs in one order, {LEGS_MAX} at most")
-    if len(set(contracts)) < len(contracts):
-        return Refused(Refusal.NOT_PERMITTED, "a contract stands in two legs")
+    if wrong := wrong_shape(legs, legs_max=LEGS_MAX, factor_is_counted=True):
+        return Refused(*wrong)
     if len({(contract.underlying, contract.multiplier) for contract in contracts}) > 1:
         return Refused(Refusal.NOT_PERMITTED, "the legs are not of one underlying and one multiplier")
     if any(contract.is_adjusted for contract in contracts):
         return Refused(Refusal.NOT_PERMITTED, "an adjusted contract: what it delivers is not known")
     if not any(is_exact_divisor(leg.ratio) for leg in legs):
         ratios = ", ".join(str(leg.ratio) for leg in legs)
-        return Refused(Refusal.NOT_PERMITTED, f"ratios {ratios} are not in lowest terms")
+        return Refused(Refusal.NOT_PERMITTED, f"ratios {ratios}: no leg could carry what is left of a net price")
     return TAKEN
 
 

@@ -7,11 +7,10 @@ Every change and its report are one transaction under the account's lock.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import StaticPool
 
 from thetaloom.brokers.paper.ledger import Ledger as Ledger
 from thetaloom.brokers.paper.ledger import SettlesAt, as_text
@@ -29,9 +28,9 @@ from thetaloom.brokers.paper.tables import transactions as transactions
 from thetaloom.brokers.paper.upgrading import upgrade_books
 from thetaloom.domain.values.ids import AccountId
 from thetaloom.domain.values.money import Money
-from thetaloom.errors import BrokerUnavailable, ConfigError, OutcomeUnknown
+from thetaloom.errors import BrokerUnavailable, ConfigError
+from thetaloom.links.books_database import commit_books, connect_books
 
-BUSY_TIMEOUT_SECONDS = 10
 CREATE_LOCK = 7_384_211  # any number that no other program locks in the same PostgreSQL database
 
 Phase = Literal["before", "after"]
@@ -53,7 +52,7 @@ class Books:
         self._account_id = account_id
         self._settles_at = settles_at
         self._on_commit = on_commit or (lambda _: None)
-        self._engine = _connect(url)
+        self._engine = connect_books(url, "paper broker")
         try:
             self._create(starting_cash, opened_at)
         except DBAPIError as error:
@@ -84,7 +83,7 @@ class Books:
                     return
                 ledger.save()
                 self._on_commit("before")
-                _commit(transaction)
+                commit_books(transaction, "paper broker")
         except DBAPIError as error:
             raise BrokerUnavailable(f"paper broker: its books cannot be written: {error.orig}") from error
         self._on_commit("after")
@@ -117,39 +116,3 @@ class Books:
                     "opened_at": as_text(opened_at),
                 }
                 connection.execute(accounts.insert().values(account))
-
-
-def _connect(url: str) -> sa.Engine:
-    try:
-        parsed = sa.make_url(url)
-        if parsed.get_backend_name() != "sqlite":
-            return sa.create_engine(parsed)
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
-        raise ConfigError("paper broker: the URL of its database cannot be read") from error
-    in_memory = parsed.database in (None, "", ":memory:")
-    engine = sa.create_engine(
-        parsed,
-        connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
-        **({"poolclass": StaticPool} if in_memory else {}),
-    )
-    sa.event.listen(engine, "connect", _prepare_sqlite)
-    sa.event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _: object) -> None:
-    connection.isolation_level = None  # the driver would begin late and without the write lock
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _commit(transaction: sa.RootTransaction) -> None:
-    try:
-        transaction.commit()
-    except DBAPIError as error:
-        raise OutcomeUnknown(f"paper broker: its books gave no answer to a commit: {error.orig}") from error

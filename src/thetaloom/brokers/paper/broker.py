@@ -5,9 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from thetaloom.brokers.paper import elsewhere
-from thetaloom.brokers.paper.admission import (
-    LEGS_MAX,
-)
+from thetaloom.brokers.paper.admission import LEGS_MAX
 from thetaloom.brokers.paper.books import Books, Ledger, Phase
 from thetaloom.brokers.paper.buying_power import reserve_of
 from thetaloom.brokers.paper.exchange import look_at
@@ -237,6 +235,11 @@ class PaperBroker:
         """Return the contracts held, bought positive and sold negative."""
         with self._books.read() as ledger:
             return ledger.holdings()
+
+    def shares(self) -> Mapping[str, int]:
+        """Return the shares held, bought positive and sold negative."""
+        with self._books.read() as ledger:
+            return self._venue.shares(ledger)
 
     def settlements(self) -> Sequence[Settlement]:
         """Return what became of holdings that ended, by contract."""

@@ -19,6 +19,7 @@ from thetaloom.domain.values.money import NOTHING, Money, Price
 from thetaloom.domain.values.reasons import Answer, Reason, Verdict
 from thetaloom.errors import InvariantError
 
+LEG_DIGITS_MAX = 2  # of the number of a leg in a transaction's id
 ELSEWHERE = "elsewhere"  # cause of legs that a trade made elsewhere left alone
 
 Contracts = Mapping[OptionContract, int]
@@ -161,7 +162,8 @@ def holder_of(position: Position) -> Holder:
 def trade_name(transaction: Transaction) -> str:
     """Return what the transactions of one trade share: their id without the number of the leg."""
     name, mark, number = transaction.transaction_id.rpartition("-")
-    return name if mark and number.isdigit() else transaction.transaction_id
+    is_leg = bool(mark) and number.isdigit() and len(number) <= LEG_DIGITS_MAX  # a UUID may end in twelve digits, too
+    return name if is_leg else transaction.transaction_id
 
 
 def trades_of(transactions: Iterable[Transaction]) -> tuple[OutsideTrade, ...]:

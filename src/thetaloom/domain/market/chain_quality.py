@@ -51,7 +51,8 @@ def chain_quality(
     has_bid, has_ask = bid > 0, ask > 0
     two_sided, crossed = has_bid & (ask >= bid), has_bid & has_ask & (bid > ask)
     age = (chain.as_of.timestamp() * 1_000_000) - chain.quoted_at
-    pairs = [_parity(chain, one, rates.at(one.years), two_sided) for one in expirations]
+    near, mids = _near_spot(chain, two_sided), chain.mids()
+    pairs = [_parity(chain, one, rates.at(one.years), near, mids) for one in expirations]
     verticals = _verticals(chain, two_sided)
     return ChainQuality(
         contracts=len(chain),
@@ -67,20 +68,27 @@ def chain_quality(
     )
 
 
-def _parity(chain: OptionChain, one: Expiration, rate: float, usable: NDArray[np.bool_]) -> tuple[int, int]:
+def _near_spot(chain: OptionChain, usable: NDArray[np.bool_]) -> NDArray[np.intp]:
     if chain.spot is None or chain.spot <= 0:
+        return np.array([], np.intp)
+    spot = float(chain.spot)
+    return np.flatnonzero(usable & (np.abs(chain.strike / STRIKE_SCALE - spot) <= NEAR_SPOT * spot))
+
+
+def _parity(chain: OptionChain, one: Expiration, rate: float, near: NDArray[np.intp], mids: Floats) -> tuple[int, int]:
+    # A chain has many expirations, and each looks at the contracts near the spot alone.
+    if chain.spot is None or not near.size:
         return 0, 0
-    spot, strikes = float(chain.spot), chain.strike / STRIKE_SCALE
-    near = (chain.expires_on == from_date(one.expires_on)) & (chain.root == one.root) & usable
-    near &= np.abs(strikes - spot) <= NEAR_SPOT * spot
-    calls, puts = np.flatnonzero(near & chain.is_call), np.flatnonzero(near & ~chain.is_call)
+    spot = float(chain.spot)
+    listed = near[(chain.expires_on[near] == from_date(one.expires_on)) & (chain.root[near] == one.root)]
+    calls, puts = listed[chain.is_call[listed]], listed[~chain.is_call[listed]]
     _, at_call, at_put = np.intersect1d(chain.strike[calls], chain.strike[puts], return_indices=True)
     if len(at_call) < PAIRS_MIN:
         return 0, 0
     call, put = calls[at_call], puts[at_put]
-    mids, widths = chain.mids(), chain.ask - chain.bid
-    allowed = (widths[call] + widths[put]) / 2 + CENT_NOISE
-    difference, at = mids[call] - mids[put], strikes[call]
+    widths = chain.ask[call] - chain.bid[call] + chain.ask[put] - chain.bid[put]
+    allowed = widths / 2 + CENT_NOISE
+    difference, at = mids[call] - mids[put], chain.strike[call] / STRIKE_SCALE
     # The discount is the market's own where it shows, else our rate's; American pairs may lie on a slope of 1.
     shown = -float(np.polyfit(at - spot, difference, 1)[0])
     slopes = [math.exp(-rate * one.years), 1.0, *([shown] if abs(shown - 1) <= DISCOUNT_REACH else [])]

@@ -26,10 +26,11 @@ class Expiration:
 def list_expirations(chain: OptionChain, calendar: TradingCalendar, now: datetime) -> tuple[Expiration, ...]:
     """Return the expirations of ``chain`` that still trade at ``now``, earliest first."""
     today = calendar.exchange_date(now)
-    pairs = {(int(day), str(root)) for day, root in zip(chain.expires_on, chain.root, strict=True)}
     found = []
-    for day, root in sorted(pairs):
-        contract = _any_contract(chain, day, root)
+    for day, root, index in _pairs(chain):
+        contract = OptionContract(
+            root=root, expires_on=to_date(day), right=Right.CALL, strike=chain.contract(index).strike
+        )
         last = calendar.last_trading_at(contract)
         if last > now:
             found.append(
@@ -50,6 +51,11 @@ def nearest_years(expirations: Iterable[Expiration], target: float = 0.0) -> flo
     return min((one.years for one in expirations), key=lambda years: abs(years - target), default=target)
 
 
-def _any_contract(chain: OptionChain, day: int, root: str) -> OptionContract:
-    index = int(np.flatnonzero((chain.expires_on == day) & (chain.root == root))[0])
-    return OptionContract(root=root, expires_on=to_date(day), right=Right.CALL, strike=chain.contract(index).strike)
+def _pairs(chain: OptionChain) -> list[tuple[int, str, int]]:
+    # Each pair of expiration and root, in order, with the first of its contracts.
+    if not len(chain):
+        return []
+    order = np.lexsort((chain.root, chain.expires_on))
+    days, roots = chain.expires_on[order], chain.root[order]
+    is_first = np.append(True, (np.diff(days) != 0) | (roots[1:] != roots[:-1]))
+    return [(int(days[at]), str(roots[at]), int(order[at])) for at in np.flatnonzero(is_first)]

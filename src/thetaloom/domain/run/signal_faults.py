@@ -1,6 +1,7 @@
 """Every fault that a message from outside can have, and how it is told."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 from thetaloom.domain.values.canonical import canonical_json
@@ -76,7 +77,9 @@ class Problem:
 
 
 def written(word: object) -> str:
-    """Return what was sent as text; a list or an object as its canonical JSON."""
+    """Return what was sent as text; a list or an object as its canonical JSON, a number as it is stored."""
+    if isinstance(word, Decimal):
+        return format(word, "f")  # 1E-7 is stored as 0.0000001, and both must be told in the same words
     return canonical_json(word).decode() if isinstance(word, list | dict) else str(word)
 
 

@@ -161,6 +161,10 @@ def _alert(key: str, event: Event) -> Message:
     return _line(event, Topic.ALERT, title, *names, link="/alerts", urgent=facts.get("urgency") in URGENT)(key)
 
 
+def _back(key: str, event: Event) -> Message:
+    return _line(event, Topic.ALERT, "A connection is back", "connection", "since", "ended", "seconds")(key)
+
+
 def _trouble(title: str, *names: str, once: bool = False) -> Callable[[str, Event], Message]:
     def told(key: str, event: Event) -> Message:
         if once:  # the fact is written again as long as it lasts
@@ -199,6 +203,9 @@ _TELLERS: Mapping[EventKind, Callable[[str, Event], Message | None]] = {
     EventKind.POSITION_CLOSED: _closed,
     EventKind.ALERT_RAISED: _alert,
     EventKind.TRADING_HALTED: _trouble("Trading is halted", "scope", "note", "by"),
+    EventKind.CONNECTION_DROPPED: _trouble("A connection is lost", "connection", "since", "reason"),
+    EventKind.CONNECTION_RESTORED: _back,
+    EventKind.LIVE_ALLOWED: _trouble("Real money was allowed", "account", "broker"),
     EventKind.RUNAWAY_STOPPED: _trouble("A runaway was stopped", "order", "limits", "note"),
     EventKind.LEGS_UNBALANCED: _trouble("Legs stand alone", "order", "legs"),
     EventKind.ORDER_UNRESOLVED: _trouble("An order has no answer", "order"),

@@ -9,6 +9,7 @@ from thetaloom.domain.run.lineage import LineageRecord
 from thetaloom.domain.run.runs import StepName, StepStatus, WorkflowRun
 from thetaloom.domain.strategy.explanations import Blocking, CheckLine, blocking_reasons, meaning, recorded_line
 from thetaloom.domain.strategy.hard_stops import is_hard_stop
+from thetaloom.domain.values.reasons import NOTES
 
 Said = Mapping[str, Any]  # a decoded decision; JSON has no narrower type
 
@@ -90,7 +91,8 @@ def _last_word(run: WorkflowRun, timeline: Sequence[LineageRecord]) -> LineageRe
 
 
 def _speaks(record: LineageRecord) -> bool:
-    return record.status is StepStatus.FAILED or (bool(record.reason) and record.status is not StepStatus.SKIPPED)
+    has_word = bool(record.reason) and record.reason not in NOTES
+    return record.status is StepStatus.FAILED or (has_word and record.status is not StepStatus.SKIPPED)
 
 
 def _checked(timeline: Sequence[LineageRecord]) -> list[LineageRecord]:

@@ -28,10 +28,7 @@ class Reason(StrEnum):
 
     # before there is a candidate
     STRATEGY_INACTIVE = "strategy_inactive", "The strategy is switched off. Switch it on or name another."
-    STRATEGY_NOT_FOUND = (
-        "strategy_not_found",
-        "No strategy has this id. `thetaloom strategy list` shows them.",
-    )
+    STRATEGY_NOT_FOUND = "strategy_not_found", "No strategy has this id. `thetaloom strategy list` shows them."
     UNKNOWN_SYMBOL = "unknown_symbol", "The market data source does not know this symbol. Check the spelling."
     MARKET_CLOSED = "market_closed", "The exchange is closed at this instant. Start again when it is open."
     TOO_LATE_IN_SESSION = "too_late_in_session", "Too few minutes remain before the close to open a position."
@@ -92,33 +89,18 @@ class Reason(StrEnum):
     CROSSED_QUOTE = "crossed_quote", "A leg's bid is above its ask; such a quote cannot be right."
     STALE_QUOTE = "stale_quote", "A leg's quote is older than the limit."
     INVALID_QUOTE = "invalid_quote", "A leg's quote has a negative or impossible number."
-    SELECTION_TOO_FAR = (
-        "selection_too_far",
-        "The nearest listed strike misses the wished one by more than allowed.",
-    )
-    ADJUSTED_CONTRACT = (
-        "adjusted_contract",
-        "The contract was adjusted; what it delivers is not 100 plain shares.",
-    )
-    LEGS_COINCIDE = (
-        "legs_coincide",
-        "Two legs ended on the same contract. Widen the distance between their rules.",
-    )
+    SELECTION_TOO_FAR = "selection_too_far", "The nearest listed strike misses the wished one by more than allowed."
+    ADJUSTED_CONTRACT = "adjusted_contract", "The contract was adjusted; what it delivers is not 100 plain shares."
+    LEGS_COINCIDE = "legs_coincide", "Two legs ended on the same contract. Widen the distance between their rules."
     SELECTION_UNKNOWN = "selection_unknown", "A leg's selection rule needs a number that is not known."
     SHARES_MISSING = "shares_missing", "The account does not hold the shares that the strategy needs."
     # judging a candidate
-    BID_ASK_TOO_WIDE = (
-        "bid_ask_too_wide",
-        "A leg's bid-ask width is above the limit: to trade it costs too much.",
-    )
+    BID_ASK_TOO_WIDE = "bid_ask_too_wide", "A leg's bid-ask width is above the limit: to trade it costs too much."
     OPEN_INTEREST_TOO_LOW = "open_interest_too_low", "A leg has less open interest than the limit."
     VOLUME_TOO_LOW = "volume_too_low", "A leg has traded less today than the limit."
     CREDIT_TOO_LOW = "credit_too_low", "The net credit at mid is below the strategy's minimum."
     DEBIT_TOO_HIGH = "debit_too_high", "The net debit at mid is above the strategy's maximum."
-    CREDIT_TO_WIDTH_TOO_LOW = (
-        "credit_to_width_too_low",
-        "The credit is too small a part of the width at risk.",
-    )
+    CREDIT_TO_WIDTH_TOO_LOW = "credit_to_width_too_low", "The credit is too small a part of the width at risk."
     NOT_A_CREDIT = "not_a_credit", "The structure should bring a credit but the quotes give none."
     POP_TOO_LOW = "pop_too_low", "The probability of profit is below the strategy's minimum."
     NO_MAX_LOSS = "no_max_loss", "The loss is unlimited and the strategy does not allow undefined risk."
@@ -130,10 +112,7 @@ class Reason(StrEnum):
         "early_exercise",
         "A box of American options is none once a leg is exercised early. Take an index of European style.",
     )
-    UNDERLYING_PRICE_TOO_LOW = (
-        "underlying_price_too_low",
-        "The underlying costs less than the strategy's minimum.",
-    )
+    UNDERLYING_PRICE_TOO_LOW = "underlying_price_too_low", "The underlying costs less than the strategy's minimum."
     STRIKE_QUALITY_TOO_LOW = (
         "strike_quality_too_low",
         "The weakest leg trades too thinly or too wide for the strategy's minimum.",
@@ -143,29 +122,17 @@ class Reason(StrEnum):
     QUANTITY_ZERO = "quantity_zero", "The sizing rule allows not even one structure."
     MAX_LOSS_PER_TRADE = "max_loss_per_trade", "The trade could lose more than the limit per trade."
     MAX_QUANTITY = "max_quantity", "More structures than the limit per order."
-    BUYING_POWER = (
-        "buying_power",
-        "The account lacks the buying power. It needs a deposit or a smaller trade.",
-    )
+    BUYING_POWER = "buying_power", "The account lacks the buying power. It needs a deposit or a smaller trade."
     NOT_PERMITTED = (
         "not_permitted",
         "An account of this kind may not hold this. Cover the short options or use a margin account.",
     )
-    BUYING_POWER_RESERVE = (
-        "buying_power_reserve",
-        "After the trade less buying power would remain than the reserve.",
-    )
+    BUYING_POWER_RESERVE = "buying_power_reserve", "After the trade less buying power would remain than the reserve."
     MAX_POSITIONS = "max_positions", "The account already holds as many positions as the limit allows."
-    MAX_POSITIONS_PER_SYMBOL = (
-        "max_positions_per_symbol",
-        "The symbol already has as many positions as allowed.",
-    )
+    MAX_POSITIONS_PER_SYMBOL = "max_positions_per_symbol", "The symbol already has as many positions as allowed."
     MAX_ALLOCATION = "max_allocation", "More of the account would be at risk than the allocation limit."
     MAX_TRADES_PER_DAY = "max_trades_per_day", "As many positions as the daily limit were opened today."
-    MAX_LOSS_PER_DAY = (
-        "max_loss_per_day",
-        "Today's realized loss has reached the limit; new risk waits for tomorrow.",
-    )
+    MAX_LOSS_PER_DAY = "max_loss_per_day", "Today's realized loss has reached the limit; new risk waits for tomorrow."
     MAX_DELTA = "max_delta", "The portfolio's share-equivalent delta would leave its band."
     # further limits of the account
     MAX_LOSS_PER_TRADE_DOLLARS = "max_loss_per_trade_dollars", "The trade could lose more dollars than the limit."
@@ -239,10 +206,7 @@ class Reason(StrEnum):
     # approval
     APPROVAL_REJECTED = "approval_rejected", "A person rejected the proposal."
     APPROVAL_EXPIRED = "approval_expired", "Nobody decided before the proposal expired."
-    APPROVAL_ALREADY_DECIDED = (
-        "approval_already_decided",
-        "The proposal was decided before; the first answer stands.",
-    )
+    APPROVAL_ALREADY_DECIDED = "approval_already_decided", "The proposal was decided before; the first answer stands."
     APPROVAL_CONTENT_CHANGED = "approval_content_changed", "What was approved is not what is stored now."
     APPROVAL_AUTOMATIC = "approval_automatic", "Approved by the rule in the strategy, not by a person."
     PROPOSAL_SUPERSEDED = "proposal_superseded", "Another version took the proposal's place; decide on that one."
@@ -264,6 +228,10 @@ class Reason(StrEnum):
     INSUFFICIENT_BUYING_POWER = (
         "insufficient_buying_power",
         "The broker says that the account lacks the buying power. Deposit money, close something, or trade smaller.",
+    )
+    DRY_RUN_REFUSED = (
+        "dry_run_refused",
+        "The broker's dry run says that it would not take the order. Its message is beside this reason.",
     )
     STRIKE_GONE = "strike_gone", "A contract of the order is not listed any more; the run selects and evaluates anew."
     BAD_PRICE = "bad_price", "The broker took neither the limit nor the next valid price."
@@ -287,6 +255,18 @@ class Reason(StrEnum):
         "legs_alone",
         "Legs of a position on this symbol stand alone. Settle them first: `thetaloom position show` tells how.",
     )
+    # live gates
+    LIVE_ACCOUNT_IN_PAPER_MODE = (
+        "live_account_in_paper_mode",
+        "The broker's session is about real money, and the mode is paper. Use the paper account's credentials.",
+    )
+    LIVE_NOT_ALLOWED = "live_not_allowed", "Real money needs the second switch as well, the setting `allow_live`."
+    ACCOUNT_NOT_LIVE = (
+        "account_not_live",
+        "No admin has allowed real money here: `thetaloom broker allow-live ACCOUNT`.",
+    )
+    SESSION_NOT_LIVE = "session_not_live", "The mode is live, and the broker's session is about no real money."
+    SYNTHETIC_DATA = "synthetic_data", "The market data are made by a seed; what rests on them never reaches a broker."
     # exits and ends
     PROFIT_TARGET = "profit_target", "The profit reached the target."
     STOP_LOSS = "stop_loss", "The loss reached the stop."
@@ -352,6 +332,11 @@ class Reason(StrEnum):
     SIGNAL_VIX_HIGH = "signal_vix_high", "VIX is above 50: no signal opens a position in such a market."
     # steps that had nothing to do
     NOT_REQUESTED = "not_requested", "The strategy does not ask for this step."
+    # what is noted beside the steps
+    LINE_GAP = "line_gap", "A connection was down while the position was held; what rests on quotes waited for them."
+
+
+NOTES = frozenset({Reason.LINE_GAP})  # of records beside the steps: no word of a step itself
 
 
 class Answer(StrEnum):

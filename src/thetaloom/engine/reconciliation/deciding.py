@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from thetaloom.domain.book.elsewhere import STANDING, Finding, FindingKind, FindingStatus, OutsideTrade
@@ -10,8 +11,8 @@ from thetaloom.domain.book.positions import Position
 from thetaloom.domain.values.ids import UserId
 from thetaloom.domain.values.money import Price
 from thetaloom.engine import commands
+from thetaloom.engine.delivery import deliver
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.order_manager import deliver
 from thetaloom.engine.reconciliation.adoption import adopt
 from thetaloom.engine.reconciliation.answers import Options, Phase
 from thetaloom.engine.reconciliation.closures import complete_closed
@@ -80,7 +81,7 @@ def assign_close(desk: Desk, command: commands.AssignClose) -> Position:
 
 
 def _settled(desk: Desk, user: UserId, finding: str, settle: Callable[[Round, Finding], T]) -> T:
-    look = look_at_broker(desk)
+    look = desk.errands.answer_of(("finding", finding), "its books", lambda: partial(look_at_broker, desk))
     with desk.store.unit_of_work() as uow:
         found = uow.looks.finding(finding)
         if found is None or found.user_id != user or found.account_id != desk.broker.account_id:

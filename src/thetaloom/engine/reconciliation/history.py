@@ -61,7 +61,7 @@ def _link(now: Round, order: Order, name: str, group: Sequence[LinkedTransaction
 def _book(now: Round, order: Order, name: str, group: Sequence[LinkedTransaction]) -> bool:
     report = _report_of(now, order, name, group)
     try:
-        run, overtaken = book_report(now.desk, now.uow, report)
+        run, overtaken = book_report(now.desk, now.uow, report, find=now.find)
     except (InvariantError, DomainError) as error:
         now.counts.errors += 1
         now.note(f"{order.client_order_id}: {error.message}")

@@ -11,6 +11,7 @@ from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money
 from thetaloom.engine.desk import Desk
+from thetaloom.ports.patience import waiting_at_most
 
 TRIES = 3  # a look during which something happened is taken again
 
@@ -31,6 +32,11 @@ class BrokerLook:
 
 def look_at_broker(desk: Desk) -> BrokerLook:
     """Read the broker's books. Raises ``BrokerUnavailable`` where it does not answer."""
+    with waiting_at_most(None):  # the parts of a look belong to one moment
+        return _look(desk)
+
+
+def _look(desk: Desk) -> BrokerLook:
     account = desk.broker.account_id
     with desk.store.reading() as uow:
         before = uow.looks.of(account)

@@ -9,6 +9,7 @@ from typing import Any
 from thetaloom.domain.book.elsewhere import Finding, FindingKind, FindingStatus, Holder, OutsideTrade, holder_of
 from thetaloom.domain.book.looks import LinkedTransaction
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.reports import BrokerOrder
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.values.ids import BrokerOrderId, ClientOrderId, PositionId, RunId, UserId, make_finding_id
 from thetaloom.domain.values.instruments import OptionContract
@@ -16,6 +17,7 @@ from thetaloom.engine.desk import Desk
 from thetaloom.engine.reconciliation.answers import Drift, Options, Phase, PhaseCounts, PhaseResult
 from thetaloom.engine.reconciliation.looking import BrokerLook
 from thetaloom.engine.step import tell_user
+from thetaloom.ports.patience import waiting_at_most
 from thetaloom.ports.store import UnitOfWork
 
 EXPLAINS = frozenset({FindingKind.UNKNOWN_HOLDING, FindingKind.WHOSE_CLOSE})
@@ -72,6 +74,13 @@ class Round:
     def read_positions(self) -> None:
         """Read the open positions of the account anew."""
         self.positions = {one.id: one for one in self.uow.positions.open_positions(self.account)}
+
+    def find(self, order: ClientOrderId) -> BrokerOrder | None:
+        """Return an order as the broker's books have it: as the look found it, else asked for."""
+        if order in self.look.known:
+            return self.look.known[order]
+        with waiting_at_most(None):  # the look ends with this transaction, and would be taken again without end
+            return self.desk.broker.find(order)
 
     def reaches(self, symbol: str, position: PositionId | None = None) -> bool:
         """Say whether the options let this round touch it."""

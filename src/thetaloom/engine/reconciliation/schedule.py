@@ -8,11 +8,11 @@ import structlog
 
 from thetaloom.domain.book.looks import Cause
 from thetaloom.domain.values.ids import ClientOrderId
+from thetaloom.engine.delivery import deliver
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.order_manager import deliver
 from thetaloom.engine.reconcile import reconcile
 from thetaloom.engine.reconciliation.answers import Options, Reconciled
-from thetaloom.errors import StaleVersionError
+from thetaloom.errors import AnswerPending, StaleVersionError
 
 log = structlog.get_logger()
 
@@ -29,11 +29,13 @@ class LookSchedule:
         self._news_at: datetime | None = None
         self._pause: timedelta | None = None  # after which a difference is looked at again; None = there is none
         self._was_lost = False
+        self._under_way: Cause | None = None  # of the look that is being taken aside
         self._left: deque[ClientOrderId] = deque()  # in doubt since the start, more than the broker takes at once
 
     def lost(self) -> None:
         """Remember that the broker did not answer."""
         self._was_lost = True
+        self._under_way = None
 
     def look(self, cause: Cause) -> Reconciled:
         """Compare now, and remember what that leaves to do."""
@@ -66,15 +68,24 @@ class LookSchedule:
 
     def look_if_due(self) -> Reconciled | None:
         """Compare if it is time to; return what that did."""
-        self._deliver_left()
-        cause = self._due()
+        if self._under_way is None:  # else it is asked about more often than once a second
+            self._deliver_left()
+        cause = self._under_way or self._due()
         if cause is None:
             return None
+        self._under_way = None
         try:
             return self.look(cause)
+        except AnswerPending:  # one of the next turns has it
+            self._under_way = cause
         except StaleVersionError:
             log.info("reconciliation_left_to_another_process")
-            return None
+        return None
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a look is being taken aside."""
+        return self._under_way is not None
 
     def _due(self) -> Cause | None:
         now = self._desk.clock.now()
@@ -110,7 +121,10 @@ class LookSchedule:
 
     def _has_news(self) -> bool:
         """Say whether the broker has transactions of contracts that no order of ours made; ours are passed over."""
-        fresh = self._desk.broker.transactions(self._sequence)
+        try:
+            fresh = self._desk.broker.transactions(self._sequence)
+        except AnswerPending:  # the next look has them
+            return False
         if not fresh:
             return False
         with self._desk.store.reading() as uow:

@@ -88,7 +88,7 @@ def _settle_order(now: Round, order: Order, known: BrokerOrder | None) -> None:
         message="found in the broker's books",
     )
     try:
-        run, overtaken = book_report(now.desk, now.uow, report)
+        run, overtaken = book_report(now.desk, now.uow, report, find=now.find)
     except (InvariantError, DomainError) as error:
         now.counts.errors += 1
         now.note(f"{order.client_order_id}: {error.message}")

@@ -15,7 +15,8 @@ from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.reasons import Reason, unknown
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.findings import Indicators, Judgement, RiskFinding
+from thetaloom.engine.dry_runs import ask_dry_run, held_against, tells_beforehand
+from thetaloom.engine.findings import DryRun, Indicators, Judgement, RiskFinding
 from thetaloom.engine.held import held_legs
 from thetaloom.engine.imbalance import conflict_of, conflict_verdict
 from thetaloom.engine.lineage import Decider, output_of
@@ -44,9 +45,27 @@ class Inputs:
     roll: RollSide | None = None  # what makes way, or is added to
     signal_factor: Decimal | None = None  # by which the signal that started the run scales its size
     quantity: int | None = None  # that a person wants; None = by the strategy's rule
+    dry_run: DryRun | None = None  # of what would be allowed; None = the broker was not asked
+    preview_tolerance: Decimal = Decimal(0)
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
+    return with_dry_run(desk, run, gather_ours(desk, run))
+
+
+def with_dry_run(desk: Desk, run: WorkflowRun, given: Inputs) -> Inputs:
+    """Add what the broker says of the trade that our own numbers allow; a roll's other side would mislead it."""
+    if given.roll is not None or not tells_beforehand(desk):
+        return given
+    ours = decide(given)
+    if not ours.verdict.is_allowed:
+        return given
+    said = ask_dry_run(desk, run, given.judgement.evaluation, ours.quantity)
+    return replace(given, dry_run=said, preview_tolerance=desk.settings.preview_tolerance)
+
+
+def gather_ours(desk: Desk, run: WorkflowRun) -> Inputs:
+    """Gather what is judged by our own numbers alone."""
     now, strategy = desk.clock.now(), strategy_of(desk, run)
     snapshot = desk.broker.account()
     with desk.store.reading() as uow:
@@ -79,6 +98,13 @@ def gather(desk: Desk, run: WorkflowRun) -> Inputs:
 
 
 def decide(given: Inputs) -> RiskFinding:
+    found = _by_our_numbers(given)
+    if given.dry_run is None or not found.verdict.is_allowed:
+        return found
+    return held_against(found, given.dry_run, given.basis.portfolio.buying_power, given.preview_tolerance)
+
+
+def _by_our_numbers(given: Inputs) -> RiskFinding:
     if given.conflict is not None:
         refused = conflict_verdict(given.conflict)
         return RiskFinding(verdict=refused, quantity=0, max_loss=None, buying_power_effect=None, checks=())

@@ -13,6 +13,7 @@ from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import MarketReading
 from thetaloom.engine.lineage import Decider
 from thetaloom.engine.step import Step, ended, next_step
+from thetaloom.errors import AnswerPending
 from thetaloom.ports.store import UnitOfWork
 
 
@@ -28,6 +29,8 @@ class Inputs:
 
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
+    if not desk.may_compute():  # all that a run computes comes after this; nothing that closes a position does
+        raise AnswerPending("the kernels of pricing are being compiled, once for this version")
     now = desk.clock.now()
     chain = desk.market.chain(run.symbol, now)
     return Inputs(

@@ -36,8 +36,7 @@ class Output:
 
 def gather(desk: Desk, run: WorkflowRun) -> Inputs:
     now = desk.clock.now()
-    with desk.store.reading() as uow:
-        looked = look_up(desk, uow, run.symbol, now)
+    looked = look_up(desk, run.symbol, now)
     return Inputs(
         symbol=run.symbol,
         source=desk.market.name,

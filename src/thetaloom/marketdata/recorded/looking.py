@@ -1,5 +1,6 @@
 """One chain of each symbol in recorded files, for whoever judges the files themselves."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ class RecordedChain:
     file: str
     moments: int
     chain: OptionChain
+    gaps: tuple[dict[str, str], ...] = ()  # stretches its recorder noted as missing: from, until and reason
 
 
 def recorded_chains(path: Path, *, symbol: str | None = None, at: datetime | None = None) -> Iterator[RecordedChain]:
@@ -41,6 +43,16 @@ def recorded_chains(path: Path, *, symbol: str | None = None, at: datetime | Non
                     details={"file": recording.name, "symbol": name},
                 )
             listed += 1
-            yield RecordedChain(file=recording.name, moments=len(times[name]), chain=chain)
+            gaps = _gaps_beside(Path(recording.name))
+            yield RecordedChain(file=recording.name, moments=len(times[name]), chain=chain, gaps=gaps)
     if not listed:
         raise InvalidInput(f"{path} holds no quotes of {symbol}", details={"file": str(path), "symbol": symbol})
+
+
+def _gaps_beside(path: Path) -> tuple[dict[str, str], ...]:
+    try:
+        noted = json.loads(path.with_suffix(".gaps.json").read_bytes())
+    except (FileNotFoundError, ValueError):  # none was noted, or something else is called so
+        return ()
+    gaps = noted.get("gaps") if isinstance(noted, dict) else None
+    return tuple(gap for gap in gaps or () if isinstance(gap, dict)) if isinstance(gaps, list) else ()

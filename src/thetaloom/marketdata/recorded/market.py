@@ -20,7 +20,7 @@ from thetaloom.marketdata.event_files import EventTable
 from thetaloom.marketdata.instants import from_microseconds, to_microseconds, wake_on_changes
 from thetaloom.marketdata.prices import exact_price
 from thetaloom.marketdata.recorded.intraday import recorded_bars
-from thetaloom.marketdata.recorded.reading import Recording, list_instants, open_recordings
+from thetaloom.marketdata.recorded.reading import Recording, list_instants, made_up_symbols, open_recordings
 from thetaloom.marketdata.recorded.tape import Rows, Tape, load_tape
 from thetaloom.marketdata.recorded.volatilities import SessionVolatilities, recorded_sessions
 from thetaloom.marketdata.symbols import describe
@@ -42,8 +42,6 @@ class RecordedMarket:
     In a file of changes a row stands until the contract's next one, and silence confirms it (see ``Tape``).
     In a file of snapshots each instant is complete, and what it leaves out is gone.
     """
-
-    synthetic = False
 
     def __init__(
         self,
@@ -75,6 +73,8 @@ class RecordedMarket:
         self._events = events or EventTable()
         self._volatilities = volatilities
         self._recordings, self._instants = _index(opened)
+        self._made_up = frozenset[str]().union(*map(made_up_symbols, opened))
+        self.synthetic = bool(self._made_up)  # what a made-up market said stays made up when it is played again
         self._tapes: dict[str, Tape] = {}
         self._places: dict[str, dict[Key, int]] = {}
         self._watched: dict[str, tuple[list[OptionContract], Rows]] = {}
@@ -128,7 +128,7 @@ class RecordedMarket:
             as_of=from_microseconds(tape.times[instant]),
             spot=exact_price(tape.spot(instant)),
             source=self.name,
-            synthetic=False,
+            synthetic=underlying in self._made_up,
             root=tape.root[listed],
             expires_on=tape.expires_on[listed],
             strike=tape.strike[listed],

@@ -13,7 +13,7 @@ from thetaloom.errors import InvalidInput
 if TYPE_CHECKING:
     import polars as pl
 
-INSTANT, DAY, TEXT, NUMBER = "an instant with a time zone", "a date", "text", "a number"
+INSTANT, DAY, TEXT, NUMBER, YES_NO = "an instant with a time zone", "a date", "text", "a number", "true or false"
 REQUIRED = {
     "quote_time": INSTANT,
     "underlying": TEXT,
@@ -34,6 +34,9 @@ OPTIONAL = {
     "implied_vol": NUMBER,
     "delta": NUMBER,
     "underlying_price": NUMBER,
+    # Of our own recorder: when each quote was last known good, and whether the source made it up.
+    "quoted_at": INSTANT,
+    "synthetic": YES_NO,
 }
 KEYS = ("quote_time", "underlying", "expiration", "strike", "right")
 PRICES = ("bid", "ask")
@@ -86,6 +89,16 @@ def list_instants(recording: Recording) -> pl.DataFrame:
     return frame.sort(wanted)
 
 
+def made_up_symbols(recording: Recording) -> frozenset[str]:
+    """Return the symbols of which the file marks any row as made up."""
+    import polars as pl
+
+    if "synthetic" not in recording.columns:
+        return frozenset()
+    frame = _collect(recording, lambda rows: rows.filter(pl.col("synthetic")).select("underlying").unique())
+    return frozenset(str(symbol) for symbol in frame["underlying"].drop_nulls())
+
+
 _ROOT = f"^(?:{ROOT_PATTERN.pattern})$"
 
 
@@ -127,6 +140,8 @@ def _fits(found: pl.DataType, wanted: str) -> bool:
         return isinstance(found, pl.Datetime) and found.time_zone is not None
     if isinstance(found, pl.Null):
         return True  # a column that is null throughout carries no other type
+    if wanted == YES_NO:
+        return isinstance(found, pl.Boolean)
     if wanted == DAY:
         return isinstance(found, pl.Date)
     if wanted == TEXT:
@@ -156,6 +171,8 @@ def _unified(columns: frozenset[str]) -> list[pl.Expr]:
 
     casts = {
         "quote_time": pl.col("quote_time").dt.convert_time_zone("UTC").dt.cast_time_unit("us"),
+        "quoted_at": pl.col("quoted_at").cast(pl.Datetime("us", "UTC")),
+        "synthetic": pl.col("synthetic").cast(pl.Boolean),
         "underlying": pl.col("underlying").cast(pl.String),
         "root": pl.col("root").cast(pl.String),
         "right": pl.col("right").cast(pl.String),

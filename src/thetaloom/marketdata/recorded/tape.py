@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from thetaloom.domain.market.chain import STRIKE_SCALE, Floats
 from thetaloom.domain.market.quotes import PRICE_DIGITS
+from thetaloom.errors import InvalidInput
 from thetaloom.marketdata.recorded.reading import COUNTS, PRICES, Recording, refuse_duplicates
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ Rows = NDArray[np.int32]
 PRICE_SCALE = 10**PRICE_DIGITS
 UNKNOWN = -1  # no price and no count is negative
 RATIOS = ("implied_vol", "delta")
+STAMP = "quoted_at"
 # The parts of a contract's key, see ``_contract_keys``: 8 bits of root, 1 of right, 27 of strike.
 PUT_SHIFT, STRIKE_SHIFT, EXPIRATION_SHIFT = 8, 9, 36
 ROOT_MASK, STRIKE_MASK = (1 << PUT_SHIFT) - 1, (1 << (EXPIRATION_SHIFT - STRIKE_SHIFT)) - 1
@@ -64,7 +66,7 @@ class Tape:
         self.session_days, sessions = np.unique(columns["session_date"], return_inverse=True)
         self._row_session = sessions.astype(np.int16)
         self._session_of = self._row_session[starts]
-        self._columns = {name: columns[name] for name in (*PRICES, *COUNTS, *RATIOS) if name in columns}
+        self._columns = {name: columns[name] for name in (*PRICES, *COUNTS, *RATIOS, STAMP) if name in columns}
         if not snapshots:
             _carry_on(self._columns, self._row_contract, self._row_session)
         self._spots = _spots_by_instant(columns, self._row_start)
@@ -132,12 +134,16 @@ class Tape:
 
         A feed of changes confirms by its silence: while it speaks of anything, a quote it does not mention
         stands. It does so only within a session; what has not been mentioned since an earlier one was good
-        until that one's last word.
+        until that one's last word. Where the file says itself when a quote was good, it was so no later.
         """
         session = self._session_of[instant]
         ends = np.searchsorted(self._session_of, np.arange(session), side="right") - 1
         good = np.append(self.times[ends], self.times[instant])
-        return np.asarray(good[self._row_session[rows]])
+        found = np.asarray(good[self._row_session[rows]])
+        if STAMP not in self._columns:
+            return found
+        told = self._columns[STAMP][rows]
+        return np.where(told == UNKNOWN, found, np.minimum(told, found))
 
     def _numbers(self, name: str, rows: Rows) -> Floats:
         if name not in self._columns:
@@ -152,13 +158,14 @@ def load_tape(
     """Read one underlying from the recordings that have it.
 
     ``snapshots`` says that each instant is complete, so that a contract it leaves out is gone; ``None`` takes
-    files with a column of that name as such. ``roots`` names the root where a file does not.
+    files with a column of that name as such, and refuses them beside others. ``roots`` names the root where a file
+    does not.
     """
     import polars as pl
 
     frame = pl.concat([recording.load(underlying) for recording in recordings], how="diagonal")
     if snapshots is None:
-        snapshots = "snapshot" in frame.columns
+        snapshots = _are_snapshots(recordings, underlying)
     listed = [roots.get(underlying, underlying)]
     if "root" in frame.columns:
         listed = sorted({*listed, *frame["root"].drop_nulls().unique()})
@@ -170,6 +177,18 @@ def load_tape(
     if same.any():
         refuse_duplicates(" and ".join(recording.name for recording in recordings), int(same.sum()))
     return Tape(columns, listed, snapshots=snapshots)
+
+
+def _are_snapshots(recordings: Sequence[Recording], underlying: str) -> bool:
+    whole = [recording.name for recording in recordings if "snapshot" in recording.columns]
+    changes = [recording.name for recording in recordings if "snapshot" not in recording.columns]
+    if whole and changes:
+        raise InvalidInput(
+            f"{underlying} is in {whole[0]} as snapshots and in {changes[0]} as changes: together they play neither",
+            advice="Keep recordings of one grain in a folder of their own, and name that one.",
+            details={"file": changes[0], "other": whole[0], "symbol": underlying},
+        )
+    return bool(whole)
 
 
 def _encoded(frame: pl.DataFrame, roots: Sequence[str], usual_root: int) -> dict[str, NDArray[Any]]:
@@ -189,12 +208,13 @@ def _encoded(frame: pl.DataFrame, roots: Sequence[str], usual_root: int) -> dict
             for name in PRICES
         },
         **{name: pl.col(name).cast(pl.Int32).fill_null(UNKNOWN) for name in COUNTS},
+        STAMP: pl.col(STAMP).to_physical().fill_null(UNKNOWN),
         **{name: pl.col(name).fill_null(float("nan")) for name in (*RATIOS, "underlying_price")},
     }
     if len(roots) > 1:
         code = pl.col("root").cast(pl.Enum(roots)).to_physical().cast(pl.Int32)
         encodings["root"] = code.fill_null(usual_root)
-    optional = {*COUNTS, *RATIOS, "underlying_price"} - set(frame.columns)
+    optional = {*COUNTS, *RATIOS, STAMP, "underlying_price"} - set(frame.columns)
     # One column at a time, and copied: polars would keep the memory of the whole frame.
     return {
         name: np.array(frame.select(encoding.to_physical().alias(name))[name].to_numpy())

@@ -164,6 +164,10 @@ def _order(said: Told) -> str:
 
 def _management(said: Told) -> str:
     verdict = said["verdict"]
+    if verdict["reason"] == Reason.LINE_GAP.value:
+        why = f": {said['reason']}" if said["reason"] else ""
+        until = said["ended_at"][:19].replace("T", " ")
+        return f"nothing was heard over {said['connection']} for {said['seconds']} s, until {until} UTC{why}"
     if said["kind"] == "settle":
         return f"{Reason.of(verdict['reason']).text} (spot {verdict['facts']['spot']})"
     facts = verdict["facts"]

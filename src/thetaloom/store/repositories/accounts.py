@@ -48,6 +48,16 @@ class SqlAccounts:
                 details={name: f"{known[name]} is known, {given[name]} was given" for name in given},
             )
 
+    def is_live(self, account: AccountId) -> bool | None:
+        """Return whether a person allowed real money on the account; ``None`` where it is not known."""
+        return self._connection.scalar(select(table.c.is_live).where(table.c.id == account))
+
+    def allow_live(self, account: AccountId, *, is_allowed: bool) -> None:
+        """Allow real money on the account, or allow it no more. Raises ``NotFound``."""
+        changed = update(table).where(table.c.id == account).values(is_live=is_allowed)
+        if self._connection.execute(changed).rowcount != 1:
+            raise NotFound(f"there is no account {account}")
+
     def owner(self, account: AccountId) -> UserId | None:
         """Return whose account it is."""
         return self._connection.scalar(select(table.c.user_id).where(table.c.id == account))

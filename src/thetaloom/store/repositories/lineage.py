@@ -11,6 +11,7 @@ from thetaloom.domain.run.lineage import LineageRecord, genesis_hash
 from thetaloom.domain.run.runs import StepName, StepStatus
 from thetaloom.domain.values.canonical import digest_of
 from thetaloom.domain.values.ids import RunId
+from thetaloom.domain.values.reasons import NOTES
 from thetaloom.errors import InvariantError, NotFound
 from thetaloom.store.database import Database
 from thetaloom.store.schema import evidence, runs
@@ -27,6 +28,7 @@ _NEWEST_OUTPUT = (
         table.c.run_id == bindparam("of_run"),
         table.c.step == bindparam("of_step"),
         table.c.status != StepStatus.FAILED,
+        table.c.reason.not_in(NOTES),
     )
     .order_by(table.c.seq.desc())
     .limit(1)

@@ -18,6 +18,7 @@ from thetaloom.domain.strategy.evaluation import LegEvaluation, TouchChance
 from thetaloom.domain.values.ids import ProposalId
 from thetaloom.domain.values.money import Money
 from thetaloom.engine.commands import ApproveProposal, RejectProposal
+from thetaloom.engine.dry_runs import DryRunShown, dry_run_shown
 from thetaloom.engine.findings import Judgement, RiskFinding
 from thetaloom.errors import InvalidInput
 from thetaloom.store.queries.paging import Window
@@ -83,6 +84,7 @@ class ProposalView:
     probability_models: Sequence[str]
     picture: PayoffPicture | None
     risk: RiskFinding | None  # how the quantity was found, and the budget
+    dry_run: DryRunShown | None  # None: the broker was not asked
     factors: Sequence[FactorRow]
     targets: Sequence[TargetOrder]
     changes: Sequence[ProposalChange]  # of the version whose place it took
@@ -162,6 +164,7 @@ def proposal(front: FrontDoor, proposal_id: str, notice: Notice = "") -> Respons
         if judged is None
         else picture_of(front, judged.evaluation, found.spot, found.as_of, found.symbol, found.quantity),
         risk=risk,
+        dry_run=dry_run_shown(risk, found.fees),
         factors=() if risk is None or risk.sizing is None else factor_rows(risk.sizing),
         targets=() if judged is None else _targets(front, found, judged),
         changes=evidence.changes,

@@ -18,14 +18,14 @@ class Deal:
     after_approval: str
 
 
-def deal_of(proposal: Proposal, *, mode: str, undo_seconds: int) -> Deal:
-    """Return the answers of a proposal, all of its whole quantity."""
+def deal_of(proposal: Proposal, *, where: str, undo_seconds: int) -> Deal:
+    """Return the answers of a proposal, all of its whole quantity; ``where`` its order goes."""
     price = proposal.mid_price if proposal.entry_price is None else proposal.entry_price
     return Deal(
         trade=_trade(proposal),
         cash_word="You get" if price > 0 else "You pay",
         cash=_cash(proposal, price),
-        after_approval=_next(proposal, mode, undo_seconds),
+        after_approval=_next(proposal, where, undo_seconds),
     )
 
 
@@ -52,10 +52,10 @@ def _cash(proposal: Proposal, price: Price) -> str:
     return f"${amount:,.2f} if the order fills {where}{beside}"
 
 
-def _next(proposal: Proposal, mode: str, undo_seconds: int) -> str:
+def _next(proposal: Proposal, where: str, undo_seconds: int) -> str:
     worst = proposal.limit_floor if proposal.entry_price is None else proposal.entry_price
     side = "for less than" if worst > 0 else "for more than"
     return (
-        f"you have {undo_seconds} seconds to undo; then a limit order goes to the {mode} broker and never fills"
+        f"you have {undo_seconds} seconds to undo; then a limit order goes to {where} and never fills"
         f" {side} {abs(worst):f} per share; once filled, the position is watched by the strategy's exits"
     )

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from thetaloom.bootstrap import Platform
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.people import Person
 from thetaloom.engine.last_gate import halts_now
+from thetaloom.engine.line_watch import lost_links
 from thetaloom.errors import InvalidInput
+from thetaloom.ports.links import LinkStatus
+from thetaloom.ports.market_data import ReplayedMarket
 from thetaloom.store.queries.alerts import list_alerts
 from thetaloom.store.queries.paging import Window
 from thetaloom.store.queries.proposals import list_proposals
@@ -72,7 +76,7 @@ NOTICES: Mapping[str, str] = {
 class Frame:
     """The frame of a page."""
 
-    mark: str  # SYNTHETIC or RECORDED: nobody may take these prices for live ones
+    mark: str  # SYNTHETIC, RECORDED or SIMULATED: nobody may take these prices for LIVE ones
     source: str
     exchange: str
     exchange_zone: str
@@ -85,6 +89,7 @@ class Frame:
     trading: str  # whether the exchange is open, and until when
     mode: str
     halts: Mapping[str, str]
+    lost: Sequence[LinkStatus]  # connections that are down and waited for
     pending: int
     alerts: int  # that stand
     notice: str
@@ -110,7 +115,7 @@ def frame_of(front: Front, section: str, notice: str = "") -> Frame:
         "" if wished.zone == calendar.zone_name else f"{now.astimezone(ZoneInfo(wished.zone)):%a %Y-%m-%d %H:%M:%S %Z}"
     )
     return Frame(
-        mark="SYNTHETIC" if market.synthetic else "RECORDED",
+        mark=_mark(platform),
         source=market.name,
         exchange=calendar.exchange,
         exchange_zone=calendar.zone_name,
@@ -123,6 +128,7 @@ def frame_of(front: Front, section: str, notice: str = "") -> Frame:
         trading=_trading(calendar, now),
         mode=platform.settings.mode.value,
         halts=halts,
+        lost=lost_links(platform.desk),
         pending=waiting.total,
         alerts=list_alerts(front.database, front.user, window=Window(limit=1)).total,
         notice=NOTICES.get(notice, ""),
@@ -132,6 +138,14 @@ def frame_of(front: Front, section: str, notice: str = "") -> Frame:
         navigation=navigation(front.person),
         path=front.path,
     )
+
+
+def _mark(platform: Platform) -> str:
+    if platform.market.synthetic:
+        return "SYNTHETIC"
+    if isinstance(platform.market, ReplayedMarket):
+        return "RECORDED"
+    return "SIMULATED" if platform.settings.is_simulated else "LIVE"
 
 
 def _trading(calendar: TradingCalendar, now: datetime) -> str:

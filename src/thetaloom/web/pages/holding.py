@@ -1,4 +1,4 @@
-"""What the page of a run shows of its position: its guard, its alerts, its chain, and what time will do to it."""
+"""What the page of a run shows of its position: its guard, its alerts, its gaps, its chain, its end."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,8 +19,10 @@ from thetaloom.engine.portfolio_greeks import SUMMED
 from thetaloom.errors import NotFound, Unavailable
 from thetaloom.store.queries.alerts import list_alerts
 from thetaloom.store.queries.chains import PositionChain, chain_of
+from thetaloom.store.queries.quote_gaps import gaps_of_position
 from thetaloom.web.front import Front
 from thetaloom.web.marked import MarkedReview, greeks_of, reviews_of
+from thetaloom.web.pages.gaps import GapsShown, gaps_shown
 
 QUIET = frozenset({Likelihood.UNLIKELY, Likelihood.IMPOSSIBLE})
 
@@ -41,6 +43,7 @@ class Holding:
     low_water: Money | None
     alerts: Sequence[Alert]
     chain: PositionChain
+    gaps: GapsShown | None  # None: none so far
     plan: ExpiryPlan | None  # None: nothing is held
     shares_text: str
     shares_advice: str
@@ -69,6 +72,7 @@ def holding_of(front: Front, position: Position, orders: Sequence[Order]) -> Hol
         low_water=None if care is None else care.low_water,
         alerts=list_alerts(front.database, front.user, position=position.id).rows,
         chain=chain_of(front.database, front.user, position.id),
+        gaps=gaps_shown(position, gaps_of_position(front.database, front.user, position), front.now),
         plan=plan,
         shares_text=shares_text(position),
         shares_advice=shares_advice(position, by_us=desk.broker.capabilities.shares),

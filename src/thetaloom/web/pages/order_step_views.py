@@ -65,9 +65,19 @@ def risk_view(step: StepRecord) -> Shown:
             Fact(name="Buying power", raw=said["buying_power_effect"], form=Form.DOLLARS),
         ],
         facts=facts,
-        grids=[checks_grid(said["checks"], "Limits")],
+        grids=[*_dry_run_grids(said), checks_grid(said["checks"], "Limits")],
         lines=[str(one) for one in said["warnings"]],
     )
+
+
+def _dry_run_grids(said: Told) -> list[Grid]:
+    asked = said.get("dry_run") or {}
+    told = asked.get("told")
+    if told is None:
+        return []  # not asked, or no answer: the warnings say so
+    names = ("buying_power_effect", "buying_power_after", "fees")
+    row = [Fact(name=name.replace("_", " ").capitalize(), raw=told[name], form=Form.DOLLARS) for name in names]
+    return [grid_of("The broker's dry run", [[*row, Fact(name="Words", raw=told["message"] or "none")]])]
 
 
 def proposal_view(step: StepRecord) -> Shown:
@@ -188,6 +198,8 @@ def _position_grids(position: Told | None) -> list[Grid]:
 def portfolio_view(step: StepRecord) -> Shown:
     """Show the position's profit and loss, and each exit rule with how far it is."""
     said = said_of(step)
+    if said["verdict"]["reason"] == Reason.LINE_GAP.value:
+        return _gap_view(said)
     facts = said["verdict"]["facts"]
     open_pnl, reason = facts.get("unrealized_pnl"), said["verdict"]["reason"]
     exits = said.get("exit") or {}
@@ -218,6 +230,23 @@ def portfolio_view(step: StepRecord) -> Shown:
         cards=cards,
         facts=rest,
         grids=[grid_of("Exit rules", rows)] if rows else [],
+    )
+
+
+def _gap_view(said: Told) -> Shown:
+    return Shown(
+        kind="gap",
+        badge="connection lost",
+        tone="loss",
+        lead="A connection was down while the position was held. What rests on quotes waited for them.",
+        cards=[Fact(name="Down for", raw=said["seconds"], form=Form.NUMBER, note="seconds")],
+        facts=[
+            Fact(name="connection", raw=said["connection"]),
+            Fact(name="of", raw=said["source"]),
+            Fact(name="from", raw=said["began_at"], form=Form.TIME),
+            Fact(name="to", raw=said["ended_at"], form=Form.TIME),
+            Fact(name="because", raw=said["reason"] or "not told"),
+        ],
     )
 
 

@@ -13,10 +13,12 @@ from thetaloom.domain.run.runs import StepStatus, WorkflowRun
 from thetaloom.domain.run.why import Why
 from thetaloom.domain.values.ids import ClientOrderId, RunId, StrategyId
 from thetaloom.engine import commands
+from thetaloom.engine.dry_runs import DryRunShown, dry_run_shown
 from thetaloom.engine.lineage import ReplayReport
 from thetaloom.store.queries.lineage import step_record
 from thetaloom.store.queries.market_view import recorded_view
 from thetaloom.store.queries.order_quality import orders_quality
+from thetaloom.store.queries.proposal_evidence import evidence_of_proposals
 from thetaloom.store.queries.runs import RUNS, RunDetail, list_runs, run_detail
 from thetaloom.store.queries.story import tell_step
 from thetaloom.store.queries.why import why_of
@@ -64,6 +66,7 @@ class RunView:
     replayed: ReplayReport | None
     quality: Sequence[OrderQuality] = ()  # of the orders that filled
     chart: ChartOfPage | None = None  # None: it has drawn none
+    dry_run: DryRunShown | None = None  # of what was approved; None: the broker was not asked
 
 
 @router.get("")
@@ -170,8 +173,15 @@ def _shown(
         replayed=replayed,
         quality=orders_quality(front.database, front.user, run=detail.run.id).orders,
         chart=chart_of_run(front, detail.run.id, choice),
+        dry_run=_dry_run(front, detail),
     )
     return page("run.html", view)
+
+
+def _dry_run(front: Front, detail: RunDetail) -> DryRunShown | None:
+    approved = [one for one in detail.proposals if one.approved_hash][-1:]
+    found = evidence_of_proposals(front.database, approved) if approved else ()
+    return next((dry_run_shown(one.risk, one.proposal.fees) for one in found), None)
 
 
 def _told(front: Front, record: LineageRecord) -> str:

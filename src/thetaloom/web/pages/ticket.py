@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from thetaloom.config import PAPER_BROKER, Settings
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.strategy.evaluation import Evaluation
 from thetaloom.domain.values.instruments import ExerciseStyle, Right
 from thetaloom.domain.values.money import Price
+from thetaloom.engine.dry_runs import DryRunShown, dry_run_shown
 from thetaloom.store.queries.proposal_evidence import evidence_of_proposals
 from thetaloom.web.api.suggestion_records import Suggestion
 from thetaloom.web.front import Front
@@ -47,6 +49,8 @@ class Ticket:
     picture: PayoffPicture | None
     payoff: str  # JSON; empty where a leg's volatility is not known
     ages: Sequence[Age]
+    dry_run: DryRunShown | None  # None: the broker was not asked
+    score: str  # that lets it enter; empty: none, or it does not
 
 
 def ticket_of(front: Front, proposal: Proposal, undo_seconds: int) -> Ticket:
@@ -60,7 +64,7 @@ def ticket_of(front: Front, proposal: Proposal, undo_seconds: int) -> Ticket:
     return Ticket(
         proposal=proposal,
         suggestion=shown,
-        deal=deal_of(proposal, mode=front.platform.settings.mode.value, undo_seconds=undo_seconds),
+        deal=deal_of(proposal, where=_where(front.platform.settings), undo_seconds=undo_seconds),
         is_open=proposal.status is ProposalStatus.PENDING and now < proposal.expires_at,
         seconds_left=max(0, int((proposal.expires_at - now).total_seconds())),
         best_price=proposal.mid_price * 2 - proposal.natural_price,
@@ -74,7 +78,24 @@ def ticket_of(front: Front, proposal: Proposal, undo_seconds: int) -> Ticket:
         else picture_of(front, evaluation, proposal.spot, proposal.as_of, proposal.symbol, proposal.quantity),
         payoff="" if evaluation is None else payoff_numbers(front, proposal, evaluation, net),
         ages=_ages(front, shown),
+        dry_run=dry_run_shown(found.risk, proposal.fees),
+        score=_score_text(shown),
     )
+
+
+def _where(settings: Settings) -> str:
+    if settings.broker == PAPER_BROKER:
+        return "the paper broker"
+    if settings.is_simulated:
+        return f"the simulated {settings.broker}"
+    return f"{settings.broker}, with real money" if settings.wants_live else f"the paper account at {settings.broker}"
+
+
+def _score_text(shown: Suggestion) -> str:
+    score = shown.score
+    if score is None or Decimal(score.total) < Decimal(score.minimum):
+        return ""
+    return f"score {score.total}, at least {score.minimum} to enter"
 
 
 def payoff_numbers(front: Front, proposal: Proposal, evaluation: Evaluation, net_price: Price) -> str:

@@ -1,6 +1,6 @@
 // The page of a run follows it: what changed is put in the place of what stood there, but never under a person's hands.
 
-const PARTS = ["run-summary", "why", "position", "orders", "timeline"]; // ids of cards or of their headings
+const PARTS = ["run-summary", "why", "position", "gaps", "orders", "timeline"]; // ids of cards or of their headings
 const PAUSE = 500; // milliseconds; several events come at once
 const main = document.getElementById("main");
 const { run } = document.getElementById("run-summary").dataset;

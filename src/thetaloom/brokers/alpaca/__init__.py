@@ -1,0 +1,1 @@
+"""Alpaca: paper and live accounts through its official SDK, ``alpaca-py``."""

@@ -1,0 +1,1 @@
+"""Interactive Brokers through TWS or IB Gateway, spoken with ``ib_async``. Only entry points import it."""

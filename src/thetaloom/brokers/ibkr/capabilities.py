@@ -1,0 +1,97 @@
+"""What Interactive Brokers can do through TWS, and what a person should know of it."""
+
+from thetaloom.ports.broker import BrokerCapabilities, BrokerNote
+
+LEGS_MAX = 4
+WORKING_MAX = 20
+
+NOTES = (
+    BrokerNote(
+        topic="price sign",
+        text="A structure is bought as a combination at the price that we pay: a net credit has a negative price."
+        " A single option has a positive price on either side.",
+        source="QuantConnect/Lean.Brokerages.InteractiveBrokers#213, QuantConnect/Lean#9287",
+    ),
+    BrokerNote(
+        topic="legs",
+        text="Combinations of up to four options of one underlying, guaranteed, at one net price, routed by SMART.",
+        source="reference/field.md 6.11",
+    ),
+    BrokerNote(
+        topic="order ids",
+        text="An order id counts within one client id and is never used again; the book of the account keeps the last"
+        " one over restarts. The permanent id of TWS is the broker's order id, our own id its order reference.",
+        source="Lean.Brokerages.InteractiveBrokers#242, erdewit/ib_insync#130, ib-api-reloaded/ib_async#66",
+    ),
+    BrokerNote(
+        topic="idempotency",
+        text="TWS does not refuse an order reference it has seen; an id of ours that went out is not sent again because"
+        " our own book says so.",
+        source="ib_async 2.1.0, client.placeOrder",
+    ),
+    BrokerNote(
+        topic="executions",
+        text="Executions come leg by leg, in any order, before or after the order's status, with commissions later. A"
+        " corrected execution ends in .02 and counts once; the summary of a combination is no execution.",
+        source="erdewit/ib_insync#36, QuantConnect/Lean.Brokerages.InteractiveBrokers#249",
+    ),
+    BrokerNote(
+        topic="status",
+        text="Errors other than 201 and 202 do not end an order that works, whatever the SDK says of it.",
+        source="ib-api-reloaded/ib_async#191",
+    ),
+    BrokerNote(
+        topic="assignment",
+        text="Exercise, assignment and expiration are not told through the socket. They are read off positions and cash"
+        " where only one explanation fits; what does not fit shows up as drift.",
+        source="TWS API: execDetails tells trades only",
+    ),
+    BrokerNote(
+        topic="live account",
+        text="The number of the account is what TWS says of it: paper accounts begin with D (DU, DF, DI).",
+        source="ib_async 2.1.0, managedAccounts",
+    ),
+    BrokerNote(
+        topic="rate limit",
+        text="50 messages a second, after which TWS hangs up: reads wait, orders do not. 20 working orders a contract"
+        " and side.",
+        source="reference/field.md 6.11",
+    ),
+    BrokerNote(
+        topic="maintenance",
+        text="TWS and the gateway restart once a day; around IBKR's own restart (23:45 to 00:45 in New York) no order"
+        " is sent. The login lasts a week at most and needs the second factor.",
+        source="QuantConnect/Lean.Brokerages.InteractiveBrokers#242",
+    ),
+    BrokerNote(
+        topic="market data",
+        text="100 quotes at a time unless more lines were bought: a whole SPX chain is far beyond them. The chain is"
+        " listed near the money and swept over the lines that the watched contracts leave; put another source before"
+        " it in market_sources for whole chains.",
+        source="TWS API: market data lines; erdewit/ib_insync#547",
+    ),
+    BrokerNote(
+        topic="paper account",
+        text="A paper account simulates fills from the top of the book and has the market data of the live one only if"
+        " it is shared with it.",
+        source="TWS API: paper trading",
+    ),
+)
+
+CAPABILITIES = BrokerCapabilities(
+    legs_max=LEGS_MAX,
+    gtc=True,
+    replace=True,
+    native_oco=False,
+    absence_seconds=30,
+    orders_per_second=10,
+    cancels_per_second=40,
+    keeps_id_on_replace=True,
+    replace_keeps_place=True,
+    reports_by_leg=True,
+    refuses_known_ids=False,
+    client_order_id_length_max=40,
+    preview=True,
+    working_orders_max=WORKING_MAX,
+    notes=NOTES,
+)

@@ -1,0 +1,119 @@
+"""tastytrade's history in our book: a trade goes under the ids of its executions, so that one fact counts once.
+
+The history and the orders name an execution differently, and both are read. What only one of them knew by an id of
+its own would be booked twice.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import structlog
+from tastytrade.account import Transaction as WireTransaction
+
+from thetaloom.brokers.tastytrade.parse import transaction_of
+from thetaloom.domain.book.leg_fills import LegExecution
+from thetaloom.domain.book.transactions import Transaction
+from thetaloom.domain.values.ids import BrokerOrderId
+from thetaloom.domain.values.instruments import OptionContract
+from thetaloom.domain.values.money import NOTHING
+from thetaloom.links.report_book import ReportBook, SentOrder
+
+log = structlog.get_logger()
+
+RECORDED = "transaction:"  # begins the mark of one that was written down under other ids
+
+
+class History:
+    """Writes the transactions of one account into its book, each once."""
+
+    def __init__(self, book: ReportBook) -> None:
+        self._book = book
+        self._recorded: set[int] = set()
+
+    def record(self, found: Sequence[WireTransaction], asked: frozenset[int]) -> frozenset[int]:
+        """Write what is new; return the orders that must tell their fills first. ``asked`` have told all they know.
+
+        An order that nobody knows may be ours: a replacement, or one whose answer was lost. It is asked for first.
+        """
+        known = self._book.transactions(0)
+        ids, held = {one.transaction_id for one in known}, dict[OptionContract, int]()
+        for old in known:
+            _move(held, old)
+        untold = set[int]()
+        for one in found:
+            if str(one.id) in ids or self._is_recorded(one):
+                continue
+            sent = None if one.order_id is None else self._book.sent_as(BrokerOrderId(str(one.order_id)))
+            moved = transaction_of(one, None if sent is None else sent.client_order_id, held)
+            if moved is None:
+                continue
+            parts = self._parts(moved, sent, ids)
+            if one.order_id is not None and (not parts or (sent is None and one.order_id not in asked)):
+                untold.add(one.order_id)
+                continue
+            self._book.record(parts)
+            self._mark(one, parts)
+            ids |= {part.transaction_id for part in parts}
+            _move(held, moved)
+        for number in untold & asked:
+            log.warning("tastytrade_trade_without_fill", order_id=number)  # it waits, and the balance will not add up
+        return frozenset(untold)
+
+    def _parts(self, moved: Transaction, sent: SentOrder | None, ids: set[str]) -> list[Transaction]:
+        if sent is None or moved.contract is None:
+            return [moved]
+        told = [one.execution for one in self._book.reports_since(0) if one.client_order_id == sent.client_order_id]
+        return as_executions(moved, [one for one in told if one is not None and one.execution_id not in ids])
+
+    def _is_recorded(self, one: WireTransaction) -> bool:
+        if one.order_id is not None and one.id not in self._recorded and self._book.mark(f"{RECORDED}{one.id}"):
+            self._recorded.add(one.id)
+        return one.id in self._recorded
+
+    def _mark(self, one: WireTransaction, parts: Sequence[Transaction]) -> None:
+        if [part.transaction_id for part in parts] != [str(one.id)]:
+            self._book.put_mark(f"{RECORDED}{one.id}", "yes")
+            self._recorded.add(one.id)
+
+
+def as_executions(moved: Transaction, told: Iterable[LegExecution]) -> list[Transaction]:
+    """Return a trade as one transaction for each of its executions, under their ids; none where they are not told.
+
+    ``told`` are the executions of its order that no transaction was read of before. Those of one contract at one
+    price are worth the same, whichever is taken; a trade at a price between several is all of them together.
+    """
+    size = 1 if moved.contract is None else moved.contract.multiplier
+    same = [one for one in told if one.contract == moved.contract and one.quantity * moved.quantity > 0]
+    chosen = _adding_up([one for one in same if one.price == moved.price], moved.quantity)
+    if not chosen and sum(one.quantity for one in same) == moved.quantity:
+        chosen = same
+    cash = [one.price.times(size, -one.quantity) for one in chosen]
+    rest = moved.cash - sum(cash, NOTHING)  # where their mean was rounded
+    return [
+        replace(
+            moved,
+            transaction_id=one.execution_id,
+            quantity=one.quantity,
+            price=one.price,
+            cash=paid + rest if one is chosen[-1] else paid,
+            fees=moved.fees if one is chosen[-1] else NOTHING,
+        )
+        for one, paid in zip(chosen, cash, strict=True)
+    ]
+
+
+def _move(held: dict[OptionContract, int], moved: Transaction) -> None:
+    if moved.contract is not None:
+        held[moved.contract] = held.get(moved.contract, 0) + moved.quantity
+
+
+def _adding_up(found: list[LegExecution], wanted: int) -> list[LegExecution]:
+    exact = [one for one in found if one.quantity == wanted]
+    if exact:
+        return exact[:1]
+    total = 0
+    for number, one in enumerate(found, start=1):
+        total += one.quantity
+        if total == wanted:
+            return found[:number]
+    return []

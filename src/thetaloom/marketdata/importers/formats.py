@@ -1,0 +1,124 @@
+"""The formats that can be imported, by name, and which of them a file looks like."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from thetaloom.errors import InvalidInput
+from thetaloom.marketdata.importers import (
+    cboe_quotes,
+    datashop,
+    delta_neutral,
+    deribit,
+    dolthub,
+    historical_l3,
+    optionsdx,
+    yfinance,
+)
+from thetaloom.marketdata.importers.layouts import Layout, plain_header
+from thetaloom.marketdata.importers.tables import find_heading
+
+LAYOUTS: dict[str, Layout] = {
+    module.LAYOUT.name: module.LAYOUT
+    for module in (
+        cboe_quotes,
+        datashop,
+        optionsdx,
+        yfinance,
+        delta_neutral,
+        historical_l3,
+        dolthub,
+        deribit,
+    )
+}
+AUTO = "auto"
+LEAN, CBOE_JSON, SCHWAB_JSON = "lean", "cboe_json", "schwab_json"
+ALIASES = {
+    "cboe": "cboe_csv",
+    "quotedata": "cboe_csv",
+    "cboe_quotedata": "cboe_csv",
+    "cboe_quotedata_csv": "cboe_csv",
+    "cboe_datashop": "datashop",
+    "delta_neutral": "deltaneutral",
+    "deltaneutral_csv": "deltaneutral",
+    "historicaloptiondata": "l3",
+    "historicaloptiondata_l3": "l3",
+    "historicaloptiondata_l3_csv": "l3",
+    "yfinance_csv": "yfinance",
+    "deribit_csv": "deribit",
+    "schwab": SCHWAB_JSON,
+    "schwab_chain_json": SCHWAB_JSON,
+    "cboe_delayed_json": CBOE_JSON,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormatNote:
+    """One format as it is listed to people."""
+
+    name: str
+    title: str
+    note: str
+    needs: tuple[str, ...] = ()  # the columns, as its files spell them; without them it is another format
+
+
+OTHERS = (
+    FormatNote(name=CBOE_JSON, title="Cboe delayed quotes, JSON", note="The answer of the free delayed chain."),
+    FormatNote(
+        name=SCHWAB_JSON, title="Schwab Trader API chain, JSON", note="The answer of GET /marketdata/v1/chains."
+    ),
+    FormatNote(
+        name=LEAN,
+        title="LEAN data folder or zip",
+        note="Options, index options, equities and indices by minute, hour and day; universes, factor and map files, "
+        "interest rates. Quotes, trades, open interest and the underlying of one symbol and day are put together.",
+    ),
+)
+
+
+def list_formats() -> list[FormatNote]:
+    """Return every format in the order of names."""
+    texts = [FormatNote(name=one.name, title=one.title, note=one.note, needs=one.needs) for one in LAYOUTS.values()]
+    return sorted([*texts, *OTHERS], key=lambda one: one.name)
+
+
+def format_named(name: str) -> str:
+    """Return the name of a format, however it is spelled; an unknown one raises ``InvalidInput``."""
+    plain = name.strip().lower().replace("-", "_")
+    plain = ALIASES.get(plain, plain)
+    known = [AUTO, *(one.name for one in list_formats())]
+    if plain not in known:
+        raise InvalidInput(
+            f'format "{name}" is not known',
+            advice=f"Known are {', '.join(known)}.",
+            details={"field": "format", "known": known},
+        )
+    return plain
+
+
+def looks_like(text: str) -> tuple[str, ...]:
+    """Return the names of the formats that the beginning of a file shows: mostly one, none where none fits."""
+    if re.match(r"[\ufeff\s]*(\{|\[\s*\{)", text):
+        if "callExpDateMap" in text or "putExpDateMap" in text:
+            return (SCHWAB_JSON,)
+        return (CBOE_JSON,) if '"option"' in text and '"bid"' in text else ()
+    return tuple(one.name for one in LAYOUTS.values() if find_heading(text, one.signature) is not None)
+
+
+def nearest(text: str) -> dict[str, tuple[str, ...]]:
+    """Return the formats of which some line at the top lacks the fewest columns, and those; none that lack half."""
+    missing = {layout.name: missing_columns(text, layout) for layout in LAYOUTS.values()}
+    near = {name: lacks for name, lacks in missing.items() if len(lacks) * 2 < len(LAYOUTS[name].needs)}
+    fewest = min(map(len, near.values()), default=0)
+    return {name: lacks for name, lacks in near.items() if len(lacks) == fewest}
+
+
+def missing_columns(text: str, layout: Layout) -> tuple[str, ...]:
+    """Return what the line at the top lacks that has the most of the columns which a format needs."""
+    best: frozenset[str] = frozenset()
+    for name in layout.signature:
+        heading = find_heading(text, {name})
+        if heading is not None:
+            best = max(best, layout.signature & set(heading.names), key=len)
+    return tuple(name for name in layout.needs if plain_header(name) not in best)

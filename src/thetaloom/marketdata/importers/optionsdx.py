@@ -1,0 +1,36 @@
+"""optionsDX: monthly text files, bracketed headers, the call and the put of a strike in one row."""
+
+from thetaloom.marketdata.importers.layouts import Layout
+
+_SIDE = {
+    "bid": "bid",
+    "ask": "ask",
+    "bid_size": "size",
+    "ask_size": "size",
+    "last": "last",
+    "volume": "volume",
+    "implied_vol": "iv",
+    "delta": "delta",
+    "gamma": "gamma",
+    "theta": "theta",
+    "vega": "vega",
+    "rho": "rho",
+}
+
+LAYOUT = Layout(
+    name="optionsdx",
+    title="optionsDX text",
+    needs=("EXPIRE_DATE", "STRIKE", "C_BID", "C_ASK", "P_BID", "P_ASK"),
+    columns={
+        "quote_unix": ("quoteunixtime",),
+        "quote_time": ("quotereadtime",),
+        "quote_date": ("quotedate",),
+        "underlying": ("symbol", "underlyingsymbol"),
+        "underlying_price": ("underlyinglast",),
+        "expiration": ("expiredate",),
+        "strike": ("strike",),
+    },
+    sides={side: {ours: (f"{side.lower()}{theirs}",) for ours, theirs in _SIDE.items()} for side in "CP"},
+    needs_symbol=True,
+    note="The symbol stands in the file's name alone (spx_eod_202001.txt), or is given with --symbol.",
+)

@@ -1,0 +1,28 @@
+"""yfinance: the frames of ``option_chain`` as CSV, calls and puts, with the columns people add to them."""
+
+from thetaloom.marketdata.importers.layouts import Layout, Told
+
+LAYOUT = Layout(
+    name="yfinance",
+    title="yfinance option_chain CSV",
+    needs=("contractSymbol", "lastTradeDate", "strike", "bid", "ask", "impliedVolatility"),
+    columns={
+        "contract_symbol": ("contractsymbol",),
+        "underlying": ("underlyingsymbol", "symbol", "ticker", "underlying"),
+        "right": ("type", "optiontype", "right", "callput"),
+        "expiration": ("expiration", "expirationdate", "expiry"),
+        "strike": ("strike",),
+        "last_trade": ("lasttradedate",),
+        "quote_date": ("snapdate", "quotedate", "snapshotdate", "date"),
+        "last": ("lastprice",),
+        "bid": ("bid",),
+        "ask": ("ask",),
+        "volume": ("volume",),
+        "open_interest": ("openinterest",),
+        "implied_vol": ("impliedvolatility",),
+        "underlying_price": ("spotprice", "underlyingprice", "spot"),
+    },
+    told=Told.BY_NEWEST_TRADE,
+    snapshot="fetched",
+    note="The moment of the fetch is not in the file: the newest trade of the day stands for it.",
+)

@@ -1,0 +1,1 @@
+"""Alpaca's servers on loopback: trading and data over HTTP, trade updates and option quotes over sockets."""

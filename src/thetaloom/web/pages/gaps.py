@@ -1,0 +1,77 @@
+"""When nobody could see what a position is worth, as rows and as marks on a strip of its life."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from thetaloom.domain.book.positions import Position
+from thetaloom.store.queries.quote_gaps import QuoteGap
+from thetaloom.web.pages.numbers import age
+
+WIDTH = 600  # of the strip
+MARK_MIN = 2.0  # so that a second of a month is seen
+ROWS_MAX = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GapRow:
+    """One gap as it is told."""
+
+    gap: QuoteGap
+    length: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GapMark:
+    """Its place on the strip."""
+
+    x: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GapsShown:
+    """The gaps of a position, newest first."""
+
+    rows: Sequence[GapRow]  # at most so many
+    count: int
+    marks: Sequence[GapMark]
+    width: int
+    until: datetime  # the strip's end
+    text: str
+
+
+def gaps_shown(position: Position, gaps: Sequence[QuoteGap], now: datetime) -> GapsShown | None:
+    """Return the gaps as a page shows them; ``None`` where there are none."""
+    if not gaps:
+        return None
+    until = position.closed_at or max(now, position.opened_at)
+    newest = list(reversed(gaps))
+    return GapsShown(
+        rows=[GapRow(gap=gap, length=_length(gap)) for gap in newest[:ROWS_MAX]],
+        count=len(gaps),
+        marks=[_mark(gap, position.opened_at, until) for gap in gaps],
+        width=WIDTH,
+        until=until,
+        text=_text(gaps),
+    )
+
+
+def _length(gap: QuoteGap) -> str:
+    if gap.seconds is None:
+        return "no end was told"
+    return age(gap.seconds) if gap.seconds else "under 1 s"
+
+
+def _mark(gap: QuoteGap, opened: datetime, until: datetime) -> GapMark:
+    whole = (until - opened) or timedelta(seconds=1)
+    x = max(0.0, (gap.began_at - opened) / whole * WIDTH)
+    width = max(MARK_MIN, ((gap.ended_at or until) - gap.began_at) / whole * WIDTH)
+    return GapMark(x=round(min(x, WIDTH - MARK_MIN), 1), width=round(min(width, WIDTH - min(x, WIDTH - MARK_MIN)), 1))
+
+
+def _text(gaps: Sequence[QuoteGap]) -> str:
+    known = sum(gap.seconds or 0 for gap in gaps)
+    times = "once" if len(gaps) == 1 else f"{len(gaps)} times"
+    unended = sum(gap.ended_at is None for gap in gaps)
+    return f"{times}, {age(known)} in all" + (f", {unended} without a told end" if unended else "")

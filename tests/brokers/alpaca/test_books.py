@@ -1,0 +1,133 @@
+"""What Alpaca's books and messages tell: legs apart, what happens without us, and words that nobody expects."""
+
+import pytest
+
+from tests.brokers.alpaca.conftest import Desk
+from tests.brokers.alpaca.waiting import until
+from thetaloom.domain.book.leg_fills import assemble
+from thetaloom.domain.book.reports import ReportKind as K
+from thetaloom.domain.book.transactions import TransactionKind as T
+from thetaloom.domain.values.money import Money, Price
+from thetaloom.errors import ConfigError, NotAllowed
+from thetaloom.testing import builders as b
+
+SHORT, LONG = (leg.contract for leg in b.legs())
+
+
+def kinds(desk: Desk) -> list[T]:
+    """Return the kinds of the account's transactions, fees left out."""
+    return [one.kind for one in desk.broker.transactions(0) if one.kind is not T.FEE]
+
+
+def test_legs_done_apart_are_told_as_they_come_and_make_one_structure(opened: Desk) -> None:
+    order = b.order(limit="1.50")
+    opened.broker.submit(order)
+    number = opened.backend.by_client_id(order.client_order_id)[0].broker_order_id
+
+    opened.backend.execute(number, LONG, 1, Price("0.60"))
+    opened.await_kinds(order, K.ACCEPTED, K.LEG_FILLED)
+    found = opened.broker.find(order.client_order_id)
+    opened.backend.execute(number, SHORT, -1, Price("2.10"))
+    opened.await_kinds(order, K.ACCEPTED, K.LEG_FILLED, K.LEG_FILLED)
+
+    made = assemble(order.legs, [one.execution for one in opened.reports(order) if one.execution is not None])
+    assert found is not None and found.is_open and found.filled == 0
+    assert made.is_balanced and [fill.price for fill in made.fills] == [Price("1.50")]
+
+
+def test_a_leg_that_alpaca_liquidates_is_a_transaction_and_no_report_of_ours(opened: Desk) -> None:
+    order = b.order(limit="0.90")
+    opened.broker.submit(order)
+    opened.fill(order)
+    opened.await_kinds(order, K.ACCEPTED, K.LEG_FILLED, K.LEG_FILLED)
+
+    opened.backend.world.liquidate(LONG)
+
+    until(lambda: kinds(opened) == [T.TRADE] * 3, lambda: str(kinds(opened)))
+    last = [one for one in opened.broker.transactions(0) if one.kind is T.TRADE][-1]
+    assert opened.broker.holdings() == {SHORT: -1} and last.client_order_id is None
+    assert opened.kinds(order) == [K.ACCEPTED, K.LEG_FILLED, K.LEG_FILLED]
+
+
+def test_an_assignment_takes_the_contract_and_brings_shares_at_the_strike(opened: Desk) -> None:
+    order = b.order(limit="0.90")
+    opened.broker.submit(order)
+    opened.fill(order)
+    opened.await_kinds(order, K.ACCEPTED, K.LEG_FILLED, K.LEG_FILLED)
+
+    opened.backend.world.assign(SHORT)
+
+    until(lambda: kinds(opened)[2:] == [T.ASSIGNMENT] * 2, lambda: str(kinds(opened)))
+    gone, came = (one for one in opened.broker.transactions(0) if one.kind is T.ASSIGNMENT)
+    assert (gone.contract, gone.quantity, gone.cash) == (SHORT, 1, Money(0))
+    assert (came.symbol, came.quantity, came.price, came.cash) == ("SPY", 100, Price(560), Money(-56_000))
+    assert opened.broker.account().shares == {"SPY": 100} and opened.broker.holdings() == {LONG: 1}
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        {"event": "new", "order": {"id": "x", "legs": [{"asset_class": "us_option"}]}},
+        {"event": "fill", "order": None},
+        {"event": "a word of tomorrow"},
+        {},
+    ],
+)
+def test_a_message_that_cannot_be_read_ends_no_stream(opened: Desk, update: dict[str, object]) -> None:
+    until(lambda: opened.broker.links()[0].is_up, lambda: "not up")
+    order = b.order(limit="0.90")
+    opened.broker.submit(order)
+
+    opened.server.sockets.tell_trade(update)
+    opened.fill(order)
+
+    opened.await_kinds(order, K.ACCEPTED, K.LEG_FILLED, K.LEG_FILLED)
+    assert opened.broker.links()[0].drops == 0
+
+
+def test_orders_of_somebody_else_are_shown_and_can_be_canceled(opened: Desk) -> None:
+    theirs = opened.backend.world.place_elsewhere(b.legs(), 2, Price("1.50"))
+
+    (shown,) = opened.broker.open_orders()
+    opened.broker.cancel_orphan(shown.broker_order_id)
+
+    assert (shown.client_order_id, shown.broker_order_id, shown.quantity) == (None, theirs, 2)
+    assert opened.broker.open_orders() == []
+
+
+def test_keys_of_a_live_account_are_refused_in_paper_mode_before_anything_is_asked(desk: Desk) -> None:
+    with pytest.raises(NotAllowed) as refused:
+        desk.connect(secrets={"key-id": "AKLIVE", "secret-key": "s"})
+
+    assert refused.value.code == "live_account_in_paper_mode" and desk.server.http.requests == []
+
+
+def test_a_live_account_behind_keys_that_say_nothing_is_refused_in_paper_mode(desk: Desk) -> None:
+    desk.server.http.keys = ("CKOTHER", "simulated")
+
+    with pytest.raises(NotAllowed) as refused:
+        desk.connect(secrets={"key-id": "CKOTHER", "secret-key": "simulated"})
+
+    assert refused.value.code == "live_account_in_paper_mode"
+
+
+def test_a_paper_account_is_refused_in_live_mode(desk: Desk) -> None:
+    with pytest.raises(NotAllowed) as refused:
+        desk.connect(is_live=True)
+
+    assert refused.value.code == "paper_account_in_live_mode"
+
+
+def test_what_is_missing_or_wrong_is_said_at_the_start(desk: Desk) -> None:
+    wrong: list[dict[str, object]] = [
+        {"secrets": {"key-id": "PKSIM"}},
+        {"secrets": {"key-id": "PKSIM", "secret-key": "another"}},
+        {"account": "PA123"},
+        {"options": desk.server.options | {"option_feed": "fast"}},
+        {"options": desk.server.options | {"colour": "red"}},
+        {"options": desk.server.options | {"silence_seconds": "-1"}},
+    ]
+
+    for one in wrong:
+        with pytest.raises(ConfigError):
+            desk.connect(**one)

@@ -1,0 +1,106 @@
+"""Contract ids: searched once, kept over restarts, and never guessed."""
+
+from collections.abc import Callable
+
+import pytest
+
+from thetaloom.brokers.ibkr.market_data import IbkrMarket
+from thetaloom.domain.values.ids import ClientOrderId
+from thetaloom.errors import BrokerUnavailable
+from thetaloom.testing import builders as b
+from thetaloom.testing.broker_servers.ibkr.listing import conid_of
+from thetaloom.testing.broker_servers.ibkr.rig import SHORT, Bench
+from thetaloom.testing.broker_servers.ibkr.wire import framed
+
+DETAILS, CONID = "10", 12  # the message that names a contract, and where in it the id stands
+
+
+def words(message: bytes) -> list[str]:
+    return message[4:].decode().split("\0")[:-1]
+
+
+def searches(bench: Bench) -> list[str]:
+    """Note from now on what is looked up."""
+    found: list[str] = []
+
+    def note(message: bytes) -> bytes:
+        told = words(message)
+        if told[0] == DETAILS:
+            found.append(told[2])
+        return message
+
+    bench.server.shared.twist = note
+    return found
+
+
+def twofold(change: Callable[[list[str]], list[str]]) -> Callable[[bytes], bytes]:
+    """Have everything that is looked up found twice, the second time changed."""
+
+    def twist(message: bytes) -> bytes:
+        told = words(message)
+        return message + framed(*change(told)) if told[0] == DETAILS else message
+
+    return twist
+
+
+def with_conid(told: list[str]) -> list[str]:
+    return [*told[:CONID], "4711", *told[CONID + 1 :]]
+
+
+def test_the_market_tells_the_number_and_the_exchange_of_a_symbol(bench: Bench) -> None:
+    broker = bench.connect()
+    market = bench.connection.market
+    assert isinstance(market, IbkrMarket)
+
+    found, resolved = market.underlying("SPY"), broker.resolve("SPY")
+
+    assert found is not None and resolved is not None
+    assert found.conid == resolved.conid == conid_of("SPY")
+    assert found.exchange == "SMART"
+
+
+def test_after_a_restart_nothing_is_searched_again(bench: Bench) -> None:
+    before = bench.connect()
+    known = before.resolve("SPY")
+    before.submit(b.order(limit="1.50"))
+    again = bench.connect()
+    asked = searches(bench)
+
+    assert again.resolve("SPY") == known
+    again.submit(b.order(limit="1.40", client_order_id=ClientOrderId("tl-second")))
+
+    assert asked == []
+
+
+def test_after_a_week_a_symbol_is_searched_anew(bench: Bench) -> None:
+    bench.connect().resolve("SPY")
+    bench.clock.advance(days=8)
+    again = bench.connect()
+    asked = searches(bench)
+
+    again.resolve("SPY")
+
+    assert asked == ["SPY"]
+
+
+def test_of_two_listings_the_one_at_home_is_meant(bench: Bench) -> None:
+    broker = bench.connect()
+    bench.server.shared.twist = twofold(lambda told: [*with_conid(told)[:20], "ARCA", *told[21:]])
+
+    found = broker.resolve("SPY")
+
+    assert found is not None and (found.conid, found.exchange) == (4711, "ARCA")
+
+
+def test_a_contract_that_is_listed_twice_is_not_traded(bench: Bench) -> None:
+    broker, order = bench.connect(), b.order(limit="1.50")
+    bench.server.shared.twist = twofold(with_conid)
+
+    with pytest.raises(BrokerUnavailable, match=r"TWS lists SPY 2026-01-16 P 56?.. more than once: conids 4711, "):
+        broker.submit(order)
+
+    bench.server.shared.twist = None
+    assert bench.backend.by_client_id(order.client_order_id) == []
+    broker.submit(order)
+    assert len(bench.backend.by_client_id(order.client_order_id)) == 1
+    assert bench.connection.book.mark(f"conid:{SHORT.occ_symbol}:100") is not None

@@ -1,0 +1,164 @@
+"""The gates of live trading: each alone refuses, at the start and before every order."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from thetaloom.domain.book.live_gates import GateFacts, shut_gates
+from thetaloom.domain.book.orders import Effect, OrderStatus
+from thetaloom.domain.run.events import EventKind
+from thetaloom.domain.run.runs import Outcome
+from thetaloom.domain.values.reasons import Reason
+from thetaloom.engine import commands
+from thetaloom.engine.live_gates import refuse_shut_gates
+from thetaloom.errors import NotAllowed
+from thetaloom.ports.live_switches import Switches
+from thetaloom.store.database import Database
+from thetaloom.testing.broker import ScriptedBroker
+from thetaloom.testing.desk import ANNA, DeskBench
+
+OPEN = GateFacts(
+    is_simulated=False,
+    wants_live=True,
+    allows_live=True,
+    account_allowed=True,
+    session_is_live=True,
+    data_synthetic=False,
+)
+# What is missing, how it shows, and whether exits are barred as well.
+GATES = [
+    ("mode", Reason.LIVE_ACCOUNT_IN_PAPER_MODE, True),
+    ("allow_live", Reason.LIVE_NOT_ALLOWED, False),
+    ("account", Reason.ACCOUNT_NOT_LIVE, False),
+    ("session", Reason.SESSION_NOT_LIVE, True),
+    ("data", Reason.SYNTHETIC_DATA, True),
+]
+
+
+class HeldSwitches:
+    """Switches that a test turns."""
+
+    def __init__(self) -> None:
+        self.held = Switches(wants_live=True, allows_live=True)
+
+    def now(self) -> Switches:
+        """Return them as they stand."""
+        return self.held
+
+
+class LiveDesk:
+    """A desk at a broker of real money, with all gates open, and ways to shut each."""
+
+    def __init__(self, database: Database) -> None:
+        self.bench = DeskBench(database, make_broker=lambda clock, market: ScriptedBroker(clock, simulated=False))
+        self.bench.market.synthetic = False
+        self.switches = HeldSwitches()
+        self.bench.restart(switches=self.switches)
+        self.allow(True)
+
+    def allow(self, is_allowed: bool) -> None:
+        """Set the account's own flag."""
+        with self.bench.store.unit_of_work() as uow:
+            uow.accounts.allow_live(self.bench.made.account_id, is_allowed=is_allowed)
+            uow.commit()
+
+    def shut(self, gate: str) -> None:
+        """Shut one gate."""
+        match gate:
+            case "mode":
+                self.switches.held = replace(self.switches.held, wants_live=False)
+            case "allow_live":
+                self.switches.held = replace(self.switches.held, allows_live=False)
+            case "account":
+                self.allow(False)
+            case "session":
+                self.bench.set_balances(is_live=False)
+            case "data":
+                self.bench.market.synthetic = True
+
+
+@pytest.fixture
+def live(sqlite_database: Database) -> LiveDesk:
+    """A desk with all gates open."""
+    return LiveDesk(sqlite_database)
+
+
+def test_with_all_gates_open_an_order_reaches_the_broker(live: LiveDesk) -> None:
+    refuse_shut_gates(live.bench.desk)
+
+    run = live.bench.start_run()
+
+    assert live.bench.broker.requests == [("submit", live.bench.order(run).client_order_id)]
+
+
+@pytest.mark.parametrize(("gate", "reason", "bars_exits"), GATES)
+def test_each_gate_alone_refuses_at_the_start(live: LiveDesk, gate: str, reason: Reason, bars_exits: bool) -> None:
+    live.shut(gate)
+
+    with pytest.raises(NotAllowed) as refused:
+        refuse_shut_gates(live.bench.desk)
+
+    assert (refused.value.code, refused.value.details["gates"]) == (reason.value, [reason.value])
+
+
+@pytest.mark.parametrize(("gate", "reason", "bars_exits"), GATES)
+def test_each_gate_alone_bars_an_entry_in_the_moment_of_sending(
+    live: LiveDesk, gate: str, reason: Reason, bars_exits: bool
+) -> None:
+    live.shut(gate)  # after the start
+
+    run = live.bench.start_run()
+
+    assert live.bench.broker.requests == []
+    assert live.bench.order(run).status is OrderStatus.DENIED
+    assert (live.bench.run(run).outcome, live.bench.run(run).reason) == (Outcome.DENIED, reason.value)
+
+
+@pytest.mark.parametrize(("gate", "reason", "bars_exits"), GATES)
+def test_an_exit_passes_where_only_the_leave_was_withdrawn(
+    live: LiveDesk, gate: str, reason: Reason, bars_exits: bool
+) -> None:
+    run = live.bench.enter()
+    held = live.bench.position(run)
+    assert held is not None
+    live.shut(gate)
+
+    live.bench.engine.handle(commands.ClosePosition(user_id=ANNA, position_id=held.id))
+    live.bench.engine.settle()
+
+    exit_order = live.bench.order(run, Effect.CLOSE)
+    sent = [order for verb, order in live.bench.broker.requests if verb == "submit"]
+    assert (exit_order.client_order_id in sent) is not bars_exits
+
+
+def test_an_order_waits_while_the_session_cannot_be_asked(live: LiveDesk) -> None:
+    live.bench.broker.is_down = True
+
+    live.bench.start_run()
+
+    assert live.bench.broker.requests == []
+    assert EventKind.ORDER_SUBMITTED not in live.bench.events()
+
+
+def test_what_was_decided_on_in_a_made_world_is_never_sent_at_a_real_broker(live: LiveDesk) -> None:
+    live.bench.market.synthetic = True
+    run = live.bench.start_run()
+    live.bench.market.synthetic = False
+
+    again = live.bench.start_run(forced=True)
+
+    assert live.bench.run(run).reason == Reason.SYNTHETIC_DATA.value
+    assert live.bench.run(again).reason != Reason.SYNTHETIC_DATA.value
+
+
+@pytest.mark.parametrize("changes", [{}, {"wants_live": False}, {"session_is_live": False}, {"data_synthetic": True}])
+def test_a_broker_whose_exchange_is_ours_has_no_gates(changes: dict[str, Any]) -> None:
+    assert shut_gates(replace(OPEN, is_simulated=True, **changes)) == ()
+
+
+def test_a_paper_account_of_a_real_broker_needs_no_leave() -> None:
+    paper = replace(OPEN, wants_live=False, allows_live=False, account_allowed=False, session_is_live=False)
+
+    assert shut_gates(paper) == ()
+    assert shut_gates(replace(paper, data_synthetic=True)) == (Reason.SYNTHETIC_DATA,)
