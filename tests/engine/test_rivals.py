@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from thetaloom.domain.run.runs import RunStatus
+from thetaloom.domain.book.orders import Order
+from thetaloom.domain.run.runs import Outcome, RunStatus
 from thetaloom.engine import commands
 from thetaloom.engine.handlers import handle
 from thetaloom.errors import MarketDataUnavailable, ThetaloomError
 from thetaloom.ports.market_data import Underlying
+from thetaloom.testing.broker import ScriptedBroker
 from thetaloom.testing.desk import ANNA, STRATEGY, DeskBench
 from thetaloom.testing.market import FixedMarket
 
@@ -27,6 +29,33 @@ class MeddlingMarket(FixedMarket):
             if self.fault is not None:
                 raise self.fault
         return super().underlying(symbol)
+
+
+class MeddledBroker(ScriptedBroker):
+    """A broker to which a new order is on its way while something happens elsewhere."""
+
+    meddle: Callable[[], object] | None = None
+
+    def submit(self, order: Order) -> None:
+        """Take the order, after what happens meanwhile."""
+        meddle, self.meddle = self.meddle, None
+        if meddle is not None:
+            meddle()
+        super().submit(order)
+
+
+def test_an_order_canceled_elsewhere_while_it_is_on_its_way_is_canceled_on_arrival(bench: DeskBench) -> None:
+    broker = MeddledBroker(bench.clock)
+    bench.restart(broker=broker)
+    run = bench.engine.handle(commands.StartRun(user_id=ANNA, symbol="SPY", strategy_id=STRATEGY))
+    assert hasattr(run, "id")
+    broker.meddle = lambda: handle(bench.desk, commands.CancelRun(user_id=ANNA, run_id=run.id))
+
+    bench.engine.settle()
+
+    assert broker.arrivals == {bench.order(run.id).client_order_id: 1}
+    assert broker.open_orders() == []
+    assert bench.run(run.id).outcome is Outcome.CANCELED
 
 
 @pytest.mark.parametrize(

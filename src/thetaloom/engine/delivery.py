@@ -269,12 +269,21 @@ def _submit(desk: Desk, order: Order, committed_at: datetime) -> None:
 
     def settle(was_sent: bool) -> None:
         if was_sent:
+            _cancel_unwanted(desk, order)
             return
         with desk.store.unit_of_work() as uow:
             withdraw(desk, uow, order, Reason.HALTED)
             uow.commit()
 
     _ask(desk, order, send, settle)
+
+
+def _cancel_unwanted(desk: Desk, order: Order) -> None:
+    # Another worker may have been told to cancel it just before it arrived, and found nothing to cancel there.
+    with desk.store.reading() as uow:
+        stored = uow.orders.get(order.client_order_id)
+    if stored is not None and stored.status is OrderStatus.PENDING_CANCEL:
+        deliver(desk, order.client_order_id, again=True)
 
 
 def _apply_once(desk: Desk, report: BrokerReport, *, tries: int = 2) -> WorkflowRun | None:

@@ -59,6 +59,7 @@ class Errands:
     def begin(self, subject: Hashable, start: Callable[[], None]) -> None:
         """Call ``start`` now, or when what is under way has ended; the newest wish for a subject counts."""
         if self._is_direct or not (self.is_busy(subject) or len(self._running) >= AT_ONCE):
+            self._waiting.pop(subject, None)
             start()
         else:
             self._waiting[subject] = start
