@@ -4,6 +4,7 @@ The tests' own process cannot fork: its threads (polars, numpy, servers of other
 It reads one JSON request a line on its input and writes one JSON answer a line on its output.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -84,6 +85,7 @@ def serve() -> None:
     """Answer requests until there are no more."""
     with TemporaryDirectory(prefix="thetaloom-nursery-") as folder:
         _warm_up(Path(folder))
+        gc.freeze()  # a walk through it would copy its pages into every child
         for line in sys.stdin:
             request = json.loads(line)
             if "wait" in request:
@@ -123,6 +125,7 @@ def _fork(folder: Path, call: str, given: dict[str, Any]) -> int:
         return child
     os.dup2(2, 1)  # the answers' own line is the parent's; whatever else is written is for a reader
     signal.alarm(CHILD_SECONDS_MAX)
+    gc.disable()  # no child lives long enough to need it
     error, answer = "", None
     try:
         module, _, function = call.partition(":")
