@@ -1,10 +1,6 @@
 """Recording any source to Parquet: whole files, nothing twice, gaps noted, and the same chains when played again."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +10,7 @@ import polars as pl
 import pytest
 
 from tests.marketdata.full_disk import files_of_at_most
+from tests.marketdata.killed import killed_at
 from thetaloom.domain.market.chain import ARRAY_TYPES, OptionChain
 from thetaloom.errors import InvalidInput, NotAllowed, Unavailable
 from thetaloom.links.instants import microseconds
@@ -370,9 +367,7 @@ def test_a_clock_that_was_set_back_is_waited_for(tmp_path: Path, market: FixedMa
     assert frame["quote_time"].unique(maintain_order=True).to_list() == [before, before + MINUTE]
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
+RECORD = """
 from datetime import timedelta
 from thetaloom.marketdata import recording_files
 from thetaloom.marketdata.recording import Recorder
@@ -380,20 +375,6 @@ from thetaloom.testing import builders
 from thetaloom.testing.clock import FakeClock
 from thetaloom.testing.market import FixedMarket
 
-steps = int(sys.argv[2])
-replace = Path.replace
-
-def until_then(path, target):
-    global steps
-    steps -= 1
-    if steps == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    moved = replace(path, target)
-    if steps == 1 and sys.argv[3] == "after":
-        os.kill(os.getpid(), signal.SIGKILL)
-    return moved
-
-Path.replace = until_then
 clock = FakeClock(builders.new_york("2026-01-05 09:30"))
 market = FixedMarket(clock, synthetic=False)
 folder = recording_files.ChainFolder(Path(sys.argv[1]))
@@ -408,22 +389,15 @@ for number in range(8):
 """
 
 
-@pytest.mark.parametrize(("steps", "moment"), [(2, "before"), (4, "after")])
+@pytest.mark.parametrize(("steps", "moment"), [(2, "before"), (3, "after")])
 def test_a_kill_leaves_whole_files_and_loses_no_snapshot_that_stood(tmp_path: Path, steps: int, moment: str) -> None:
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path), str(steps), moment],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    stood = [int(line) for line in killed.stdout.split()]
+    printed = killed_at(steps, RECORD, tmp_path, moment=moment)
+    stood = [int(line) for line in printed.split()]
     for path in tmp_path.rglob("*.parquet"):
         assert len(pl.read_parquet(path)) > 0
 
     ChainFolder(tmp_path).close()
 
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
     files = list(tmp_path.rglob("*.parquet"))
     bids = [bid for path in files for bid in pl.read_parquet(path)["bid"].to_list()]
     assert bids[: len(stood)] == [1.0 + number for number in stood]

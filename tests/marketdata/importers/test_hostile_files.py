@@ -2,10 +2,6 @@
 
 import gzip
 import io
-import os
-import signal
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +12,7 @@ import pytest
 from tests.marketdata.full_disk import files_of_at_most
 from tests.marketdata.importers.conftest import Import
 from tests.marketdata.importers.layouts_by_hand import DOLTHUB_HEADER, DOLTHUB_ROWS, text_of
+from tests.marketdata.killed import killed_at
 from thetaloom.domain.market.rates import RateCurve
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.errors import NotAllowed, Unavailable
@@ -119,25 +116,12 @@ def test_a_full_disk_ends_the_import_and_leaves_what_stood(
     assert import_paths([path], wish).as_dict()["rejected"] == 2999
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
+IMPORT = """
 from thetaloom.domain.market.rates import RateCurve
 from thetaloom.marketdata.importers.importing import Wish
 from thetaloom.marketdata.importers.runs import import_paths
 from thetaloom.testing import builders
 
-steps = int(sys.argv[3])
-replace = Path.replace
-
-def until_then(path, target):
-    global steps
-    steps -= 1
-    if steps == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return replace(path, target)
-
-Path.replace = until_then
 out, calendar = Path(sys.argv[2]), builders.trading_calendar()
 wish = Wish(format_name="dolthub", out=out, symbol=None, calendar=calendar, rates=RateCurve.flat(0.03))
 import_paths([Path(sys.argv[1])], wish)
@@ -152,14 +136,7 @@ def test_a_kill_leaves_whole_recordings_and_the_next_import_goes_on(
     folder.mkdir()
     (folder / "chain.csv").write_text(f"{text_of('dolthub')}{CALL.replace('115.00', '-1')}\n")
 
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(folder), str(out), str(steps)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    killed_at(steps, IMPORT, folder, out)
     assert all(pl.read_parquet(path).height == 2 for path in out.glob("*.parquet"))
 
     wish = Wish(format_name="dolthub", out=out, symbol=None, calendar=calendar, rates=RateCurve.flat(0.03))

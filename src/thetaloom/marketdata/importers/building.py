@@ -5,12 +5,11 @@ Nothing is guessed and nothing is mended: what is missing is null, what is impos
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from thetaloom.domain.values.instruments import INDEX_ROOTS, ROOT_PATTERN
+from thetaloom.domain.values.instruments import ROOT_PATTERN
 from thetaloom.marketdata.importers import cells
 from thetaloom.marketdata.importers.instants import add_instants
 from thetaloom.marketdata.importers.layouts import (
@@ -21,7 +20,9 @@ from thetaloom.marketdata.importers.layouts import (
     PRICES,
     Facts,
     Layout,
+    Told,
 )
+from thetaloom.marketdata.importers.shared import add_symbols, read_shared
 from thetaloom.marketdata.importers.tables import LINE
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ COUNT_MAX = 2**31 - 1
 SENTINEL = 900.0  # greeks of -999, 999 or 9.99e37 say that there is none
 IV_MIN = 1.1e-5  # Yahoo writes 1e-5 where it knows none
 DELTA_MAX = 1.01  # some models overstep 1 a little
+GREEK_MAX = 1e6
+NO_GREEKS = (-999.0, 999.0, -99.99, -1e37)
 DAYS_NEAR, FRACTION_MOST, PERCENT_LEAST, PERCENT_MAX = 7, 3.0, 1.5, 10_000.0
 IV_MAX = 100.0  # 10,000 %: expiring options do show thousands
 
@@ -66,9 +69,8 @@ REASONS = {
     "no_quote": "Open interest of a contract that was neither quoted nor traded in that session.",
     "bad_entry": "The entry is not what the format puts there.",
 }
-ROOT, UNDERLYING, OTHER_ROOT = range(3)
-ADJUSTED = re.compile(r"[A-Z]+[1-9]")
 STRIKE_STEP = 0.001
+DECIDING = frozenset(f"#{name}" for name in ("strike", *PRICES))  # without these cells a row is none
 DOUBTS = ("unreadable_cells", "missing_markers", "vols_of_other_unit")
 
 
@@ -86,7 +88,8 @@ def build(batch: pl.DataFrame, layout: Layout, facts: Facts, torn: Mapping[int, 
 
     sides = layout.sides or {"": {}}
     doubts = dict.fromkeys(DOUBTS, 0)
-    frames = [_side(batch, layout, facts, side, own, doubts) for side, own in sides.items()]
+    shared = read_shared(batch, _choose(batch, layout.columns), layout, facts)
+    frames = [_side(batch, layout, facts, side, shared, doubts) for side in sides]
     frame = pl.concat(frames, how="diagonal")
     if torn:
         marks = pl.DataFrame(
@@ -113,57 +116,47 @@ def has_vols_of_other_unit(frame: pl.DataFrame, *, in_percent: bool) -> bool:
 
 
 def _side(
-    batch: pl.DataFrame,
-    layout: Layout,
-    facts: Facts,
-    side: str,
-    own: Mapping[str, Sequence[str]],
-    doubts: dict[str, int],
+    batch: pl.DataFrame, layout: Layout, facts: Facts, side: str, shared: pl.DataFrame, doubts: dict[str, int]
 ) -> pl.DataFrame:
     import polars as pl
 
-    text = _choose(batch, {**layout.columns, **own})
-    faults: dict[str, pl.Series] = {}
-    typed = {LINE: batch[LINE], SIDE: pl.Series([side] * batch.height, dtype=pl.String)}
-    for name in NUMBERS:
-        if name in text:
-            typed[name], faults[name] = cells.numbers(
-                _size_text(name, text[name]), comma_decimal=facts.is_comma_decimal
-            )
-    frame = pl.DataFrame(typed)
-    frame = _add_contract(frame, text, layout, side)
-    frame = _add_symbols(frame, text, facts)
-    frame = add_instants(frame, text, layout, facts)
-    frame = frame.with_columns(
-        **{f"#{name}": faults.get(name, pl.Series([False] * frame.height)) for name in ("strike", *PRICES)}
-    )
-    for name, faulty in faults.items():
-        if name not in ("strike", *PRICES):
-            doubts["unreadable_cells"] += int(faulty.sum())
-    frame = settle_numbers(_add_spot(frame, text, facts), layout, doubts)
-    return with_reasons(frame)
+    chosen = _choose(batch, {**layout.columns, **layout.sides.get(side, {})})
+    text = {ours: batch[theirs] for ours, theirs in chosen.items()}
+    typed, faults = _numbers(text, facts)
+    frame = pl.DataFrame([batch[LINE], *typed, *faults]).hstack(shared)
+    frame = _add_contract(frame.with_columns(pl.lit(side).alias(SIDE)), text, layout, side)
+    frame = add_symbols(frame, facts.symbol)
+    if layout.told is Told.BY_NEWEST_TRADE:
+        frame = add_instants(frame, text, layout, facts)
+    doubts["unreadable_cells"] += sum(int(one.sum()) for one in faults if one.name not in DECIDING)
+    return with_reasons(settle_numbers(_add_spot(frame, text, facts), layout, doubts))
+
+
+def _numbers(text: Mapping[str, pl.Series], facts: Facts) -> tuple[list[pl.Series], list[pl.Series]]:
+    columns = {name: _size_text(name, text[name]) for name in NUMBERS if name in text}
+    finite = cells.finite_columns(columns)
+    typed, faults = [], []
+    for name, column in columns.items():
+        if name in finite:
+            typed.append(column.alias(name))
+            continue
+        found, faulty = cells.numbers(column, comma_decimal=facts.is_comma_decimal)
+        typed.append(found.alias(name))
+        faults.append(faulty.alias(f"#{name}"))
+    return typed, faults
 
 
 def with_reasons(frame: pl.DataFrame) -> pl.DataFrame:
     """Add what is wrong with each row, and keep our columns alone."""
-    import polars as pl
-
-    flags = [f"#{name}" for name in ("strike", *PRICES, "bad_time", "mismatch")]
-    frame = frame.with_columns(pl.lit(False).alias(name) for name in flags if name not in frame.columns)
-    texts = [name for name in ("#expiration_text", "#right_text") if name not in frame.columns]
-    frame = frame.with_columns(pl.lit(None, pl.String).alias(name) for name in texts)
     frame = frame.with_columns(_reasons(frame))
     kept = [name for name in OUTPUT if name in frame.columns]
     return frame.select(LINE, SIDE, REASON, *kept)
 
 
-def _choose(batch: pl.DataFrame, wanted: Mapping[str, Sequence[str]]) -> dict[str, pl.Series]:
-    chosen = {}
-    for ours, names in wanted.items():
-        found = next((name for name in names if name in batch.columns), None)
-        if found is not None:
-            chosen[ours] = batch[found].alias(ours)
-    return chosen
+def _choose(batch: pl.DataFrame, wanted: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    columns = frozenset(batch.columns)
+    chosen = {ours: next((name for name in names if name in columns), None) for ours, names in wanted.items()}
+    return {ours: found for ours, found in chosen.items() if found is not None}
 
 
 def _size_text(name: str, column: pl.Series) -> pl.Series:
@@ -173,20 +166,13 @@ def _size_text(name: str, column: pl.Series) -> pl.Series:
 def _add_contract(frame: pl.DataFrame, text: Mapping[str, pl.Series], layout: Layout, side: str) -> pl.DataFrame:
     import polars as pl
 
-    nothing = pl.Series([None], dtype=pl.String).new_from_index(0, frame.height)
-    given, right_text = text.get("expiration", nothing), text.get("right", nothing)
-    right = cells.rights(right_text) if "right" in text else pl.lit(side or None, pl.String)
-    expiration = cells.days(given)
-    told = {"expiration": expiration, "right": right}
+    right = cells.rights(text["right"]) if "right" in text else pl.lit(side or None, pl.String)
+    frame = frame.with_columns(right.alias("right"), pl.lit(None, pl.String).alias("#root"))
+    if "right" in text and frame["right"].null_count():
+        unread = frame["right"].is_null() & cells.stripped(text["right"]).is_not_null()
+        frame = frame.with_columns(unread.alias("#unread_right"))
     if "strike" not in frame.columns:
-        told["strike"] = pl.lit(None, pl.Float64)
-    frame = frame.with_columns(**told)
-    frame = frame.with_columns(
-        pl.Series("#expiration_text", cells.stripped(given) if expiration.null_count() else nothing),
-        pl.Series("#right_text", cells.stripped(right_text) if frame["right"].null_count() else nothing),
-        pl.lit(False).alias("#mismatch"),
-        pl.lit(None, pl.String).alias("#root"),
-    )
+        frame = frame.with_columns(pl.lit(None, pl.Float64).alias("strike"))
     if "contract_symbol" not in text:
         return frame
     frame = frame.with_columns(cells.stripped(text["contract_symbol"]).alias("contract_symbol"))
@@ -203,51 +189,12 @@ def _compare_symbol(frame: pl.DataFrame) -> pl.DataFrame:
         | (pl.col("right_named") != pl.col("right")).fill_null(False)
         | ((pl.col("strike_named") - pl.col("strike")).abs() > STRIKE_STEP / 2).fill_null(False)
     )
-    # What was told and cannot be read is not mended by the symbol.
-    expiration = pl.when(pl.col("#expiration_text").is_null()).then(pl.coalesce("expiration", "expiration_named"))
-    right = pl.when(pl.col("#right_text").is_null()).then(pl.coalesce("right", "right_named"))
-    return frame.with_columns(
-        differs.alias("#mismatch"),
-        pl.col("root_named").alias("#root"),
-        expiration.otherwise("expiration").alias("expiration"),
-        right.otherwise("right").alias("right"),
-        pl.coalesce("strike", "strike_named").alias("strike"),
-    )
-
-
-def _add_symbols(frame: pl.DataFrame, text: Mapping[str, pl.Series], facts: Facts) -> pl.DataFrame:
-    import polars as pl
-
-    def read(column: pl.Series, part: int) -> pl.Series:
-        return cells.each_once(column, lambda spelled: _symbol_parts(spelled)[part], pl.String)
-
-    # A root that stands for the underlying: SPXW is SPX, AAPL1 is AAPL.
-    told = frame["#root"]
-    if told.null_count() and "root" in text:
-        told = told.zip_with(told.is_not_null(), read(text["root"], ROOT))
-    if "underlying" in text:
-        underlying = read(text["underlying"], UNDERLYING)
-        if told.null_count():
-            told = told.zip_with(told.is_not_null(), read(text["underlying"], OTHER_ROOT))
-    else:
-        underlying = pl.Series([_symbol_parts(facts.symbol or "")[UNDERLYING]], dtype=pl.String)
-        underlying = underlying.new_from_index(0, frame.height)
-        if facts.symbol and told.null_count() == frame.height:
-            told = pl.Series([_symbol_parts(facts.symbol)[OTHER_ROOT]], dtype=pl.String).new_from_index(0, frame.height)
-    if underlying.null_count():
-        underlying = underlying.zip_with(underlying.is_not_null(), read(told, UNDERLYING))
-    frame = frame.with_columns(underlying.alias("underlying"), told.alias("root"))
-    return frame.drop("root") if told.null_count() == frame.height else frame
-
-
-def _symbol_parts(spelled: str) -> tuple[str | None, str | None, str | None]:
-    plain = cells.plain_symbol(spelled)
-    if plain is None:
-        return None, None, None
-    underlying = INDEX_ROOTS[plain].underlying if plain in INDEX_ROOTS else plain
-    if ADJUSTED.fullmatch(plain):
-        underlying = plain[:-1]
-    return plain, underlying, plain if plain != underlying else None
+    mended = [differs.alias("#mismatch"), pl.col("root_named").alias("#root")]
+    for name in (one for one in ("expiration", "right", "strike") if frame[one].null_count()):
+        # What was told and cannot be read is not mended by the symbol.
+        unread = pl.col(f"#unread_{name}") if f"#unread_{name}" in frame.columns else pl.lit(False)
+        mended.append(pl.when(unread).then(name).otherwise(pl.coalesce(name, f"{name}_named")).alias(name))
+    return frame.with_columns(mended)
 
 
 def _add_spot(frame: pl.DataFrame, text: Mapping[str, pl.Series], facts: Facts) -> pl.DataFrame:
@@ -278,35 +225,44 @@ def settle_numbers(frame: pl.DataFrame, layout: Layout, doubts: dict[str, int]) 
     if layout.iv_in_percent != is_other and "implied_vol" in columns:
         is_marker = pl.col("implied_vol") <= -SENTINEL
         frame = frame.with_columns(pl.when(~is_marker).then((pl.col("implied_vol") / 100).round(10)))
+    impossible = _impossible(frame)
+    counts = frame.select(
+        *(test.sum().alias(name) for name, test in impossible.items()),
+        *((pl.col("implied_vol") == 0).sum().alias("#zeros") for _ in range("implied_vol" in columns)),
+    ).row(0, named=True)
+    doubts["missing_markers"] += sum(counts[name] for name in impossible) - counts.get("#zeros", 0)
+    known = {name: pl.when(~test).then(pl.col(name)) for name, test in impossible.items() if counts[name]}
+    if layout.is_listed:
+        known |= {name: known.get(name, pl.col(name)).round().cast(pl.Int64) for name in COUNTS if name in columns}
+    return frame.with_columns(expression.alias(name) for name, expression in known.items())
+
+
+def _impossible(frame: pl.DataFrame) -> dict[str, pl.Expr]:
+    import polars as pl
+
     limits = {
         "implied_vol": pl.col("implied_vol").is_between(IV_MIN, IV_MAX),
         "delta": pl.col("delta").is_between(-DELTA_MAX, DELTA_MAX),
-        **{
-            name: pl.col(name).abs() < SENTINEL if name in ("gamma",) else pl.col(name).abs() < 1e6
-            for name in GREEKS[2:]
-        },
+        "gamma": pl.col("gamma").abs() < SENTINEL,
+        **{name: pl.col(name).abs() < GREEK_MAX for name in GREEKS[3:]},
         "last": pl.col("last").is_between(0, PRICE_MAX),
         "underlying_price": pl.col("underlying_price").is_between(0, 1e9, closed="none"),
         **{name: pl.col(name).is_between(0, COUNT_MAX) for name in COUNTS},
     }
-    before = {name: frame[name].null_count() for name in limits if name in columns}
-    zeros = int((frame["implied_vol"] == 0).sum()) if "implied_vol" in columns else 0
-    greeks = [name for name in GREEKS[1:] if name in columns]
-    no_greek = [pl.when(~pl.col(name).is_in([-999.0, 999.0, -99.99, -1e37])).then(pl.col(name)) for name in greeks]
-    frame = frame.with_columns(no_greek)
-    frame = frame.with_columns(pl.when(limits[name]).then(pl.col(name)).alias(name) for name in before)
-    doubts["missing_markers"] += sum(frame[name].null_count() - count for name, count in before.items()) - zeros
-    whole = [pl.col(name).round().cast(pl.Int64) for name in COUNTS if name in columns and layout.is_listed]
-    return frame.with_columns(whole)
+    markers = {name: pl.col(name).is_in(NO_GREEKS) for name in GREEKS[1:]}
+    return {
+        name: ~limit | markers[name] if name in markers else ~limit
+        for name, limit in limits.items()
+        if name in frame.columns
+    }
 
 
 def _reasons(frame: pl.DataFrame) -> pl.Series:
     import polars as pl
 
-    names = [name for name in ("underlying", "root") if name in frame.columns]
-    frame = frame.with_columns(_no_symbols(frame[name]).alias(f"#no_{name}") for name in names)
+    frame = _mark_symbols(frame)
     tests = _tests(frame)
-    wrong = frame.select(pl.any_horizontal(test.fill_null(False) for _, test in tests)).to_series()
+    wrong = frame.select(pl.any_horizontal(test for _, test in tests).fill_null(False)).to_series()
     none = pl.Series(REASON, [None], dtype=pl.String).new_from_index(0, frame.height)
     if not wrong.any():
         return none
@@ -320,31 +276,42 @@ def _tests(frame: pl.DataFrame) -> list[tuple[str, pl.Expr]]:
 
     thousandths = pl.col("strike") * 1000
     prices = [pl.col(name) for name in PRICES if name in frame.columns]
-    names = [name for name in ("underlying", "root") if name in frame.columns]
-    return [
+    tests: list[tuple[str, pl.Expr | str]] = [
         ("no_symbol", pl.col("underlying").is_null()),
-        *(("bad_symbol", pl.col(f"#no_{name}")) for name in names),
-        ("bad_time", pl.col("#bad_time")),
-        ("outside_calendar", pl.col("#outside")),
-        ("not_a_session", pl.col("#closed")),
+        *(("bad_symbol", f"#no_{name}") for name in ("underlying", "root")),
+        ("bad_time", "#bad_time"),
+        ("outside_calendar", "#outside"),
+        ("not_a_session", "#closed"),
         ("no_time", pl.col("quote_time").is_null()),
-        ("bad_expiration", pl.col("expiration").is_null() & pl.col("#expiration_text").is_not_null()),
+        ("bad_expiration", "#unread_expiration"),
         ("no_expiration", pl.col("expiration").is_null()),
         ("expired", pl.col("expiration") < pl.col("session_date")),
-        ("bad_strike", pl.col("#strike")),
+        ("bad_strike", "#strike"),
         ("no_strike", pl.col("strike").is_null()),
         ("strike_too_large", pl.col("strike") >= STRIKE_LIMIT),
         ("bad_strike", (pl.col("strike") <= 0) | ((thousandths - thousandths.round()).abs() > 1e-6)),
-        ("bad_right", pl.col("right").is_null() & pl.col("#right_text").is_not_null()),
+        ("bad_right", "#unread_right"),
         ("no_right", pl.col("right").is_null()),
-        ("symbol_mismatch", pl.col("#mismatch")),
-        *(("bad_price", pl.col(f"#{name}")) for name in PRICES),
+        ("symbol_mismatch", "#mismatch"),
+        *(("bad_price", f"#{name}") for name in PRICES),
         *(("negative_price", price < 0) for price in prices),
         *(("price_too_large", price > PRICE_MAX) for price in prices),
     ]
+    # A flag stands where there was something to tell.
+    return [
+        (reason, pl.col(test) if isinstance(test, str) else test)
+        for reason, test in tests
+        if not isinstance(test, str) or test in frame.columns
+    ]
 
 
-def _no_symbols(column: pl.Series) -> pl.Series:
+def _mark_symbols(frame: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
-    return cells.each_once(column, lambda text: ROOT_PATTERN.fullmatch(text) is None, pl.Boolean)
+    marks = []
+    for name in ("underlying", "root"):
+        different = frame[name].unique().drop_nulls().to_list() if name in frame.columns else []
+        bad = [text for text in different if ROOT_PATTERN.fullmatch(text) is None]
+        if bad:
+            marks.append(pl.col(name).is_in(bad).alias(f"#no_{name}"))
+    return frame.with_columns(marks)

@@ -7,7 +7,7 @@ Dates and words are few and repeated: each spelling is read once and put in its 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -23,7 +23,7 @@ THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$"
 DECIMAL_COMMA = r"^[+-]?(\d{1,3}(\.\d{3})+|\d*),\d+$"
 GROUPED_BY_POINTS = r"^[+-]?\d{1,3}(\.\d{3})+$"
 DAY_MICROSECONDS = 86_400_000_000
-OFFSET_SEEN, FEW = "+00:00", 2000
+OFFSET_SEEN, FEW, VERY_FEW = "+00:00", 2000, 4
 RIGHTS = {"c": "C", "call": "C", "calls": "C", "p": "P", "put": "P", "puts": "P"}
 STRIKE_DIGITS = 1000.0
 SEEN_FIRST = 100
@@ -36,7 +36,8 @@ def stripped(column: pl.Series) -> pl.Series:
     import polars as pl
 
     text = column.str.strip_chars(" \t\r\"'\u00a0\u202f")
-    return pl.select(pl.when(text != "").then(text)).to_series() if len(text) else text
+    is_empty = text == ""
+    return pl.select(pl.when(~is_empty).then(text)).to_series() if is_empty.any() else text
 
 
 def numbers(column: pl.Series, *, comma_decimal: bool = False) -> tuple[pl.Series, pl.Series]:
@@ -47,6 +48,8 @@ def numbers(column: pl.Series, *, comma_decimal: bool = False) -> tuple[pl.Serie
     import polars as pl
 
     if column.dtype.is_float():
+        if column.is_finite().all():
+            return column, pl.Series([False]).new_from_index(0, len(column))
         endless = column.is_infinite().fill_null(False)
         if column.is_nan().any() or endless.any():
             column = pl.select(pl.when(column.is_finite()).then(column)).to_series()
@@ -71,6 +74,17 @@ def numbers(column: pl.Series, *, comma_decimal: bool = False) -> tuple[pl.Serie
     if found.is_nan().any() or endless.any():
         found = pl.select(pl.when(found.is_finite()).then(found)).to_series()
     return found, faulty
+
+
+def finite_columns(columns: Mapping[str, pl.Series]) -> frozenset[str]:
+    """Return which columns are numbers already, none of them endless or not a number."""
+    import polars as pl
+
+    read = [column.alias(name) for name, column in columns.items() if column.dtype.is_float()]
+    if not read:
+        return frozenset()
+    found = pl.DataFrame(read).select(pl.all().is_finite().all()).row(0, named=True)
+    return frozenset(name for name, is_finite in found.items() if is_finite)
 
 
 def _slow_numbers(column: pl.Series, comma_decimal: bool) -> pl.Series:
@@ -98,6 +112,8 @@ def each_once(column: pl.Series, read: Callable[[str], Any], kind: Any) -> pl.Se
         # What stands in long runs, as days and symbols do, is looked at where it changes.
         begins = pl.concat([pl.Series(column.name, [True]), changed.slice(1)])
         at_changes = each_once(column.filter(begins), read, kind)
+        if len(at_changes) == 1:
+            return at_changes.new_from_index(0, len(column))
         return at_changes.gather(begins.cast(pl.UInt32).cum_sum() - 1)
     different = column.drop_nulls().unique()
     values = pl.Series([read(text) for text in different.to_list()], dtype=kind)
@@ -111,6 +127,13 @@ def _placed(column: pl.Series, different: pl.Series, values: pl.Series) -> pl.Se
         return pl.Series(column.name, [None], dtype=values.dtype).new_from_index(0, len(column))
     if len(different) == 1 and not column.null_count():
         return values.new_from_index(0, len(column)).alias(column.name)
+    if len(different) <= VERY_FEW:
+        # As words for call and put: to compare each is faster than to look it up.
+        placed = (
+            pl.when(column == text).then(pl.lit(value, dtype=values.dtype))
+            for text, value in zip(different, values, strict=True)
+        )
+        return pl.select(pl.coalesce(placed)).to_series().alias(column.name)
     return column.replace_strict(different, values, default=None, return_dtype=values.dtype)
 
 
@@ -185,7 +208,7 @@ def contracts(column: pl.Series) -> pl.DataFrame:
         text.str.slice(-9, 1).alias("right"),
         text.str.slice(-8, 8).alias("strike"),
     )
-    strike = (parts["strike"].cast(pl.Int64, strict=False) / STRIKE_DIGITS).round(3)
+    strike = parts["strike"].cast(pl.Int64, strict=False) / STRIKE_DIGITS
     found = pl.DataFrame(
         {
             "root": each_once(parts["root"], _root_of, pl.String),
@@ -194,7 +217,10 @@ def contracts(column: pl.Series) -> pl.DataFrame:
             "strike": strike,
         }
     )
-    whole = pl.col("strike").is_not_null() & pl.col("expiration").is_not_null() & pl.col("right").is_in(["C", "P"])
+    is_right = (pl.col("right") == "C") | (pl.col("right") == "P")
+    whole = pl.col("strike").is_not_null() & pl.col("expiration").is_not_null() & is_right
+    if found.select(whole.fill_null(False).all()).item():
+        return found
     return found.with_columns(pl.when(whole).then(pl.all()))
 
 

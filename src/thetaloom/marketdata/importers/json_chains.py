@@ -177,7 +177,7 @@ def _batches(entries: list[Any], layout: Layout) -> Iterator[Batch]:
     for start in range(0, len(entries), ROWS_AT_ONCE):
         some = entries[start : start + ROWS_AT_ONCE]
         torn = {start + at + 1: "bad_entry" for at, one in enumerate(some) if not isinstance(one, dict)}
-        yield Batch(frame=_frame(some, layout, start + 1), lines=Entries(some, start + 1), torn=torn)
+        yield Batch(frame=_frame(some, layout, start + 1), count=len(some), lines=Entries(some, start + 1), torn=torn)
 
 
 def _frame(entries: list[Any], layout: Layout, first: int) -> pl.DataFrame:

@@ -52,7 +52,7 @@ def recognize_options(job: LeanJob, calendar: TradingCalendar) -> Recognized:
                 twice = int((frame[REASON] == "duplicate").sum())
                 yield Taken(frame=frame, doubts={"duplicates": twice}, lines=lines)
         doubts = dict.fromkeys(DOUBTS, 0) | {"merged": put_together.merged}
-        good = with_reasons(_with_flags(settle_numbers(whole, LAYOUT, doubts)))
+        good = with_reasons(settle_numbers(whole, LAYOUT, doubts))
         yield Taken(frame=good, doubts=doubts, lines=lines)
 
     return Recognized(
@@ -101,7 +101,7 @@ def _typed(archive: Archive, tick: str, step: str, calendar: TradingCalendar) ->
             scaled = (found_numbers / SCALE).round(PLACES) if name in ("bid", "ask", "last") else found_numbers
             frame = frame.with_columns(scaled.alias(name), faulty.alias(f"#{name}"))
     frame = frame.with_columns(pl.lit("").alias(SIDE))
-    checked = with_reasons(_with_flags(frame))
+    checked = with_reasons(frame)
     torn = pl.col(LINE).replace_strict(archive.torn, default=None, return_dtype=pl.String)
     unnamed = pl.Series("#unnamed", [one is None for one in found])
     unnamed_rows = unnamed.gather(archive.frame[MEMBER])
@@ -134,13 +134,6 @@ def _row(at: int, one: LeanContract | None) -> dict[str, object]:
         "strike": one.strike,
         "expiration": one.expiration,
     }
-
-
-def _with_flags(frame: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl
-
-    flags = [name for name in ("#outside", "#closed", "#bad_time") if name not in frame.columns]
-    return frame.with_columns(pl.lit(False).alias(name) for name in flags)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -265,7 +265,8 @@ def utf8_blocks(stream: BinaryIO, size: int, name: str = "") -> Iterator[bytes]:
             text += b"\n"
         end = text.rfind(b"\n") + 1
         if end:
-            yield kept + text[:end] if kept else text[:end]
+            # The blocks are large: each is copied once.
+            yield b"".join((kept, memoryview(text)[:end])) if kept or end < len(text) else text
             kept = text[end:]
         else:
             kept += text

@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+import numpy as np
+
 from thetaloom.marketdata.importers.layouts import plain_header
 from thetaloom.marketdata.importers.opening import utf8_blocks
 
@@ -21,6 +23,7 @@ SEPARATORS = (",", ";", "\t", "|")
 HEADER_LINES_MAX = 40  # above the header stand a title and a date, never more than a page
 BATCH_BYTES = 24_000_000
 FEW = 100
+COUNTED_AT_ONCE = 1 << 17  # bytes that stay in the processor's own memory
 LINE_CHARACTERS_MAX = 100_000  # no row of any format is longer
 LINE, EXTRA = "#line", "#extra"
 TOO_FEW, TOO_MANY = "too_few_fields", "too_many_fields"
@@ -49,6 +52,7 @@ class Batch:
     """Rows as text, under the header's names beside ``LINE``, and the lines they were read from."""
 
     frame: pl.DataFrame
+    count: int  # of lines, those among them that hold nothing
     lines: Originals
     torn: Mapping[int, str]  # the reason, by the line, for those that do not have the header's fields
 
@@ -126,15 +130,14 @@ def read_batches(
     """
     number, is_readable = 1, True
     for block in utf8_blocks(stream, size, name):
-        count = block.count(b"\n")
-        first, text = number, block
-        if number <= heading.line:
-            skipped = min(heading.line - number + 1, count)
-            text = block.split(b"\n", skipped)[skipped]
-            first = number + skipped
-        number += count
-        if text:
+        start = 0
+        while number <= heading.line and start < len(block):
+            start = block.index(b"\n", start) + 1
+            number += 1
+        if start < len(block):
+            text, first = block[start:], number
             batch = read_batch(text, first, heading, wanted, numeric)
+            number += batch.count
             if not is_readable or (heading.mark and heading.mark.encode() in text):
                 torn, is_readable = _below_headers(text, first, heading, is_readable, is_one_page=is_one_page)
                 batch = replace(batch, torn={**batch.torn, **torn})
@@ -154,14 +157,23 @@ def read_batch(
     frame = _parse(text, heading, columns, frozenset(numeric) - {columns[0], last}) if numeric else None
     if frame is None:
         frame = _parse(text, heading, columns)
-    count = text.count(b"\n")
+    count = _count(text, b"\n")
     if frame is None or frame.height != count:
         frame = _parse_by_line(lines, heading, columns)
-    frame = frame.with_row_index(LINE, first).with_columns(pl.col(LINE).cast(pl.Int64))
+    numbers = pl.int_range(first, first + frame.height, dtype=pl.Int64, eager=True)
+    frame = frame.insert_column(0, numbers.alias(LINE))
     if frame[last].null_count():
-        frame = frame.filter(~_is_blank(frame, columns))
-    torn = _torn(frame, text, lines, first, heading, blank=count - frame.height)
-    return Batch(frame=frame.select(LINE, *kept), lines=lines, torn=torn)
+        is_blank = _is_blank(frame, columns)
+        frame = frame.filter(~is_blank) if is_blank.any() else frame
+    torn = _torn(frame, text, lines, first, heading, count)
+    return Batch(frame=frame.select(LINE, *kept), count=count, lines=lines, torn=torn)
+
+
+def _count(text: bytes, letter: bytes) -> int:
+    # Where a letter is frequent numpy counts it several times as fast as ``bytes.count``.
+    letters = np.frombuffer(text, np.uint8)
+    parts = (letters[at : at + COUNTED_AT_ONCE] for at in range(0, len(letters), COUNTED_AT_ONCE))
+    return sum(int(np.count_nonzero(part == letter[0])) for part in parts)
 
 
 def _below_headers(
@@ -191,7 +203,7 @@ def _is_blank(frame: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
     return frame.select(nothing & is_short).to_series() if is_short.any() else is_short
 
 
-def _torn(frame: pl.DataFrame, text: bytes, lines: Lines, first: int, heading: Heading, blank: int) -> dict[int, str]:
+def _torn(frame: pl.DataFrame, text: bytes, lines: Lines, first: int, heading: Heading, count: int) -> dict[int, str]:
     import polars as pl
 
     torn: dict[int, str] = {}
@@ -201,8 +213,8 @@ def _torn(frame: pl.DataFrame, text: bytes, lines: Lines, first: int, heading: H
     short = frame.filter(pl.col(heading.names[-1]).is_null())[LINE]
     if short.len() > FEW and not torn and b'"' not in text:
         # The last column is one that may be empty. Where no line has too many fields, all together tell of too few.
-        between = text.count(heading.separator.encode())
-        if between >= (text.count(b"\n") - blank) * (len(heading.names) - 1):
+        between = _count(text, heading.separator.encode())
+        if between >= frame.height * (len(heading.names) - 1):
             return torn
     if short.len() > FEW:
         # The separators of all lines are counted at once.
