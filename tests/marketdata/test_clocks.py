@@ -95,5 +95,31 @@ def test_clocks_that_run_by_themselves_ring_from_another_thread() -> None:
         assert rung.wait(timeout=10)
 
 
+def test_a_skip_rings_what_was_due_in_between_and_brings_the_rest_nearer() -> None:
+    clock = PacedClock(START)
+    between, soon, later = threading.Event(), threading.Event(), threading.Event()
+    for hours, rung in ((1, between), (2, soon), (3, later)):
+        clock.call_at(START + timedelta(hours=hours), rung.set)
+
+    clock.skip_to(START + timedelta(hours=2) - timedelta(milliseconds=5))
+
+    assert between.wait(timeout=30) and soon.wait(timeout=30)
+    assert not later.is_set()
+
+
+def test_an_alarm_that_skips_ring_together_with_time_rings_once() -> None:
+    clock = PacedClock(START)
+    rung: list[datetime] = []
+    last = threading.Event()
+    clock.call_at(START + SECOND, lambda: rung.append(clock.now()))
+
+    for seconds in range(2, 20):
+        clock.skip_to(START + seconds * SECOND)
+    clock.call_at(clock.now() + timedelta(milliseconds=50), last.set)
+
+    assert last.wait(timeout=30)
+    assert len(rung) == 1
+
+
 def test_the_system_clock_tells_an_aware_instant() -> None:
     assert SystemClock().now().tzinfo is UTC

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ TARGET_DAYS = ("2026-01-09T15:30:00Z", "2026-01-22T15:30:00Z", "2026-01-26T15:30
 SECOND_START = "2026-01-27T15:35:00Z"
 LADDER_BEGINS, LADDER_PAYS = "2026-03-06T16:00:00Z", "2026-03-10T15:30:00Z"  # 7 and 3 days before it expires
 TRIES = 6  # of a busy machine
+DAY_MINUTES, DAYS_MAX, DAY_SECONDS = 24 * 60, 3, 15.0  # for a target; and how long a day may take to be seen
 OVER = {"COMPLETED", "ERROR"}
 FOR_REAL_MONEY = {
     "gate: mode": 'For real money: Set `mode = "live"` in config.toml.',
@@ -101,6 +103,19 @@ def has_moved(practice: Practice, before: list[tuple[str, str]]) -> bool:
     return limits(practice) != before
 
 
+def reach(practice: Practice, at: str, *, contracts: int) -> None:
+    """Let days pass from ``at`` on until so few contracts are held: an entry at another price has other targets."""
+    practice.jump(at)
+    there = partial(holds_at_most, practice, contracts)
+    if not any(practice.pass_minutes(minutes, there, DAY_SECONDS) for minutes in (1, *[DAY_MINUTES] * DAYS_MAX)):
+        raise AssertionError(f"more than {contracts} contracts are held: {practice.said()} {practice.books()}")
+
+
+def holds_at_most(practice: Practice, contracts: int) -> bool:
+    """Tell whether the broker holds no more than so many contracts."""
+    return sum(map(abs, practice.books()["holdings"].values())) <= contracts
+
+
 def ended_well(practice: Practice, run: str, *, contracts: int) -> dict[str, Any]:
     """Check that a run is over, and that the broker has all its contracts back, each once."""
     practice.wait("the end", lambda: run_of(practice, run)["status"] in OVER)
@@ -130,19 +145,19 @@ def test_tridents_end_at_three_targets_and_by_the_ladder_through_all_that_can_ha
     practice.command("db", "backup", backup)
     practice.control("/tokens/expire")
     practice.control("/streams/drop")
-    practice.jump(TARGET_DAYS[0])
+    reach(practice, TARGET_DAYS[0], contracts=4)
     practice.wait("the first target", lambda: len(working(practice)) == 2)
     practice.kill()
     practice.command("db", "restore", backup, "--confirm")  # it knows nothing of the first target, nor of what was sent
     practice.up()
     practice.wait("the first target in our books", lambda: held(practice) == 2)
-    practice.jump(TARGET_DAYS[1])
+    reach(practice, TARGET_DAYS[1], contracts=2)
     practice.wait("the second target", lambda: len(working(practice)) <= 1)
     practice.control("/streams/drop")
-    practice.jump(TARGET_DAYS[2])
+    reach(practice, TARGET_DAYS[2], contracts=0)
     ended_well(practice, run, contracts=6)
 
-    practice.jump(SECOND_START)
+    practice.jump(max(datetime.fromisoformat(SECOND_START), practice.now() + timedelta(minutes=1)))
     second = enter(practice, targets=2)  # near a Bollinger band its call spread is left out
     practice.jump(LADDER_BEGINS)
     practice.wait("the ladder", lambda: [one for one in orders_of(practice, "ladder") if one["status"] == "WORKING"])
@@ -182,7 +197,7 @@ def test_a_trident_is_entered_and_reaches_its_first_target_after_a_disconnect(
 
     practice.control("/tokens/expire")
     practice.control("/streams/drop")
-    practice.jump(TARGET_DAYS[0])
+    reach(practice, TARGET_DAYS[0], contracts=4)
 
     practice.wait("the first target", lambda: len(working(practice)) == 2 and held(practice) == 2)
     assert practice.books()["faults"] == [] and practice.get("/api/findings")["items"] == []

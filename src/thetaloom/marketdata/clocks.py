@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 from thetaloom.errors import InvalidInput, InvariantError
@@ -75,18 +76,39 @@ class PacedClock:
         self._start = checked(start)
         self._monotonic = monotonic
         self._started = monotonic()
+        self._lock = threading.Lock()
+        self._alarms: dict[int, tuple[datetime, Callable[[], None], threading.Timer]] = {}
+        self._numbers = itertools.count()
 
     def now(self) -> datetime:
         """Return the start plus the real time since then times the speed."""
         return self._start + timedelta(seconds=(self._monotonic() - self._started) * self.speed)
 
     def skip_to(self, at: datetime) -> None:
-        """Jump forward to ``at`` and go on from there at the same pace; a time already passed changes nothing."""
-        self._start += max(checked(at) - self.now(), timedelta(0))
+        """Jump forward to ``at`` and go on from there at the same pace; a time already passed changes nothing.
+
+        What was due in between rings now.
+        """
+        with self._lock:
+            self._start += max(checked(at) - self.now(), timedelta(0))
+            for number, (due_at, ring, timer) in tuple(self._alarms.items()):
+                timer.cancel()
+                self._set(number, due_at, ring)
 
     def call_at(self, at: datetime, ring: Callable[[], None]) -> None:
         """Have ``ring`` called from a thread of its own once the clock shows ``at``."""
-        _ring_in((checked(at) - self.now()).total_seconds() / self.speed, ring)
+        with self._lock:
+            self._set(next(self._numbers), checked(at), ring)
+
+    def _set(self, number: int, at: datetime, ring: Callable[[], None]) -> None:
+        timer = _ring_in((at - self.now()).total_seconds() / self.speed, partial(self._ring, number))
+        self._alarms[number] = (at, ring, timer)
+
+    def _ring(self, number: int) -> None:
+        with self._lock:
+            alarm = self._alarms.pop(number, None)  # none: a timer that could not be canceled any more
+        if alarm is not None:
+            alarm[1]()
 
 
 def checked(at: datetime) -> datetime:
@@ -96,8 +118,9 @@ def checked(at: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
-def _ring_in(seconds: float, ring: Callable[[], None]) -> None:
+def _ring_in(seconds: float, ring: Callable[[], None]) -> threading.Timer:
     # The timer's own clock may run ahead of ours by a hair, and a wake too early would find nothing.
     timer = threading.Timer(max(seconds, 0.0) + ALARM_SECONDS_MIN, ring)
     timer.daemon = True
     timer.start()
+    return timer

@@ -89,7 +89,7 @@ class FollowedClock:
 
 def read_clock_of(url: str) -> FarTime:
     """Ask the simulator at ``url`` for its time. Raises ``Unavailable`` where it does not answer."""
-    address = f"{url.rstrip('/')}/clock"
+    address = f"{url.rstrip('/')}/clock/follow"
     if not address.startswith("http://"):
         raise ConfigError(f"{url} is no address of a simulator", advice="`thetaloom broker simulate` prints it.")
     try:

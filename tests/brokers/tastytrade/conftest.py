@@ -126,5 +126,7 @@ def _connected(desk: Desk, options: Mapping[str, str]) -> Iterator[Desk]:
     opened = desk.connect(options=options)
     # A connection does not wait for its lines for long, and a line that is not up yet cannot be dropped.
     assert until(lambda: all(one.is_up for one in (*opened.broker.links(), *opened.market.links())))
+    # Behind a new line the books are read once: a trouble that a test plans is for the test's own call.
+    assert until(lambda: opened._book.mark("transactions") is not None)
     yield desk
     assert desk.server.faults == []

@@ -1,8 +1,10 @@
 """A simulated broker to practise on: its clock, its troubles, and the clock that follows it."""
 
 import json
+import threading
 import urllib.request
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from urllib.error import HTTPError
 
@@ -42,6 +44,21 @@ def test_a_clock_follows_that_of_the_simulator_and_never_goes_back(practice: Pra
     with pytest.raises(HTTPError, match="422"):
         posted(practice, "/clock", at="2026-01-05T15:00:00+00:00")
     clock.close()
+
+
+def test_who_follows_the_clock_hears_of_a_jump_before_the_market_moves(tmp_path: Path) -> None:
+    with open_practice("tastytrade", tmp_path) as practice:
+        clock = FollowedClock(lambda: read_clock_of(practice.url))
+        shown: list[datetime] = []
+        moved = threading.Event()
+        practice.backend.market.on_change(lambda: (shown.append(clock.now()), moved.set()))
+        at = checked(practice.clock.now().replace(hour=18))
+
+        posted(practice, "/clock", at=at.isoformat())
+
+        assert moved.wait(timeout=30)
+        assert shown[0] >= at
+        clock.close()
 
 
 def test_a_clock_stands_still_where_the_simulator_is_silent(tmp_path: Path) -> None:

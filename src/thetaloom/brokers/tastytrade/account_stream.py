@@ -12,6 +12,7 @@ from tastytrade.order import PlacedComplexOrder, PlacedOrder
 from tastytrade.streamer import SubscriptionType
 from tastytrade.utils import TastytradeError
 
+from thetaloom.brokers.tastytrade.breaks import why_broken
 from thetaloom.brokers.tastytrade.session import TastytradeSession
 from thetaloom.errors import BrokerUnavailable
 from thetaloom.links.nonsense import NONSENSE
@@ -104,11 +105,11 @@ class AccountLine:
         try:
             await self._stream()
         except* FOREIGN as group:
-            raise BrokerUnavailable(f"tastytrade's account streamer broke: {type(_first(group)).__name__}") from group
+            raise BrokerUnavailable(f"tastytrade's account streamer broke: {why_broken(group)}") from group
         except* TimeoutError as group:
             raise BrokerUnavailable("tastytrade's account streamer does not answer") from group
         except* BrokerUnavailable as group:  # no token within the SDK's own groups of tasks
-            raise BrokerUnavailable(f"tastytrade's account streamer broke: {_first(group)}") from group
+            raise BrokerUnavailable(f"tastytrade's account streamer broke: {why_broken(group)}") from group
 
     async def _stream(self) -> None:
         await self._session.refresh(force=True)  # a line never starts with an old token
@@ -134,10 +135,3 @@ class AccountLine:
         while True:
             await asyncio.sleep(self._heartbeat_seconds)
             await streamer.beat()
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    found: BaseException = group
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
-    return found

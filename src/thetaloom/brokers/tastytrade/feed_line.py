@@ -12,6 +12,7 @@ import structlog
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+from thetaloom.brokers.tastytrade.breaks import why_broken
 from thetaloom.brokers.tastytrade.compact import FIELDS, CompactDecoder
 from thetaloom.errors import BrokerUnavailable
 from thetaloom.links.nonsense import NONSENSE
@@ -50,7 +51,6 @@ class FeedLine:
                 max_size=MESSAGE_BYTES_MAX,
                 compression=None,
                 ping_interval=None,
-                proxy=None,
                 user_agent_header="thetaloom/1",
                 logger=QUIET,
             )
@@ -69,7 +69,7 @@ class FeedLine:
             await self._open_channels()
         except (WebSocketException, OSError, *NONSENSE) as error:
             await self.close()
-            raise BrokerUnavailable(f"tastytrade's market data cannot be reached: {error!r}") from error
+            raise BrokerUnavailable(f"tastytrade's market data cannot be reached: {why_broken(error)}") from error
         except BaseException:
             await self.close()
             raise
@@ -95,9 +95,7 @@ class FeedLine:
                     raise BrokerUnavailable("tastytrade's market data cannot be read") from error
                 self.hear()
         except WebSocketException as error:
-            raise BrokerUnavailable(
-                f"tastytrade's market data broke off: {str(error) or type(error).__name__}"
-            ) from error
+            raise BrokerUnavailable(f"tastytrade's market data broke off: {why_broken(error)}") from error
         finally:
             beating.cancel()
 
@@ -158,9 +156,7 @@ class FeedLine:
         try:
             await self._open_socket.send(msgspec.json.encode(message).decode())
         except WebSocketException as error:
-            raise BrokerUnavailable(
-                f"tastytrade's market data broke off: {str(error) or type(error).__name__}"
-            ) from error
+            raise BrokerUnavailable(f"tastytrade's market data broke off: {why_broken(error)}") from error
 
     @property
     def _open_socket(self) -> ClientConnection:

@@ -16,6 +16,7 @@ from tastytrade.instruments import NestedOptionChain
 from tastytrade.metrics import MarketMetricInfo, get_market_metrics
 from tastytrade.utils import TastytradeError
 
+from thetaloom.brokers.tastytrade.breaks import why_broken
 from thetaloom.brokers.tastytrade.compact import CompactDecoder
 from thetaloom.brokers.tastytrade.feed_line import FeedLine
 from thetaloom.brokers.tastytrade.parse import contract_of
@@ -302,9 +303,9 @@ class TastytradeMarket:
                     if one.snapshot_end or one.snapshot_snip:
                         return found
         except* WireRefusal as group:
-            raise BrokerUnavailable(f"tastytrade gives no quote token: {group.exceptions[0]}") from group
+            raise BrokerUnavailable(f"tastytrade gives no quote token: {why_broken(group)}") from group
         except* FOREIGN as group:
-            raise BrokerUnavailable(f"tastytrade's candles broke off: {type(group.exceptions[0]).__name__}") from group
+            raise BrokerUnavailable(f"tastytrade's candles broke off: {why_broken(group)}") from group
         return found
 
     def _closed(self, first: date, last: date) -> frozenset[date]:

@@ -2,11 +2,14 @@
 
 The routes of control are on a port of their own: ``GET /clock``, ``GET /books``, ``POST /clock {"at"}`` (forward
 only), ``POST /trouble {"call", "trouble"}``, ``POST /streams/drop``, ``POST /tokens/expire``, ``POST /down {"on"}``
-and ``POST /mute {"on"}``.
+and ``POST /mute {"on"}``. Whoever lives by this clock asks ``GET /clock/follow`` and hears of a jump before the
+market does: else it would hear of quotes and fills of a time that it has not come to.
 """
 
 import json
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -26,6 +29,7 @@ from thetaloom.testing.loopback_http import LoopbackHttp, Quiet
 
 FIRST_DAY = date(2026, 1, 5)
 TICK_SECONDS = 0.1  # of real time between two looks of its exchange at the market
+FOLLOWED_SECONDS = 5.0  # after the last look of a follower it is thought gone; so long a jump waits for it at most
 BODY_BYTES_MAX = 10_000
 OF_TESTS = ("request_timeout_seconds", "silence_seconds", "heartbeat_seconds")  # theirs are short; a person's are not
 CALLS = ("submit", "replace", "cancel", "read", "stream")
@@ -37,6 +41,10 @@ class Practice:
     def __init__(self, name: str, server: BrokerServer, clock: PacedClock, port: int) -> None:
         self.name, self.server, self.clock = name, server, clock
         self._ended = threading.Event()
+        self._is_followed = threading.Condition()
+        self._looked_at = -math.inf  # the newest look of a follower, by the real clock
+        self._coming: datetime | None = None  # where the clock jumps to as soon as the follower knows
+        self._knows: datetime | None = None  # of which jump it was told last
         self._control = LoopbackHttp(_handler(self), port=port)
 
     @property
@@ -74,6 +82,17 @@ class Practice:
     def told_clock(self) -> dict[str, object]:
         """Say where the clock stands and how fast it runs."""
         return {"now": self.clock.now().isoformat(), "speed": self.clock.speed}
+
+    @contextmanager
+    def told_follower(self) -> Iterator[dict[str, object]]:
+        """Say the same to somebody who lives by it, a jump before it comes."""
+        with self._is_followed:
+            coming = self._coming
+        yield {"now": max(self.clock.now(), coming or self.clock.now()).isoformat(), "speed": self.clock.speed}
+        with self._is_followed:
+            self._looked_at = time.monotonic()
+            self._knows = coming
+            self._is_followed.notify_all()
 
     def told_books(self) -> dict[str, object]:
         """Tell what the broker knows itself: orders, trades by the leg, holdings, cash, and what was done wrong."""
@@ -126,7 +145,12 @@ class Practice:
             raise InvalidInput(f"{asked.get('at')!r} is no instant; a good one: 2026-01-05T14:30:00Z") from error
         if at < self.clock.now():
             raise InvalidInput(f"it is {self.clock.now().isoformat()} already; a clock never goes back")
-        self.clock.skip_to(at)
+        with self._is_followed:
+            self._coming = at
+            if time.monotonic() < self._looked_at + FOLLOWED_SECONDS:
+                self._is_followed.wait_for(lambda: self._knows == at, FOLLOWED_SECONDS)
+            self.clock.skip_to(at)
+            self._coming = None
         self.backend.tick()
 
     def _trouble(self, asked: Mapping[str, Any]) -> None:
@@ -175,9 +199,13 @@ def server_class(name: str) -> Callable[[Backend], BrokerServer]:
 def _handler(practice: Practice) -> type[BaseHTTPRequestHandler]:
     class Control(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            told = {"/clock": practice.told_clock, "/books": practice.told_books}.get(self.path)
-            if told is not None:
-                self._answer(200, told())
+            if self.path == "/clock/follow":
+                with practice.told_follower() as told:
+                    self._answer(200, told)
+                return
+            tell = {"/clock": practice.told_clock, "/books": practice.told_books}.get(self.path)
+            if tell is not None:
+                self._answer(200, tell())
             else:
                 self._answer(404, {"message": f"there is no {self.path}"})
 
