@@ -1,10 +1,13 @@
 """Interactive Brokers as a source of market data: chains near the money, quotes of what is watched, daily history."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
+import structlog
 from ib_async import BarData
 from ib_async.wrapper import RequestError
 
@@ -29,10 +32,24 @@ from thetaloom.ports.market_data import Bar, QuoteBatch, Underlying
 
 NO_DATA = frozenset({162, 200, 354, 366, 10089, 10168, 10187})  # there is nothing to be had, and nothing is broken
 YEAR_DAYS = 365
-LISTING_SECONDS = 120.0  # a chain takes a request for each class and day, and a sweep over the lines
+LISTING_SECONDS = 120.0  # a chain takes a request for each class and day
+SWEEP_SECONDS = 20.0  # that whoever asks for a chain waits for its sweep, which goes on after that
+SWEEP_EVERY = timedelta(seconds=60)  # from the beginning of one sweep to that of the next, while somebody asks
+READ_EVERY = timedelta(seconds=5)  # quotes of contracts that have no line
 BAR_SIZES = {1: "1 min", 2: "2 mins", 3: "3 mins", 5: "5 mins", 10: "10 mins", 15: "15 mins", 30: "30 mins"}
 HOUR_SIZES = {60: "1 hour", 120: "2 hours", 180: "3 hours", 240: "4 hours"}
 T = TypeVar("T")
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sweep:
+    task: "asyncio.Task[None]"
+    began_at: datetime
+
+    @property
+    def failed(self) -> bool:
+        return self.task.done() and (self.task.cancelled() or self.task.exception() is not None)
 
 
 class IbkrMarket:
@@ -60,6 +77,9 @@ class IbkrMarket:
         self._board = QuoteBoard(clock, self.name)
         self.lines = QuoteLines(session, registry, self._board, clock, settings.market_lines)
         self._listed_on: dict[str, date] = {}
+        self._near: dict[str, list[OptionContract]] = {}  # the listed ones, those next to the money first
+        self._sweeps: dict[str, _Sweep] = {}
+        self._read_at: dict[OptionContract, datetime] = {}
         self._bars: dict[tuple[str, str, date, date], tuple[BarData, ...]] = {}
 
     def underlying(self, symbol: str) -> Underlying | None:
@@ -76,19 +96,25 @@ class IbkrMarket:
         return self._board.symbols()
 
     def chain(self, underlying: str, at: datetime) -> OptionChain | None:
-        """Return the chain near the money; the first call of a day lists it, which takes some seconds."""
+        """Return the chain near the money, swept anew where that was long ago; the first call of a day lists it.
+
+        While a sweep goes on, each contract has the age of what it said last.
+        """
         today = self._calendar.exchange_date(self._clock.now())
         if self._listed_on.get(underlying) != today:
             if not self._ask(self._list(underlying, today), LISTING_SECONDS):
                 return None
             self._listed_on[underlying] = today
+        self._ask(self._sweep(underlying), SWEEP_SECONDS * 2)
         self._confirm()
         return self._board.chain(underlying, at)
 
     def quotes(self, contracts: Iterable[OptionContract], at: datetime) -> Mapping[OptionContract, Quote]:
-        """Return the quotes of contracts that are watched, or were swept with their chain."""
+        """Return the quotes of contracts; those that have no line are lent one first."""
+        wanted = tuple(contracts)
+        self._read(wanted)
         self._confirm()
-        return self._board.quotes(contracts, at)
+        return self._board.quotes(wanted, at)
 
     def spot(self, underlying: str, at: datetime) -> Price | None:
         """Return the price of an underlying; the first call opens a line on it."""
@@ -203,18 +229,51 @@ class IbkrMarket:
             for day in sorted(map(day_of, one.expirations)):
                 if today <= day <= last:
                     contracts += await self._registry.listed(symbol, one.tradingClass, day)
-        near = self._near(contracts, self.known_spot(symbol))
+        near = self._nearest(contracts, self.known_spot(symbol))
         if not near:
             return False
         self._board.list_chain(symbol, near)
-        await self.lines.sweep(near)
+        self._near[symbol] = near
+        self._sweeps.pop(symbol, None)
         return True
 
-    def _near(self, contracts: Iterable[OptionContract], spot: Price | None) -> list[OptionContract]:
+    def _nearest(self, contracts: Iterable[OptionContract], spot: Price | None) -> list[OptionContract]:
         if spot is None:
             return list(contracts)
         reach = Decimal(spot) * Decimal(str(self._settings.chain_percent)) / 100
-        return [one for one in contracts if abs(one.strike - Decimal(spot)) <= reach]
+        near = [one for one in contracts if abs(one.strike - Decimal(spot)) <= reach]
+        return sorted(near, key=lambda one: abs(one.strike - Decimal(spot)))
+
+    async def _sweep(self, symbol: str) -> None:
+        """Begin a sweep where the last one began long ago, and wait for the one that goes on, but not for ever."""
+        now, sweep = self._clock.now(), self._sweeps.get(symbol)
+        if sweep is None or (sweep.task.done() and (sweep.failed or now - sweep.began_at >= SWEEP_EVERY)):
+            task = asyncio.get_running_loop().create_task(self.lines.sweep(self._near[symbol]))
+            sweep = self._sweeps[symbol] = _Sweep(task=task, began_at=now)
+        await asyncio.wait({sweep.task}, timeout=SWEEP_SECONDS)
+        if sweep.task.done():
+            sweep.task.result()
+
+    def _read(self, wanted: Iterable[OptionContract]) -> None:
+        """Read what has no line; where that fails, what is known has the age to show for it."""
+        now, status = self._clock.now(), self._session.stream.status()
+        if not status.is_up or not self._session.has_market_data:
+            return
+        today = self._calendar.exchange_date(now)
+        old = [one for one in wanted if one.expires_on >= today and not self.lines.is_open(one)]
+        known = self._board.quotes(old, now)
+        due = [one for one in old if now - self._asked_at(one, known.get(one)) >= READ_EVERY]
+        if not due:
+            return
+        self._read_at |= dict.fromkeys(due, now)
+        try:
+            self._ask(self.lines.read(due))
+        except MarketDataUnavailable as error:
+            log.warning("ibkr_quotes_unread", contracts=len(due), error=error.message)
+
+    def _asked_at(self, contract: OptionContract, known: Quote | None) -> datetime:
+        asked_at = self._read_at.get(contract, datetime.min.replace(tzinfo=UTC))
+        return asked_at if known is None else max(asked_at, known.quoted_at)
 
     def _days(self, symbol: str, what: str, first: date, last: date) -> list[tuple[date, BarData]]:
         now = self._clock.now()
