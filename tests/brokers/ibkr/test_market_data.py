@@ -1,16 +1,19 @@
 """Quotes, chains and history come within the lines that TWS allows."""
 
+from contextlib import suppress
 from datetime import date
 from functools import partial
 
 import pytest
 from numpy import isnan
 
-from thetaloom.brokers.ibkr import market_data
+from thetaloom.brokers.ibkr import chains
 from thetaloom.brokers.ibkr.market_data import IbkrMarket
+from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.quotes import Quote
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Price
+from thetaloom.errors import MarketDataPending
 from thetaloom.ports.market_data import Bar
 from thetaloom.testing import builders as b
 from thetaloom.testing.broker_servers.ibkr.quoting import ASK, BID
@@ -46,6 +49,13 @@ def sides(market: IbkrMarket, told: dict[OptionContract, Quote]) -> tuple[Price 
     return (told[SHORT].bid, told[SHORT].ask) if SHORT in told else None
 
 
+def has_come(market: IbkrMarket, found: list[OptionChain | None]) -> bool:
+    """Ask for the chain, and keep it; say whether it was no longer pending."""
+    with suppress(MarketDataPending):
+        found.append(market.chain("SPY", b.NOW))
+    return bool(found)
+
+
 def is_price(message: bytes, *kinds: int) -> bool:
     """Say whether a message of TWS tells a price of such a kind."""
     told = message[4:].split(b"\0")
@@ -73,15 +83,15 @@ def test_a_chain_is_swept_anew_when_its_quotes_are_a_minute_old(bench: Bench, ma
     assert {chain.quote(each).quoted_at for each in range(len(chain))} == {bench.clock.now()}
 
 
-def test_a_sweep_that_takes_long_goes_on_while_the_chain_is_read(
-    bench: Bench, market: IbkrMarket, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(market_data, "SWEEP_SECONDS", 0.0)
+def test_nobody_decides_on_half_a_chain(bench: Bench, market: IbkrMarket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chains, "WAIT_SECONDS", 0.0)
 
-    first = market.chain("SPY", bench.clock.now())
+    with pytest.raises(MarketDataPending, match="quotes of SPY"):
+        market.chain("SPY", bench.clock.now())
 
-    assert first is None or isnan(first.bid).any()
-    bench.soon(lambda: (chain := market.chain("SPY", b.NOW)) is not None and not isnan(chain.bid).any())
+    found: list[OptionChain | None] = []
+    bench.soon(lambda: has_come(market, found))
+    assert found[0] is not None and not isnan(found[0].bid).any()
 
 
 def test_contracts_that_nobody_watches_say_their_quotes_when_asked(bench: Bench, market: IbkrMarket) -> None:

@@ -1,17 +1,14 @@
 """Interactive Brokers as a source of market data: chains near the money, quotes of what is watched, daily history."""
 
-import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from typing import Any, TypeVar
 
 import structlog
 from ib_async import BarData
 from ib_async.wrapper import RequestError
 
-from thetaloom.brokers.ibkr.parse import day_of
+from thetaloom.brokers.ibkr.chains import Chains
 from thetaloom.brokers.ibkr.quote_lines import QuoteLines
 from thetaloom.brokers.ibkr.registry import Registry
 from thetaloom.brokers.ibkr.session import Session
@@ -32,24 +29,11 @@ from thetaloom.ports.market_data import Bar, QuoteBatch, Underlying
 
 NO_DATA = frozenset({162, 200, 354, 366, 10089, 10168, 10187})  # there is nothing to be had, and nothing is broken
 YEAR_DAYS = 365
-LISTING_SECONDS = 120.0  # a chain takes a request for each class and day
-SWEEP_SECONDS = 20.0  # that whoever asks for a chain waits for its sweep, which goes on after that
-SWEEP_EVERY = timedelta(seconds=60)  # from the beginning of one sweep to that of the next, while somebody asks
 READ_EVERY = timedelta(seconds=5)  # quotes of contracts that have no line
 BAR_SIZES = {1: "1 min", 2: "2 mins", 3: "3 mins", 5: "5 mins", 10: "10 mins", 15: "15 mins", 30: "30 mins"}
 HOUR_SIZES = {60: "1 hour", 120: "2 hours", 180: "3 hours", 240: "4 hours"}
 T = TypeVar("T")
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sweep:
-    task: "asyncio.Task[None]"
-    began_at: datetime
-
-    @property
-    def failed(self) -> bool:
-        return self.task.done() and (self.task.cancelled() or self.task.exception() is not None)
 
 
 class IbkrMarket:
@@ -76,9 +60,15 @@ class IbkrMarket:
         self._loop = loop
         self._board = QuoteBoard(clock, self.name)
         self.lines = QuoteLines(session, registry, self._board, clock, settings.market_lines)
-        self._listed_on: dict[str, date] = {}
-        self._near: dict[str, list[OptionContract]] = {}  # the listed ones, those next to the money first
-        self._sweeps: dict[str, _Sweep] = {}
+        self._chains = Chains(
+            settings=settings,
+            session=session,
+            registry=registry,
+            lines=self.lines,
+            board=self._board,
+            clock=clock,
+            calendar=calendar,
+        )
         self._read_at: dict[OptionContract, datetime] = {}
         self._bars: dict[tuple[str, str, date, date], tuple[BarData, ...]] = {}
 
@@ -96,16 +86,9 @@ class IbkrMarket:
         return self._board.symbols()
 
     def chain(self, underlying: str, at: datetime) -> OptionChain | None:
-        """Return the chain near the money, swept anew where that was long ago; the first call of a day lists it.
-
-        While a sweep goes on, each contract has the age of what it said last.
-        """
-        today = self._calendar.exchange_date(self._clock.now())
-        if self._listed_on.get(underlying) != today:
-            if not self._ask(self._list(underlying, today), LISTING_SECONDS):
-                return None
-            self._listed_on[underlying] = today
-        self._ask(self._sweep(underlying), SWEEP_SECONDS * 2)
+        """Return the chain near the money, a short while after each of its contracts was asked for."""
+        if not self._ask(self._chains.read(underlying)):
+            return None
         self._confirm()
         return self._board.chain(underlying, at)
 
@@ -119,7 +102,7 @@ class IbkrMarket:
     def spot(self, underlying: str, at: datetime) -> Price | None:
         """Return the price of an underlying; the first call opens a line on it."""
         if self._board.spot(underlying, at) is None:
-            self._ask(self._follow(underlying))
+            self._ask(self._chains.follow(underlying))
         return self._board.spot(underlying, at)
 
     def known_spot(self, underlying: str) -> Price | None:
@@ -214,46 +197,6 @@ class IbkrMarket:
         except BrokerUnavailable:
             return  # what is wanted is kept; the next opening of the line asks for it
 
-    async def _follow(self, symbol: str) -> None:
-        if await self._registry.underlying(symbol) is None:
-            return
-        await self.lines.follow(symbol)
-        await self._session.until(lambda: self.known_spot(symbol) is not None)
-
-    async def _list(self, symbol: str, today: date) -> bool:
-        await self._follow(symbol)
-        parameters = await self._registry.option_parameters(symbol)
-        last = today + timedelta(days=self._settings.chain_days)
-        contracts: list[OptionContract] = []
-        for one in parameters:
-            for day in sorted(map(day_of, one.expirations)):
-                if today <= day <= last:
-                    contracts += await self._registry.listed(symbol, one.tradingClass, day)
-        near = self._nearest(contracts, self.known_spot(symbol))
-        if not near:
-            return False
-        self._board.list_chain(symbol, near)
-        self._near[symbol] = near
-        self._sweeps.pop(symbol, None)
-        return True
-
-    def _nearest(self, contracts: Iterable[OptionContract], spot: Price | None) -> list[OptionContract]:
-        if spot is None:
-            return list(contracts)
-        reach = Decimal(spot) * Decimal(str(self._settings.chain_percent)) / 100
-        near = [one for one in contracts if abs(one.strike - Decimal(spot)) <= reach]
-        return sorted(near, key=lambda one: abs(one.strike - Decimal(spot)))
-
-    async def _sweep(self, symbol: str) -> None:
-        """Begin a sweep where the last one began long ago, and wait for the one that goes on, but not for ever."""
-        now, sweep = self._clock.now(), self._sweeps.get(symbol)
-        if sweep is None or (sweep.task.done() and (sweep.failed or now - sweep.began_at >= SWEEP_EVERY)):
-            task = asyncio.get_running_loop().create_task(self.lines.sweep(self._near[symbol]))
-            sweep = self._sweeps[symbol] = _Sweep(task=task, began_at=now)
-        await asyncio.wait({sweep.task}, timeout=SWEEP_SECONDS)
-        if sweep.task.done():
-            sweep.task.result()
-
     def _read(self, wanted: Iterable[OptionContract]) -> None:
         """Read what has no line; where that fails, what is known has the age to show for it."""
         now, status = self._clock.now(), self._session.stream.status()
@@ -312,10 +255,9 @@ class IbkrMarket:
         if status.is_up and status.heard_at is not None and self._session.has_market_data:
             self._board.confirm(status.heard_at)
 
-    def _ask(self, work: Coroutine[Any, Any, T], timeout_seconds: float | None = None) -> T:
-        patience = timeout_seconds or self._settings.request_timeout_seconds * 3
+    def _ask(self, work: Coroutine[Any, Any, T]) -> T:
         try:
-            return self._loop.call(work, patience)
+            return self._loop.call(work, self._settings.request_timeout_seconds * 3)
         except BrokerUnavailable as error:
             raise MarketDataUnavailable(error.message, advice=error.advice) from error
         except (TimeoutError, OSError) as error:
