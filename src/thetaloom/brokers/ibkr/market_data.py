@@ -81,6 +81,10 @@ class IbkrMarket:
             symbol=symbol, name=found.name, kind=found.kind, exchange=found.exchange or None, conid=found.conid
         )
 
+    def matching(self, query: str) -> Sequence[str]:
+        """Return the symbols with options that TWS finds, sixteen at most."""
+        return self._ask(self._registry.matching(query))
+
     def symbols(self) -> Sequence[str]:
         """Return the underlyings whose chains were asked for; TWS cannot list all that it has."""
         return self._board.symbols()
