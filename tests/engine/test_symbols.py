@@ -8,7 +8,7 @@ import pytest
 
 from thetaloom.domain.market.symbols import FoundSymbol, SymbolRecord, matching_symbols
 from thetaloom.domain.values.ticks import CLASS_NAMES
-from thetaloom.engine.schedule_commands import LookUpSymbols
+from thetaloom.engine.schedule_commands import FindSymbols, LookUpSymbols
 from thetaloom.errors import InvalidInput, MarketDataUnavailable, NotFound
 from thetaloom.ports.market_data import Underlying
 from thetaloom.ports.store import UnitOfWork
@@ -92,6 +92,44 @@ def test_what_the_source_does_not_know_is_not_asked_for_again_within_the_hour(
     ask(lite, "NOSUCH")
 
     assert market.asked == 2
+
+
+class SearchedMarket(AskedMarket):
+    """A market with a search, as that of IBKR."""
+
+    def matching(self, query: str) -> list[str]:
+        """Return what is named so."""
+        if self.is_silent:
+            raise MarketDataUnavailable("no line")
+        return ["SPY", "SPY WI", "NOSUCH"] if query == "sp 500" else []
+
+
+def test_what_a_source_finds_is_looked_up_and_kept(lite: DeskBench) -> None:
+    market = SearchedMarket(lite.clock, always_fresh=True)
+    market.set_spot("SPY", 575)
+    lite.restart(market=market)
+
+    found = lite.engine.handle(FindSymbols(user_id=ANNA, query="sp 500"))
+
+    assert isinstance(found, tuple) and [one.record.symbol for one in found] == ["SPY"]
+    assert [one.source for one in search_symbols(lite.database, "spy")] == [market.name]
+    assert lite.engine.handle(FindSymbols(user_id=ANNA, query="what nobody has")) == ()
+    market.is_silent = True
+    assert lite.engine.handle(FindSymbols(user_id=ANNA, query="sp 500")) == ()
+    known = lite.engine.handle(FindSymbols(user_id=ANNA, query="spy"))
+    assert isinstance(known, tuple) and [one.record.symbol for one in known] == ["SPY"]
+
+
+def test_a_source_without_a_search_is_asked_for_the_symbol_itself(lite: DeskBench, market: AskedMarket) -> None:
+    found = lite.engine.handle(FindSymbols(user_id=ANNA, query=" spy "))
+
+    assert isinstance(found, tuple) and [one.record.symbol for one in found] == ["SPY"]
+
+
+@pytest.mark.parametrize("query", [" ", "x" * 61, "SPY\x000", "SPY\nQQQ"])
+def test_a_search_that_no_wire_could_carry_is_refused(lite: DeskBench, query: str) -> None:
+    with pytest.raises(InvalidInput, match="1 to 60 characters"):
+        lite.engine.handle(FindSymbols(user_id=ANNA, query=query))
 
 
 def test_a_shipped_symbol_is_known_but_does_not_stand_for_the_source(lite: DeskBench, market: AskedMarket) -> None:

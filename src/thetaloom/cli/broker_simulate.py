@@ -53,7 +53,7 @@ def _tell(practice: Practice, *, as_json: bool) -> None:
             {
                 "broker": practice.name,
                 "control": practice.url,
-                "account": practice.backend.account_number,
+                "account": practice.server.account,
                 "options": options,
                 "secrets": practice.server.secrets,
                 "environment": {"THETALOOM_BROKER": practice.name, "THETALOOM_BROKER_OPTIONS": json.dumps(options)},

@@ -10,7 +10,7 @@ from thetaloom.cli.access import carry_out, opened, reading
 from thetaloom.cli.output import JsonOption, emit, note, pairs, table, to_plain
 from thetaloom.domain.market.symbols import CONID_MAX, FOUND_MAX, FoundSymbol, SymbolRecord
 from thetaloom.domain.run.watchlists import clean_symbols
-from thetaloom.engine.schedule_commands import LookUpSymbols
+from thetaloom.engine.schedule_commands import FindSymbols, LookUpSymbols
 from thetaloom.errors import NotFound
 from thetaloom.store.queries.symbols import cache_statistics, search_symbols, symbol_by_conid
 
@@ -26,9 +26,15 @@ def symbol() -> None:
 def search_command(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="A symbol, an option root, or words of a name.")],
     limit: Annotated[int, typer.Option("--limit", min=1, max=FOUND_MAX, help="Rows to show.")] = 20,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="Ask the market's source as well, and remember its answer.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Search the registry: the symbol itself first, then roots, beginnings and names."""
+    if ask:
+        with opened() as platform:
+            carry_out(platform, FindSymbols(user_id=platform.user_id, query=query))
     with reading() as read:
         found = search_symbols(read.database, query, limit)
     if as_json:

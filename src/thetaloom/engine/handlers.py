@@ -34,7 +34,7 @@ from thetaloom.engine.share_sales import sell_shares
 from thetaloom.engine.signals import save_source, take_signal
 from thetaloom.engine.starting import write_run
 from thetaloom.engine.step import ended, tell, tell_user
-from thetaloom.engine.symbols import look_up_symbols
+from thetaloom.engine.symbols import find_symbols, look_up_symbols
 from thetaloom.errors import InvalidInput, InvariantError, NotAllowed, NotFound
 from thetaloom.ports.store import StoredStrategy, UnitOfWork
 
@@ -248,6 +248,7 @@ HANDLERS: dict[type, Any] = {
     schedule_commands.RemoveWatchlist: remove_watchlist,
     schedule_commands.RunScan: run_scan,
     schedule_commands.LookUpSymbols: look_up_symbols,
+    schedule_commands.FindSymbols: find_symbols,
 }
 
 

@@ -90,6 +90,14 @@ class LookUpSymbols:
     symbols: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindSymbols:
+    """Ask the source which symbols fit a query, remember them, and return what is known of them."""
+
+    user_id: UserId
+    query: str
+
+
 ScheduleCommand = (
     AddSchedule
     | PauseSchedule
@@ -99,4 +107,5 @@ ScheduleCommand = (
     | RemoveWatchlist
     | RunScan
     | LookUpSymbols
+    | FindSymbols
 )

@@ -6,17 +6,20 @@ Reading and writing are apart, so that a step can look up while it gathers and r
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from thetaloom.domain.market.symbols import BATCH_MAX, NOTHING_LIFE, FoundSymbol, SymbolRecord
+import structlog
+
+from thetaloom.domain.market.symbols import BATCH_MAX, NOTHING_LIFE, QUERY_MAX, FoundSymbol, SymbolRecord
 from thetaloom.domain.market.volatility import BENCHMARK
-from thetaloom.domain.run.watchlists import clean_symbols
+from thetaloom.domain.run.watchlists import SYMBOL, clean_symbols
 from thetaloom.domain.values.instruments import INDEX_ROOTS
 from thetaloom.domain.values.ticks import class_name
 from thetaloom.engine.desk import Desk
-from thetaloom.engine.schedule_commands import LookUpSymbols
+from thetaloom.engine.schedule_commands import FindSymbols, LookUpSymbols
 from thetaloom.errors import AnswerPending, InvalidInput, MarketDataUnavailable
-from thetaloom.ports.market_data import Underlying
+from thetaloom.ports.market_data import SymbolSearch, Underlying
 from thetaloom.ports.store import UnitOfWork
 
+log = structlog.get_logger()
 HIT, MISS, STALE, FAILED = "hits", "misses", "stale_served", "errors"
 
 
@@ -121,6 +124,23 @@ def look_up_symbols(desk: Desk, command: LookUpSymbols) -> tuple[FoundSymbol, ..
                 found.append(FoundSymbol(record=record, warning=looked.warning))
         uow.commit()
     return tuple(found)
+
+
+def find_symbols(desk: Desk, command: FindSymbols) -> tuple[FoundSymbol, ...]:
+    """Look up what a query may mean: the symbol that it is, and those that a source with a search finds."""
+    query = command.query.strip()
+    if not 0 < len(query) <= QUERY_MAX or not query.isprintable():  # what separates words on a wire stays off it
+        raise InvalidInput(f"a search has 1 to {QUERY_MAX} characters that can be printed", details={"part": "query"})
+    named = [query.upper()]
+    if isinstance(desk.market, SymbolSearch):
+        try:
+            named += desk.market.matching(query)
+        except AnswerPending:  # the whole command is tried again when the answer is there
+            raise
+        except MarketDataUnavailable as error:
+            log.warning("symbols_not_searched", source=desk.market.name, error=error.message)
+    wanted = [symbol for symbol in dict.fromkeys(named) if SYMBOL.fullmatch(symbol)]
+    return look_up_symbols(desk, LookUpSymbols(user_id=command.user_id, symbols=tuple(wanted))) if wanted else ()
 
 
 def _looked(desk: Desk, symbol: str, now: datetime) -> LookUp:

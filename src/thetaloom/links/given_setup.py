@@ -55,24 +55,25 @@ class GivenSetup:
     def one_of(self, name: str, words: tuple[str, ...]) -> str:
         """Return an option that must be one of these words."""
         if self._options[name] not in words:
-            raise self._wrong(name, f"one of {', '.join(words)}")
+            raise self.wrong(name, f"one of {', '.join(words)}")
         return self._options[name]
 
     def number(self, name: str, least: float, most: float) -> float:
         """Return a number from ``least`` to ``most``."""
         text = self._options[name]
         if not _NUMBER.fullmatch(text) or not least <= float(text) <= most:
-            raise self._wrong(name, f"a number from {least:g} to {most:g}")
+            raise self.wrong(name, f"a number from {least:g} to {most:g}")
         return float(text)
 
     def whole(self, name: str, least: int, most: int) -> int:
         """Return a whole number from ``least`` to ``most``."""
         text = self._options[name]
         if not re.fullmatch("[0-9]{1,9}", text) or not least <= int(text) <= most:
-            raise self._wrong(name, f"a whole number from {least} to {most}")
+            raise self.wrong(name, f"a whole number from {least} to {most}")
         return int(text)
 
-    def _wrong(self, name: str, wanted: str) -> ConfigError:
+    def wrong(self, name: str, wanted: str) -> ConfigError:
+        """Return the error that says an option is not what is ``wanted``."""
         return ConfigError(
             f'{self._broker}: the option {name} is "{self._options[name]}"',
             advice=f"Write {wanted}.",

@@ -11,7 +11,7 @@ from thetaloom.domain.values.money import Price
 from thetaloom.marketdata.event_files import EventTable
 from thetaloom.ports.clock import Clock
 from thetaloom.ports.links import Choosing, Linked, LinkStatus, SourceChoice
-from thetaloom.ports.market_data import Bar, MarketData, QuoteBatch, Underlying
+from thetaloom.ports.market_data import Bar, MarketData, QuoteBatch, SymbolSearch, Underlying
 
 
 class KnownEvents:
@@ -41,6 +41,10 @@ class KnownEvents:
     def underlying(self, symbol: str) -> Underlying | None:
         """Return what the market says of a symbol."""
         return self._market.underlying(symbol)
+
+    def matching(self, query: str) -> Sequence[str]:
+        """Return the symbols that the market finds."""
+        return self._market.matching(query) if isinstance(self._market, SymbolSearch) else ()
 
     def symbols(self) -> Sequence[str]:
         """Return the symbols of the market."""

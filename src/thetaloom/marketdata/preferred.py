@@ -21,7 +21,7 @@ from thetaloom.errors import AnswerPending, ConfigError, InvalidInput, MarketDat
 from thetaloom.marketdata.instants import from_microseconds
 from thetaloom.ports.clock import Clock
 from thetaloom.ports.links import Linked, LinkStatus, SourceChoice
-from thetaloom.ports.market_data import Bar, MarketData, QuoteBatch, Underlying
+from thetaloom.ports.market_data import Bar, MarketData, QuoteBatch, SymbolSearch, Underlying
 
 log = structlog.get_logger()
 Answer = TypeVar("Answer")
@@ -80,6 +80,10 @@ class PreferredMarket:
     def underlying(self, symbol: str) -> Underlying | None:
         """Return what the first source that knows ``symbol`` says of it."""
         return self._first(lambda market: market.underlying(symbol))
+
+    def matching(self, query: str) -> Sequence[str]:
+        """Return the symbols that the first source with a search finds."""
+        return self._first(lambda market: market.matching(query) if isinstance(market, SymbolSearch) else ()) or ()
 
     def symbols(self) -> Sequence[str]:
         """Return the symbols of all sources."""

@@ -20,7 +20,7 @@ from thetaloom.errors import MarketDataPending, MarketDataUnavailable
 from thetaloom.links.questions import Questions
 from thetaloom.ports.clock import Clock
 from thetaloom.ports.links import Linked, LinkStatus
-from thetaloom.ports.market_data import Bar, MarketData, QuoteBatch, Underlying
+from thetaloom.ports.market_data import Bar, MarketData, QuoteBatch, SymbolSearch, Underlying
 
 T = TypeVar("T")
 Row = TypeVar("Row")
@@ -29,6 +29,7 @@ FAILED_FOR = timedelta(seconds=30)  # a source that failed is not asked the same
 INCOMPLETE_FOR = timedelta(minutes=5)  # what a source has not published yet is asked for again after so long
 LATE_QUOTE_SECONDS = 1.5  # for so long a quote that came late waits for the next look
 EVENTS_FOR = timedelta(hours=1)
+MATCHING_FOR = timedelta(hours=1)
 SLOT_MINUTES = 30  # bars of half an hour and more begin with the session or on the hour
 LATE_BAR = timedelta(minutes=1)  # by which the bar of a slot that has just ended may come late
 
@@ -81,6 +82,18 @@ class RememberedMarket:
             symbol,
             lambda: self._market.underlying(symbol),
             lambda found: timedelta(days=1) if found is not None else INCOMPLETE_FOR,
+        )
+
+    def matching(self, query: str) -> Sequence[str]:
+        """Return the symbols that fit, asked for once an hour; none where the source has no search."""
+        market = self._market
+        if not isinstance(market, SymbolSearch):
+            return ()
+        return self._remembered(
+            ("matching", query),
+            f"symbols like {query}",
+            lambda: market.matching(query),
+            lambda found: MATCHING_FOR if found else INCOMPLETE_FOR,
         )
 
     def symbols(self) -> Sequence[str]:

@@ -97,6 +97,15 @@ class MarketData(Protocol):
 
 
 @runtime_checkable
+class SymbolSearch(Protocol):
+    """A source that can be asked for symbols by their beginnings and by words of names."""
+
+    def matching(self, query: str) -> Sequence[str]:
+        """Return symbols that fit ``query``, the nearest first; they may have no options."""
+        ...
+
+
+@runtime_checkable
 class ReplayedMarket(MarketData, Protocol):
     """A source whose changes are known ahead to the driver of its virtual clock, and to nobody else."""
 

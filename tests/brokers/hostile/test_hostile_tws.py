@@ -11,6 +11,7 @@ from thetaloom.brokers.ibkr.trading import IbkrBroker
 from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.reports import ReportKind
 from thetaloom.domain.values.ids import ClientOrderId
+from thetaloom.domain.values.money import Price
 from thetaloom.errors import BrokerUnavailable, MarketDataUnavailable, ThetaloomError
 from thetaloom.ports.links import LinkStatus
 from thetaloom.testing import builders as b
@@ -178,6 +179,12 @@ def test_a_line_that_breaks_in_the_middle_of_a_message_is_opened_anew(bench: Ben
     assert bench.connection.broker.account().cash is not None
 
 
+def asked(market: IbkrMarket) -> Price | None:
+    """Return the ask of the sold put."""
+    quote = market.quotes([SHORT], b.NOW).get(SHORT)
+    return None if quote is None else quote.ask
+
+
 @pytest.mark.parametrize(("field", "said"), [(4, "-5"), (4, "1e300"), (4, "Infinity"), (4, "NaN"), (5, "-3")])
 def test_a_price_or_a_size_that_cannot_be_is_unknown(bench: Bench, field: int, said: str) -> None:
     market = bench.connection.market
@@ -189,10 +196,12 @@ def test_a_price_or_a_size_that_cannot_be_is_unknown(bench: Bench, field: int, s
             told[field] = said
         return framed(*told)
 
-    bench.server.shared.twist = bent
-    market.watch([])
     market.watch([SHORT])
-    bench.soon(lambda: SHORT in (found := market.quotes([SHORT], b.NOW)) and found[SHORT].ask is not None)
+    bench.soon(lambda: asked(market) is not None)
+    ask = b.price("2.15") if asked(market) != b.price("2.15") else b.price("2.25")
+    bench.server.shared.twist = bent
+    bench.market.set_quote(SHORT, ask - b.price("0.25"), ask)  # both move; of the two the bid is told first
+    bench.soon(lambda: asked(market) == ask)
 
     quote = market.quotes([SHORT], b.NOW)[SHORT]
     assert quote.bid is None or field == 5

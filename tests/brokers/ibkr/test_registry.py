@@ -6,13 +6,15 @@ import pytest
 
 from thetaloom.brokers.ibkr.market_data import IbkrMarket
 from thetaloom.domain.values.ids import ClientOrderId
-from thetaloom.errors import BrokerUnavailable
+from thetaloom.errors import BrokerUnavailable, MarketDataUnavailable
 from thetaloom.testing import builders as b
+from thetaloom.testing.broker_servers.backend import ServerTrouble
 from thetaloom.testing.broker_servers.ibkr.listing import conid_of
 from thetaloom.testing.broker_servers.ibkr.rig import SHORT, Bench
 from thetaloom.testing.broker_servers.ibkr.wire import framed
 
 DETAILS, CONID = "10", 12  # the message that names a contract, and where in it the id stands
+SAMPLES = "79"  # the answer to a search
 
 
 def words(message: bytes) -> list[str]:
@@ -45,6 +47,40 @@ def twofold(change: Callable[[list[str]], list[str]]) -> Callable[[bytes], bytes
 
 def with_conid(told: list[str]) -> list[str]:
     return [*told[:CONID], "4711", *told[CONID + 1 :]]
+
+
+def test_a_search_finds_what_has_options_in_dollars(bench: Bench) -> None:
+    bench.market.set_spot("SPX", "5750")
+    bench.connect()
+    market = bench.connection.market
+    assert isinstance(market, IbkrMarket)
+    assert list(market.matching("sp")) == ["SPX", "SPY"]
+
+    def changed(message: bytes) -> bytes:
+        told = words(message)
+        if told[0] != SAMPLES:
+            return message
+        in_euros = ["1", "SPYE", "STK", "AEB", "EUR", "1", "OPT", "", ""]
+        without_options = ["2", "SPYW", "STK", "ARCA", "USD", "1", "CFD", "", ""]
+        as_future = ["3", "SPYF", "FUT", "CME", "USD", "1", "OPT", "", ""]
+        return framed(*told[:2], "5", *in_euros, *without_options, *as_future, *told[3:])
+
+    bench.server.shared.twist = changed
+    assert list(market.matching("sp")) == ["SPX", "SPY"]
+
+
+def test_a_search_that_is_refused_or_cannot_be_read_is_our_error(bench: Bench) -> None:
+    bench.connect(request_timeout_seconds="0.5")
+    market = bench.connection.market
+    assert isinstance(market, IbkrMarket)
+
+    bench.server.shared.twist = lambda told: framed(*words(told)[:4]) if words(told)[0] == SAMPLES else told
+    with pytest.raises(MarketDataUnavailable, match="did not answer in time"):
+        market.matching("sp")
+
+    bench.backend.plan("read", ServerTrouble.BUSY)
+    with pytest.raises(MarketDataUnavailable, match="TWS is busy"):
+        market.matching("sp")
 
 
 def test_the_market_tells_the_number_and_the_exchange_of_a_symbol(bench: Bench) -> None:

@@ -1,14 +1,14 @@
 """Interactive Brokers as a source of market data: chains near the money, quotes of what is watched, daily history."""
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
+import structlog
 from ib_async import BarData
 from ib_async.wrapper import RequestError
 
-from thetaloom.brokers.ibkr.parse import day_of
+from thetaloom.brokers.ibkr.chains import Chains
 from thetaloom.brokers.ibkr.quote_lines import QuoteLines
 from thetaloom.brokers.ibkr.registry import Registry
 from thetaloom.brokers.ibkr.session import Session
@@ -29,10 +29,11 @@ from thetaloom.ports.market_data import Bar, QuoteBatch, Underlying
 
 NO_DATA = frozenset({162, 200, 354, 366, 10089, 10168, 10187})  # there is nothing to be had, and nothing is broken
 YEAR_DAYS = 365
-LISTING_SECONDS = 120.0  # a chain takes a request for each class and day, and a sweep over the lines
+READ_EVERY = timedelta(seconds=5)  # quotes of contracts that have no line
 BAR_SIZES = {1: "1 min", 2: "2 mins", 3: "3 mins", 5: "5 mins", 10: "10 mins", 15: "15 mins", 30: "30 mins"}
 HOUR_SIZES = {60: "1 hour", 120: "2 hours", 180: "3 hours", 240: "4 hours"}
 T = TypeVar("T")
+log = structlog.get_logger()
 
 
 class IbkrMarket:
@@ -59,7 +60,16 @@ class IbkrMarket:
         self._loop = loop
         self._board = QuoteBoard(clock, self.name)
         self.lines = QuoteLines(session, registry, self._board, clock, settings.market_lines)
-        self._listed_on: dict[str, date] = {}
+        self._chains = Chains(
+            settings=settings,
+            session=session,
+            registry=registry,
+            lines=self.lines,
+            board=self._board,
+            clock=clock,
+            calendar=calendar,
+        )
+        self._read_at: dict[OptionContract, datetime] = {}
         self._bars: dict[tuple[str, str, date, date], tuple[BarData, ...]] = {}
 
     def underlying(self, symbol: str) -> Underlying | None:
@@ -71,29 +81,32 @@ class IbkrMarket:
             symbol=symbol, name=found.name, kind=found.kind, exchange=found.exchange or None, conid=found.conid
         )
 
+    def matching(self, query: str) -> Sequence[str]:
+        """Return the symbols with options that TWS finds, sixteen at most."""
+        return self._ask(self._registry.matching(query))
+
     def symbols(self) -> Sequence[str]:
         """Return the underlyings whose chains were asked for; TWS cannot list all that it has."""
         return self._board.symbols()
 
     def chain(self, underlying: str, at: datetime) -> OptionChain | None:
-        """Return the chain near the money; the first call of a day lists it, which takes some seconds."""
-        today = self._calendar.exchange_date(self._clock.now())
-        if self._listed_on.get(underlying) != today:
-            if not self._ask(self._list(underlying, today), LISTING_SECONDS):
-                return None
-            self._listed_on[underlying] = today
+        """Return the chain near the money, a short while after each of its contracts was asked for."""
+        if not self._ask(self._chains.read(underlying)):
+            return None
         self._confirm()
         return self._board.chain(underlying, at)
 
     def quotes(self, contracts: Iterable[OptionContract], at: datetime) -> Mapping[OptionContract, Quote]:
-        """Return the quotes of contracts that are watched, or were swept with their chain."""
+        """Return the quotes of contracts; those that have no line are lent one first."""
+        wanted = tuple(contracts)
+        self._read(wanted)
         self._confirm()
-        return self._board.quotes(contracts, at)
+        return self._board.quotes(wanted, at)
 
     def spot(self, underlying: str, at: datetime) -> Price | None:
         """Return the price of an underlying; the first call opens a line on it."""
         if self._board.spot(underlying, at) is None:
-            self._ask(self._follow(underlying))
+            self._ask(self._chains.follow(underlying))
         return self._board.spot(underlying, at)
 
     def known_spot(self, underlying: str) -> Price | None:
@@ -188,33 +201,26 @@ class IbkrMarket:
         except BrokerUnavailable:
             return  # what is wanted is kept; the next opening of the line asks for it
 
-    async def _follow(self, symbol: str) -> None:
-        if await self._registry.underlying(symbol) is None:
+    def _read(self, wanted: Iterable[OptionContract]) -> None:
+        """Read what has no line; where that fails, what is known has the age to show for it."""
+        now, status = self._clock.now(), self._session.stream.status()
+        if not status.is_up or not self._session.has_market_data:
             return
-        await self.lines.follow(symbol)
-        await self._session.until(lambda: self.known_spot(symbol) is not None)
+        today = self._calendar.exchange_date(now)
+        old = [one for one in wanted if one.expires_on >= today and not self.lines.is_open(one)]
+        known = self._board.quotes(old, now)
+        due = [one for one in old if now - self._asked_at(one, known.get(one)) >= READ_EVERY]
+        if not due:
+            return
+        self._read_at |= dict.fromkeys(due, now)
+        try:
+            self._ask(self.lines.read(due))
+        except MarketDataUnavailable as error:
+            log.warning("ibkr_quotes_unread", contracts=len(due), error=error.message)
 
-    async def _list(self, symbol: str, today: date) -> bool:
-        await self._follow(symbol)
-        parameters = await self._registry.option_parameters(symbol)
-        last = today + timedelta(days=self._settings.chain_days)
-        contracts: list[OptionContract] = []
-        for one in parameters:
-            for day in sorted(map(day_of, one.expirations)):
-                if today <= day <= last:
-                    contracts += await self._registry.listed(symbol, one.tradingClass, day)
-        near = self._near(contracts, self.known_spot(symbol))
-        if not near:
-            return False
-        self._board.list_chain(symbol, near)
-        await self.lines.sweep(near)
-        return True
-
-    def _near(self, contracts: Iterable[OptionContract], spot: Price | None) -> list[OptionContract]:
-        if spot is None:
-            return list(contracts)
-        reach = Decimal(spot) * Decimal(str(self._settings.chain_percent)) / 100
-        return [one for one in contracts if abs(one.strike - Decimal(spot)) <= reach]
+    def _asked_at(self, contract: OptionContract, known: Quote | None) -> datetime:
+        asked_at = self._read_at.get(contract, datetime.min.replace(tzinfo=UTC))
+        return asked_at if known is None else max(asked_at, known.quoted_at)
 
     def _days(self, symbol: str, what: str, first: date, last: date) -> list[tuple[date, BarData]]:
         now = self._clock.now()
@@ -253,10 +259,9 @@ class IbkrMarket:
         if status.is_up and status.heard_at is not None and self._session.has_market_data:
             self._board.confirm(status.heard_at)
 
-    def _ask(self, work: Coroutine[Any, Any, T], timeout_seconds: float | None = None) -> T:
-        patience = timeout_seconds or self._settings.request_timeout_seconds * 3
+    def _ask(self, work: Coroutine[Any, Any, T]) -> T:
         try:
-            return self._loop.call(work, patience)
+            return self._loop.call(work, self._settings.request_timeout_seconds * 3)
         except BrokerUnavailable as error:
             raise MarketDataUnavailable(error.message, advice=error.advice) from error
         except (TimeoutError, OSError) as error:

@@ -1,7 +1,8 @@
 """The lines of market data that TWS allows, and what they are used for: first what is watched, then the chain in turns.
 
-TWS gives 100 quotes at a time unless more were bought. Underlyings and watched contracts keep theirs; the chain is
-swept over the rest, a batch at a time, each contract until it has said both sides or has had its time.
+TWS gives 100 quotes at a time unless more were bought. Underlyings and watched contracts keep theirs; some are lent
+for a while to contracts that somebody asks for, as to the legs of an order; the chain is swept over the rest, a batch
+at a time, each contract until it has said both sides or has had its time.
 """
 
 import asyncio
@@ -20,6 +21,8 @@ from thetaloom.ports.clock import Clock
 
 TURN_SECONDS = 2.0  # that a swept contract has to say something
 LOOK_SECONDS = 0.01
+LENT_SECONDS = 60.0  # that a contract keeps its line after somebody asked for it
+LENT_SHARE = 4  # one line in so many may be lent
 Quoted = OptionContract | str  # a contract, or the symbol of an underlying
 
 
@@ -34,6 +37,7 @@ class QuoteLines:
         self._lines_max = lines_max
         self._watched: tuple[OptionContract, ...] = ()
         self._symbols: dict[str, None] = {}
+        self._lent: dict[OptionContract, float] = {}  # until when, on the loop's clock; asked for last stands last
         self._open: dict[Quoted, Ticker] = {}
         self._by_ticker: dict[int, Quoted] = {}
         self._tws: Tws | None = None
@@ -55,28 +59,51 @@ class QuoteLines:
         self._forget_lines()
         await self.sync()
 
+    def is_open(self, contract: OptionContract) -> bool:
+        """Say whether a contract has a line; may be asked from any thread."""
+        return contract in self._open
+
     async def sync(self) -> None:
         """Open what is wanted and close what is not."""
         async with self._changing:
-            wanted: list[Quoted] = [*self._symbols, *self._watched]
-            await self._match(wanted[: self._lines_max])
+            await self._match(self._kept())
 
-    async def sweep(self, contracts: Sequence[OptionContract]) -> None:
+    async def read(self, contracts: Sequence[OptionContract]) -> None:
+        """Let contracts say their quotes now: each on a line lent to it, or in turns where these are too few."""
+        until = asyncio.get_running_loop().time() + LENT_SECONDS
+        for one in contracts:
+            self._lent.pop(one, None)
+            self._lent[one] = until
+        await self.sync()
+        await self._wait_for(contracts)
+        kept = set(self._kept())
+        await self.sweep([one for one in contracts if one not in kept])
+
+    async def sweep(self, contracts: Iterable[OptionContract]) -> None:
         """Let each contract say its quote once, as many at a time as there are lines left."""
-        left = [one for one in contracts if one not in set(self._watched)]
+        left = list(contracts)
         while left:
             async with self._changing:
-                kept: list[Quoted] = [*self._symbols, *self._watched]
+                kept = self._kept()
+                has_line = set(kept)
+                left = [one for one in left if one not in has_line]
                 room = max(1, self._lines_max - len(kept))
                 turn, left = left[:room], left[room:]
-                await self._match([*kept[: self._lines_max - 1], *turn])
+                await self._match([*kept[: self._lines_max - len(turn)], *turn])
                 await self._wait_for(turn)
-                await self._match(kept[: self._lines_max])
+                await self._match(kept)
 
     def lost(self) -> None:
         """Note that nothing more comes on the lines that are open."""
         self._forget_lines()
         self._board.lost(self._clock.now())
+
+    def _kept(self) -> list[Quoted]:
+        now = asyncio.get_running_loop().time()
+        self._lent = {one: until for one, until in self._lent.items() if until > now}
+        lent = list(reversed(self._lent))[: max(1, self._lines_max // LENT_SHARE)]
+        wanted: list[Quoted] = [*self._symbols, *self._watched, *lent]
+        return list(dict.fromkeys(wanted))[: self._lines_max]
 
     async def _wait_for(self, turn: Iterable[OptionContract]) -> None:
         waiting, loop = set(turn), asyncio.get_running_loop()
@@ -91,7 +118,9 @@ class QuoteLines:
             self._forget_lines()
             self._tws = tws
             tws.pendingTickersEvent += self._heard
-        for gone in [one for one in self._open if one not in set(wanted)]:
+        stays = set(wanted)
+        for gone in [one for one in self._open if one not in stays]:
+            await self._session.pace()
             self._close(tws, gone)
         conids = await self._registry.conids(one for one in wanted if isinstance(one, OptionContract))
         for one in wanted:
@@ -107,17 +136,20 @@ class QuoteLines:
                 self._open[one], self._by_ticker[id(ticker)] = ticker, one
 
     def _close(self, tws: Tws, gone: Quoted) -> None:
-        ticker = self._open.pop(gone)
+        ticker = self._open.pop(gone, None)
+        if ticker is None:  # the line was lost meanwhile
+            return
         self._by_ticker.pop(id(ticker), None)
-        if ticker.contract is not None:
-            tws.cancelMktData(ticker.contract)
+        tws.cancel_quotes(ticker)
         if isinstance(gone, OptionContract):
             self._board.release(self._board.place(gone))
 
     def _forget_lines(self) -> None:
+        if self._tws is not None:
+            for ticker in self._open.values():
+                self._tws.forget_quotes(ticker)
         self._open.clear()
         self._by_ticker.clear()
-        self._tws = None
 
     def _heard(self, tickers: Iterable[Ticker]) -> None:
         now = self._clock.now()

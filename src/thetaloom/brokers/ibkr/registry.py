@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from ib_async import Contract, ContractDetails, Option, OptionChain
+from ib_async import Contract, ContractDescription, ContractDetails, Option, OptionChain
 from ib_async.wrapper import RequestError
 
 from thetaloom.brokers.ibkr import parse, render
@@ -52,6 +52,16 @@ class Registry:
         """Return the contract of an underlying with its id; ``None`` where TWS does not know it."""
         found = await self._found(symbol)
         return None if found is None else found[1]
+
+    async def matching(self, query: str) -> list[str]:
+        """Return the symbols of shares and indices with options in dollars that fit, in the order of TWS."""
+        try:
+            told = await self._session.ask(lambda tws: tws.reqMatchingSymbolsAsync(query))
+        except RequestError as error:
+            raise BrokerUnavailable(f"TWS cannot search for {query}: {error.message}") from error
+        if told is None:  # so the SDK says that no answer came
+            raise BrokerUnavailable("TWS did not answer in time")
+        return list(dict.fromkeys(one.contract.symbol for one in told if one.contract and _has_options(one)))
 
     async def conids(self, contracts: Iterable[OptionContract]) -> Mapping[OptionContract, int]:
         """Return the ids of contracts; those that are not listed are left out."""
@@ -173,6 +183,12 @@ def _symbol_key(symbol: str) -> str:
 
 def _listed(conids: Iterable[int]) -> str:
     return ", ".join(map(str, sorted(conids)))
+
+
+def _has_options(found: ContractDescription) -> bool:
+    contract = found.contract or Contract()
+    is_ours = contract.secType in {"STK", "IND"} and contract.currency == render.CURRENCY
+    return is_ours and "OPT" in found.derivativeSecTypes
 
 
 def _is(told: Contract, contract: OptionContract) -> bool:

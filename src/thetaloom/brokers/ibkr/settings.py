@@ -6,7 +6,6 @@ from dataclasses import dataclass, fields
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from thetaloom.errors import ConfigError
 from thetaloom.links.given_setup import GivenSetup
 from thetaloom.ports.broker_plugin import SetupField
 
@@ -72,7 +71,7 @@ FIELDS = (
     ),
 )
 _NEW_YORK = ZoneInfo("America/New_York")
-_WINDOW = re.compile(r"(\d{2}):(\d{2})-(\d{2}):(\d{2})")
+_WINDOW = re.compile("([0-9]{2}):([0-9]{2})-([0-9]{2}):([0-9]{2})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,18 +124,19 @@ def read_settings(options: Mapping[str, str], *, is_live: bool) -> IbkrSettings:
         market_lines=given.whole("market_lines", 2, 10_000),
         chain_days=given.whole("chain_days", 0, 2_000),
         chain_percent=given.number("chain_percent", 0.1, 1_000),
-        restart_window=_window(given.text("restart_window")),
+        restart_window=_window(given, "restart_window"),
         client_portal_url=given.address("client_portal_url"),
     )
 
 
-def _window(text: str) -> tuple[time, time] | None:
+def _window(given: GivenSetup, name: str) -> tuple[time, time] | None:
+    text = given.text(name)
     if not text:
         return None
     found = _WINDOW.fullmatch(text)
     numbers = [int(part) for part in found.groups()] if found else []
     if not numbers or max(numbers[0], numbers[2]) > 23 or max(numbers[1], numbers[3]) > 59:
-        raise ConfigError(f'ibkr option restart_window is "{text}"', advice="Write it like 23:45-00:45.")
+        raise given.wrong(name, "two times of day, like 23:45-00:45")
     return time(numbers[0], numbers[1]), time(numbers[2], numbers[3])
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 import structlog
-from ib_async import IB, CommissionReport, Contract, Execution, OrderState, StartupFetch
+from ib_async import IB, CommissionReport, Contract, Execution, OrderState, StartupFetch, Ticker
 from ib_async import Order as TwsOrder
 from ib_async.client import Client
 from ib_async.decoder import Decoder
@@ -80,6 +80,7 @@ class _Listening(Wrapper):
         super().__init__(tws)
         self.tws = tws
         self._torn: set[Any] = set()  # questions to whose answers something belongs that cannot be read
+        self.has_read = False  # a message since it was last heard
 
     def startReq(self, key: Any, contract: Contract | None = None, container: Any = None) -> Any:  # noqa: N802  the SDK's name
         if isinstance(key, str) and key in self._futures:
@@ -99,23 +100,15 @@ class _Listening(Wrapper):
         self._torn |= self._futures.keys()
         self.tws.ears.unread()
 
-    def tcpDataArrived(self) -> None:  # noqa: N802  the SDK's name
-        super().tcpDataArrived()  # type: ignore[no-untyped-call]  # the SDK types it not
-
     def tcpDataProcessed(self) -> None:  # noqa: N802  the SDK's name
         # Bytes alone are no word: a message whose length is wrong swallows all that comes after it.
         waiting = bytes(self.tws.wire._data[:4])
         if len(waiting) == 4 and int.from_bytes(waiting) > MESSAGE_BYTES_MAX:
             self.tws.give_up("it sends what is no message of TWS")
         super().tcpDataProcessed()  # type: ignore[no-untyped-call]  # the SDK types it not
-
-    def currentTime(self, time: int) -> None:  # noqa: N802  the SDK's name
-        self.tws.heard()
-        super().currentTime(time)
-
-    def managedAccounts(self, accountsList: str) -> None:  # noqa: N802, N803  the SDK's names
-        self.tws.heard()
-        super().managedAccounts(accountsList)
+        if self.has_read:  # and the quotes that were in it are on the board: what they left out stands
+            self.has_read = False
+            self.tws.heard()
 
     def nextValidId(self, reqId: int) -> None:  # noqa: N802, N803  the SDK's names
         self.tws.next_valid_id = max(self.tws.next_valid_id, reqId)
@@ -191,6 +184,7 @@ class _Reading(Decoder):
             return
         try:
             handle(fields)
+            self.wrapper.has_read = True
         except AssertionError:  # a kind of tick that is newer than the SDK
             log.debug("ibkr_tick_unknown", message=number)
         except UNREADABLE as error:
@@ -242,6 +236,22 @@ class Tws(IB):
             await asyncio.gather(task, return_exceptions=True)
             raise EOFError(self.ended.result())
         task.result()
+
+    def cancel_quotes(self, ticker: Ticker) -> None:
+        """Close a line of market data."""
+        number = self.forget_quotes(ticker)
+        if number:
+            self.wire.cancelMktData(number)
+
+    def forget_quotes(self, ticker: Ticker) -> int:
+        """Forget a line of market data and return its number, 0 where it had none.
+
+        The SDK would give the next line on the same contract what this one said, as if that line had said it.
+        """
+        number: int = self.wrapper.endTicker(ticker, "mktData")
+        self.wrapper.reqId2Ticker.pop(number, None)
+        self.wrapper.tickers.pop(hash(ticker.contract), None)
+        return number
 
     def give_up(self, why: str) -> None:
         """End the connection for a reason of ours; whoever keeps it opens another."""

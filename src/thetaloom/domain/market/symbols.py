@@ -8,6 +8,7 @@ IDENTITY_LIFE = timedelta(days=7)
 NOTHING_LIFE = timedelta(hours=1)  # of a search that found nothing
 SEED = "shipped"
 FOUND_MAX = 50
+QUERY_MAX = 60
 BATCH_MAX = 500
 CONID_MAX = 2**53  # beyond it JSON readers lose digits, and no database holds much more
 

@@ -5,14 +5,13 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from thetaloom.domain.market.symbols import FOUND_MAX, SEED, CacheStatistics, SymbolRecord, matching_symbols
+from thetaloom.domain.market.symbols import FOUND_MAX, QUERY_MAX, SEED, CacheStatistics, SymbolRecord, matching_symbols
 from thetaloom.errors import InvalidInput, NotFound
 from thetaloom.store.database import Database
 from thetaloom.store.repositories.symbols import SqlSymbols
 from thetaloom.store.schedule_tables import symbols as table
 from thetaloom.store.statements import columns_of, value_of, values_of
 
-QUERY_MAX = 60
 _SELECT = select(*columns_of(table, SymbolRecord))
 
 

@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from thetaloom.ports.market_data import SymbolSearch
+
 if TYPE_CHECKING:
     from thetaloom.testing.broker_contract.rig import Rig
 
@@ -26,6 +28,7 @@ class Ability(StrEnum):
     STREAMS = "streams", "this broker speaks on no stream"
     SIGN_IN = "sign_in", "nobody signs in to this broker"
     MARKET = "market", "this broker brings no market data"
+    SEARCH = "search", "this broker's market data has no search for symbols"
     GREEKS = "greeks", "this rig's market has no greeks to tell"
     BY_LEG = "by_leg", "this rig's broker fills whole structures only"
     FEES = "fees", "this broker tells no fees with a fill"
@@ -50,6 +53,7 @@ class Ability(StrEnum):
             Ability.STREAMS: rig.streams is not None,
             Ability.SIGN_IN: rig.sign_in is not None,
             Ability.MARKET: rig.market is not None,
+            Ability.SEARCH: isinstance(rig.market, SymbolSearch),
             Ability.GREEKS: rig.set_greeks is not None,
             Ability.BY_LEG: rig.execute is not None,
             Ability.FEES: rig.has_fees_in_fills,

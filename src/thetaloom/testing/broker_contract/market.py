@@ -7,6 +7,7 @@ from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Price
 from thetaloom.errors import MarketDataUnavailable, Unavailable
+from thetaloom.ports.market_data import SymbolSearch
 from thetaloom.testing import builders as b
 from thetaloom.testing.broker_contract.abilities import Ability
 from thetaloom.testing.broker_contract.rig import Rig, error_of
@@ -67,6 +68,14 @@ def _an_underlying_has_a_price(rig: Rig) -> None:
 def _an_underlying_is_known_by_its_symbol_and_kind(rig: Rig) -> None:
     known = rig.feed.underlying("SPY")
     assert known is not None and known.symbol == "SPY" and known.kind in {"equity", "etf", "index"}
+
+
+@scenario("CHN-006", Ability.MARKET, Ability.SEARCH)
+def _a_symbol_is_found_by_its_beginning_and_what_nobody_has_is_not(rig: Rig) -> None:
+    feed = rig.feed
+    assert isinstance(feed, SymbolSearch)
+    assert feed.matching("SP")[0] == "SPY" and feed.underlying("SPY") is not None
+    assert list(feed.matching("ZZZZ")) == []
 
 
 @scenario("QTE-001", Ability.MARKET)

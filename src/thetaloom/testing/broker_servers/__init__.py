@@ -32,6 +32,11 @@ class BrokerServer(Protocol):
         """What ``BrokerSetup.secrets`` needs to sign in."""
         ...
 
+    @property
+    def account(self) -> str:
+        """The number of the account, as the other side is told it."""
+        ...
+
     def start(self) -> None:
         """Listen on a free port."""
         ...

@@ -1,15 +1,16 @@
 """Symbols: searched, looked up one by one or many at once, and how well the registry spares look-ups."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
-from thetaloom.domain.market.symbols import BATCH_MAX, CONID_MAX, CacheStatistics
-from thetaloom.domain.run.watchlists import SYMBOL, clean_symbols
-from thetaloom.engine.schedule_commands import LookUpSymbols
-from thetaloom.store.queries.symbols import QUERY_MAX, cache_statistics, search_symbols, symbol_by_conid
+from thetaloom.domain.market.symbols import BATCH_MAX, CONID_MAX, QUERY_MAX, CacheStatistics, FoundSymbol
+from thetaloom.domain.run.watchlists import clean_symbols
+from thetaloom.engine.schedule_commands import FindSymbols, LookUpSymbols
+from thetaloom.store.queries.symbols import cache_statistics, search_symbols, symbol_by_conid
 from thetaloom.web.api.queries import PageWindow
 from thetaloom.web.api.records import Page, Record
 from thetaloom.web.api.workflow import Asked, Symbol
@@ -70,11 +71,11 @@ class Statistics(Record):
 async def search(
     front: FrontDoor, window: PageWindow, query: Annotated[str, Query(min_length=1, max_length=QUERY_MAX)]
 ) -> Page[SymbolRecord]:
-    """Search symbols, option roots and names, the nearest first; a symbol nobody knows yet is asked for."""
+    """Search symbols, option roots and names, the nearest first; what nobody knows yet is asked for."""
     found = await front.read(lambda: search_symbols(front.database, query, FOUND_MAX))
     items = [SymbolRecord.model_validate(one) for one in found]
-    if not items and SYMBOL.fullmatch(query.strip().upper()):
-        items = await _looked_up(front, (query,))
+    if not items and query.strip():
+        items = _records(await front.ask(FindSymbols(user_id=front.user, query=query), tuple))
     shown = items[window.offset : window.offset + window.limit]
     return Page(items=shown, total=len(items), limit=window.limit, offset=window.offset)
 
@@ -102,6 +103,9 @@ def statistics(front: FrontDoor) -> Statistics:
 
 
 async def _looked_up(front: Front, symbols: tuple[str, ...]) -> list[SymbolRecord]:
-    answer = await front.ask(LookUpSymbols(user_id=front.user, symbols=symbols), tuple)
+    return _records(await front.ask(LookUpSymbols(user_id=front.user, symbols=symbols), tuple))
+
+
+def _records(answer: Sequence[FoundSymbol]) -> list[SymbolRecord]:
     records = [SymbolRecord.model_validate(one.record) for one in answer]
     return [record.model_copy(update={"warning": one.warning}) for record, one in zip(records, answer, strict=True)]

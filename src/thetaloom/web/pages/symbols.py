@@ -7,11 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from thetaloom.domain.market.symbols import SymbolRecord
-from thetaloom.domain.run.watchlists import SYMBOL
+from thetaloom.domain.market.symbols import QUERY_MAX, SymbolRecord
 from thetaloom.domain.values.money import Price
-from thetaloom.engine.schedule_commands import LookUpSymbols
-from thetaloom.store.queries.symbols import QUERY_MAX, search_symbols
+from thetaloom.engine.schedule_commands import FindSymbols
+from thetaloom.store.queries.symbols import search_symbols
 from thetaloom.web.front import Front, FrontDoor
 from thetaloom.web.pages.dashboard import Choice, choices
 from thetaloom.web.pages.frame import Frame, frame_of
@@ -48,11 +47,11 @@ class SymbolsView:
 async def symbols(
     front: FrontDoor, query: Annotated[str, Query(max_length=QUERY_MAX, pattern=NO_NUL)] = ""
 ) -> Response:
-    """Search symbols; one that nobody knows yet is asked for."""
+    """Search symbols; what nobody knows yet is asked for."""
     wanted = query.strip()
     found = await front.read(lambda: _found(front, wanted))
-    if wanted and not found and SYMBOL.fullmatch(wanted.upper()):
-        looked_up = await front.ask(LookUpSymbols(user_id=front.user, symbols=(wanted.upper(),)), tuple)
+    if wanted and not found:
+        looked_up = await front.ask(FindSymbols(user_id=front.user, query=wanted), tuple)
         found = [one.record for one in looked_up]
     return await front.read(lambda: _answer(front, wanted, found))
 

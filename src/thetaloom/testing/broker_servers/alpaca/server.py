@@ -48,6 +48,11 @@ class AlpacaServer:
         """What ``BrokerSetup.secrets`` needs to sign in."""
         return {"key-id": self.keys[0], "secret-key": self.keys[1]}
 
+    @property
+    def account(self) -> str:
+        """The number of the account."""
+        return self.backend.account_number
+
     def start(self) -> None:
         """Listen on free ports."""
         self.http.start()

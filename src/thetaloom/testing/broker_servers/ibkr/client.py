@@ -55,6 +55,7 @@ class Client(asyncio.Protocol):
             63: self._nothing,
             64: self._cancel_positions,
             78: self._option_parameters,
+            81: self._matching_symbols,
             99: self._completed_orders,
         }
 
@@ -290,6 +291,12 @@ class Client(asyncio.Protocol):
             self.refuse(request_id, 200, "No security definition has been found for the request")
             return
         self.say(*(telling.contract_details(request_id, one) for one in found), framed(52, 1, request_id))
+
+    def _matching_symbols(self, fields: Fields) -> None:
+        request_id, pattern = fields.whole(), fields.text()
+        fields.end()
+        if not self._trouble(request_id):
+            self.say(telling.symbol_samples(request_id, self.shared.listing.named(pattern)))
 
     def _option_parameters(self, fields: Fields) -> None:
         request_id, symbol = fields.whole(), fields.text()

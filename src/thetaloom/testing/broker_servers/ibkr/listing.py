@@ -14,6 +14,7 @@ from thetaloom.testing.broker_servers.ibkr.telling import ToldContract
 
 IDS = 1 << 30
 BAG_CONID = 28812380  # all combinations in dollars bear it
+FOUND_MAX = 16  # of a search
 EXCHANGES = ("CBOE", "SMART")
 
 
@@ -74,6 +75,14 @@ class Listing:
             return [self.told(one) for one in self.chain(asked.symbol) if _fits(one, asked)]
         told = self._underlying(asked.symbol)
         return [one for one in told if one.kind == asked.kind]
+
+    def named(self, pattern: str) -> list[ToldContract]:
+        """Return underlyings whose symbol begins so, then those with such a word in their name; sixteen at most."""
+        wanted, market = pattern.upper(), self._backend.market
+        known = [told for symbol in market.symbols() for told in self._underlying(symbol)]
+        begin = [one for one in known if one.symbol.startswith(wanted)]
+        words = [one for one in known if one not in begin and wanted in one.name.upper()]
+        return (begin + words)[:FOUND_MAX]
 
     def told(self, contract: OptionContract, *, exchange: str = "SMART") -> ToldContract:
         """Return an option in the words of TWS."""

@@ -1,5 +1,6 @@
 """The messages of TWS: how orders, executions, contracts and balances are told, field by field."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -204,6 +205,15 @@ def contract_details(request_id: int, told: ToldContract) -> bytes:
     fields += [told.min_tick, told.multiplier, "LMT,MKT", "SMART,CBOE", 1, told.under_conid, told.name, ""]
     fields += [told.expires[:6], "", "", "", "US/Eastern", "", "", "", "", 0, 1, told.symbol]
     fields += ["STK" if told.kind == "OPT" else "", "26", told.expires, told.stock_type, 1, 1, 1]
+    return framed(*fields)
+
+
+def symbol_samples(request_id: int, found: Sequence[ToldContract]) -> bytes:
+    """Message 79: the underlyings that a search found."""
+    fields: list[object] = [79, request_id, len(found)]
+    for told in found:
+        exchange = told.exchange if told.kind == "IND" else "ARCA" if told.stock_type == "ETF" else "NASDAQ"
+        fields += [told.conid, told.symbol, told.kind, exchange, told.currency, 3, "CFD", "OPT", "BAG", told.name, ""]
     return framed(*fields)
 
 

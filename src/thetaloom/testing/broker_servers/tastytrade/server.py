@@ -72,6 +72,11 @@ class TastytradeServer:
         """What the adapter needs to sign in."""
         return {"client-secret": CLIENT_SECRET, "refresh-token": REFRESH_TOKEN}
 
+    @property
+    def account(self) -> str:
+        """The number of the account."""
+        return self.backend.account_number
+
     def start(self) -> None:
         """Listen on a free port."""
         self._loopback.start()
