@@ -28,6 +28,7 @@ FIRST_DAY = date(2026, 1, 5)
 TICK_SECONDS = 0.1  # of real time between two looks of its exchange at the market
 BODY_BYTES_MAX = 10_000
 OF_TESTS = ("request_timeout_seconds", "silence_seconds", "heartbeat_seconds")  # theirs are short; a person's are not
+CONTROL_ROUTES = ("/clock", "/books", "/trouble", "/streams/drop", "/mute", "/tokens/expire", "/down")
 CALLS = ("submit", "replace", "cancel", "read", "stream")
 
 
