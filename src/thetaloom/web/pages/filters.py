@@ -26,10 +26,10 @@ def signed(amount: Decimal | float | None) -> str:
     if amount is None:
         return UNKNOWN
     exact = amount if isinstance(amount, Decimal) else Decimal(f"{amount:.4f}")
-    digits = digits(exact)
-    if not digits.strip("0.,"):
-        return f"${digits}" if isinstance(exact, Money) else digits
-    return f"{MINUS if exact < 0 else '+'}{'$' if isinstance(exact, Money) else ''}{digits}"
+    written = digits(exact)
+    if not written.strip("0.,"):
+        return f"${written}" if isinstance(exact, Money) else written
+    return f"{MINUS if exact < 0 else '+'}{'$' if isinstance(exact, Money) else ''}{written}"
 
 
 def private(written: str, amount: object) -> str | Markup:
