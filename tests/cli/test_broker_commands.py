@@ -133,3 +133,16 @@ def test_a_plugin_that_cannot_be_loaded_is_listed_with_its_problem(package: Path
 
     assert not listed["acme"]["is_usable"] and "not_installed" in listed["acme"]["problem"]
     assert "acme" not in installed_brokers()
+
+
+def test_a_listed_broker_tells_the_commands_that_connect_it() -> None:
+    code, text = run("broker", "list", "tastytrade")
+
+    lines = [line.strip() for line in text.splitlines() if line.startswith("  thetaloom") or "doctor" in line]
+    assert code == 0 and "thetaloom broker simulate tastytrade" in text
+    assert lines == [
+        "thetaloom secret set tastytrade client-secret",
+        "thetaloom secret set tastytrade refresh-token",
+        "THETALOOM_BROKER=tastytrade thetaloom doctor",
+        "thetaloom up --broker tastytrade",
+    ]

@@ -76,7 +76,7 @@ def test_a_trade_is_made_by_mouse_with_a_change_of_mind(platform: Platform, addr
     desk.get_by_label("Entry credit per share").fill("1.00")
     expect(desk.locator("#max-loss")).to_have_text("−$900.00")
     expect(desk.locator("#max-profit")).to_have_text("+$100.00")
-    expect(desk.locator("#breakevens")).to_have_text("711.50")
+    expect(desk.locator("#breakevens")).to_have_text("$711.50")
     desk.get_by_role("button", name="Approve & Execute").click()
     expect(desk.locator("#undo")).to_contain_text("Nothing is sent yet")
     desk.get_by_role("button", name="Undo").click()

@@ -43,9 +43,7 @@ def list_command(
     table("brokers", ("name", "broker", "from", "secrets it needs", "problem"), rows, whole=("name",))
     if name is None:
         say("The paper broker is always there and needs nothing.")
-        say(
-            "[bold]next:[/] thetaloom broker list NAME tells its secrets and options; broker simulate NAME, to practise"
-        )
+        say("[bold]next:[/] thetaloom broker list NAME tells how to connect to it, with its secrets and options")
         return
     fields = broker_named(name).fields
     secrets = [(one.name, "needed" if one.is_needed else "", one.text) for one in fields if one.is_secret]
@@ -53,8 +51,16 @@ def list_command(
     if secrets:
         table("secrets, by `thetaloom secret set`", ("secret", "is", "what it is"), secrets, whole=("secret",))
     table("options, in broker_options", ("option", "if not set", "what it is"), options, whole=("option",))
-    then = "keep its secrets, then thetaloom doctor" if secrets else "thetaloom doctor"
-    say(f"[bold]next:[/] thetaloom broker simulate {escape(name)}, to practise; or {then}")
+    say(f"[bold]to practise:[/] thetaloom broker simulate {escape(name)}")
+    say("[bold]to connect:[/]")
+    for line in connecting(name, fields):
+        say(f"  {escape(line)}")
+
+
+def connecting(name: str, fields: Iterable[SetupField]) -> tuple[str, ...]:
+    """Return the commands that connect to a broker, in their order."""
+    keeping = (f"thetaloom secret set {name} {one.name}" for one in fields if one.is_secret and one.is_needed)
+    return (*keeping, f"THETALOOM_BROKER={name} thetaloom doctor", f"thetaloom up --broker {name}")
 
 
 @app.command("certify")

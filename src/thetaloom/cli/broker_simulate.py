@@ -15,7 +15,7 @@ from thetaloom.broker_parts import broker_named
 from thetaloom.cli.cases import as_instant, refuse, shown
 from thetaloom.cli.output import JsonOption, emit, say
 from thetaloom.config import SIMULATOR_URL
-from thetaloom.testing.broker_servers.practice import Practice, open_practice
+from thetaloom.testing.broker_servers.practice import CONTROL_ROUTES, Practice, open_practice
 
 
 def simulate_command(
@@ -61,15 +61,18 @@ def _tell(practice: Practice, *, as_json: bool) -> None:
         )
         return
     say(f"a simulated {practice.name} runs; its clock is at {practice.clock.now():%Y-%m-%d %H:%M:%S}Z")
-    say("In another terminal, in a home of its own:\n")
-    lines = ["export THETALOOM_HOME=~/.thetaloom-practice", f"export THETALOOM_BROKER={practice.name}"]
+    say("Paste this into another terminal; it makes a home of its own:\n")
+    # A home keeps its broker, so what is practised on another one needs another.
+    home = f"~/.thetaloom-practice-{practice.name}"
+    lines = [f"export THETALOOM_HOME={home}", f"export THETALOOM_BROKER={practice.name}"]
     lines += [f"export THETALOOM_BROKER_OPTIONS='{json.dumps(options)}'"]
     secrets = practice.server.secrets
     lines += [f"echo {secret} | thetaloom secret set {practice.name} {known}" for known, secret in secrets.items()]
     lines += [f"thetaloom up --broker {practice.name}"]
     for line in lines:
         typer.echo(f"  {line}")
-    say(f"\ncontrol: {practice.url}/clock, /trouble, /streams/drop, /tokens/expire, /down; stop with Ctrl-C")
+    say(f"\nits books and what can go wrong: {practice.url}{', '.join(CONTROL_ROUTES)}")
+    say("stop with Ctrl-C; what it holds ends with it, so begin with an empty home the next time")
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -25,7 +25,7 @@ def sources(
 
     wanted = [symbol.strip().upper() for symbol in symbols or ()]
     with opened_source(load_settings(market=market)) as (source, clock, _, _):
-        shown = read_sources(source, clock.now(), wanted)
+        shown = read_sources(source, clock, wanted)
     told = {
         "market": shown.market,
         "synthetic": shown.synthetic,

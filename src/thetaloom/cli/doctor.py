@@ -202,7 +202,8 @@ def _market(platform: "Platform") -> Finding:
     return Finding(
         name="market",
         is_well=goes_on and (bool(symbols) or not isinstance(market, ReplayedMarket)),
-        found=f"{market.name}: {len(symbols) or 'unlisted'} symbols, {'quotes' if goes_on else 'no quotes'} to come",
+        found=f"{market.name}: {f'{len(symbols)} symbols' if symbols else 'symbols are asked for one by one'}, "
+        f"{'quotes go on' if goes_on else 'no more quotes'}",
         advice="" if goes_on else "The recording has ended: use another one, or THETALOOM_MARKET=synthetic.",
     )
 

@@ -40,7 +40,9 @@ def setup_findings(settings: Settings) -> list[Finding]:
     sdk = missing_sdk(name)
     wanted = [one for one in plugin.fields if one.is_secret and one.is_needed]
     missing = [one for one in wanted if one.name not in kept]
-    advice = [] if sdk is None else [f"Install the SDK: pip install 'thetaloom[{name}]'."]
+    advice = (
+        [] if sdk is None else [f"Install the SDK: `make env`, or `pip install '.[{name}]'` in Thetaloom's folder."]
+    )
     advice += [f"`thetaloom secret set {name} {one.name}`: {sentence(one.text)}" for one in missing]
     found = "SDK installed" if sdk is None else f"the SDK {sdk} is not installed"
     found += f"; {len(wanted) - len(missing)} of {len(wanted)} secrets kept" if wanted else "; it needs no secrets"

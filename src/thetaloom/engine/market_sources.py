@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from thetaloom.errors import MarketDataUnavailable
+from thetaloom.ports.clock import Clock
 from thetaloom.ports.links import Choosing, Linked, LinkStatus, SourceChoice
 from thetaloom.ports.market_data import MarketData
 
@@ -20,15 +21,15 @@ class SourcesView:
     symbols: Sequence[SourceChoice]
 
 
-def read_sources(market: MarketData, now: datetime, symbols: Iterable[str] = ()) -> SourcesView:
+def read_sources(market: MarketData, clock: Clock, symbols: Iterable[str] = ()) -> SourcesView:
     """Return how the sources stand; each of ``symbols`` is asked for now, others as they were asked for last."""
-    asked = {symbol: _asked(market, symbol, now) for symbol in symbols}
+    asked = {symbol: _asked(market, symbol, clock.now()) for symbol in symbols}
     chosen = {choice.symbol: choice for choice in market.choices()} if isinstance(market, Choosing) else {}
     told = {**chosen, **{symbol: _both(choice, chosen.get(symbol)) for symbol, choice in asked.items()}}
     return SourcesView(
         market=market.name,
         synthetic=market.synthetic,
-        now=now,
+        now=clock.now(),  # an answer may take seconds, and no word is older than its age
         links=tuple(market.links()) if isinstance(market, Linked) else (),
         symbols=tuple(told[symbol] for symbol in sorted(told)),
     )

@@ -69,9 +69,8 @@ def _market(front: Front) -> Check:
         return Check(name="market", passed=False, message=error.message)
     if not symbols and isinstance(front.platform.market, ReplayedMarket):  # others need not be able to list them
         return Check(name="market", passed=False, message="the source names no symbol")
-    return Check(
-        name="market", passed=True, message=f"{front.platform.market.name}: {len(symbols) or 'unlisted'} symbols"
-    )
+    told = f"{len(symbols)} symbols" if symbols else "symbols are asked for one by one"
+    return Check(name="market", passed=True, message=f"{front.platform.market.name}: {told}")
 
 
 def _kernels(front: Front) -> Check:

@@ -13,7 +13,7 @@ import pytest
 from thetaloom.errors import NotFound, Unavailable
 from thetaloom.marketdata.clocks import checked
 from thetaloom.marketdata.followed_clock import FollowedClock, read_clock_of
-from thetaloom.testing.broker_servers.practice import Practice, open_practice, server_class
+from thetaloom.testing.broker_servers.practice import CONTROL_ROUTES, Practice, open_practice, server_class
 
 
 @pytest.fixture
@@ -72,6 +72,16 @@ def test_a_clock_stands_still_where_the_simulator_is_silent(tmp_path: Path) -> N
 
     clock.close()
     assert first == later
+
+
+def test_each_route_that_is_told_is_answered(practice: Practice) -> None:
+    for path in CONTROL_ROUTES:
+        try:
+            posted(practice, path)
+        except HTTPError as refused:
+            assert refused.code == 422 or path == "/books", path  # books are read alone
+    with urllib.request.urlopen(practice.url + "/books", timeout=5) as answer:
+        assert answer.status == 200
 
 
 @pytest.mark.parametrize(("path", "asked"), [("/trouble", {"call": "fly", "trouble": "busy"}), ("/nowhere", {})])

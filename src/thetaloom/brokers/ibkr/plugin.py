@@ -49,7 +49,8 @@ class IbkrPlugin:
             from thetaloom.brokers.ibkr.connecting import Connection
         except ImportError as error:
             raise ConfigError(
-                "the SDK of Interactive Brokers is not installed", advice="pip install 'thetaloom[ibkr]'"
+                "the SDK of Interactive Brokers is not installed",
+                advice="Install it: `make env`, or `pip install '.[ibkr]'` in Thetaloom's folder.",
             ) from error
         connection = Connection(setup, settings)
         try:

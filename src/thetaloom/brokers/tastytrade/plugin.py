@@ -31,7 +31,8 @@ def _connected(setup: BrokerSetup) -> "TastytradeConnection":
         if (error.name or "").partition(".")[0] not in {"tastytrade", "httpx2"}:
             raise
         raise ConfigError(
-            "the SDK of tastytrade is not installed", advice='Install it: pip install "thetaloom[tastytrade]"'
+            "the SDK of tastytrade is not installed",
+            advice="Install it: `make env`, or `pip install '.[tastytrade]'` in Thetaloom's folder.",
         ) from error
     return open_connection(setup)
 

@@ -32,6 +32,7 @@ TICK_SECONDS = 0.1  # of real time between two looks of its exchange at the mark
 FOLLOWED_SECONDS = 5.0  # after the last look of a follower it is thought gone; so long a jump waits for it at most
 BODY_BYTES_MAX = 10_000
 OF_TESTS = ("request_timeout_seconds", "silence_seconds", "heartbeat_seconds")  # theirs are short; a person's are not
+CONTROL_ROUTES = ("/clock", "/books", "/trouble", "/streams/drop", "/mute", "/tokens/expire", "/down")
 CALLS = ("submit", "replace", "cancel", "read", "stream")
 
 

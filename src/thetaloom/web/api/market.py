@@ -69,7 +69,7 @@ def list_sources(
 ) -> MarketSources:
     """Return which source speaks for each symbol, how old its word is, and how the lines stand."""
     asked = [symbol_of(one) for one in symbol or ()]
-    shown = read_sources(front.platform.market, front.platform.clock.now(), asked)
+    shown = read_sources(front.platform.market, front.platform.clock, asked)
     return MarketSources(
         market=shown.market,
         synthetic=shown.synthetic,

@@ -18,7 +18,7 @@ def money(amount: Decimal | None) -> str:
     """Write dollars: ``$1,234.50``; what is not known is said to be so."""
     if amount is None:
         return UNKNOWN
-    return f"{MINUS if amount < 0 else ''}${_digits(amount)}"
+    return f"{MINUS if amount < 0 else ''}${digits(amount)}"
 
 
 def signed(amount: Decimal | float | None) -> str:
@@ -26,10 +26,10 @@ def signed(amount: Decimal | float | None) -> str:
     if amount is None:
         return UNKNOWN
     exact = amount if isinstance(amount, Decimal) else Decimal(f"{amount:.4f}")
-    digits = _digits(exact)
-    if not digits.strip("0.,"):
-        return f"${digits}" if isinstance(exact, Money) else digits
-    return f"{MINUS if exact < 0 else '+'}{'$' if isinstance(exact, Money) else ''}{digits}"
+    written = digits(exact)
+    if not written.strip("0.,"):
+        return f"${written}" if isinstance(exact, Money) else written
+    return f"{MINUS if exact < 0 else '+'}{'$' if isinstance(exact, Money) else ''}{written}"
 
 
 def private(written: str, amount: object) -> str | Markup:
@@ -52,7 +52,8 @@ def when(at: datetime | None, zone: str, exchange_zone: str) -> str | Markup:
     return shown + Markup(' <span class="beside-time dim">{}</span>').format(beside)
 
 
-def _digits(amount: Decimal) -> str:
+def digits(amount: Decimal) -> str:
+    """Write a size with its cents, and with what is finer where there is something finer."""
     size = Decimal(abs(amount))
     exponent = size.normalize().as_tuple().exponent
     places = -exponent if isinstance(exponent, int) else PLACES_MIN

@@ -7,6 +7,7 @@ from decimal import Decimal
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.instruments import Right
 from thetaloom.domain.values.money import Price
+from thetaloom.web.pages.filters import digits
 
 WIDTH, ROW, TOP, BELOW = 640, 24, 34, 22  # of a row of labels, above the first one, and below the line
 LEFT, RIGHT = 24, 616
@@ -56,7 +57,7 @@ def price_line(legs: Sequence[Leg], breakevens: Sequence[Price], spot: Price) ->
     ordered = sorted(legs, key=lambda leg: (leg.contract.strike, leg.contract.right is Right.CALL))
     strikes = _spread_out([_strike(leg, place(leg.contract.strike)) for leg in ordered])
     ends = [
-        Tick(text=f"{level:,.2f}", word="breakeven", kind="breakeven", x=place(Decimal(level)), row=0)
+        Tick(text=digits(level), word="breakeven", kind="breakeven", x=place(Decimal(level)), row=0)
         for level in breakevens
     ]
     ends = _spread_out(ends)

@@ -11,6 +11,9 @@ export function dollars(amount, places = 2) {
   return `${amount > 0 ? "+" : amount < 0 ? "−" : ""}$${digits}`;
 }
 
+// As the server writes a price: with its cents, and with what is finer where there is something finer.
+const price = (level) => level.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 4 });
+
 // Returns setNet(net), by which the field of the entry price has everything follow; null where there is no payoff.
 export function showPayoff() {
   const room = byId("payoff-live");
@@ -47,7 +50,7 @@ export function showPayoff() {
     const found = extremes(trade);
     byId("max-profit").textContent = found.profit === null ? "unlimited" : dollars(found.profit);
     byId("max-loss").textContent = found.loss === null ? "unlimited" : dollars(-found.loss);
-    byId("breakevens").textContent = found.breakevens.map((one) => one.toFixed(2)).join(", ") || "none";
+    byId("breakevens").textContent = found.breakevens.map((one) => `$${price(one)}`).join(", ") || "none";
   }
 
   byId("payoff-day").addEventListener("input", (event) => {
