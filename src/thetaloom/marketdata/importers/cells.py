@@ -246,7 +246,7 @@ def size_part(column: pl.Series, first: bool) -> pl.Series:
     """Return the bid's or the ask's part of sizes that are written together, as ``5 x 10``; others as they are."""
     import polars as pl
 
-    if not column.head(SEEN_FIRST).str.contains(SIZES).any():
+    if column.dtype.is_float() or not column.head(SEEN_FIRST).str.contains(SIZES).any():
         return column
 
     def part(text: str) -> str:

@@ -255,7 +255,11 @@ def utf8_blocks(stream: BinaryIO, size: int, name: str = "") -> Iterator[bytes]:
     encoding = encoding_of(head)
     decode = codecs.getincrementaldecoder(encoding)(errors="replace") if encoding != "utf-8" else None
     old_mac = b"\r" in head and b"\n" not in head.replace(b"\n\x00", b"\n")
-    kept, block = b"", head + stream.read(size)
+    if stream.seekable():
+        stream.seek(-len(head), io.SEEK_CUR)  # so that the whole block is read at once, and copied never
+        kept, block = b"", stream.read(len(head) + size)
+    else:
+        kept, block = b"", head + stream.read(size)
     while block:
         following = stream.read(size)
         text = block if decode is None else decode.decode(block, not following).encode()
