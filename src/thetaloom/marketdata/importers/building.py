@@ -227,6 +227,7 @@ def settle_numbers(frame: pl.DataFrame, layout: Layout, doubts: dict[str, int]) 
         frame = frame.with_columns(pl.when(~is_marker).then((pl.col("implied_vol") / 100).round(10)))
     impossible = _impossible(frame)
     counts = frame.select(
+        pl.len().alias("#rows"),
         *(test.sum().alias(name) for name, test in impossible.items()),
         *((pl.col("implied_vol") == 0).sum().alias("#zeros") for _ in range("implied_vol" in columns)),
     ).row(0, named=True)

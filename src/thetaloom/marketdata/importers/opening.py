@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from thetaloom.errors import InvalidInput
+from thetaloom.marketdata.importers.zstandard import Unpacked, unpacked_most
 
 SNIFFED = 65_536
 BLOCK = 1 << 20
@@ -201,26 +202,11 @@ def _unpacked(stream: BinaryIO, source: Source) -> BinaryIO:
 
 
 def _zstandard(stream: BinaryIO, source: Source) -> BinaryIO:
-    # Python 3.11 brings no zstandard; polars does, and gives the lines of a packed text.
-    import polars as pl
-
     packed = stream.read()
-    if _told_by_zstandard(packed) > _unpacked_max(len(packed)):
+    most = _unpacked_max(len(packed))
+    if unpacked_most(packed, most) > most:
         raise _bomb(source.name)
-    try:
-        lines = pl.read_lines(packed, name="line")["line"]
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise zlib.error(str(error)[:200]) from error
-    return io.BytesIO(("\n".join(lines.to_list()) + "\n").encode())
-
-
-def _told_by_zstandard(packed: bytes) -> int:
-    # Most packers say in the frame's header how large it will be; 0 where this one does not.
-    flags = packed[4] if len(packed) > 4 else 0
-    is_single, size = flags >> 5 & 1, (0, 2, 4, 8)[flags >> 6]
-    start = 5 + (0 if is_single else 1) + (0, 1, 2, 4)[flags & 3]
-    size = size or is_single
-    return int.from_bytes(packed[start : start + size], "little") + (256 if size == 2 else 0)
+    return io.BufferedReader(Unpacked(packed, source.name), BLOCK)
 
 
 def digest(path: Path) -> str:
