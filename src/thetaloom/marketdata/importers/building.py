@@ -45,7 +45,7 @@ REASONS = {
     "too_many_fields": "The line has more fields than the header: its cells may stand under wrong headers.",
     "repeated_header": "The line is a header again, as where files were put one behind the other.",
     "other_header": "The line stands below a second header: of other columns, or of another page with its own moment.",
-    "no_symbol": "No underlying is told, neither by the row nor by the file.",
+    "no_symbol": "No underlying is told, neither by the row nor by the file: --symbol can tell it.",
     "bad_symbol": "The underlying or the root is no symbol of at most six letters and digits.",
     "no_time": "No date and no time of the quote is told.",
     "bad_time": "The date or time of the quote cannot be read.",

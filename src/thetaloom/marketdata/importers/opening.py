@@ -9,12 +9,13 @@ import zipfile
 import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from thetaloom.errors import InvalidInput
+from thetaloom.marketdata.importers.kinds import AS_CSV, is_workbook, kind_of
 from thetaloom.marketdata.importers.zstandard import Unpacked, unpacked_most
 
 SNIFFED = 65_536
@@ -35,6 +36,7 @@ class Source:
 
     path: Path
     members: tuple[str, ...] = ()  # one name for each archive that must be opened on the way
+    refused: InvalidInput | None = field(default=None, compare=False)  # why nothing of it can be read
 
     @property
     def name(self) -> str:
@@ -57,7 +59,7 @@ def list_sources(path: Path, *, leave_out: Collection[Path] = ()) -> list[Source
         raise InvalidInput(f"{path} does not exist", details={"path": str(path)})
     if path.is_dir():
         listed = [each for each in sorted(path.rglob("*")) if each not in leave_out and _is_candidate(each)]
-        found = [source for each in listed for source in list_sources(each)]
+        found = [source for each in listed for source in _sources_of(each)]
         if not found and not leave_out:
             raise InvalidInput(f"folder {path} holds no files", details={"path": str(path)})
         return found
@@ -68,6 +70,13 @@ def list_sources(path: Path, *, leave_out: Collection[Path] = ()) -> list[Source
     if head not in (ZIP, EMPTY_ZIP):
         return [Source(path=path)]
     return [Source(path=path, members=members) for members in _members(path)]
+
+
+def _sources_of(path: Path) -> list[Source]:
+    try:
+        return list_sources(path)
+    except InvalidInput as error:  # one bad archive does not hold up the rest of its folder
+        return [Source(path=path, refused=error)]
 
 
 def _is_candidate(path: Path) -> bool:
@@ -87,6 +96,8 @@ def _members_of(stream: BinaryIO, name: str, before: tuple[str, ...]) -> Iterato
             raise InvalidInput(f"{name} has {len(listed):,} members; {MEMBERS_MAX:,} are the most that are read")
         if not listed:
             raise InvalidInput(f"{name} is an archive without files", details={"path": name})
+        if is_workbook({one.filename for one in listed}):
+            raise InvalidInput(f"{name} is a workbook, not text", advice=AS_CSV, details={"path": name})
         packed = stream.seek(0, io.SEEK_END)
         if sum(one.file_size for one in listed) > _unpacked_max(packed):
             raise _bomb(name)
@@ -266,8 +277,11 @@ def utf8_blocks(stream: BinaryIO, size: int, name: str = "") -> Iterator[bytes]:
 
 
 def head_text(source: Source, size: int = SNIFFED) -> str:
-    """Return the first characters of a source."""
+    """Return the first characters of a source; one that is no text is refused."""
     with opened(source) as stream:
         head = stream.read(size)
+    kind = kind_of(head)
+    if kind is not None:
+        raise InvalidInput(f"{source.name} is {kind[0]}", advice=kind[1], details={"path": source.name})
     encoding = encoding_of(head)
     return codecs.getincrementaldecoder(encoding)(errors="replace").decode(head)
