@@ -53,7 +53,7 @@ def parquet() -> bytes:
         ("chain.csv.xz", lzma.compress(TABLE.encode()), "an xz file", "Unpack it"),
         ("chain.tar.gz", tar_of("chain.csv", TABLE.encode()), "a tar archive", "Unpack it"),
         ("chain.csv", parquet(), "a Parquet file", "needs no import"),
-        ("chain.csv", TABLE.encode("utf-32"), "text in UTF-32", "UTF-8"),
+        ("chain.csv", TABLE.encode("utf-32"), "UTF-32, which is not read", "UTF-8"),
         ("chain.csv", bytes(600), "is empty", ""),
         ("chain.csv", b"\x7fELF" + bytes(600), "a program's own file", "Write it as CSV"),
         ("chain.json", b'{"option":"A","bid":1}\n{"option":"B","bid":1}\n', "more than one JSON document", "Part it"),

@@ -144,14 +144,12 @@ def _are_plainly_distinct(keys: pl.DataFrame) -> bool:
     return found.n_unique() == len(found)
 
 
-def as_recording(frame: pl.DataFrame, snapshot: str | None) -> pl.DataFrame:
+def as_recording(frame: pl.DataFrame) -> pl.DataFrame:
     """Return the rows with the columns and types of a recording, and no quote where both sides were zero."""
     import polars as pl
 
     missing = [pl.lit(None, pl.Float64).alias(name) for name in ("bid", "ask") if name not in frame.columns]
     frame = frame.with_columns(missing)
-    if snapshot is not None:
-        frame = frame.with_columns(pl.lit(snapshot).alias("snapshot"))
     none = (pl.col("bid").fill_null(0) == 0) & (pl.col("ask").fill_null(0) == 0)
     frame = frame.with_columns(pl.when(~none).then(pl.col(name)).alias(name) for name in ("bid", "ask"))
     kept = [name for name in OUTPUT if name in frame.columns]

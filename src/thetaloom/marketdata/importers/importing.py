@@ -112,7 +112,7 @@ def import_recognized(
     try:
         read = 0
         for taken in source.batches():
-            _take(taken, collector, rejected, quality)
+            _take(taken, source.snapshot, collector, rejected, quality)
             read += taken.frame.height
             heard(read)
         folder, note = wish.neighbours.place(wish.out, stem, source.grain, {symbol for symbol, _ in collector.days})
@@ -149,16 +149,20 @@ def import_recognized(
     )
 
 
-def _take(taken: Taken, collector: Collector, rejected: RejectedRows, quality: Quality) -> None:
+def _take(taken: Taken, snapshot: str | None, collector: Collector, rejected: RejectedRows, quality: Quality) -> None:
     import polars as pl
 
     quality.add(taken.doubts)
-    bad = taken.frame.filter(pl.col(REASON).is_not_null())
-    rejected.add(
-        (line, side, reason, taken.lines[line])
-        for line, side, reason in bad.select(LINE, SIDE, REASON).sort(LINE, SIDE).iter_rows()
-    )
-    collector.add(taken.frame.filter(pl.col(REASON).is_null()) if bad.height else taken.frame)
+    frame = taken.frame
+    if frame[REASON].null_count() < frame.height:
+        bad = frame.filter(pl.col(REASON).is_not_null())
+        rejected.add(
+            (line, side, reason, taken.lines[line])
+            for line, side, reason in bad.select(LINE, SIDE, REASON).sort(LINE, SIDE).iter_rows()
+        )
+        frame = frame.filter(pl.col(REASON).is_null())
+    # Put to a batch the same word for all is cheap; to all batches together it would copy every column.
+    collector.add(frame if snapshot is None else frame.with_columns(pl.lit(snapshot).alias("snapshot")))
 
 
 def _recordings(
@@ -176,7 +180,7 @@ def _recordings(
             quality.add({"duplicates": twice.height})
             rejected.add(_duplicates(source, twice))
         quality.add(count_rows(unique))
-        recording = as_recording(unique, source.snapshot)
+        recording = as_recording(unique)
         if source.is_listed:
             is_whole = source.snapshot is not None
             quality.add(

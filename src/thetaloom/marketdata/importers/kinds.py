@@ -16,8 +16,8 @@ HEADS: tuple[tuple[bytes, str, str], ...] = (
     (b"ARROW1", "an Arrow file", "Write it as CSV in the layout of one of the formats."),
     (b"SQLite format 3\x00", "a database", "Write its table as CSV in the layout of one of the formats."),
     (b"%PDF-", "a PDF document", "Ask its maker for the table as CSV."),
-    (b"\xff\xfe\x00\x00", "text in UTF-32", "Save it as UTF-8, and import that."),
-    (b"\x00\x00\xfe\xff", "text in UTF-32", "Save it as UTF-8, and import that."),
+    (b"\xff\xfe\x00\x00", "UTF-32, which is not read", "Save it as UTF-8, and import that."),
+    (b"\x00\x00\xfe\xff", "UTF-32, which is not read", "Save it as UTF-8, and import that."),
 )
 TAR_AT, TAR = 257, b"ustar"
 WORKBOOKS = ("[Content_Types].xml", "META-INF/manifest.xml")  # a member of Excel's, and one of LibreOffice's

@@ -282,6 +282,8 @@ def head_text(source: Source, size: int = SNIFFED) -> str:
         head = stream.read(size)
     kind = kind_of(head)
     if kind is not None:
-        raise InvalidInput(f"{source.name} is {kind[0]}", advice=kind[1], details={"path": source.name})
+        raise InvalidInput(
+            f"{source.name} is not text; it looks like {kind[0]}", advice=kind[1], details={"path": source.name}
+        )
     encoding = encoding_of(head)
     return codecs.getincrementaldecoder(encoding)(errors="replace").decode(head)
