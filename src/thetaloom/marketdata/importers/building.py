@@ -232,7 +232,9 @@ def settle_numbers(frame: pl.DataFrame, layout: Layout, doubts: dict[str, int]) 
         *((pl.col("implied_vol") == 0).sum().alias("#zeros") for _ in range("implied_vol" in columns)),
     ).row(0, named=True)
     doubts["missing_markers"] += sum(counts[name] for name in impossible) - counts.get("#zeros", 0)
-    known = {name: pl.when(~test).then(pl.col(name)) for name, test in impossible.items() if counts[name]}
+    known: dict[str, pl.Expr] = {
+        name: pl.when(~test).then(pl.col(name)) for name, test in impossible.items() if counts[name]
+    }
     if layout.is_listed:
         known |= {name: known.get(name, pl.col(name)).round().cast(pl.Int64) for name in COUNTS if name in columns}
     return frame.with_columns(expression.alias(name) for name, expression in known.items())

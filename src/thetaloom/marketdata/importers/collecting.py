@@ -118,7 +118,7 @@ def without_duplicates(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]
     import polars as pl
 
     keys = [name for name in KEYS if name in frame.columns]
-    if _are_plainly_distinct(frame.select(keys)):
+    if _are_plainly_distinct(pl.DataFrame([frame[name] for name in keys])):
         return frame, frame.clear()
     first = frame.select(pl.struct(keys).hash().is_first_distinct())
     is_first = first.to_series()

@@ -6,6 +6,7 @@ Each source ends as one recording or as nothing; what was imported once, told by
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ from thetaloom.marketdata.importers.opening import Source
 from thetaloom.marketdata.importers.quality import CHAINS_MAX, Quality, count_rows, judge_chains, missing_sessions
 from thetaloom.marketdata.importers.rejected import RejectedRows
 from thetaloom.marketdata.importers.sources import open_table
-from thetaloom.marketdata.importers.tables import LINE, Originals
+from thetaloom.marketdata.importers.tables import LINE, Batch, Originals
 from thetaloom.marketdata.importers.writing import unfinished_file
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def recognize(source: Source, wish: Wish) -> Recognized:
     table = open_table(source, wish.format_name, wish.symbol, wish.calendar)
 
     def batches() -> Iterator[Taken]:
-        for batch in open_table(source, wish.format_name, wish.symbol, wish.calendar).batches:
+        for batch in _read_ahead(open_table(source, wish.format_name, wish.symbol, wish.calendar).batches):
             built = build(batch.frame, table.layout, table.facts, batch.torn)
             yield Taken(frame=built.frame, doubts=built.doubts, lines=batch.lines)
 
@@ -100,6 +101,15 @@ def recognize(source: Source, wish: Wish) -> Recognized:
         is_listed=table.layout.is_listed,
         batches=batches,
     )
+
+
+def _read_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    # To read text and to type it take about as long: the next batch is read while one is typed.
+    with ThreadPoolExecutor(1, "thetaloom-import") as reader:
+        coming = reader.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(next, batches, None)
+            yield batch
 
 
 def import_recognized(
