@@ -19,6 +19,7 @@ from thetaloom.errors import NotAllowed, Unavailable
 from thetaloom.marketdata.importers.importing import Wish
 from thetaloom.marketdata.importers.runs import import_paths
 from thetaloom.marketdata.importers.writing import writing_to
+from thetaloom.marketdata.importers.zstandard import unpacked_most
 
 Rows = Callable[[], pl.DataFrame]
 CALL, PUT = DOLTHUB_ROWS
@@ -70,6 +71,68 @@ def test_what_unpacks_to_a_thousand_times_its_size_is_not_read(
     assert found["rows"] == 0
     assert "more than 200 times its size" in found["files"][0]["error"]["message"]
     assert not list(out.glob("*.parquet"))
+
+
+def zstandard_frame(*blocks: bytes) -> bytes:
+    """A frame that does not say how large it will be."""
+    return b"\x28\xb5\x2f\xfd\x00\x58" + b"".join(blocks)
+
+
+def zstandard_block(content: bytes, repeated: int = 0, *, is_last: bool = False) -> bytes:
+    """A block that holds its content plainly, or one byte of it that is ``repeated``."""
+    header = (repeated or len(content)) << 3 | (2 if repeated else 0) | is_last
+    return header.to_bytes(3, "little") + content
+
+
+def test_zstandard_without_an_end_is_refused_before_it_is_unpacked(
+    import_file: Import, monkeypatch: pytest.MonkeyPatch, out: Path
+) -> None:
+    def unpack(*_: object) -> None:
+        raise AssertionError("it was unpacked")
+
+    table = zstandard_block(text_of("dolthub").encode())
+    endless = [zstandard_block(b"0", 1 << 17)] * 20_000
+    monkeypatch.setattr("thetaloom.marketdata.importers.zstandard._texts", unpack)
+
+    one = import_file(zstandard_frame(table, *endless), "bomb.csv.zst")
+    many = import_file(zstandard_frame(table, zstandard_block(b"", is_last=True)) * 10_000 + zstandard_frame(*endless))
+
+    for found in (one, many):
+        assert "would unpack to more than 200 times its size" in found["files"][0]["error"]["message"]
+        assert "Unpack it yourself" in found["files"][0]["error"]["advice"]
+    assert not list(out.glob("*.parquet"))
+
+
+@pytest.mark.parametrize("level", [1, 9])
+def test_how_much_zstandard_can_become_is_never_told_too_low(level: int) -> None:
+    for lines in (["a,b"], ["0" * 100] * 50_000, [f"{number * 7919 % 100_003},{number}" for number in range(50_000)]):
+        stream = io.BytesIO()
+        pl.LazyFrame({"line": lines}).sink_csv(
+            stream,
+            include_header=False,
+            quote_style="never",
+            compression="zstd",
+            compression_level=level,
+            check_extension=False,
+        )
+        size = sum(len(line) + 1 for line in lines)
+
+        assert size <= unpacked_most(stream.getvalue() * 2, 1 << 30) / 2 <= size + (1 << 18)
+
+
+def test_frames_of_zstandard_behind_one_another_are_one_text(import_file: Import) -> None:
+    first, second = text_of("dolthub").encode()[:100], text_of("dolthub").encode()[100:]
+    frames = [zstandard_frame(zstandard_block(part, is_last=True)) for part in (first, second)]
+
+    found = import_file(b"".join(frames), "chain.csv.zst")
+
+    assert (found["rows"], found["rejected"]) == (2, 0)
+
+
+def test_zstandard_of_another_text_than_utf_8_says_so(import_file: Import) -> None:
+    found = import_file(zstandard_frame(zstandard_block(text_of("dolthub").encode("utf-16"), is_last=True)), "a.zst")
+
+    assert "its text is not UTF-8" in found["files"][0]["error"]["message"]
 
 
 def test_a_line_without_an_end_is_not_gathered_for_ever(import_file: Import, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ REASONS = {
     "too_many_fields": "The line has more fields than the header: its cells may stand under wrong headers.",
     "repeated_header": "The line is a header again, as where files were put one behind the other.",
     "other_header": "The line stands below a second header: of other columns, or of another page with its own moment.",
-    "no_symbol": "No underlying is told, neither by the row nor by the file.",
+    "no_symbol": "No underlying is told, neither by the row nor by the file: --symbol can tell it.",
     "bad_symbol": "The underlying or the root is no symbol of at most six letters and digits.",
     "no_time": "No date and no time of the quote is told.",
     "bad_time": "The date or time of the quote cannot be read.",
@@ -227,11 +227,14 @@ def settle_numbers(frame: pl.DataFrame, layout: Layout, doubts: dict[str, int]) 
         frame = frame.with_columns(pl.when(~is_marker).then((pl.col("implied_vol") / 100).round(10)))
     impossible = _impossible(frame)
     counts = frame.select(
+        pl.len().alias("#rows"),
         *(test.sum().alias(name) for name, test in impossible.items()),
         *((pl.col("implied_vol") == 0).sum().alias("#zeros") for _ in range("implied_vol" in columns)),
     ).row(0, named=True)
     doubts["missing_markers"] += sum(counts[name] for name in impossible) - counts.get("#zeros", 0)
-    known = {name: pl.when(~test).then(pl.col(name)) for name, test in impossible.items() if counts[name]}
+    known: dict[str, pl.Expr] = {
+        name: pl.when(~test).then(pl.col(name)) for name, test in impossible.items() if counts[name]
+    }
     if layout.is_listed:
         known |= {name: known.get(name, pl.col(name)).round().cast(pl.Int64) for name in COUNTS if name in columns}
     return frame.with_columns(expression.alias(name) for name, expression in known.items())

@@ -26,6 +26,7 @@ DAY_MICROSECONDS = 86_400_000_000
 OFFSET_SEEN, FEW, VERY_FEW = "+00:00", 2000, 4
 RIGHTS = {"c": "C", "call": "C", "calls": "C", "p": "P", "put": "P", "puts": "P"}
 STRIKE_DIGITS = 1000.0
+PERCENT_PLACES = 12  # so that 31.04% is 0.3104
 SEEN_FIRST = 100
 RUNS_FROM, RUN_ROWS = 10_000, 8  # where reading runs is worth its trouble
 SIZES = r"\s*(\d+)\s*[xX*]\s*(\d+)\s*"
@@ -100,7 +101,7 @@ def _slow_numbers(column: pl.Series, comma_decimal: bool) -> pl.Series:
     text = pl.select(pl.when(grouped).then(text.str.replace_all(",", "", literal=True)).otherwise(text)).to_series()
     percent = text.str.ends_with("%")
     found = text.str.strip_suffix("%").cast(pl.Float64, strict=False)
-    return pl.select(pl.when(percent).then(found / 100).otherwise(found)).to_series()
+    return pl.select(pl.when(percent).then((found / 100).round(PERCENT_PLACES)).otherwise(found)).to_series()
 
 
 def each_once(column: pl.Series, read: Callable[[str], Any], kind: Any) -> pl.Series:
@@ -246,7 +247,7 @@ def size_part(column: pl.Series, first: bool) -> pl.Series:
     """Return the bid's or the ask's part of sizes that are written together, as ``5 x 10``; others as they are."""
     import polars as pl
 
-    if not column.head(SEEN_FIRST).str.contains(SIZES).any():
+    if column.dtype.is_float() or not column.head(SEEN_FIRST).str.contains(SIZES).any():
         return column
 
     def part(text: str) -> str:

@@ -12,7 +12,10 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from thetaloom.marketdata.importers.building import REASON
+from thetaloom.marketdata.importers.cells import RUN_ROWS
 from thetaloom.marketdata.importers.layouts import KEYS, OUTPUT
 from thetaloom.marketdata.importers.writing import write_frame, write_pieces
 
@@ -40,7 +43,7 @@ class Collector:
         if frame.is_empty():
             return
         self.rows += frame.height
-        for underlying, on, count in frame.group_by("underlying", "session_date").len().rows():
+        for underlying, on, count in _counted(frame):
             self.days[underlying, on] = self.days.get((underlying, on), 0) + count
         self._held.append(frame.drop(REASON, strict=False))
         if sum(one.height for one in self._held) > KEPT_ROWS:
@@ -93,6 +96,19 @@ class Collector:
             self._held = []
 
 
+def _counted(frame: pl.DataFrame) -> list[tuple[str, date, int]]:
+    # The rows of a session stand together, nearly always: they are counted where the session changes.
+    import polars as pl
+
+    days = frame.select("underlying", "session_date")
+    begins = days.select(pl.any_horizontal(pl.all().ne_missing(pl.all().shift(1)))).to_series().arg_true().to_numpy()
+    begins = np.union1d([0], begins)
+    if len(begins) > days.height // RUN_ROWS:
+        return days.group_by("underlying", "session_date").len().rows()
+    counts = np.diff(begins, append=days.height)
+    return [(*days.row(int(at)), int(count)) for at, count in zip(begins, counts, strict=True)]
+
+
 def _by_time(frame: pl.DataFrame) -> pl.DataFrame:
     return frame if frame["quote_time"].is_sorted() else frame.sort("quote_time", maintain_order=True)
 
@@ -102,6 +118,8 @@ def without_duplicates(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]
     import polars as pl
 
     keys = [name for name in KEYS if name in frame.columns]
+    if _are_plainly_distinct(pl.DataFrame([frame[name] for name in keys])):
+        return frame, frame.clear()
     first = frame.select(pl.struct(keys).hash().is_first_distinct())
     is_first = first.to_series()
     if is_first.all():
@@ -109,14 +127,29 @@ def without_duplicates(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]
     return frame.filter(is_first), frame.filter(~is_first)
 
 
-def as_recording(frame: pl.DataFrame, snapshot: str | None) -> pl.DataFrame:
+def _are_plainly_distinct(keys: pl.DataFrame) -> bool:
+    # One number for each contract at its instant, which two of them may share, but no contract has two.
+    import polars as pl
+
+    few = [
+        pl.col(name).ne_missing(pl.col(name).first()).any() for name in ("underlying", "root") if name in keys.columns
+    ]
+    if keys.is_empty() or not few or keys.select(pl.any_horizontal(few)).item():
+        return False
+    moment = pl.col("quote_time").ne_missing(pl.col("quote_time").shift(1)).cum_sum().cast(pl.Int64)  # sorted by time
+    life = pl.col("expiration").to_physical().cast(pl.Int64)
+    strike = (pl.col("strike") * 1000).cast(pl.Int64)
+    is_call = (pl.col("right") == "C").cast(pl.Int64)
+    found = keys.select(moment * 2**45 + life * 2**28 + strike * 2 + is_call).to_series()
+    return found.n_unique() == len(found)
+
+
+def as_recording(frame: pl.DataFrame) -> pl.DataFrame:
     """Return the rows with the columns and types of a recording, and no quote where both sides were zero."""
     import polars as pl
 
     missing = [pl.lit(None, pl.Float64).alias(name) for name in ("bid", "ask") if name not in frame.columns]
     frame = frame.with_columns(missing)
-    if snapshot is not None:
-        frame = frame.with_columns(pl.lit(snapshot).alias("snapshot"))
     none = (pl.col("bid").fill_null(0) == 0) & (pl.col("ask").fill_null(0) == 0)
     frame = frame.with_columns(pl.when(~none).then(pl.col(name)).alias(name) for name in ("bid", "ask"))
     kept = [name for name in OUTPUT if name in frame.columns]

@@ -17,7 +17,7 @@ from thetaloom.marketdata.importers import (
     yfinance,
 )
 from thetaloom.marketdata.importers.layouts import Layout, plain_header
-from thetaloom.marketdata.importers.tables import find_heading
+from thetaloom.marketdata.importers.tables import HEADER_LINES_MAX, SEPARATORS, find_heading
 
 LAYOUTS: dict[str, Layout] = {
     module.LAYOUT.name: module.LAYOUT
@@ -112,6 +112,15 @@ def nearest(text: str) -> dict[str, tuple[str, ...]]:
     near = {name: lacks for name, lacks in missing.items() if len(lacks) * 2 < len(LAYOUTS[name].needs)}
     fewest = min(map(len, near.values()), default=0)
     return {name: lacks for name, lacks in near.items() if len(lacks) == fewest}
+
+
+def oddly_parted(text: str) -> tuple[str, ...]:
+    """Return the formats whose columns one line at the top names, all of them and yet not as cells."""
+    lines = text.splitlines()[:HEADER_LINES_MAX]
+    whole = [plain_header(line) for line in lines if not any(separator in line for separator in SEPARATORS)]
+    return tuple(
+        one.name for one in LAYOUTS.values() if any(all(map(line.__contains__, one.signature)) for line in whole)
+    )
 
 
 def missing_columns(text: str, layout: Layout) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ Each source ends as one recording or as nothing; what was imported once, told by
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ from thetaloom.marketdata.importers.opening import Source
 from thetaloom.marketdata.importers.quality import CHAINS_MAX, Quality, count_rows, judge_chains, missing_sessions
 from thetaloom.marketdata.importers.rejected import RejectedRows
 from thetaloom.marketdata.importers.sources import open_table
-from thetaloom.marketdata.importers.tables import LINE, Originals
+from thetaloom.marketdata.importers.tables import LINE, Batch, Originals
 from thetaloom.marketdata.importers.writing import unfinished_file
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def recognize(source: Source, wish: Wish) -> Recognized:
     table = open_table(source, wish.format_name, wish.symbol, wish.calendar)
 
     def batches() -> Iterator[Taken]:
-        for batch in open_table(source, wish.format_name, wish.symbol, wish.calendar).batches:
+        for batch in _read_ahead(open_table(source, wish.format_name, wish.symbol, wish.calendar).batches):
             built = build(batch.frame, table.layout, table.facts, batch.torn)
             yield Taken(frame=built.frame, doubts=built.doubts, lines=batch.lines)
 
@@ -102,6 +103,15 @@ def recognize(source: Source, wish: Wish) -> Recognized:
     )
 
 
+def _read_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    # To read text and to type it take about as long: the next batch is read while one is typed.
+    with ThreadPoolExecutor(1, "thetaloom-import") as reader:
+        coming = reader.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(next, batches, None)
+            yield batch
+
+
 def import_recognized(
     source: Recognized, stem: str, wish: Wish, heard: Callable[[int], None] = lambda _: None
 ) -> ImportedFile:
@@ -112,7 +122,7 @@ def import_recognized(
     try:
         read = 0
         for taken in source.batches():
-            _take(taken, collector, rejected, quality)
+            _take(taken, source.snapshot, collector, rejected, quality)
             read += taken.frame.height
             heard(read)
         folder, note = wish.neighbours.place(wish.out, stem, source.grain, {symbol for symbol, _ in collector.days})
@@ -149,16 +159,20 @@ def import_recognized(
     )
 
 
-def _take(taken: Taken, collector: Collector, rejected: RejectedRows, quality: Quality) -> None:
+def _take(taken: Taken, snapshot: str | None, collector: Collector, rejected: RejectedRows, quality: Quality) -> None:
     import polars as pl
 
     quality.add(taken.doubts)
-    bad = taken.frame.filter(pl.col(REASON).is_not_null())
-    rejected.add(
-        (line, side, reason, taken.lines[line])
-        for line, side, reason in bad.select(LINE, SIDE, REASON).sort(LINE, SIDE).iter_rows()
-    )
-    collector.add(taken.frame.filter(pl.col(REASON).is_null()) if bad.height else taken.frame)
+    frame = taken.frame
+    if frame[REASON].null_count() < frame.height:
+        bad = frame.filter(pl.col(REASON).is_not_null())
+        rejected.add(
+            (line, side, reason, taken.lines[line])
+            for line, side, reason in bad.select(LINE, SIDE, REASON).sort(LINE, SIDE).iter_rows()
+        )
+        frame = frame.filter(pl.col(REASON).is_null())
+    # Put to a batch the same word for all is cheap; to all batches together it would copy every column.
+    collector.add(frame if snapshot is None else frame.with_columns(pl.lit(snapshot).alias("snapshot")))
 
 
 def _recordings(
@@ -176,7 +190,7 @@ def _recordings(
             quality.add({"duplicates": twice.height})
             rejected.add(_duplicates(source, twice))
         quality.add(count_rows(unique))
-        recording = as_recording(unique, source.snapshot)
+        recording = as_recording(unique)
         if source.is_listed:
             is_whole = source.snapshot is not None
             quality.add(

@@ -93,6 +93,12 @@ def _document(source: Source) -> Any:
     try:
         return json.loads(text.decode(encoding_of(text[:4096])))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        if str(error).startswith("Extra data"):
+            raise InvalidInput(
+                f"{source.name} holds more than one JSON document: {str(error)[:200]}",
+                advice="Part it, so that each file is one document as the server sent it.",
+                details={"path": source.name},
+            ) from error
         raise InvalidInput(
             f"{source.name} is no JSON, or was cut short: {str(error)[:200]}",
             advice="Fetch it again; nothing of a cut document is imported.",

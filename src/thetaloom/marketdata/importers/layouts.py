@@ -102,8 +102,9 @@ class Layout:
     def number_headers(self) -> frozenset[str]:
         """Those headers under which numbers stand, and nothing else."""
         sides = [*self.sides.values(), self.columns]
-        plain = (name for name in NUMBERS if name not in ("bid_size", "ask_size"))  # sizes may stand together
-        return frozenset(header for name in plain for side in sides for header in side.get(name, ()))
+        named = {name: {header for side in sides for header in side.get(name, ())} for name in NUMBERS}
+        together = named["bid_size"] & named["ask_size"]  # both sizes in one cell, as 5 x 10
+        return frozenset().union(*named.values()) - together
 
 
 def plain_header(text: str) -> str:

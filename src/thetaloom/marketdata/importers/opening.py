@@ -9,12 +9,14 @@ import zipfile
 import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from thetaloom.errors import InvalidInput
+from thetaloom.marketdata.importers.kinds import AS_CSV, is_workbook, kind_of
+from thetaloom.marketdata.importers.zstandard import Unpacked, unpacked_most
 
 SNIFFED = 65_536
 BLOCK = 1 << 20
@@ -34,6 +36,7 @@ class Source:
 
     path: Path
     members: tuple[str, ...] = ()  # one name for each archive that must be opened on the way
+    refused: InvalidInput | None = field(default=None, compare=False)  # why nothing of it can be read
 
     @property
     def name(self) -> str:
@@ -56,7 +59,7 @@ def list_sources(path: Path, *, leave_out: Collection[Path] = ()) -> list[Source
         raise InvalidInput(f"{path} does not exist", details={"path": str(path)})
     if path.is_dir():
         listed = [each for each in sorted(path.rglob("*")) if each not in leave_out and _is_candidate(each)]
-        found = [source for each in listed for source in list_sources(each)]
+        found = [source for each in listed for source in _sources_of(each)]
         if not found and not leave_out:
             raise InvalidInput(f"folder {path} holds no files", details={"path": str(path)})
         return found
@@ -67,6 +70,13 @@ def list_sources(path: Path, *, leave_out: Collection[Path] = ()) -> list[Source
     if head not in (ZIP, EMPTY_ZIP):
         return [Source(path=path)]
     return [Source(path=path, members=members) for members in _members(path)]
+
+
+def _sources_of(path: Path) -> list[Source]:
+    try:
+        return list_sources(path)
+    except InvalidInput as error:  # one bad archive does not hold up the rest of its folder
+        return [Source(path=path, refused=error)]
 
 
 def _is_candidate(path: Path) -> bool:
@@ -86,6 +96,8 @@ def _members_of(stream: BinaryIO, name: str, before: tuple[str, ...]) -> Iterato
             raise InvalidInput(f"{name} has {len(listed):,} members; {MEMBERS_MAX:,} are the most that are read")
         if not listed:
             raise InvalidInput(f"{name} is an archive without files", details={"path": name})
+        if is_workbook({one.filename for one in listed}):
+            raise InvalidInput(f"{name} is a workbook, not text", advice=AS_CSV, details={"path": name})
         packed = stream.seek(0, io.SEEK_END)
         if sum(one.file_size for one in listed) > _unpacked_max(packed):
             raise _bomb(name)
@@ -201,26 +213,11 @@ def _unpacked(stream: BinaryIO, source: Source) -> BinaryIO:
 
 
 def _zstandard(stream: BinaryIO, source: Source) -> BinaryIO:
-    # Python 3.11 brings no zstandard; polars does, and gives the lines of a packed text.
-    import polars as pl
-
     packed = stream.read()
-    if _told_by_zstandard(packed) > _unpacked_max(len(packed)):
+    most = _unpacked_max(len(packed))
+    if unpacked_most(packed, most) > most:
         raise _bomb(source.name)
-    try:
-        lines = pl.read_lines(packed, name="line")["line"]
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise zlib.error(str(error)[:200]) from error
-    return io.BytesIO(("\n".join(lines.to_list()) + "\n").encode())
-
-
-def _told_by_zstandard(packed: bytes) -> int:
-    # Most packers say in the frame's header how large it will be; 0 where this one does not.
-    flags = packed[4] if len(packed) > 4 else 0
-    is_single, size = flags >> 5 & 1, (0, 2, 4, 8)[flags >> 6]
-    start = 5 + (0 if is_single else 1) + (0, 1, 2, 4)[flags & 3]
-    size = size or is_single
-    return int.from_bytes(packed[start : start + size], "little") + (256 if size == 2 else 0)
+    return io.BufferedReader(Unpacked(packed, source.name), BLOCK)
 
 
 def digest(path: Path) -> str:
@@ -255,7 +252,11 @@ def utf8_blocks(stream: BinaryIO, size: int, name: str = "") -> Iterator[bytes]:
     encoding = encoding_of(head)
     decode = codecs.getincrementaldecoder(encoding)(errors="replace") if encoding != "utf-8" else None
     old_mac = b"\r" in head and b"\n" not in head.replace(b"\n\x00", b"\n")
-    kept, block = b"", head + stream.read(size)
+    if stream.seekable():
+        stream.seek(-len(head), io.SEEK_CUR)  # so that the whole block is read at once, and copied never
+        kept, block = b"", stream.read(len(head) + size)
+    else:
+        kept, block = b"", head + stream.read(size)
     while block:
         following = stream.read(size)
         text = block if decode is None else decode.decode(block, not following).encode()
@@ -276,8 +277,13 @@ def utf8_blocks(stream: BinaryIO, size: int, name: str = "") -> Iterator[bytes]:
 
 
 def head_text(source: Source, size: int = SNIFFED) -> str:
-    """Return the first characters of a source."""
+    """Return the first characters of a source; one that is no text is refused."""
     with opened(source) as stream:
         head = stream.read(size)
+    kind = kind_of(head)
+    if kind is not None:
+        raise InvalidInput(
+            f"{source.name} is not text; it looks like {kind[0]}", advice=kind[1], details={"path": source.name}
+        )
     encoding = encoding_of(head)
     return codecs.getincrementaldecoder(encoding)(errors="replace").decode(head)

@@ -97,7 +97,9 @@ def judge_chains(
     """Judge some chains of a recording's rows, spread evenly over symbols and instants."""
     import polars as pl
 
-    moments = frame.select("underlying", "quote_time").unique().sort("underlying", "quote_time").rows()
+    told = frame.select("underlying", "quote_time")
+    begins = told.select(pl.any_horizontal(pl.all().ne_missing(pl.all().shift(1)))).to_series()
+    moments = pl.concat([told.head(1), told.filter(begins)]).unique().sort("underlying", "quote_time").rows()
     step = max(1, -(-len(moments) // max(1, chains_max)))
     picked: list[tuple[str, datetime]] = moments[step - 1 :: step]
     counts = {"chains": len(moments), "chains_judged": len(picked)}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.errors import InvalidInput
 from thetaloom.marketdata.importers.cells import plain_symbol
-from thetaloom.marketdata.importers.formats import AUTO, LAYOUTS, looks_like, missing_columns, nearest
+from thetaloom.marketdata.importers.formats import AUTO, LAYOUTS, looks_like, missing_columns, nearest, oddly_parted
 from thetaloom.marketdata.importers.json_chains import JSON_FORMATS, read_json
 from thetaloom.marketdata.importers.layouts import PRICES, Facts, Layout, Told
 from thetaloom.marketdata.importers.number_style import has_decimal_commas
@@ -36,7 +36,11 @@ def open_table(source: Source, format_name: str, symbol: str | None, calendar: T
     if not text.strip("\ufeff \r\n\t\0"):
         raise InvalidInput(f"{source.name} is empty", details={"path": source.name})
     if "\0" in text[:4096]:
-        raise InvalidInput(f"{source.name} is not text; it looks like {_kind(text)}", details={"path": source.name})
+        raise InvalidInput(
+            f"{source.name} is not text; it looks like a program's own file",
+            advice="Write it as CSV in the layout of one of the formats; `thetaloom data formats` lists them.",
+            details={"path": source.name},
+        )
     name = _told_by_content(source, text) if format_name == AUTO else format_name
     told = symbol or _symbol_of(source)
     if name in JSON_FORMATS:
@@ -100,6 +104,14 @@ def _told_by_content(source: Source, text: str) -> str:
             advice=f"Say which, with --format {' or --format '.join(found)}.",
             details={"path": source.name, "candidates": list(found)},
         )
+    odd = oddly_parted(text)
+    if odd:
+        raise InvalidInput(
+            f"{source.name} names the columns of {' or '.join(odd)}, but parts them by none of comma, semicolon, tab "
+            f"and |; it begins with {_start(text)!r}",
+            advice="Save it with commas between the cells, and import that.",
+            details={"path": source.name, "candidates": list(odd)},
+        )
     near = nearest(text)
     raise InvalidInput(
         f"{source.name} looks like none of the known formats; it begins with {_start(text)!r}",
@@ -143,10 +155,6 @@ def _check_quotes(source: Source, heading: Heading, layout: Layout) -> None:
                     advice="Name the column so, or import the file as what it is with --format.",
                     details={"path": source.name, "line": heading.line, "missing": list(named)},
                 )
-
-
-def _kind(text: str) -> str:
-    return "a Parquet file" if text.startswith("PAR1") else "a program's own file"
 
 
 def _start(text: str) -> str:

@@ -60,10 +60,10 @@ class Batch:
 class Lines:
     """The original lines of one batch, by number."""
 
-    __slots__ = ("_first", "_found", "_text")
+    __slots__ = ("_first", "_found", "_start", "_text")
 
-    def __init__(self, text: bytes, first: int) -> None:
-        self._text, self._first = text, first
+    def __init__(self, text: bytes, first: int, start: int = 0) -> None:
+        self._text, self._first, self._start = text, first, start
         self._found: list[bytes] | None = None
 
     def __getitem__(self, number: int) -> str:
@@ -72,7 +72,7 @@ class Lines:
     def all(self) -> list[bytes]:
         """Return every line, split when first asked for: most batches never are."""
         if self._found is None:
-            self._found = self._text.split(b"\n")
+            self._found = self._text[self._start :].split(b"\n")
             self._found.pop()
         return self._found
 
@@ -135,29 +135,29 @@ def read_batches(
             start = block.index(b"\n", start) + 1
             number += 1
         if start < len(block):
-            text, first = block[start:], number
-            batch = read_batch(text, first, heading, wanted, numeric)
+            first = number
+            batch = read_batch(block, first, heading, wanted, numeric, start)
             number += batch.count
-            if not is_readable or (heading.mark and heading.mark.encode() in text):
-                torn, is_readable = _below_headers(text, first, heading, is_readable, is_one_page=is_one_page)
+            if not is_readable or (heading.mark and block.find(heading.mark.encode(), start) >= 0):
+                torn, is_readable = _below_headers(block[start:], first, heading, is_readable, is_one_page=is_one_page)
                 batch = replace(batch, torn={**batch.torn, **torn})
             yield batch
 
 
 def read_batch(
-    text: bytes, first: int, heading: Heading, wanted: Collection[str], numeric: Collection[str] = ()
+    text: bytes, first: int, heading: Heading, wanted: Collection[str], numeric: Collection[str] = (), start: int = 0
 ) -> Batch:
-    """Read whole lines, the first of which has the number ``first``."""
+    """Read the whole lines behind ``start``, the first of which has the number ``first``."""
     import polars as pl
 
-    lines = Lines(text, first)
+    lines = Lines(text, first, start)
     kept = [name for name in heading.names if name in wanted]
     last = heading.names[-1]
     columns = list(dict.fromkeys([*kept, last, EXTRA]))
-    frame = _parse(text, heading, columns, frozenset(numeric) - {columns[0], last}) if numeric else None
+    frame = _parse(text, start, heading, columns, frozenset(numeric) - {columns[0], last}) if numeric else None
     if frame is None:
-        frame = _parse(text, heading, columns)
-    count = _count(text, b"\n")
+        frame = _parse(text, start, heading, columns)
+    count = _count(text, b"\n", start)
     if frame is None or frame.height != count:
         frame = _parse_by_line(lines, heading, columns)
     numbers = pl.int_range(first, first + frame.height, dtype=pl.Int64, eager=True)
@@ -165,14 +165,14 @@ def read_batch(
     if frame[last].null_count():
         is_blank = _is_blank(frame, columns)
         frame = frame.filter(~is_blank) if is_blank.any() else frame
-    torn = _torn(frame, text, lines, first, heading, count)
+    torn = _torn(frame, text, start, lines, first, heading)
     return Batch(frame=frame.select(LINE, *kept), count=count, lines=lines, torn=torn)
 
 
-def _count(text: bytes, letter: bytes) -> int:
+def _count(text: bytes, letter: bytes, start: int) -> int:
     # Where a letter is frequent numpy counts it several times as fast as ``bytes.count``.
     letters = np.frombuffer(text, np.uint8)
-    parts = (letters[at : at + COUNTED_AT_ONCE] for at in range(0, len(letters), COUNTED_AT_ONCE))
+    parts = (letters[at : at + COUNTED_AT_ONCE] for at in range(start, len(letters), COUNTED_AT_ONCE))
     return sum(int(np.count_nonzero(part == letter[0])) for part in parts)
 
 
@@ -203,7 +203,7 @@ def _is_blank(frame: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
     return frame.select(nothing & is_short).to_series() if is_short.any() else is_short
 
 
-def _torn(frame: pl.DataFrame, text: bytes, lines: Lines, first: int, heading: Heading, count: int) -> dict[int, str]:
+def _torn(frame: pl.DataFrame, text: bytes, start: int, lines: Lines, first: int, heading: Heading) -> dict[int, str]:
     import polars as pl
 
     torn: dict[int, str] = {}
@@ -211,14 +211,14 @@ def _torn(frame: pl.DataFrame, text: bytes, lines: Lines, first: int, heading: H
         more = frame.filter(pl.col(EXTRA).str.strip_chars() != "")[LINE]
         torn = dict.fromkeys(more.to_list(), TOO_MANY)
     short = frame.filter(pl.col(heading.names[-1]).is_null())[LINE]
-    if short.len() > FEW and not torn and b'"' not in text:
+    if short.len() > FEW and not torn and text.find(b'"', start) < 0:
         # The last column is one that may be empty. Where no line has too many fields, all together tell of too few.
-        between = _count(text, heading.separator.encode())
+        between = _count(text, heading.separator.encode(), start)
         if between >= frame.height * (len(heading.names) - 1):
             return torn
     if short.len() > FEW:
         # The separators of all lines are counted at once.
-        whole = pl.read_lines(text)["line"].gather(short - first)
+        whole = pl.read_lines(text[start:])["line"].gather(short - first)
         short = short.filter(whole.str.count_matches(heading.separator, literal=True) < len(heading.names) - 1)
     for number in short.to_list():
         if len(split_line(lines[number], heading.separator)) < len(heading.names):
@@ -226,20 +226,22 @@ def _torn(frame: pl.DataFrame, text: bytes, lines: Lines, first: int, heading: H
     return torn
 
 
-def _parse(text: bytes, heading: Heading, columns: Sequence[str], numeric: Collection[str] = ()) -> pl.DataFrame | None:
+def _parse(
+    text: bytes, start: int, heading: Heading, columns: Sequence[str], numeric: Collection[str] = ()
+) -> pl.DataFrame | None:
     import polars as pl
 
     names = [*heading.names, EXTRA]
     head = heading.separator.join(f"c{at}" for at in range(len(names))).encode() + b"\n"
     try:
         frame = pl.read_csv(
-            head + text,
+            b"".join((head, memoryview(text)[start:])),
             separator=heading.separator,
             infer_schema=False,
             schema_overrides={f"c{at}": pl.Float64 for at, name in enumerate(names) if name in numeric},
             truncate_ragged_lines=True,
             columns=[f"c{names.index(name)}" for name in columns],
-            quote_char='"' if b'"' in text else None,
+            quote_char='"' if text.find(b'"', start) >= 0 else None,
         )
     except pl.exceptions.PolarsError:
         return None

@@ -53,6 +53,8 @@ def list_tasks(path: Path, wish: Wish) -> list[Task]:
 
 def _text_task(source: Source) -> Task:
     def run(stem: str, wish: Wish, heard: Heard) -> ImportedFile:
+        if source.refused is not None:
+            raise source.refused
         return import_recognized(recognize(source, wish), stem, wish, heard)
 
     return Task(name=source.name, paths=(source.path,), members=source.members, stem=source.stem, run=run)
