@@ -33,12 +33,14 @@ gc.set_threshold(20_000, 10, 5)
 TEMPLATE = "template_thetaloom"
 POSTGRES_START_SECONDS = 30
 _number = count(1)
-ENGINE = Path(__file__).parent / "engine"
+ON_SQLITE = {Path(__file__).parent / name for name in ("engine", "brokers/test_broker_contract.py")}
 ONE_IN = 6
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Play the engine on SQLite whole, and on PostgreSQL one test in six; ``TESTS_ALL_STORES`` is all of them.
+    """Play the engine and the broker contract on SQLite whole, and on PostgreSQL one test in six.
+
+    ``TESTS_ALL_STORES`` in the environment is all of them.
 
     What the databases do differently is the store's, and its tests always run on both.
     """
@@ -56,9 +58,9 @@ def pytest_collection_finish() -> None:
 
 
 def _is_left_out(item: pytest.Item) -> bool:
-    if "postgres" not in item.keywords or ENGINE not in item.path.parents:
+    if "postgres" not in item.keywords or ON_SQLITE.isdisjoint({item.path, *item.path.parents}):
         return False
-    return crc32(f"{item.path.name} {getattr(item, 'originalname', item.name)}".encode()) % ONE_IN != 0
+    return crc32(f"{item.path.name} {item.name}".encode()) % ONE_IN != 0
 
 
 @pytest.fixture(scope="session")
