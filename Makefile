@@ -1,6 +1,7 @@
 # Thetaloom: every target prepares what it needs. `make help` lists them.
 PYTHON ?= python3
 VENV ?= .venv
+# One more than the two cores of CI: many tests wait for a browser, a server or a clock.
 WORKERS ?= 3
 UV_VERSION := 0.13.8
 
@@ -51,7 +52,8 @@ nightly: env ## all seeds, races, kills, databases and lives at simulated broker
 	$(BIN)/thetaloom simulate --seeds 10000
 	$(BIN)/thetaloom bench --only races --all-races
 	TESTS_ALL_KILLS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal tests/crash tests/engine/test_roll_kills.py
-	TESTS_ALL_STORES=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal tests/engine -m postgres
+	TESTS_ALL_STORES=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal tests/engine tests/brokers/test_broker_contract.py -m postgres
+	TESTS_ALL_SEEDS=1 $(BIN)/pytest tests/engine/test_reconcile_elsewhere.py
 	TESTS_ALL_BROKERS=1 $(BIN)/pytest tests/scenarios/test_simulated_brokers.py tests/scenarios/test_at_a_broker_in_process.py
 
 certify: env ## run the broker contract on every broker, and write its table and the pages of the brokers anew

@@ -4,9 +4,11 @@ import gc
 import importlib.util
 import os
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 from zlib import crc32
@@ -14,7 +16,9 @@ from zlib import crc32
 import psycopg
 import pytest
 from hypothesis import settings
+from sqlalchemy import Connection, inspect
 
+from thetaloom.store import upgrading
 from thetaloom.store.database import Database, open_database
 from thetaloom.store.unit_of_work import SqlStore
 from thetaloom.store.upgrading import upgrade
@@ -31,14 +35,17 @@ os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parent.parent / ".ke
 gc.set_threshold(20_000, 10, 5)
 
 TEMPLATE = "template_thetaloom"
+SCHEMA_OF_FILE = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
 POSTGRES_START_SECONDS = 30
 _number = count(1)
-ENGINE = Path(__file__).parent / "engine"
+ON_SQLITE = {Path(__file__).parent / name for name in ("engine", "brokers/test_broker_contract.py")}
 ONE_IN = 6
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Play the engine on SQLite whole, and on PostgreSQL one test in six; ``TESTS_ALL_STORES`` is all of them.
+    """Play the engine and the broker contract on SQLite whole, and on PostgreSQL one test in six.
+
+    ``TESTS_ALL_STORES`` in the environment is all of them.
 
     What the databases do differently is the store's, and its tests always run on both.
     """
@@ -56,9 +63,9 @@ def pytest_collection_finish() -> None:
 
 
 def _is_left_out(item: pytest.Item) -> bool:
-    if "postgres" not in item.keywords or ENGINE not in item.path.parents:
+    if "postgres" not in item.keywords or ON_SQLITE.isdisjoint({item.path, *item.path.parents}):
         return False
-    return crc32(f"{item.path.name} {getattr(item, 'originalname', item.name)}".encode()) % ONE_IN != 0
+    return crc32(f"{item.path.name} {item.name}".encode()) % ONE_IN != 0
 
 
 @pytest.fixture(scope="session")
@@ -132,6 +139,26 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     upgrade(database)
     database.close()
     return database.path
+
+
+@pytest.fixture
+def quick_upgrades(sqlite_template: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a new SQLite database its schema at once, not by a walk through all migrations: that is the store's test."""
+    walk = upgrading._migrate
+    with closing(sqlite3.connect(sqlite_template)) as template:
+        made = [sql for (sql,) in template.execute(SCHEMA_OF_FILE)]
+        (version,) = template.execute("SELECT version_num FROM alembic_version").fetchone()
+
+    def quick(connection: Connection, to: str) -> None:
+        is_new = connection.dialect.name == "sqlite" and not inspect(connection).get_table_names()
+        if not is_new or to != "head":
+            walk(connection, to)
+            return
+        for sql in made:
+            connection.exec_driver_sql(sql)
+        connection.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (version,))
+
+    monkeypatch.setattr(upgrading, "_migrate", quick)
 
 
 @pytest.fixture

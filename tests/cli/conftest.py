@@ -16,6 +16,11 @@ Command = Callable[..., Result]
 TRADABLE = datetime.fromisoformat("2015-12-24T15:05:00+00:00")
 
 
+@pytest.fixture(autouse=True)
+def new_homes_at_once(quick_upgrades: None) -> None:
+    """Let no test here wait for the migrations of its home."""
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A new home on the recorded market."""

@@ -1,9 +1,11 @@
 """Rolls: one approval closes and opens; nothing is ever closed twice or opened without its close."""
 
+import shutil
 from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.engine.conftest import MEMORY
 from thetaloom.domain.book.orders import Effect, OrderPurpose, OrderStatus
 from thetaloom.domain.book.position_status import PositionStatus, position_status
 from thetaloom.domain.book.rolls import StrikesFrom
@@ -27,7 +30,6 @@ from thetaloom.engine.reconcile import find_drifts
 from thetaloom.errors import InvalidInput, NotAllowed, NotFound
 from thetaloom.store.database import Database, open_database
 from thetaloom.store.queries.chains import chain_of
-from thetaloom.store.upgrading import upgrade
 from thetaloom.testing import builders
 from thetaloom.testing.desk import ANNA, BERT, DeskBench, put_credit_spread
 
@@ -360,9 +362,11 @@ def test_half_of_a_condor_can_be_rolled_alone(bench: DeskBench) -> None:
 
 @given(st.data())
 @settings(max_examples=12)
-def test_a_chain_came_to_what_its_fills_have_moved(data: st.DataObject) -> None:
-    with TemporaryDirectory() as folder, closing(open_database(f"sqlite:///{folder}/chain.db")) as database:
-        upgrade(database)
+def test_a_chain_came_to_what_its_fills_have_moved(sqlite_template: Path, data: st.DataObject) -> None:
+    with (
+        TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder,
+        closing(open_database(Path(shutil.copy(sqlite_template, folder)))) as database,
+    ):
         bench = DeskBench(database)
         bench.market.set_quotes(LATER)
         # What a partial roll leaves behind stays a position of its own.

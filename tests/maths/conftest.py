@@ -11,9 +11,8 @@ from hypothesis import settings
 COMPILED = not getattr(numba.config, "DISABLE_JIT", 0)
 TODAY = QuantLib.Date(15, 1, 2024)
 
-# The first call of a kernel compiles it, which no deadline should count.
-settings.register_profile("kernels", deadline=None, max_examples=200 if COMPILED else 40)
-settings.load_profile("kernels")
+# Not a profile: one that is loaded here would hold for the tests of all rooms.
+KERNELS = settings(max_examples=200 if COMPILED else 40)
 mpmath.mp.dps = 50
 
 

@@ -8,6 +8,7 @@ import QuantLib
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.maths.conftest import KERNELS
 from thetaloom.maths.black_scholes import bsm_greeks, bsm_price, chain_greeks
 from thetaloom.maths.normal import erfcx, log_ratio, normal_below
 
@@ -136,6 +137,7 @@ def test_quantlib_agrees(quantlib_option: Callable[..., QuantLib.VanillaOption])
         assert rho == pytest.approx(contract.rho() / 100, rel=1e-11)
 
 
+@KERNELS
 @given(spot=SPOT, moneyness=MONEYNESS, years=YEARS, rate=RATE, q=RATE, iv=IV)
 def test_a_call_less_its_put_is_the_forward(
     spot: float, moneyness: float, years: float, rate: float, q: float, iv: float
@@ -148,6 +150,7 @@ def test_a_call_less_its_put_is_the_forward(
     assert difference == pytest.approx(forward, abs=1e-13 * (spot + strike))
 
 
+@KERNELS
 @given(
     spot=SPOT,
     moneyness=MONEYNESS,

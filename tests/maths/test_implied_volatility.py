@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tests.maths.conftest import KERNELS
 from thetaloom.maths.black_scholes import bsm_greeks, bsm_price
 from thetaloom.maths.implied_volatility import (
     ImpliedStatus,
@@ -42,6 +43,7 @@ def test_the_volatility_of_an_exact_price_is_met_to_the_last_digits(
     assert determined > (1200 if compiled else 240)
 
 
+@KERNELS
 @given(
     moneyness=st.floats(-1.0, 1.0),
     years=st.floats(1 / 365, 5.0),

@@ -8,6 +8,7 @@ import QuantLib
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.maths.conftest import KERNELS
 from thetaloom.errors import InvalidInput
 from thetaloom.maths.black_scholes import bsm_greeks
 from thetaloom.maths.implied_volatility import ImpliedStatus
@@ -179,6 +180,7 @@ def test_senseless_dividends_are_refused(dividend: tuple[float, float], price: C
 
 
 @pytest.mark.parametrize("dividends", [[], [(0.1, 1.0)]])
+@KERNELS
 @given(iv=st.floats(0.05, 3.0), strike=st.floats(70.0, 140.0))
 def test_a_european_price_gives_its_volatility_back(
     dividends: list[tuple[float, float]], iv: float, strike: float

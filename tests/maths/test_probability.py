@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.maths.conftest import KERNELS
 from thetaloom.maths.black_scholes import bsm_price
 from thetaloom.maths.probability import expected_payoff, probability_of_touch, probability_within
 
 INF = math.inf
 
 
+@KERNELS
 @given(
     cut=st.floats(20.0, 400.0),
     iv=st.floats(0.05, 2.0),
@@ -57,6 +59,7 @@ def test_the_chance_of_a_touch_is_that_of_simulated_paths(barrier: float, rate: 
     assert probability_of_touch(barrier, 100.0, rate, 0.0, 0.25, 0.5) == pytest.approx(simulated, abs=4e-3)
 
 
+@KERNELS
 @given(
     barrier=st.floats(50.0, 200.0),
     iv=st.floats(0.01, 2.0),

@@ -1,10 +1,10 @@
-"""Twelve seeds on every run of the suite; ten thousand a night by ``make nightly``."""
+"""Six seeds on every run of the suite; ten thousand a night by ``make nightly``."""
 
 import pytest
 
 from thetaloom.testing.simulation.runner import play_seed
 
-SEEDS, SHARE = 12, 3
+SEEDS, SHARE = 6, 2
 
 
 @pytest.mark.slow

@@ -1,8 +1,9 @@
 """Every page that is read, with life in it, by night and by day: axe finds nothing to complain of."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from shutil import copytree
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it ships no types
@@ -96,29 +97,44 @@ BY_NIGHT, BY_DAY = ("dark", None), ("light", ["color-contrast", "link-in-text-bl
 PAGES_BY_DAY = 12
 
 
-def test_axe_finds_nothing_on_any_page_by_night_or_by_day(
-    prepared_home: Path, tmp_path: Path, chromium: Browser
-) -> None:
-    platform = open_home(copytree(prepared_home, tmp_path / "home"), START)
+PARTS = 4  # so that several test processes share the pages
+
+
+class Furnished(NamedTuple):
+    """A house in which a day has begun: where it is served, and its pages."""
+
+    address: str
+    paths: tuple[str, ...]
+
+
+@pytest.fixture(scope="module")
+def furnished(prepared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Furnished]:
+    """One house for all pages: looking at one changes nothing in it."""
+    platform = open_home(copytree(prepared_home, tmp_path_factory.mktemp("furnished") / "home"), START)
     platform.engine.start()
     paths = furnish(platform)
-    found: dict[str, Any] = {}
     with serving(platform) as address:
-        context = chromium.new_context(viewport={"width": 1280, "height": 900}, bypass_csp=True)
-        context.set_default_timeout(120_000)
-        context.add_cookies([{"name": COOKIE, "value": SESSION, "domain": "127.0.0.1", "path": "/"}])
-        page = context.new_page()
-        for place, path in enumerate(paths):
-            page.goto(address + path)
-            page.evaluate(Axe().axe_script)
-            complaints = [
-                one
-                for asked in (BY_NIGHT, BY_DAY)[: 2 if place < PAGES_BY_DAY else 1]
-                for one in page.evaluate(RUN_AXE, list(asked))
-            ]
-            if complaints:
-                found[path] = complaints
-        context.close()
+        yield Furnished(address, paths)
     platform.close()
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_axe_finds_nothing_on_any_page_by_night_or_by_day(furnished: Furnished, chromium: Browser, part: int) -> None:
+    found: dict[str, Any] = {}
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, bypass_csp=True)
+    context.set_default_timeout(120_000)
+    context.add_cookies([{"name": COOKIE, "value": SESSION, "domain": "127.0.0.1", "path": "/"}])
+    page, script = context.new_page(), Axe().axe_script
+    for place, path in list(enumerate(furnished.paths))[part::PARTS]:
+        page.goto(furnished.address + path)
+        page.evaluate(script)
+        complaints = [
+            one
+            for asked in (BY_NIGHT, BY_DAY)[: 2 if place < PAGES_BY_DAY else 1]
+            for one in page.evaluate(RUN_AXE, list(asked))
+        ]
+        if complaints:
+            found[path] = complaints
+    context.close()
 
     assert found == {}

@@ -41,6 +41,7 @@ def test_a_proposal_is_approved_by_mouse(waiting: Platform, address: str, page: 
     expect(page.get_by_text("RECORDED MARKET")).to_be_visible()
 
 
+@pytest.mark.parametrize("page", [1280], indirect=True)  # a phone has none
 def test_a_proposal_is_approved_by_keyboard(waiting: Platform, address: str, page: Page) -> None:
     page.goto(f"{address}/approvals")
     page.keyboard.press("Tab")
@@ -206,6 +207,7 @@ def test_a_spread_is_added_from_the_page_and_approved_once(waiting: Platform, ad
     assert len(chain["links"]) == 2
 
 
+@pytest.mark.parametrize("page", [1280], indirect=True)  # an answer has no width
 def test_what_makes_no_adjustment_is_told_on_the_page(waiting: Platform, address: str, page: Page) -> None:
     answer = page.request.post(
         f"{address}/positions/none/adjusting",

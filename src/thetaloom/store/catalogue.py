@@ -2,6 +2,7 @@
 
 import tomllib
 from decimal import Decimal
+from functools import cache
 from importlib.resources import files
 
 from thetaloom.domain.strategy.documents import parse_strategy
@@ -10,6 +11,7 @@ from thetaloom.domain.strategy.strategies import Strategy
 CATALOGUE = files("thetaloom.domain.strategy") / "catalogue"
 
 
+@cache
 def load_catalogue() -> tuple[Strategy, ...]:
     """Return the shipped strategies, ordered by id."""
     texts = (file.read_text(encoding="utf-8") for file in CATALOGUE.iterdir() if file.name.endswith(".toml"))

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 
 import pytest
 
@@ -34,19 +35,35 @@ def fault_of(before: World, after: World) -> str:
 
 def explore(first: World, depth: int) -> tuple[set[World], int, list[str]]:
     """Walk all paths of ``depth`` events; return the worlds met, the number of paths, and what broke a law."""
-    edge: Counter[World] = Counter({first: 1})
-    seen, faults, paths = {first}, [], 0
+    numbers, onward = {first: 0}, dict[int, list[int]]()  # each world has a number; from it, where its events lead
+    worlds, faults = [first], list[str]()
+    edge = Counter({0: 1})
     for _ in range(depth):
-        following: Counter[World] = Counter()
-        for world, ways in edge.items():
-            for event, after in events(world):
-                if fault := fault_of(world, after):
-                    faults.append(f"{event}: {fault}: {world} -> {after}")
-                else:
-                    following[after] += ways
-        paths, edge = following.total(), following
-        seen |= set(following)
-    return seen, paths, faults
+        following: Counter[int] = Counter()
+        for number, ways in edge.items():
+            if number not in onward:
+                lawful, broken = _after(worlds[number])
+                faults += broken
+                for after in lawful:
+                    if after not in numbers:
+                        numbers[after] = len(worlds)
+                        worlds.append(after)
+                onward[number] = [numbers[after] for after in lawful]
+            for after_number in onward[number]:
+                following[after_number] += ways
+        edge = following
+    return set(numbers), edge.total(), faults
+
+
+def _after(before: World) -> tuple[list[World], list[str]]:
+    """Return the worlds that one event leads to, and what broke a law on the way to another."""
+    lawful, faults = [], []
+    for event, after in events(before):
+        if fault := fault_of(before, after):
+            faults.append(f"{event}: {fault}: {before} -> {after}")
+        else:
+            lawful.append(after)
+    return lawful, faults
 
 
 @pytest.mark.parametrize("first", [ENTRY, EXIT, EXACT], ids=["entry", "exit", "exact books"])
@@ -76,6 +93,9 @@ def test_the_laws_find_what_breaks_them(first: World, law: str) -> None:
 def _ends(world: World) -> bool:
     """Say whether the order is over, with every fill booked, once nothing goes wrong any more."""
     for _ in range(ROUNDS_MAX):
-        world = fair(world)
+        world = _one_round(world)
     books_agree = world.order.filled == world.broker.filled
     return not world.order.is_open and books_agree and world.may_fill == 0
+
+
+_one_round = cache(fair)
