@@ -15,6 +15,7 @@ from thetaloom.domain.book.transactions import trade_transactions
 from thetaloom.domain.values.ids import BrokerOrderId, FillId
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.errors import NotFound
+from thetaloom.links import report_book
 from thetaloom.links.report_book import ReportBook
 from thetaloom.store.database import Database
 from thetaloom.testing import builders as b
@@ -64,10 +65,26 @@ def test_a_fact_of_one_key_is_told_once(book: ReportBook) -> None:
 def test_an_order_noted_twice_is_one(book: ReportBook) -> None:
     order = b.order()
 
-    first = book.note_sent(order)
-    again = book.note_sent(replace(order, quantity=7))
+    first = book.note_once(order)
+    again = book.note_once(replace(order, quantity=7))
 
-    assert again == first and len(book.open_sent()) == 1
+    assert first == (again[0], True) and not again[1] and len(book.open_sent()) == 1
+
+
+def test_a_fact_is_told_once_by_several_processes_and_however_long_ago(
+    book: ReportBook, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_book, "KEYS_KEPT", 2)
+    order, at = b.order(), FakeClock().now()
+    book.note_sent(order)
+    other = ReportBook(url, "acme", b.ACCOUNT, FakeClock())
+    keys = [f"refused:{number}" for number in range(5)]
+
+    first = [one.report(key, K.CANCEL_REFUSED, order.client_order_id, at=at) for key in keys for one in (book, other)]
+    again = [one.report(key, K.CANCEL_REFUSED, order.client_order_id, at=at) for key in keys for one in (book, other)]
+
+    assert first == [True, False] * 5 and not any(again) and len(book.reports_since(0)) == 5
+    other.close()
 
 
 def test_all_is_kept_over_a_restart_and_sequences_go_on(book: ReportBook, url: str) -> None:
@@ -97,6 +114,7 @@ def test_a_replacement_is_known_under_both_ids(book: ReportBook) -> None:
     old, new = book.sent_as(ONE), book.sent_as(TWO)
     assert old is not None and old == new and old.broker_order_id == TWO
     assert book.sent_as(BrokerOrderId("1003")) is None
+    assert book.sent_as(BrokerOrderId("1003"), TWO) == book.sent_as(client_order_id=order.client_order_id) == new
 
 
 def test_an_id_of_an_order_not_sent_from_here_is_not_bound(book: ReportBook) -> None:

@@ -113,7 +113,8 @@ def reach(practice: Practice, at: str, *, contracts: int) -> None:
 
 def holds_at_most(practice: Practice, contracts: int) -> bool:
     """Tell whether the broker holds no more than so many contracts."""
-    return sum(map(abs, practice.books()["holdings"].values())) <= contracts
+    held: dict[str, int] = practice.books()["holdings"]
+    return sum(map(abs, held.values())) <= contracts
 
 
 def ended_well(practice: Practice, run: str, *, contracts: int) -> dict[str, Any]:

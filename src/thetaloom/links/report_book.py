@@ -30,6 +30,7 @@ from thetaloom.links.book_tables import accounts, metadata
 from thetaloom.links.books_database import commit_books, connect_books
 from thetaloom.ports.clock import Clock
 
+KEYS_KEPT = 4_096  # of the newest reports: what is told again is known without a look into the database
 CREATE_LOCK = 7_384_212  # any number that no other program locks in the same PostgreSQL database
 ENDS = {
     ReportKind.REJECTED: OrderStatus.REJECTED,
@@ -76,6 +77,7 @@ class ReportBook:
         self._clock = clock
         self._wakes: list[Callable[[], None]] = []
         self._writing = threading.Lock()  # of this process; another's is kept out by the database
+        self._reported: dict[str, None] = {}  # keys that are in the database, oldest first
         self._engine = connect_books(database_url, self._whose)
         try:
             self._create()
@@ -92,15 +94,19 @@ class ReportBook:
 
     def note_sent(self, order: Order) -> SentOrder:
         """Write an order down before it is sent; one that is known already is returned as it is."""
+        return self.note_once(order)[0]
+
+    def note_once(self, order: Order) -> tuple[SentOrder, bool]:
+        """Do the same, and tell whether it is written down for the first time."""
         with self._write() as connection:
             known = self._sent(connection, order.client_order_id)
             if known is not None:
-                return known
+                return known, False
             number = self._next(connection, q.NEXT_ORDER)
             sent = SentOrder(order=order, number=number, limit_price=order.limit_price, revision=order.revision)
             row = self._mine | {"client_order_id": order.client_order_id, "number": number} | _row(sent)
             connection.execute(q.ADD_ORDER, row)
-        return sent
+        return sent, True
 
     def note_replace(self, client_order_id: ClientOrderId, revision: int) -> bool:
         """Write down, before it is sent, that a limit shall move; ``False`` for a revision that is not newer."""
@@ -124,11 +130,16 @@ class ReportBook:
         with self._read() as connection:
             return self._sent(connection, client_order_id)
 
-    def sent_as(self, broker_order_id: BrokerOrderId) -> SentOrder | None:
-        """Return the order of ours that the broker knows, or knew, under its id."""
+    def sent_as(
+        self, *broker_order_ids: BrokerOrderId, client_order_id: ClientOrderId | None = None
+    ) -> SentOrder | None:
+        """Return the order of ours that the broker knows, or knew, under the first of its ids that is one, or ours."""
         with self._read() as connection:
-            found = connection.scalar(q.OWNER, self._mine | {"broker_order_id": broker_order_id})
-            return None if found is None else self._sent(connection, ClientOrderId(found))
+            for one in broker_order_ids:
+                found = connection.scalar(q.OWNER, self._mine | {"broker_order_id": one})
+                if found is not None:
+                    return self._sent(connection, ClientOrderId(found))
+            return None if client_order_id is None else self._sent(connection, client_order_id)
 
     def open_sent(self) -> list[SentOrder]:
         """Return our orders that may still fill by what was told, oldest first."""
@@ -150,6 +161,8 @@ class ReportBook:
         refusal: Refusal | None = None,
     ) -> bool:
         """Write a report; ``False`` where one of this key was written before, and nothing changed."""
+        if key in self._reported:
+            return False
         with self._write() as connection:
             if connection.scalar(q.REPORT_OF_KEY, self._mine | {"key": key}) is not None:
                 return False
@@ -172,6 +185,7 @@ class ReportBook:
                 if broker_order_id is not None:
                     sent = self._bound(connection, sent, broker_order_id)
                 self._save(connection, _after(sent, told))
+        self._remember(key)
         self._wake()
         return True
 
@@ -230,6 +244,12 @@ class ReportBook:
 
     def _next(self, connection: sa.Connection, counting: sa.Executable) -> int:
         return int(connection.execute(counting, q.prefixed(self._mine)).scalar_one())
+
+    def _remember(self, key: str) -> None:
+        with self._writing:
+            self._reported[key] = None
+            if len(self._reported) > KEYS_KEPT:
+                del self._reported[next(iter(self._reported))]
 
     def _wake(self) -> None:
         for wake in self._wakes:

@@ -90,7 +90,10 @@ class PacedClock:
         What was due in between rings now.
         """
         with self._lock:
-            self._start += max(checked(at) - self.now(), timedelta(0))
+            left = checked(at) - self.now()
+            if left <= timedelta(0):
+                return
+            self._start += left
             for number, (due_at, ring, timer) in tuple(self._alarms.items()):
                 timer.cancel()
                 self._set(number, due_at, ring)

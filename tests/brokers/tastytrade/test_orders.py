@@ -1,17 +1,22 @@
 """The life of an order at tastytrade."""
 
+import threading
+from functools import partial
+
 import pytest
+from sqlalchemy import Connection, event
 
 from tests.brokers.tastytrade.conftest import Desk, until
 from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import ReportKind as K
 from thetaloom.domain.book.transactions import TransactionKind
-from thetaloom.domain.values.ids import BrokerOrderId
+from thetaloom.domain.values.ids import BrokerOrderId, ClientOrderId
 from thetaloom.domain.values.money import Price
 from thetaloom.errors import NotFound, OutcomeUnknown
 from thetaloom.testing import builders as b
 from thetaloom.testing.broker_servers.backend import ServerTrouble, WireOrder
+from thetaloom.testing.broker_servers.tastytrade.wire import Asked, Told
 
 
 def test_an_order_is_accepted_works_and_fills(desk: Desk) -> None:
@@ -24,6 +29,33 @@ def test_an_order_is_accepted_works_and_fills(desk: Desk) -> None:
     desk.expect(order, K.ACCEPTED, K.FILLED)
     assert found is not None and found.is_open and found.limit_price == Price("1.50")
     assert desk.broker.holdings() == {leg.contract: leg.ratio for leg in order.legs}
+
+
+def test_an_order_is_written_down_before_it_is_sent_and_costs_two_transactions_at_most(desk: Desk) -> None:
+    first, second = (b.order(limit="1.50", client_order_id=ClientOrderId(f"tl-{number}")) for number in "12")
+    desk.broker.submit(first)  # it notes what a contract costs, which the second need not
+    story: list[str] = []
+    me = threading.get_ident()
+
+    def tell(what: str, _: Connection) -> None:
+        if threading.get_ident() == me:
+            story.append(what)
+
+    for what in ("begin", "commit"):
+        event.listen(desk.broker._book._engine, what, partial(tell, what))
+    place = desk.server.rest.answer
+
+    def placed(asked: Asked, *, late: bool = False) -> Told:
+        if asked.method == "POST":
+            story.append("sent")
+        return place(asked, late=late)
+
+    desk.server.rest.answer = placed  # type: ignore[method-assign]  # the wire as the server sees it
+    desk.broker.submit(second)
+
+    # What the stream told sooner need not be written by the answer once more.
+    written = ["begin", "commit"]
+    assert story in ([*written, "sent", *written], [*written, "sent"])
 
 
 def test_a_cancel_ends_a_working_order(desk: Desk) -> None:

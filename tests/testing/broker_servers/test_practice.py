@@ -51,7 +51,12 @@ def test_who_follows_the_clock_hears_of_a_jump_before_the_market_moves(tmp_path:
         clock = FollowedClock(lambda: read_clock_of(practice.url))
         shown: list[datetime] = []
         moved = threading.Event()
-        practice.backend.market.on_change(lambda: (shown.append(clock.now()), moved.set()))
+
+        def look() -> None:
+            shown.append(clock.now())
+            moved.set()
+
+        practice.backend.market.on_change(look)
         at = checked(practice.clock.now().replace(hour=18))
 
         posted(practice, "/clock", at=at.isoformat())

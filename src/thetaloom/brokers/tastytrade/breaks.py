@@ -16,10 +16,10 @@ def why_broken(error: BaseException) -> str:
     match error:
         case WebSocketDisconnect():
             return _hung_up(error.code, error.reason)
-        case ConnectionClosed(rcvd=None) | WebSocketNetworkError():
-            return CUT
         case ConnectionClosed():
-            return _hung_up(error.rcvd.code, error.rcvd.reason)
+            return CUT if error.rcvd is None else _hung_up(error.rcvd.code, error.rcvd.reason)
+        case WebSocketNetworkError():
+            return CUT
         case WebSocketUpgradeError():
             return f"no web socket is there: status {error.response.status_code}"
         case TimeoutError() | httpx2.TimeoutException():

@@ -55,6 +55,12 @@ NOTES = (
         source=f"{DOCS}, guide on rate limits",
     ),
     BrokerNote(
+        topic="proxy",
+        text="Requests and quotes go through the proxy of HTTPS_PROXY; the account streamer and the candles, which the"
+        " SDK opens, through that of ALL_PROXY alone. Behind a proxy set both; NO_PROXY excepts hosts.",
+        source="source of httpx2 and of websockets",
+    ),
+    BrokerNote(
         topic="paper account",
         text="The test site is reset every day, its quotes are 15 minutes late, and it has no market metrics.",
         source=f"{DOCS}, sandbox",

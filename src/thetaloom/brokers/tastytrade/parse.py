@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from math import gcd
 
 from tastytrade.account import Account, AccountBalance, CurrentPosition
@@ -55,9 +56,11 @@ SUB_TYPES: dict[str, TransactionKind] = {
 }
 SIGNS = {"Long": 1, "Short": -1, "Zero": 0}
 COUNT_MAX = 10_000_000
+CONTRACTS_KEPT = 4_096
 FEES = ("regulatory_fees", "clearing_fees", "commission", "proprietary_index_option_fees", "other_charge")
 
 
+@lru_cache(maxsize=CONTRACTS_KEPT)  # every message of an order names its legs again
 def contract_of(symbol: str) -> OptionContract | None:
     """Return the contract of an OCC symbol; ``None`` where it is something else."""
     try:

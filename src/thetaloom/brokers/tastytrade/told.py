@@ -35,15 +35,13 @@ class Teller:
         self._book = book
         self._clock = clock
         self._lock = threading.RLock()
+        self._fees: dict[str, str] = {}  # as they were noted last
 
     def sent_of(self, order: PlacedOrder) -> SentOrder | None:
         """Return the order of ours that one on the wire is, or replaces."""
-        found = self._book.sent_as(_id(order.id))
-        if found is None and order.replaces_order_id is not None:
-            found = self._book.sent_as(_id(order.replaces_order_id))
-        if found is None and order.external_identifier:
-            found = self._book.sent(ClientOrderId(order.external_identifier))
-        return found
+        numbers = [_id(number) for number in (order.id, order.replaces_order_id) if number is not None]
+        ours = order.external_identifier
+        return self._book.sent_as(*numbers, client_order_id=ClientOrderId(ours) if ours else None)
 
     def client_order_id_of(self, order: PlacedOrder) -> ClientOrderId | None:
         """Return our id of an order; ``None`` for one that was placed elsewhere."""
@@ -57,16 +55,20 @@ class Teller:
     def note_fees(self, sent: Order, fees: FeeCalculation | None, order: PlacedOrder) -> None:
         """Keep what a contract costs: fills do not say. It is written when it moves, which is seldom."""
         name, each = _fee_name(sent), str(fee_each(fees, order))
-        if fees is not None and self._book.mark(name) != each:
+        if fees is None or self._fees.get(name) == each:
+            return
+        if self._book.mark(name) != each:
             self._book.put_mark(name, each)
+        self._fees[name] = each
 
-    def take(self, order: PlacedOrder) -> bool:
+    def take(self, order: PlacedOrder, known: SentOrder | None = None) -> bool:
         """Report what is new of an order; tell whether all is told that it says was done.
 
-        Raises ``BrokerUnavailable`` where it says what cannot be; nothing is reported then.
+        ``known`` is the order of ours that was just answered. Raises ``BrokerUnavailable`` where it says what cannot
+        be; nothing is reported then.
         """
         with self._lock:
-            sent = self.sent_of(order)
+            sent = known or self.sent_of(order)
             if sent is None:
                 return True
             if not is_sensible(order, sent, self._clock.now()):
@@ -76,7 +78,8 @@ class Teller:
             if not self._is_ours_now(order, sent):
                 return True
             broker_order_id = _id(order.id)
-            for execution in executions_of(order, sent.client_order_id, self._fee(sent.order)):
+            has_fills = any(leg.fills for leg in order.legs)
+            for execution in executions_of(order, sent.client_order_id, self._fee(sent.order)) if has_fills else ():
                 self._book.report(
                     f"exec:{execution.execution_id}",
                     ReportKind.LEG_FILLED,

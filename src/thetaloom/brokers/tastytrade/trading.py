@@ -36,7 +36,7 @@ from thetaloom.links.kept_stream import KeptStream, Line
 from thetaloom.links.nonsense import NONSENSE
 from thetaloom.links.owner_loop import OwnerLoop
 from thetaloom.links.recent import Recent
-from thetaloom.links.report_book import ReportBook
+from thetaloom.links.report_book import ReportBook, SentOrder
 from thetaloom.ports.broker import Bracket, BrokerCapabilities, Preview
 from thetaloom.ports.clock import Clock
 from thetaloom.ports.links import LinkStatus
@@ -137,12 +137,9 @@ class TastytradeBroker:
 
     def submit(self, order: Order) -> None:
         """Send a new order, once. tastytrade knows no idempotency: an id seen before is looked up and not sent."""
-        before = self._book.sent(order.client_order_id)
-        if before is not None and (before.broker_order_ids or not before.is_open):
+        sent, is_new = self._book.note_once(order)
+        if not is_new and (sent.broker_order_ids or not sent.is_open or self.find(order.client_order_id) is not None):
             return
-        if before is not None and self.find(order.client_order_id) is not None:
-            return
-        self._book.note_sent(order)
         if wrong := wrong_shape(order.legs, legs_max=CAPABILITIES.legs_max):
             self._teller.reject(order.client_order_id, *wrong)
             return
@@ -154,7 +151,7 @@ class TastytradeBroker:
         with taken_already("the order"):
             if told.order.external_identifier != order.client_order_id:
                 raise BrokerUnavailable("its answer is of another order")
-            self._take(told.order)
+            self._take(told.order, sent)
             self._teller.note_fees(order, told.fee_calculation, told.order)
 
     def place_oco(self, bracket: Bracket) -> str | None:
@@ -350,8 +347,8 @@ class TastytradeBroker:
         except NONSENSE as error:
             raise BrokerUnavailable(f"tastytrade's books cannot be read: {type(error).__name__}") from error
 
-    def _take(self, order: PlacedOrder) -> None:
-        if not self._teller.take(order):
+    def _take(self, order: PlacedOrder, known: SentOrder | None = None) -> None:
+        if not self._teller.take(order, known):
             self._follow(order.id)
 
     async def _take_async(self, order: PlacedOrder) -> None:
