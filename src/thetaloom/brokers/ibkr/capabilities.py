@@ -69,7 +69,8 @@ NOTES = (
         " listed near the money once a day and swept over the lines that are left, again a minute after the last sweep"
         " while somebody asks; a run waits for the end of it. A sweep takes two messages for each contract, 40 a"
         " second: some two and a half minutes for 3,000. Set chain_days and chain_percent to what your strategies"
-        " need, or put another source before it in market_sources. Legs of orders and proposals are lent a line for a minute.",
+        " need, or put another source before it in market_sources. Legs of orders and proposals are lent a"
+        " line for a minute.",
         source="TWS API: market data lines; erdewit/ib_insync#547",
     ),
     BrokerNote(
