@@ -26,6 +26,22 @@ class Teller(SyntheticMarket):
         return self.told
 
 
+class Searched(Teller):
+    """A source with a search."""
+
+    def matching(self, query: str) -> list[str]:
+        """Return what is named so."""
+        return [symbol for symbol in self.symbols() if symbol.startswith(query)]
+
+
+def test_the_search_is_that_of_the_market(source: Teller, known: KnownEvents) -> None:
+    clock = VirtualClock(NOW)
+    searched = Searched(seed=1, start_on=FIRST, calendar=read_table(SHIPPED_TABLE), clock=clock, symbols=("QQQ",))
+
+    assert list(KnownEvents(searched, EventTable([], packaged=False), clock).matching("Q")) == ["QQQ"]
+    assert list(known.matching("Q")) == []
+
+
 @pytest.fixture
 def source() -> Teller:
     """A source that tells nothing yet."""

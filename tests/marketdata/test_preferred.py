@@ -388,6 +388,25 @@ def test_the_past_comes_from_the_first_source_that_has_any(
     assert list(market.history("QQQ", DAY, DAY)) == []
 
 
+class SearchedSource(Source):
+    """A source with a search."""
+
+    def matching(self, query: str) -> list[str]:
+        if self.is_down:
+            raise MarketDataUnavailable(f"{self.name} is down")
+        return ["SPY"] if query == "sp" else []
+
+
+def test_the_first_source_with_a_search_finds(fast: Source, clock: FakeClock) -> None:
+    searched = SearchedSource("slow", clock)
+    market = PreferredMarket([(fast, 30), (searched, 1200)], clock)
+
+    assert (list(market.matching("sp")), list(market.matching("zz"))) == (["SPY"], [])
+    searched.is_down = True
+    with pytest.raises(MarketDataUnavailable, match="slow is down"):
+        market.matching("sp")
+
+
 @pytest.mark.parametrize(
     ("text", "read"),
     [

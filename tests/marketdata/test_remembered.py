@@ -201,6 +201,30 @@ def test_who_may_not_wait_is_told_so_and_has_the_answer_later(market: Remembered
     market.close()
 
 
+class Searched(Counting):
+    """Such a source with a search."""
+
+    def matching(self, query: str) -> Sequence[str]:
+        self._count("matching")
+        return ["SPY"] if query == "sp" else []
+
+
+def test_a_search_is_made_once_an_hour_and_soon_again_where_nothing_was_found(clock: FakeClock) -> None:
+    source = Searched(clock)
+    market = RememberedMarket(source, clock, builders.trading_calendar())
+    for query, answer in (("sp", ["SPY"]), ("zz", [])):
+        assert [market.matching(query) for _ in range(3)] == 3 * [answer]
+    assert source.asked["matching"] == 2
+
+    clock.advance(minutes=6)
+    assert (market.matching("sp"), market.matching("zz")) == (["SPY"], [])
+    assert source.asked["matching"] == 3
+
+
+def test_a_source_without_a_search_finds_nothing(market: RememberedMarket) -> None:
+    assert market.matching("sp") == ()
+
+
 def test_quotes_are_never_remembered(market: RememberedMarket, source: Counting, clock: FakeClock) -> None:
     put = builders.contract("SPY 2026-01-16 P 560")
     source.set_quote(put, 1.0, 1.2)

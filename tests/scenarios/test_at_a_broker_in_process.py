@@ -30,6 +30,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif("TESTS_ALL_BROKERS" not in os.environ, reason="at night: make nightly"),
 ]
+TRIES = 10
 START = "2026-01-05T15:05:00Z"
 
 
@@ -75,8 +76,10 @@ def text_of(held: object) -> str:
 
 
 def run_once(platform: Platform) -> None:
-    with suppress(ThetaloomError):  # a whole chain takes some seconds at first, and this clock passes no minutes
-        platform.market.chain("QQQ", platform.clock.now())
+    for _ in range(TRIES):  # a whole chain takes some seconds at first, and this clock passes no minutes
+        with suppress(ThetaloomError):
+            platform.market.chain("QQQ", platform.clock.now())
+            break
     started = StartRun(user_id=platform.user_id, symbol="QQQ", strategy_id=StrategyId("senex-trident"), forced=True)
     platform.engine.handle(started)
     platform.engine.settle()

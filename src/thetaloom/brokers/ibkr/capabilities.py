@@ -66,9 +66,18 @@ NOTES = (
     BrokerNote(
         topic="market data",
         text="100 quotes at a time unless more lines were bought: a whole SPX chain is far beyond them. The chain is"
-        " listed near the money and swept over the lines that the watched contracts leave; put another source before"
-        " it in market_sources for whole chains.",
+        " listed near the money once a day and swept over the lines that are left, again a minute after the last sweep"
+        " while somebody asks; a run waits for the end of it. A sweep takes two messages for each contract, 40 a"
+        " second: some two and a half minutes for 3,000. Set chain_days and chain_percent to what your strategies"
+        " need, or put another source before it in market_sources. Legs of orders and proposals are lent a"
+        " line for a minute.",
         source="TWS API: market data lines; erdewit/ib_insync#547",
+    ),
+    BrokerNote(
+        topic="symbol search",
+        text="TWS finds up to 16 contracts by the beginning of a symbol or words of a name; shares and indices with"
+        " options in dollars are looked up and kept with their contract ids.",
+        source="TWS API: reqMatchingSymbols",
     ),
     BrokerNote(
         topic="paper account",
