@@ -66,7 +66,7 @@ def _of_platform(settings: Settings) -> list[Finding]:
     from thetaloom.cli.access import opened
 
     try:
-        with opened() as platform:
+        with opened(chooses=False) as platform:
             looks: dict[str, Callable[[Platform], Finding]] = {
                 "database": _database,
                 "calendar": _calendar,

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from thetaloom.cli.access import lives
-from thetaloom.cli.cases import refuse, shown
+from thetaloom.cli.known_names import check_broker, check_market
 from thetaloom.cli.output import say, shown_instant
 from thetaloom.config import PAPER_BROKER, MarketSource, Mode, Settings, load_settings
 from thetaloom.errors import InvariantError, NotAllowed, Unavailable
@@ -39,24 +39,14 @@ def up(
 ) -> None:
     """Start pages, engine and broker, print the link, and go on until Ctrl-C."""
     mode = Mode.PAPER if paper else None
-    _check_names(market, broker)
+    check_broker(broker)
+    check_market(market)
     settings = load_settings(port=port, host=host, market=market, broker=broker, speed=speed, mode=mode)
     listening = _listen(settings)
     try:
         _serve(settings, listening)
     finally:
         listening.close()
-
-
-def _check_names(market: str | None, broker: str | None) -> None:
-    if broker not in (None, PAPER_BROKER) or (market is not None and market not in set(MarketSource)):
-        from thetaloom.broker_parts import installed_brokers
-
-        known = sorted(installed_brokers())
-        if broker not in (None, PAPER_BROKER, *known):
-            refuse("broker", f"{shown(broker)} is none of {', '.join((PAPER_BROKER, *known))}")
-        if market is not None and market not in {*MarketSource, *known}:
-            refuse("market", f"{shown(market)} is none of {', '.join((*MarketSource, *known))}")
 
 
 def _serve(settings: Settings, listening: socket.socket) -> None:
