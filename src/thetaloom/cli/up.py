@@ -1,5 +1,7 @@
 """``up``: pages, engine, and the paper broker or the line to a real one, in one process."""
 
+import asyncio
+import logging
 import signal
 import socket
 import sys
@@ -132,6 +134,10 @@ def _listen_and_answer(application: Any, platform: "Platform", listening: socket
             await super().startup(sockets)
             _greet(platform)
 
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            if not self.should_exit:  # asked again it goes on stopping, which takes STOP_SECONDS at most
+                super().handle_exit(sig, frame)
+
     configuration = uvicorn.Config(
         application,
         http=BoundedConnection,
@@ -143,7 +149,14 @@ def _listen_and_answer(application: Any, platform: "Platform", listening: socket
         server_header=False,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
-    Server(configuration).run(sockets=[listening])
+    server = Server(configuration)
+    # Who stops cuts off what is under way: that is no fault, and needs no trace.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: not (server.should_exit and _was_cut_off(record)))
+    server.run(sockets=[listening])
+
+
+def _was_cut_off(record: logging.LogRecord) -> bool:
+    return record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
 
 
 def _first_key(platform: "Platform") -> str | None:
@@ -169,6 +182,8 @@ def _greet(platform: "Platform") -> None:
         f"{settings.mode.value} trading{_where(platform)} on {_market(settings)}{made}; "
         f"its clock is at {shown_instant(platform.clock.now())}, speed {platform.speed:g}"
     )
+    if settings.market is MarketSource.CBOE:
+        say("[dim]a symbol is asked for when it is first named; thetaloom doctor says whether Cboe answers[/]")
     if not platform.desk.may_compute():
         say("[dim]its kernels are being compiled, once for this version; new runs wait for them, orders do not[/]")
     say("[dim]stop with Ctrl-C[/]")
