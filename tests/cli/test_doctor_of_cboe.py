@@ -3,6 +3,7 @@
 import json
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -20,7 +21,7 @@ def new_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THETALOOM_MARKET", "cboe")
 
 
-def found_of_market() -> tuple[int, dict[str, str]]:
+def found_of_market() -> tuple[int, dict[str, Any]]:
     """The exit code, and what is said of the market."""
     told = CliRunner().invoke(app, ["doctor", "--json"])
     return told.exit_code, {one["name"]: one for one in json.loads(told.stdout)["findings"]}["market"]
