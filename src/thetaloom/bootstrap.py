@@ -150,8 +150,13 @@ def set_up(settings: Settings) -> None:
 
 
 @contextmanager
-def open_platform(settings: Settings, *, on_commit: CommitHook | None = None) -> Iterator[Platform]:
-    """Put a platform together for one command: its clock stands where the server's is, or where it was left."""
+def open_platform(
+    settings: Settings, *, chooses: bool = True, on_commit: CommitHook | None = None
+) -> Iterator[Platform]:
+    """Put a platform together for one command: its clock stands where the server's is, or where it was left.
+
+    With ``chooses`` a home that has no market and no broker yet keeps those of the settings from now on.
+    """
     prepare_home(settings)
     database = open_database(settings.database, on_commit)
     upgrade(database)
@@ -161,7 +166,7 @@ def open_platform(settings: Settings, *, on_commit: CommitHook | None = None) ->
     platform = build(settings, database, start=start, clock_kind="virtual", on_commit=on_commit)
     try:
         yield platform
-        if pulse is None or not pulse.is_fresh:
+        if (pulse is None and chooses) or (pulse is not None and not pulse.is_fresh):
             write_pulse(platform, alive=False)
     finally:
         platform.close()

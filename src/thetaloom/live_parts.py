@@ -58,9 +58,10 @@ def allow_live(database: Database, settings: Settings, user: UserId, account: Ac
         )
     wanted = _code_of(database, account)
     if code != wanted:
+        is_other = "" if code is None else "that is not the code of this account in this home; "
         raise NotAllowed(
             "confirmation_needed",
-            f"from then on orders of account {account} at {settings.broker} are about real money",
+            f"{is_other}from then on orders of account {account} at {settings.broker} are about real money",
             advice=f"If you mean it: thetaloom broker allow-live {account} --code {wanted}",
             details={"account": account, "broker": settings.broker, "code": wanted},
         )

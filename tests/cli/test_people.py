@@ -80,4 +80,4 @@ def test_a_secret_comes_by_standard_input_and_is_never_printed(thetaloom: Comman
     assert PLANTED not in said.output + listed.output + thetaloom("config", "show").output
     assert thetaloom("secret", "remove", "tastytrade", "client-secret").exit_code == 0
     assert thetaloom("secret", "remove", "tastytrade", "client-secret").exit_code == 1
-    assert thetaloom("secret", "set", "tastytrade", "x", stdin="").exit_code == 2
+    assert thetaloom("secret", "set", "tastytrade", "client-secret", stdin="").exit_code == 2

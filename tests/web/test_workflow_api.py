@@ -1,10 +1,15 @@
 """A run through REST: start, decide, follow; and every way in which it is refused."""
 
 import pytest
+from sqlalchemy import delete
 from starlette.testclient import TestClient
 
 from tests.web.conftest import DEMO, pass_minutes
 from thetaloom.bootstrap import Platform
+from thetaloom.cli.why import what_comes_next
+from thetaloom.domain.values.ids import RunId
+from thetaloom.store.queries.runs import run_detail
+from thetaloom.store.schema import proposals
 
 MINUTES_TO_FILL = 10
 MINUTES_TO_EXPIRE = 31
@@ -63,6 +68,20 @@ def test_a_rejected_proposal_ends_the_run(platform: Platform, client: TestClient
     assert rejected.json()["decision_note"] == "earnings"
     assert (status["run"]["outcome"], status["run"]["reason"]) == ("refused", "approval_rejected")
     assert client.post(f"/api/workflow/approve/{proposal_id}").status_code == 409
+
+
+def test_before_its_proposal_is_made_a_run_says_that_it_is_being_made(
+    platform: Platform, client: TestClient, proposal_id: str
+) -> None:
+    run_id = client.get("/api/workflow/pending").json()["items"][0]["run_id"]
+    with platform.database.begin() as connection:  # as the books stand between the check of risk and the proposal
+        connection.execute(delete(proposals).where(proposals.c.id == proposal_id))
+
+    early = client.post(f"/api/workflow/approve/{run_id}")
+    why = what_comes_next(run_detail(platform.database, platform.user_id, RunId(run_id)))
+
+    assert (early.status_code, early.json()["code"]) == (409, "no_proposal")
+    assert "is being made" in early.json()["message"] and "is being made" in why
 
 
 def test_a_proposal_with_another_hash_is_not_approved(client: TestClient, proposal_id: str) -> None:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from thetaloom.config import REPLAYED, Settings, load_settings
+from thetaloom.config import Settings, load_settings
 from thetaloom.domain.values.ids import UserId
 from thetaloom.engine.commands import Command
 from thetaloom.errors import InvariantError
@@ -44,13 +44,16 @@ def reading() -> Iterator[Reading]:
 
 
 @contextmanager
-def opened() -> "Iterator[Platform]":
-    """Put the platform together, its clock where the server's is or where it was left."""
+def opened(*, chooses: bool = True) -> "Iterator[Platform]":
+    """Put the platform together, its clock where the server's is or where it was left.
+
+    With ``chooses`` a home that has no market and no broker yet keeps those of the settings from now on.
+    """
     from thetaloom import log
     from thetaloom.bootstrap import open_platform
 
     log.to_standard_error()
-    with open_platform(load_settings()) as platform:
+    with open_platform(load_settings(), chooses=chooses) as platform:
         yield platform
 
 
@@ -91,9 +94,6 @@ def _set_up_if_new(settings: Settings) -> None:
     database.close()
     if not is_new:
         return
-    if settings.market in REPLAYED:
-        with opened():
-            return
     from thetaloom.bootstrap import set_up
 
-    set_up(settings)  # without its broker: whose secrets are yet to be given
+    set_up(settings)  # without market and broker: who only looks, or gives secrets, has not chosen them yet

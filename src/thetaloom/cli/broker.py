@@ -13,6 +13,7 @@ from rich.progress import Progress
 from thetaloom.broker_parts import Found, broker_named, certifiable, found_brokers, rig_of
 from thetaloom.cli.broker_gates import allow_live_command, forbid_live_command
 from thetaloom.cli.broker_simulate import simulate_command
+from thetaloom.cli.known_names import check_connectable
 from thetaloom.cli.output import EXIT_FAILED, JsonOption, console, emit, say, table
 from thetaloom.errors import InvalidInput
 from thetaloom.ports.broker import BrokerCapabilities
@@ -34,6 +35,7 @@ def list_command(
     """List the brokers that can be traded at, what each needs, and what it can do."""
     found = found_brokers()
     if name is not None:
+        check_connectable(name)
         broker_named(name)
         found = {name: found[name]}
     if as_json:

@@ -13,6 +13,7 @@ import typer
 
 from thetaloom.broker_parts import broker_named
 from thetaloom.cli.cases import as_instant, refuse, shown
+from thetaloom.cli.known_names import check_connectable
 from thetaloom.cli.output import JsonOption, emit, say
 from thetaloom.config import SIMULATOR_URL
 from thetaloom.testing.broker_servers.practice import CONTROL_ROUTES, Practice, open_practice
@@ -32,6 +33,7 @@ def simulate_command(
     """Run a simulated broker on loopback until Ctrl-C, and print how to connect to it."""
     if market != "synthetic":
         refuse("market", f"{shown(market)} is no market of a simulated broker; there is synthetic")
+    check_connectable(name)
     broker_named(name)
     begins = None if start is None else as_instant("start", start)
     if begins is not None and not isinstance(begins, datetime):

@@ -44,7 +44,7 @@ def limit(
     as_json: JsonOption = False,
 ) -> None:
     """Show the account's risk limits, or set one; runs that are decided from now on are held against it."""
-    with opened() as platform:
+    with opened(chooses=False) as platform:
         if name is not None:
             limits = _set(platform, name, number)
         else:

@@ -14,6 +14,7 @@ import typer
 from rich.markup import escape
 
 from thetaloom.cli.cases import refuse, shown
+from thetaloom.cli.known_names import check_market
 from thetaloom.cli.output import JsonOption, console, emit, instant, pairs
 from thetaloom.config import REPLAYED, MarketSource, Settings, load_settings
 from thetaloom.errors import MarketDataUnavailable
@@ -52,6 +53,7 @@ def record(
     if not EVERY_SECONDS_MIN <= every <= EVERY_SECONDS_MAX:
         refuse("every", f"{every:g} is not from {EVERY_SECONDS_MIN:g} to {EVERY_SECONDS_MAX:,} seconds")
     lasts = None if span is None else read_span(span)
+    check_market(market)
     settings = load_settings(market=market)
     names = [symbol.strip().upper() for symbol in symbols]
     printer = console(stderr=True)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from thetaloom.bootstrap import Platform
 
 PYTHON_MIN = (3, 11)
+PROBE = "SPY"  # every source of chains has it
 DISK_BYTES_MIN = 500 * 2**20
 CALENDAR_AHEAD = timedelta(days=365)
 
@@ -66,7 +67,7 @@ def _of_platform(settings: Settings) -> list[Finding]:
     from thetaloom.cli.access import opened
 
     try:
-        with opened() as platform:
+        with opened(chooses=False) as platform:
             looks: dict[str, Callable[[Platform], Finding]] = {
                 "database": _database,
                 "calendar": _calendar,
@@ -198,6 +199,8 @@ def _clock(platform: "Platform") -> Finding:
 def _market(platform: "Platform") -> Finding:
     market, now = platform.market, platform.clock.now()
     symbols = market.symbols()
+    if platform.settings.market is MarketSource.CBOE:
+        market.spot(PROBE, now)  # raises where Cboe does not answer
     goes_on = not isinstance(market, ReplayedMarket) or market.next_change(now) is not None
     return Finding(
         name="market",

@@ -82,7 +82,7 @@ def add_command(
     changes: dict[str, object] = {"zone": zone, "rate_per_hour": rate, "enabled": enabled}
     if topic:
         changes["topics"] = topics_of(tuple(topic))
-    with opened() as platform:
+    with opened(chooses=False) as platform:
         known = {one.name: one for one in list_destinations(platform.database, platform.user_id)}.get(name)
         wanted = _with_address(platform, known, name, address)
         if quiet is not None:
@@ -102,7 +102,7 @@ def add_command(
 @app.command("remove")
 def remove_command(name: NameArgument, as_json: JsonOption = False) -> None:
     """Take a destination out and forget its address."""
-    with opened() as platform:
+    with opened(chooses=False) as platform:
         carry_out(platform, RemoveDestination(user_id=platform.user_id, name=name))
         platform.destination_urls.remove(platform.user_id, name)
     if as_json:
@@ -116,7 +116,7 @@ def test_command(name: NameArgument, as_json: JsonOption = False) -> None:
     """Send a test message now and say whether the service took it."""
     from thetaloom.notify_parts import postman_of
 
-    with opened() as platform:
+    with opened(chooses=False) as platform:
         found = destination_named(platform.database, platform.user_id, name)
         told = postman_of(platform.settings, platform.desk, platform.destination_urls).test(found)
     if told.status is not DeliveryStatus.SENT:

@@ -31,7 +31,7 @@ def show(width: WidthOption = None, as_json: JsonOption = False) -> None:
     """Show the budget, what the VIX makes of sizes, every limit with its use, guards with their release, and halts."""
     from thetaloom.engine.risk_view import risk_view
 
-    with opened() as platform:
+    with opened(chooses=False) as platform:
         found = risk_view(platform.desk, platform.user_id)
     record = _record(found, width)
     if as_json:

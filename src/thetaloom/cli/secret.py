@@ -9,11 +9,17 @@ from rich.markup import escape
 
 from thetaloom.cli.access import Reading, reading
 from thetaloom.cli.audited import write_down
+from thetaloom.cli.known_names import check_secret
 from thetaloom.cli.output import JsonOption, emit, say, table
+from thetaloom.errors import InvalidInput
 from thetaloom.marketdata.clocks import SystemClock
 from thetaloom.store.vault import Vault, list_credentials, put_credential, remove_credential
 
 app = typer.Typer(help="Keep the credentials of brokers.", no_args_is_help=True, add_completion=False)
+
+PIPED_BYTES_MAX = 1_000_000  # of these the vault takes far fewer
+NOT_TEXT = "a secret is text, and this has bytes or signs in it that no text has"
+TEXT_WANTED = "Copy it from the broker's page as it stands there, and send it on standard input."
 
 BrokerArgument = Annotated[str, typer.Argument(metavar="BROKER", help="As tastytrade, ibkr or alpaca.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Which of its secrets, like client-secret.")]
@@ -27,7 +33,8 @@ def secret() -> None:
 @app.command("set")
 def set_command(broker: BrokerArgument, name: NameArgument, as_json: JsonOption = False) -> None:
     """Keep a secret, read from standard input: echo … | thetaloom secret set BROKER NAME."""
-    given = getpass.getpass(f"{name} of {broker}: ") if sys.stdin.isatty() else sys.stdin.read()
+    check_secret(broker, name)
+    given = getpass.getpass(f"{name} of {broker}: ") if sys.stdin.isatty() else _piped()
     with reading() as read:
         now = SystemClock().now()
         put_credential(read.database, vault_of(read), read.user, broker, name, given.strip("\r\n"), now)
@@ -72,6 +79,17 @@ def rotate_command(as_json: JsonOption = False) -> None:
         emit({"rotated": count})
         return
     say(f"{count} secrets are under a new key" if count != 1 else "1 secret is under a new key")
+
+
+def _piped() -> str:
+    raw = sys.stdin.buffer.read(PIPED_BYTES_MAX)
+    try:
+        given = raw.decode()
+    except UnicodeDecodeError:
+        raise InvalidInput(NOT_TEXT, advice=TEXT_WANTED) from None
+    if any(not sign.isprintable() and sign not in "\r\n" for sign in given):
+        raise InvalidInput(NOT_TEXT, advice=TEXT_WANTED)
+    return given
 
 
 def vault_of(read: Reading) -> Vault:

@@ -33,7 +33,7 @@ FilesArgument = Annotated[list[Path], typer.Argument(metavar="FILE...", help="TO
 @app.command("list")
 def list_command(as_json: JsonOption = False) -> None:
     """List the strategies."""
-    with opened() as platform, platform.store.unit_of_work() as uow:
+    with opened(chooses=False) as platform, platform.store.unit_of_work() as uow:
         found = uow.strategies.all_latest(platform.user_id)
     if as_json:
         emit([_record(stored) for stored in found])

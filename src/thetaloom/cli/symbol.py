@@ -48,7 +48,7 @@ def show_command(
     symbols: Annotated[list[str], typer.Argument(metavar="SYMBOL...", help="Symbols.")], as_json: JsonOption = False
 ) -> None:
     """Look symbols up, asking the market's source for what is not known or older than seven days."""
-    with opened() as platform:
+    with opened(chooses=False) as platform:
         command = LookUpSymbols(user_id=platform.user_id, symbols=tuple(symbols))
         answer = carry_out(platform, command)
     found = [one for one in answer if isinstance(one, FoundSymbol)] if isinstance(answer, tuple) else []
@@ -83,7 +83,7 @@ def conid_command(
 @app.command("stats")
 def stats_command(as_json: JsonOption = False) -> None:
     """Say how many symbols are known, how many look-ups were spared, and how."""
-    with opened() as platform:
+    with opened(chooses=False) as platform:
         found = cache_statistics(platform.database, platform.clock.now())
     if as_json:
         emit({**to_plain(found), "lookups": found.lookups, "hit_rate": found.hit_rate})

@@ -1,5 +1,7 @@
 """``up``: pages, engine, and the paper broker or the line to a real one, in one process."""
 
+import asyncio
+import logging
 import signal
 import socket
 import sys
@@ -10,7 +12,7 @@ import typer
 from rich.markup import escape
 
 from thetaloom.cli.access import lives
-from thetaloom.cli.cases import refuse, shown
+from thetaloom.cli.known_names import check_broker, check_market
 from thetaloom.cli.output import say, shown_instant
 from thetaloom.config import PAPER_BROKER, MarketSource, Mode, Settings, load_settings
 from thetaloom.errors import InvariantError, NotAllowed, Unavailable
@@ -39,24 +41,14 @@ def up(
 ) -> None:
     """Start pages, engine and broker, print the link, and go on until Ctrl-C."""
     mode = Mode.PAPER if paper else None
-    _check_names(market, broker)
+    check_broker(broker)
+    check_market(market)
     settings = load_settings(port=port, host=host, market=market, broker=broker, speed=speed, mode=mode)
     listening = _listen(settings)
     try:
         _serve(settings, listening)
     finally:
         listening.close()
-
-
-def _check_names(market: str | None, broker: str | None) -> None:
-    if broker not in (None, PAPER_BROKER) or (market is not None and market not in set(MarketSource)):
-        from thetaloom.broker_parts import installed_brokers
-
-        known = sorted(installed_brokers())
-        if broker not in (None, PAPER_BROKER, *known):
-            refuse("broker", f"{shown(broker)} is none of {', '.join((PAPER_BROKER, *known))}")
-        if market is not None and market not in {*MarketSource, *known}:
-            refuse("market", f"{shown(market)} is none of {', '.join((*MarketSource, *known))}")
 
 
 def _serve(settings: Settings, listening: socket.socket) -> None:
@@ -142,6 +134,10 @@ def _listen_and_answer(application: Any, platform: "Platform", listening: socket
             await super().startup(sockets)
             _greet(platform)
 
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            if not self.should_exit:  # asked again it goes on stopping, which takes STOP_SECONDS at most
+                super().handle_exit(sig, frame)
+
     configuration = uvicorn.Config(
         application,
         http=BoundedConnection,
@@ -153,7 +149,14 @@ def _listen_and_answer(application: Any, platform: "Platform", listening: socket
         server_header=False,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
-    Server(configuration).run(sockets=[listening])
+    server = Server(configuration)
+    # Who stops cuts off what is under way: that is no fault, and needs no trace.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: not (server.should_exit and _was_cut_off(record)))
+    server.run(sockets=[listening])
+
+
+def _was_cut_off(record: logging.LogRecord) -> bool:
+    return record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
 
 
 def _first_key(platform: "Platform") -> str | None:
@@ -179,6 +182,8 @@ def _greet(platform: "Platform") -> None:
         f"{settings.mode.value} trading{_where(platform)} on {_market(settings)}{made}; "
         f"its clock is at {shown_instant(platform.clock.now())}, speed {platform.speed:g}"
     )
+    if settings.market is MarketSource.CBOE:
+        say("[dim]a symbol is asked for when it is first named; thetaloom doctor says whether Cboe answers[/]")
     if not platform.desk.may_compute():
         say("[dim]its kernels are being compiled, once for this version; new runs wait for them, orders do not[/]")
     say("[dim]stop with Ctrl-C[/]")

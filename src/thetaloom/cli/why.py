@@ -123,7 +123,7 @@ def _next_of_proposal(detail: RunDetail) -> str:
                 f"a decision until {shown_instant(proposal.expires_at)}: thetaloom approval approve {proposal.id}"
                 " (or reject)"
             )
-    return "the decision is there; the run goes on"
+    return "the decision is there; the run goes on" if detail.proposals else "its proposal is being made"
 
 
 def _next_of_order(detail: RunDetail) -> str:

@@ -11,6 +11,7 @@ import structlog
 
 from thetaloom.errors import InvariantError, ThetaloomError
 from thetaloom.links.backoff import Backoff
+from thetaloom.links.network_words import words_of
 from thetaloom.links.owner_loop import OwnerLoop
 from thetaloom.ports.clock import Clock
 from thetaloom.ports.links import LinkStatus
@@ -288,9 +289,3 @@ class KeptStream:
     def _wake(self) -> None:
         for wake in self._wakes:
             wake()
-
-
-def words_of(error: BaseException) -> str:
-    """Return an error's words for people; an error without words by its name."""
-    silent = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
-    return getattr(error, "message", "") or str(error) or silent

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from urllib.error import URLError
 
 from thetaloom.errors import ConfigError, Unavailable
+from thetaloom.links.network_words import deepest, words_of
 from thetaloom.marketdata.clocks import checked
 
 LOOK_SECONDS = 0.25
@@ -98,5 +99,6 @@ def read_clock_of(url: str) -> FarTime:
         return FarTime(now=checked(datetime.fromisoformat(found["now"])), speed=float(found["speed"]))
     except (URLError, OSError, ValueError, KeyError, TypeError) as error:
         raise Unavailable(
-            f"the simulator at {url} does not tell its time: {error}", advice="Is `thetaloom broker simulate` running?"
+            f"the simulator at {url} does not tell its time: {words_of(deepest(error))}",
+            advice="Is `thetaloom broker simulate` running?",
         ) from error

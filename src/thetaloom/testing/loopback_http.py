@@ -4,6 +4,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from thetaloom.errors import Unavailable
+
 POLL_SECONDS = 0.01  # how soon it sees that it shall stop
 
 
@@ -18,7 +20,13 @@ class LoopbackHttp:
     """Listens as soon as it is made, and answers from :meth:`start` to :meth:`stop`."""
 
     def __init__(self, handler: type[BaseHTTPRequestHandler], *, port: int = 0) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+        try:
+            self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+        except OSError as error:
+            raise Unavailable(
+                f"cannot listen on 127.0.0.1:{port}: {error.strerror}",
+                advice="Is another program on that port? Choose one with --port; 0 takes any that is free.",
+            ) from error
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL_SECONDS,), daemon=True)
 

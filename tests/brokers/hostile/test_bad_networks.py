@@ -186,7 +186,7 @@ def test_a_name_that_nobody_knows_is_unavailable_with_the_name(
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
 
-    check(ask(name, "https://broker.example"), "broker.example", "Name or service not known")
+    check(ask(name, "https://broker.example"), "broker.example", "its name was not found")
 
 
 @pytest.mark.parametrize("name", ["alpaca", "tastytrade", "cboe"])
@@ -249,5 +249,5 @@ def test_a_gateway_whose_name_nobody_knows_is_named(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
 
-    with pytest.raises(BrokerUnavailable, match=r"tws\.example:4002 cannot be reached: .*Name or service not known"):
+    with pytest.raises(BrokerUnavailable, match=r"tws\.example:4002 cannot be reached: .*its name was not found"):
         IBKR.connect(setup_of(tmp_path, IBKR, host="tws.example"))

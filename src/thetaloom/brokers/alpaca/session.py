@@ -17,6 +17,7 @@ from thetaloom.domain.book.refusals import Refusal
 from thetaloom.errors import BrokerUnavailable, OutcomeUnknown
 from thetaloom.links.addresses import NOT_REACHED, place_of
 from thetaloom.links.bounded_requests import BoundedAdapter
+from thetaloom.links.network_words import deepest, words_of
 from thetaloom.links.nonsense import NONSENSE, without
 from thetaloom.links.request_budget import RequestBudget
 
@@ -134,9 +135,9 @@ class AlpacaSession:
             where = _where(error)
             if _was_never_sent(error):
                 raise BrokerUnavailable(
-                    f"alpaca cannot be reached at {where}: {_cause(error)}", advice=NOT_REACHED
+                    f"alpaca cannot be reached at {where}: {words_of(deepest(error))}", advice=NOT_REACHED
                 ) from error
-            raise OutcomeUnknown(f"alpaca hung up at {where} before it answered: {_cause(error)}") from error
+            raise OutcomeUnknown(f"alpaca hung up at {where} before it answered: {words_of(deepest(error))}") from error
         except wire.Timeout as error:
             raise OutcomeUnknown(
                 f"alpaca did not answer within {self.settings.request_timeout_seconds:g} seconds at {_where(error)}",
@@ -233,10 +234,3 @@ def _was_never_sent(error: Exception) -> bool:
 
 def _where(error: wire.RequestException) -> str:
     return place_of(getattr(error.request, "url", ""))
-
-
-def _cause(error: Exception) -> str:
-    deepest: BaseException = error
-    while deepest.__context__ is not None:
-        deepest = deepest.__context__
-    return str(deepest) or type(deepest).__name__

@@ -15,6 +15,7 @@ from thetaloom.brokers.ibkr.settings import IbkrSettings
 from thetaloom.brokers.ibkr.tws import Ears, Tws
 from thetaloom.errors import BrokerUnavailable
 from thetaloom.links.kept_stream import KeptStream
+from thetaloom.links.network_words import words_of
 from thetaloom.links.owner_loop import OwnerLoop
 from thetaloom.links.request_budget import RequestBudget
 from thetaloom.ports.broker_plugin import Use
@@ -109,7 +110,7 @@ class Session:
         try:
             return await self._ask_once(request, weight)
         except OSError as error:
-            raise BrokerUnavailable(f"the line to TWS broke: {error}") from error
+            raise BrokerUnavailable(f"the line to TWS broke: {words_of(error)}") from error
 
     async def _ask_once(self, request: Callable[[Tws], Awaitable[T]], weight: float) -> T:
         await self.ready()
@@ -217,7 +218,7 @@ class Session:
             raise kind(self._hung_up(where, str(error)), advice=self._hung_up_advice()) from None
         except OSError as error:
             tws.hang_up()
-            raise BrokerUnavailable(f"{where} cannot be reached: {error}") from error
+            raise BrokerUnavailable(f"{where} cannot be reached: {words_of(error)}") from error
         self._tws, self.client_id = tws, client_id
         self._is_open.set()
         return _GatewayLine(tws, self._settings.silence_seconds / PINGS_PER_SILENCE)

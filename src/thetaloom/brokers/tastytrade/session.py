@@ -20,6 +20,7 @@ from tastytrade.utils import TastytradeError, validate_and_parse
 from thetaloom.brokers.tastytrade.settings import TastytradeSettings
 from thetaloom.errors import BrokerUnavailable, ConfigError, OutcomeUnknown
 from thetaloom.links.addresses import NOT_REACHED, place_of
+from thetaloom.links.network_words import deepest, words_of
 from thetaloom.links.nonsense import NONSENSE, without
 from thetaloom.ports.clock import Clock
 
@@ -220,7 +221,8 @@ class TastytradeSession(Session):
 
     def _said(self, error: Exception) -> str:
         is_late = isinstance(error, TimeoutError | httpx2.TimeoutException)
-        why = f"nothing within {self._patience_seconds:g} seconds" if is_late else str(error) or type(error).__name__
+        cause = deepest(error) if isinstance(error, httpx2.ConnectError) else error
+        why = f"nothing within {self._patience_seconds:g} seconds" if is_late else words_of(cause)
         return f"{why} (at {place_of(self._client.base_url)})"
 
     def _raise_refusal(self, response: httpx2.Response) -> None:

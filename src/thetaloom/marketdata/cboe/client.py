@@ -11,6 +11,7 @@ from thetaloom import __version__
 from thetaloom.domain.values.instruments import INDEX_ROOTS
 from thetaloom.errors import ConfigError, MarketDataUnavailable
 from thetaloom.links.addresses import NOT_REACHED, place_of
+from thetaloom.links.network_words import deepest, words_of
 from thetaloom.marketdata.cboe.settings import CboeSettings
 from thetaloom.ports.clock import Clock
 
@@ -83,7 +84,7 @@ class CboeClient:
                 symbol, f"no answer within {self._settings.request_timeout_seconds:g} seconds"
             ) from error
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise self._failed(symbol, str(error) or type(error).__name__) from error
+            raise self._failed(symbol, words_of(deepest(error))) from error
 
     def close(self) -> None:
         """Hang up."""

@@ -71,7 +71,20 @@ def _mark(gap: QuoteGap, opened: datetime, until: datetime) -> GapMark:
 
 
 def _text(gaps: Sequence[QuoteGap]) -> str:
-    known = sum(gap.seconds or 0 for gap in gaps)
-    times = "once" if len(gaps) == 1 else f"{len(gaps)} times"
+    blind = _merged(gaps)
+    seconds = sum(round((ended_at - began_at).total_seconds()) for began_at, ended_at in blind)
     unended = sum(gap.ended_at is None for gap in gaps)
-    return f"{times}, {age(known)} in all" + (f", {unended} without a told end" if unended else "")
+    count = len(blind) + unended
+    times = "once" if count == 1 else f"{count} times"
+    return f"{times}, {age(seconds)} in all" + (f", {unended} without a told end" if unended else "")
+
+
+def _merged(gaps: Sequence[QuoteGap]) -> list[tuple[datetime, datetime]]:
+    """The stretches of time in which something was missing: two lines that were down at once are one of them."""
+    merged: list[tuple[datetime, datetime]] = []
+    for began_at, ended_at in sorted((gap.began_at, gap.ended_at) for gap in gaps if gap.ended_at is not None):
+        if merged and began_at <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], ended_at))
+        else:
+            merged.append((began_at, ended_at))
+    return merged
