@@ -9,6 +9,7 @@ import pytest
 from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, OrderStatus, TimeInForce
 from thetaloom.domain.book.position_status import PositionStatus, position_status, spreads_shown
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.resting import beyond_held
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.runs import Outcome, RunStatus
@@ -178,6 +179,23 @@ def test_a_partial_entry_gets_targets_once_it_ended_and_a_late_fill_gets_its_own
 
     assert Counter(one.part for one in trade.targets() if one.is_open) == dict.fromkeys(PARTS, 2)
     assert trade.is_sound()
+
+
+def test_targets_refused_by_books_that_lag_behind_the_entry_are_placed_again(desk: DeskBench) -> None:
+    desk.broker.refusal = Refusal.QUANTITY_CONFLICT
+    desk.save(trident())
+    run = desk.start_run()
+    desk.broker.plan(*[Trouble.REFUSED] * 3)
+    desk.broker.fill(desk.order(run).client_order_id, leg_prices=FILL)
+    held, desk.broker.held = desk.broker.held, {}  # as told to whoever asks at once
+
+    desk.engine.settle()
+
+    assert desk.run(run).status is RunStatus.MONITORING
+    desk.broker.held = held
+    desk.pass_time(minutes=10)
+    open_now = [one for one in desk.orders(run, Effect.CLOSE) if one.status is OrderStatus.WORKING]
+    assert Counter(one.part for one in open_now) == dict.fromkeys(PARTS, 1)
 
 
 def test_a_kill_before_the_targets_are_sent_sends_each_once(desk: DeskBench) -> None:

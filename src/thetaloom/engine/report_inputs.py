@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from thetaloom.domain.book.orders import Order, OrderPurpose, OrderStatus
 from thetaloom.domain.book.positions import Position
@@ -22,6 +22,7 @@ from thetaloom.errors import AnswerPending, BrokerUnavailable
 from thetaloom.ports.store import UnitOfWork
 
 Find = Callable[[ClientOrderId], BrokerOrder | None]
+BOOKS_LAG = timedelta(minutes=1)  # so long may a broker's list of positions come behind its fills
 
 
 def report_inputs(
@@ -54,7 +55,7 @@ def report_inputs(
         refused_before=_refused_before(uow, order, report),
         queues=_may_queue(uow, run),
         there=None if withdrawn is not None else _there(find, order, report),  # what was never sent is not there
-        missing=_missing(desk, held, report),
+        missing=_missing(desk, uow, held, report, now),
     )
 
 
@@ -88,9 +89,14 @@ def _may_queue(uow: UnitOfWork, run: WorkflowRun) -> bool:
     return stored is not None and stored.strategy.approval.queue_for_open
 
 
-def _missing(desk: Desk, held: Position | None, report: BrokerReport) -> tuple[str, ...]:
-    # A closing order refused for its quantity: what the broker really holds decides how to go on.
+def _missing(
+    desk: Desk, uow: UnitOfWork, held: Position | None, report: BrokerReport, now: datetime
+) -> tuple[str, ...]:
+    # A closing order refused for its quantity: what the broker really holds decides how to go on, once it can know.
     if report.refusal is not Refusal.QUANTITY_CONFLICT or held is None:
+        return ()
+    fills = (fill for order in uow.orders.of_run(held.run_id) for fill in uow.orders.fills_of(order.client_order_id))
+    if now - max((fill.filled_at for fill in fills), default=held.opened_at) < BOOKS_LAG:
         return ()
     theirs = desk.broker.holdings()
     short = []
