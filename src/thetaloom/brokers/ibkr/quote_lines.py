@@ -129,7 +129,7 @@ class QuoteLines:
             if isinstance(one, str):
                 contract = await self._registry.underlying(one)
             else:
-                contract = render.option_of(one, conids[one]) if one in conids else None
+                contract = render.option_at(conids[one], one) if one in conids else None
             if contract is not None:
                 await self._session.pace()
                 ticker = tws.reqMktData(contract, "", False, False)

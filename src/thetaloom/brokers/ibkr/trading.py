@@ -76,7 +76,7 @@ class IbkrBroker:
         self._loop = loop
         self.session = session
         self.spot_of: Callable[[str], Price | None] = _unknown  # until there is market data
-        self.registry = Registry(session, book, clock)
+        self.registry = Registry(session, book, clock, calendar)
         self._desk = OrderDesk(book, clock, calendar)
         self._executions = Executions(
             book, self._desk.whose, self.registry.learn, settings.commission_seconds, account, clock
