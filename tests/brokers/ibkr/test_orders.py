@@ -50,7 +50,7 @@ def test_an_order_whose_answer_was_lost_goes_out_again_under_the_same_order_id(b
     broker.submit(order)
 
     (taken,) = bench.backend.by_client_id(order.client_order_id)
-    assert str(bench.server.shared.accounts.placed[taken.broker_order_id].order_id) == kept
+    assert f"{bench.server.shared.accounts.placed[taken.broker_order_id].order_id} 0" == kept
     assert bench.kinds(order) == [K.ACCEPTED]
 
 

@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from ib_async import Contract, ExecutionFilter, Trade
+from ib_async import Contract, ExecutionFilter, OrderState, Trade
 from ib_async import Order as TwsOrder
 from ib_async.wrapper import RequestError
 
 from thetaloom.brokers.ibkr import parse
-from thetaloom.brokers.ibkr.desk import OrderDesk, ended_status, told_limit
+from thetaloom.brokers.ibkr.desk import INACTIVE, OVER, OrderDesk, ended_status, told_limit
 from thetaloom.brokers.ibkr.positions import MARK, Held, explained, is_explained, read_held
 from thetaloom.brokers.ibkr.registry import Registry
+from thetaloom.brokers.ibkr.render import CURRENCY
 from thetaloom.brokers.ibkr.session import Session
 from thetaloom.domain.book.orders import OrderStatus
 from thetaloom.domain.book.reports import AccountSnapshot, BrokerOrder
@@ -87,7 +88,11 @@ class TwsBooks:
         async with self._one_at_a_time:
             trades = await self._ask(lambda tws: tws.reqAllOpenOrdersAsync())
         # Among the answers stands what TWS told by itself meanwhile: the same order of the SDK a second time.
-        return [one for one in {id(one): one for one in trades}.values() if one.isActive()]
+        told = list({id(one): one for one in trades}.values())
+        for one in told:
+            if one.orderStatus.status == INACTIVE:
+                self._desk.completed_told(one.order, OrderState(status=INACTIVE))
+        return [one for one in told if one.orderStatus.status not in OVER]
 
     async def completed(self) -> list[Trade]:
         """Return the orders of today that are over."""
@@ -238,7 +243,15 @@ class TwsBooks:
 
         await self._ask(ask)
         values = self._session.tws.wrapper.acctSummary.values()
-        return {one.tag: one.value for one in values if one.account == self._account}
+        told = [one for one in values if one.account == self._account]
+        foreign = {one.currency for one in told} - {"", CURRENCY}
+        if foreign:
+            raise BrokerUnavailable(
+                f"TWS tells the balances of {self._account} in {', '.join(sorted(foreign))}, and here all money is in"
+                f" {CURRENCY}",
+                advice=f"Have the account's base currency set to {CURRENCY} at IBKR, or trade from one that has it.",
+            )
+        return {one.tag: one.value for one in told}
 
     async def _ask(self, request: Callable[[Any], Any]) -> Any:
         try:

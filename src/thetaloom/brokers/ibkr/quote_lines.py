@@ -21,6 +21,7 @@ from thetaloom.ports.clock import Clock
 
 TURN_SECONDS = 2.0  # that a swept contract has to say something
 LOOK_SECONDS = 0.01
+DELAYED = frozenset({3, 4})  # kinds of market data on which nobody trades
 LENT_SECONDS = 60.0  # that a contract keeps its line after somebody asked for it
 LENT_SHARE = 4  # one line in so many may be lent
 Quoted = OptionContract | str  # a contract, or the symbol of an underlying
@@ -118,6 +119,7 @@ class QuoteLines:
             self._forget_lines()
             self._tws = tws
             tws.pendingTickersEvent += self._heard
+            tws.quotes_ended = self._ended
         stays = set(wanted)
         for gone in [one for one in self._open if one not in stays]:
             await self._session.pace()
@@ -144,6 +146,16 @@ class QuoteLines:
         if isinstance(gone, OptionContract):
             self._board.release(self._board.place(gone))
 
+    def _ended(self, ticker: Ticker) -> None:
+        """Note that nothing more comes on a line, as while the user is logged in elsewhere; who asks next reopens it."""
+        gone = self._by_ticker.pop(id(ticker), None)
+        if gone is None or self._tws is None:
+            return
+        self._open.pop(gone, None)
+        self._tws.forget_quotes(ticker)
+        if isinstance(gone, OptionContract):
+            self._board.release(self._board.place(gone))
+
     def _forget_lines(self) -> None:
         if self._tws is not None:
             for ticker in self._open.values():
@@ -155,6 +167,8 @@ class QuoteLines:
         now = self._clock.now()
         for ticker in tickers:
             one = self._by_ticker.get(id(ticker))
+            if ticker.marketDataType in DELAYED:
+                continue
             if isinstance(one, str):
                 spot = spot_of(ticker)
                 if spot is not None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -47,6 +48,8 @@ class Session:
             max(1.0, settings.messages_per_second - ORDERS_RESERVE), settings.messages_per_second
         )
         self._farms: dict[Farm, LinkStatus] = {}
+        self._broken: set[tuple[Farm, str]] = set()  # each of them by its own name
+        self.account = ""  # once it is chosen, TWS must have it after each opening
         self._why = ""  # the last error that speaks of the connection itself
         self._on_restored: list[Callable[[bool], None]] = []
         self.stream = KeptStream(
@@ -157,7 +160,8 @@ class Session:
         if code not in FARM_MESSAGES:
             return
         farm, is_up = FARM_MESSAGES[code]
-        self._note_farm(farm, is_up, text)
+        (self._broken.discard if is_up else self._broken.add)((farm, _farm_name(farm, text)))
+        self._note_farm(farm, not any(one is farm for one, _ in self._broken), text)
         if code in RESTORED:
             for hook in self._on_restored:
                 hook(code == SUBSCRIPTIONS_LOST)
@@ -192,6 +196,7 @@ class Session:
     async def _open_as(self, client_id: int, heard: Callable[[], None]) -> "_GatewayLine":
         where = f"{self._settings.host}:{self._settings.port}"
         self._why = ""
+        self._broken.clear()
         self._note_farm(Farm.SERVER, True, "")  # TWS says at once where it is not
         tws = Tws(self._ears, heard)
         try:
@@ -219,6 +224,12 @@ class Session:
         except OSError as error:
             tws.hang_up()
             raise BrokerUnavailable(f"{where} cannot be reached: {words_of(error)}") from error
+        if self.account and self.account not in tws.managedAccounts():
+            tws.hang_up()
+            raise BrokerUnavailable(
+                f"TWS is logged in to {', '.join(tws.managedAccounts())} now, and this connection is of {self.account}",
+                advice=f"Log in to {self.account} again.",
+            )
         self._tws, self.client_id = tws, client_id
         self._is_open.set()
         return _GatewayLine(tws, self._settings.silence_seconds / PINGS_PER_SILENCE)
@@ -236,6 +247,11 @@ class Session:
 
 class _ClientIdTakenError(BrokerUnavailable):
     """Another connection has the number."""
+
+
+def _farm_name(farm: Farm, text: str) -> str:
+    """Return which of several farms a message is of: its last word, behind a colon or the dot of its sentence."""
+    return "" if farm is Farm.SERVER else re.split(r"[:\s]|demand\.", text)[-1]
 
 
 def _client_ids(settings: IbkrSettings, use: Use) -> tuple[int, ...]:

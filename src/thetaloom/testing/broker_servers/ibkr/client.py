@@ -11,6 +11,7 @@ from thetaloom.testing.broker_servers.ibkr.quoting import Quoting
 from thetaloom.testing.broker_servers.ibkr.shared import Shared
 from thetaloom.testing.broker_servers.ibkr.wire import SERVER_VERSION, Fields, Malformed, framed, split
 
+OVER = frozenset({"Filled", "Cancelled"})  # what is listed among the orders that are over
 HANDSHAKE = b"API\0"
 CLIENT_ID_TAKEN = 326
 # What is said instead of answering a read.
@@ -189,13 +190,13 @@ class Client(asyncio.Protocol):
         fields.end()
         if not self._trouble(-1):
             mine = [one for one in self.shared.accounts.orders() if one.client_id == self.client_id]
-            self.desk.say_orders([one for one in mine if one.status == "Submitted"])
+            self.desk.say_orders([one for one in mine if one.remaining])
 
     def _all_open_orders(self, fields: Fields) -> None:
         fields.expect(version="1")
         fields.end()
         if not self._trouble(-1):
-            self.desk.say_orders([one for one in self.shared.accounts.orders() if one.status == "Submitted"])
+            self.desk.say_orders([one for one in self.shared.accounts.orders() if one.remaining])
 
     def _global_cancel(self, fields: Fields) -> None:
         fields.expect(version="1")
@@ -207,7 +208,7 @@ class Client(asyncio.Protocol):
         fields.end()
         if self._trouble(-1):
             return
-        over = [one for one in self.shared.accounts.orders() if one.status in {"Filled", "Cancelled"}]
+        over = [one for one in self.shared.accounts.orders() if one.status in OVER]
         self.say(*(telling.completed_order(one) for one in over), framed(102))
 
     def _auto_open_orders(self, fields: Fields) -> None:
@@ -276,7 +277,9 @@ class Client(asyncio.Protocol):
         if self._trouble(request_id):
             return
         told = {tag: one for tag, one in self.shared.accounts.values().items() if tag in tags}
-        rows = [framed(63, 1, request_id, self.shared.accounts.number, tag, one, "USD") for tag, one in told.items()]
+        number, currency = self.shared.accounts.number, self.shared.accounts.currency
+        head = (63, 1, request_id, number)
+        rows = [framed(*head, tag, one, "" if tag == "AccountType" else currency) for tag, one in told.items()]
         self.say(*rows, framed(64, 1, request_id))
 
     def _contract_details(self, fields: Fields) -> None:
