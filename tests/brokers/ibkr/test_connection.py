@@ -13,6 +13,7 @@ from thetaloom.errors import BrokerUnavailable, ConfigError, NotAllowed
 from thetaloom.ports.broker_plugin import BrokerSetup, ConnectedBroker, Use
 from thetaloom.ports.links import LinkStatus
 from thetaloom.testing import builders as b
+from thetaloom.testing.broker_servers.ibkr import telling
 from thetaloom.testing.broker_servers.ibkr.rig import LONG, SHORT, Bench
 
 
@@ -202,3 +203,49 @@ def test_beside_other_orders_a_cancel_of_the_servers_order_is_refused_with_the_r
     told = bench.reports(order.client_order_id)[-1]
     assert told.kind is K.CANCEL_REFUSED
     assert "client id 0" in told.message
+
+
+def test_another_farm_that_is_up_does_not_stand_for_one_that_is_broken(bench: Bench) -> None:
+    broker = bench.connect()
+
+    bench.server.say_error(2103, "Market data farm connection is broken:usopt.nj")
+    bench.server.say_error(2104, "Market data farm connection is OK:usfarm")
+    bench.server.say_error(2108, "Market data farm connection is inactive but should be available upon demand.usopt")
+    assert broker.account().cash is not None
+    assert not named(broker.links(), "market data").is_up
+
+    bench.server.say_error(2104, "Market data farm connection is OK:usopt.nj")
+    bench.soon(lambda: named(broker.links(), "market data").is_up)
+
+
+def test_a_tws_that_comes_back_with_another_login_is_not_read_as_the_same_account(bench: Bench) -> None:
+    broker, order = bench.connect(), b.order(limit="1.50")
+    accounts = bench.server.shared.accounts
+    accounts.number, before = "U7654321", accounts.number
+    bench.server.drop_streams()
+    bench.soon(lambda: "U7654321" in named(broker.links(), "gateway").reason)
+
+    with pytest.raises(BrokerUnavailable):
+        broker.submit(order)
+    with pytest.raises(BrokerUnavailable):
+        broker.holdings()
+
+    accounts.number = before
+    bench.soon(lambda: named(broker.links(), "gateway").is_up)
+    assert broker.open_orders() == [] == bench.backend.orders()
+
+
+def test_balances_in_another_currency_are_not_taken_for_dollars(bench: Bench) -> None:
+    broker = bench.connect()
+    bench.server.shared.accounts.currency = "JPY"
+
+    with pytest.raises(BrokerUnavailable, match="in JPY"):
+        broker.account()
+
+
+def test_a_read_only_api_is_named_as_the_reason(bench: Bench) -> None:
+    refused = telling.error(-1, 321, "Error validating request.-'cG' : cause - The API is in Read-Only mode.")
+    bench.server.shared.twist = lambda message: refused if message[4:].startswith(b"53\0") else message
+
+    with pytest.raises(BrokerUnavailable, match="Read-Only"):
+        bench.connect()

@@ -1,6 +1,7 @@
 """Executions in any order, with late commissions and corrections, count once and to the cent."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 
@@ -56,6 +57,16 @@ def say(bench: Bench) -> Callable[..., None]:
     return to_all
 
 
+@pytest.fixture
+def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose own time is nobody's here."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
 def test_a_commission_before_its_execution_is_kept_for_it(
     bench: Bench, order: Order, leg: ToldExecution, say: Callable[..., None]
 ) -> None:
@@ -102,6 +113,21 @@ def test_a_correction_moves_the_cash_and_no_contract(
     assert (trade.quantity, trade.cash) == (-1, Money(200))
     assert (correction.quantity, correction.cash, correction.fees) == (0, Money(5), Money(0))
     assert bench.kinds(order) == [K.ACCEPTED, K.LEG_FILLED]
+
+
+@pytest.mark.parametrize(
+    "told", ["20260105-15:00:00", "20260105 15:00:00 UTC", "20260105 16:00:00 Europe/Berlin", "20260105 10:00:00 EST"]
+)
+@pytest.mark.usefixtures("in_tokyo")
+def test_an_execution_happened_when_it_did_in_whatever_zone_tws_tells_it(
+    bench: Bench, order: Order, leg: ToldExecution, say: Callable[..., None], told: str
+) -> None:
+    at = b.new_york("2026-01-05 10:00")
+    said = telling.execution(replace(leg, at=at)).replace(telling.stamp(at).encode(), told.encode())
+    say((len(said) - 4).to_bytes(4) + said[4:], telling.commission(leg))
+    bench.until(lambda: K.LEG_FILLED in bench.kinds(order))
+
+    assert bench.connection.broker.transactions(0)[0].happened_at == at
 
 
 def test_the_summary_of_a_combination_is_no_execution(

@@ -41,6 +41,7 @@ class QuoteLines:
         self._lent: dict[OptionContract, float] = {}  # until when, on the loop's clock; asked for last stands last
         self._open: dict[Quoted, Ticker] = {}
         self._by_ticker: dict[int, Quoted] = {}
+        self._dead: set[Quoted] = set()  # open, and TWS said that nothing comes on them
         self._tws: Tws | None = None
         self._changing = asyncio.Lock()
 
@@ -62,7 +63,7 @@ class QuoteLines:
 
     def is_open(self, contract: OptionContract) -> bool:
         """Say whether a contract has a line; may be asked from any thread."""
-        return contract in self._open
+        return contract in self._open and contract not in self._dead
 
     async def sync(self) -> None:
         """Open what is wanted and close what is not."""
@@ -110,7 +111,7 @@ class QuoteLines:
         waiting, loop = set(turn), asyncio.get_running_loop()
         until = loop.time() + TURN_SECONDS
         while waiting and loop.time() < until:
-            waiting = {one for one in waiting if (ticker := self._open.get(one)) is not None and not _has_said(ticker)}
+            waiting = {one for one in waiting if self.is_open(one) and not _has_said(self._open[one])}
             await asyncio.sleep(LOOK_SECONDS if waiting else 0)
 
     async def _match(self, wanted: Sequence[Quoted]) -> None:
@@ -120,7 +121,7 @@ class QuoteLines:
             self._tws = tws
             tws.pendingTickersEvent += self._heard
             tws.quotes_ended = self._ended
-        stays = set(wanted)
+        stays = set(wanted) - self._dead
         for gone in [one for one in self._open if one not in stays]:
             await self._session.pace()
             self._close(tws, gone)
@@ -142,19 +143,18 @@ class QuoteLines:
         if ticker is None:  # the line was lost meanwhile
             return
         self._by_ticker.pop(id(ticker), None)
+        self._dead.discard(gone)
         tws.cancel_quotes(ticker)
         if isinstance(gone, OptionContract):
             self._board.release(self._board.place(gone))
 
     def _ended(self, ticker: Ticker) -> None:
-        """Note that nothing more comes on a line, as while the user is logged in elsewhere; who asks next reopens it."""
-        gone = self._by_ticker.pop(id(ticker), None)
-        if gone is None or self._tws is None:
-            return
-        self._open.pop(gone, None)
-        self._tws.forget_quotes(ticker)
-        if isinstance(gone, OptionContract):
-            self._board.release(self._board.place(gone))
+        """Note that nothing comes on a line, as while the user is logged in elsewhere: who asks next has it reopened."""
+        one = self._by_ticker.get(id(ticker))
+        if one is not None:
+            self._dead.add(one)
+        if isinstance(one, OptionContract):
+            self._board.release(self._board.place(one))
 
     def _forget_lines(self) -> None:
         if self._tws is not None:
@@ -162,6 +162,7 @@ class QuoteLines:
                 self._tws.forget_quotes(ticker)
         self._open.clear()
         self._by_ticker.clear()
+        self._dead.clear()
 
     def _heard(self, tickers: Iterable[Ticker]) -> None:
         now = self._clock.now()

@@ -224,10 +224,11 @@ class Session:
         except OSError as error:
             tws.hang_up()
             raise BrokerUnavailable(f"{where} cannot be reached: {words_of(error)}") from error
-        if self.account and self.account not in tws.managedAccounts():
+        accounts = tws.managedAccounts()
+        if self.account and self.account not in accounts:
             tws.hang_up()
             raise BrokerUnavailable(
-                f"TWS is logged in to {', '.join(tws.managedAccounts())} now, and this connection is of {self.account}",
+                f"TWS is logged in to {', '.join(accounts)} now, and this connection is of {self.account}",
                 advice=f"Log in to {self.account} again.",
             )
         self._tws, self.client_id = tws, client_id
