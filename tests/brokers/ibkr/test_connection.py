@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -249,3 +250,25 @@ def test_a_read_only_api_is_named_as_the_reason(bench: Bench) -> None:
 
     with pytest.raises(BrokerUnavailable, match="Read-Only"):
         bench.connect()
+
+
+def test_balances_are_asked_for_one_after_the_other_however_many_ask(bench: Bench) -> None:
+    broker = bench.connect()
+    positions_told, held_back = [], []
+
+    def slowly(message: bytes) -> bytes:
+        kind = message[4:].split(b"\0")[0]
+        positions_told.extend([kind] if kind == b"62" else [])
+        held_back.extend([message] if kind == b"64" else [])
+        return b"" if kind == b"64" else message
+
+    bench.server.shared.twist = slowly
+    with ThreadPoolExecutor(4) as many:
+        asked = [many.submit(broker.account) for _ in range(4)]
+        bench.soon(lambda: len(positions_told) == 4 and bool(held_back))
+        bench.server.shared.twist = None
+        bench.server.do(lambda: bench.server.say_raw(*held_back))
+        told = [one.result().cash for one in asked]
+
+    assert len(held_back) == 1
+    assert len(set(told)) == 1 and told[0] is not None

@@ -13,9 +13,10 @@ from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.quotes import Quote
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Price
-from thetaloom.errors import MarketDataPending
+from thetaloom.errors import MarketDataPending, MarketDataUnavailable
 from thetaloom.ports.market_data import Bar
 from thetaloom.testing import builders as b
+from thetaloom.testing.broker_servers.ibkr import telling
 from thetaloom.testing.broker_servers.ibkr.quoting import ASK, BID
 from thetaloom.testing.broker_servers.ibkr.rig import LONG, SHORT, Bench
 from thetaloom.testing.broker_servers.ibkr.wire import framed
@@ -262,6 +263,19 @@ def test_history_and_volatility_are_of_closed_sessions_only(bench: Bench, market
 
     assert list(market.history("SPY", date(2025, 12, 1), date(2026, 1, 5))) == bars
     assert market.iv_history("SPY", date(2026, 1, 1), date(2026, 1, 5)) == [(days[1], 0.18)]
+
+
+def test_a_history_that_was_asked_for_too_often_is_not_none_at_all(bench: Bench, market: IbkrMarket) -> None:
+    def too_often(message: bytes) -> bytes:
+        told = message[4:].decode().split("\0")
+        text = "Historical Market Data Service error message:Historical data request pacing violation"
+        return telling.error(int(told[2]), 162, text) if told[:1] == ["4"] and told[3] == "162" else message
+
+    assert market.history("SPY", date(2025, 12, 1), date(2026, 1, 5)) == []
+    bench.server.shared.twist = too_often
+
+    with pytest.raises(MarketDataUnavailable, match="pacing violation"):
+        market.history("SPY", date(2025, 12, 1), date(2026, 1, 5))
 
 
 def test_there_is_no_history_of_what_tws_does_not_know(market: IbkrMarket) -> None:

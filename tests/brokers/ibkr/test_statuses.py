@@ -12,11 +12,13 @@ from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import ReportKind as K
 from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.domain.values.money import Price
+from thetaloom.errors import BrokerUnavailable
 from thetaloom.ports.broker_plugin import BrokerSetup
 from thetaloom.testing import builders as b
 from thetaloom.testing.broker_servers.ibkr import telling
 from thetaloom.testing.broker_servers.ibkr.rig import Bench
 from thetaloom.testing.broker_servers.ibkr.telling import ToldOrder
+from thetaloom.testing.broker_servers.ibkr.wire import framed
 
 GTC = b.order(limit="1.50", time_in_force=TimeInForce.GTC)
 
@@ -164,3 +166,20 @@ def test_a_warning_about_a_preview_is_not_its_answer(bench: Bench) -> None:
     told_of = broker.preview(GTC)
 
     assert told_of.refusal is None and told_of.buying_power_effect is not None
+
+
+def test_an_order_that_is_not_numbered_yet_is_there_and_bears_no_number(bench: Bench) -> None:
+    broker = bench.connect()
+    broker.submit(GTC)
+    number = bench.number_of(GTC)
+
+    def unnumbered(message: bytes) -> bytes:
+        words = message[4:].decode().split("\0")[:-1]
+        return framed(*("0" if one == number else one for one in words))
+
+    bench.server.shared.twist = unnumbered
+
+    with pytest.raises(BrokerUnavailable, match="cannot be read"):
+        broker.find(GTC.client_order_id)
+
+    assert broker.open_orders() == []

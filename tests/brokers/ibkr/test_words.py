@@ -149,7 +149,9 @@ def test_an_am_settled_option_expires_on_the_day_of_its_symbol_and_not_on_its_la
     assert parse.option_of(told) == b.contract("SPX 2026-01-16 P 5600")
 
 
-@pytest.mark.parametrize("local_symbol", ["", "SPX   260320P05600000", "SPX   260114P05600000", "SPX   269916P05600000"])
+@pytest.mark.parametrize(
+    "local_symbol", ["", "SPX   260320P05600000", "SPX   260114P05600000", "SPX   269916P05600000"]
+)
 def test_an_am_settled_option_whose_day_nothing_says_is_refused_and_not_guessed(local_symbol: str) -> None:
     with pytest.raises(InvalidInput):
         parse.option_of(am_settled("20260115", local_symbol))

@@ -64,6 +64,7 @@ class TwsBooks:
         self._calendar = calendar
         self._account = account
         self._spot_of = spot_of
+        self._one_summary = asyncio.Lock()  # TWS takes two of these at a time, and refuses more
         self._one_at_a_time = asyncio.Lock()  # TWS answers lists of orders and positions without a request's number
 
     async def catch_up(self) -> None:
@@ -174,12 +175,12 @@ class TwsBooks:
         return None if sent is None or sent.broker_order_id is None else self._remembered(sent)
 
     async def told(self, trade: Trade) -> BrokerOrder | None:
-        """Return an order of TWS in our words; ``None`` for one that trades something else than options."""
+        """Return an order of TWS in our words; ``None`` for one of something else than options, or not numbered yet."""
         reference = ClientOrderId(trade.order.orderRef)
         sent = self._book.sent(reference) if reference else None
         legs = await self._legs(trade.contract, trade.order) if sent is None else sent.order.legs
         limit = told_limit(trade.contract, trade.order, sent)
-        if legs is None or limit is None:
+        if legs is None or limit is None or not trade.order.permId:
             return None
         ratio = abs(legs[0].ratio) if len(legs) == 1 else 1
         is_past = sent is not None and self._desk.is_past(sent.order, self._clock.now())
@@ -237,12 +238,14 @@ class TwsBooks:
         def ask(tws: Any) -> Any:
             number = tws.client.getReqId()
             answer = tws.wrapper.startReq(number)
+            tws.wrapper.acctSummary.clear()  # what is left out now must not be told as it was before
             tws.client.reqAccountSummary(number, "All", SUMMARY_TAGS)
             answer.add_done_callback(lambda _: tws.isConnected() and tws.client.cancelAccountSummary(number))
             return answer
 
-        await self._ask(ask)
-        values = self._session.tws.wrapper.acctSummary.values()
+        async with self._one_summary:
+            await self._ask(ask)
+            values = list(self._session.tws.wrapper.acctSummary.values())
         told = [one for one in values if one.account == self._account]
         foreign = {one.currency for one in told} - {"", CURRENCY}
         if foreign:

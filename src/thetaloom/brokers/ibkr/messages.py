@@ -95,7 +95,10 @@ TEXTS: tuple[tuple[str, Refusal], ...] = (
     (r"(many|number of|maximum|at most \d+).* legs", Refusal.TOO_MANY_LEGS),
     (r"duplicate order", Refusal.DUPLICATE),
     (r"no security definition|has expired|is expired|not listed|delisted", Refusal.STRIKE_GONE),
-    (r"permission|permitted|not allowed|read-only|restricted|eligible|closing[ -]only|not available for", Refusal.NOT_PERMITTED),
+    (
+        r"permission|permitted|not allowed|read-only|restricted|eligible|closing[ -]only|not available for",
+        Refusal.NOT_PERMITTED,
+    ),
 )
 
 

@@ -149,7 +149,7 @@ class QuoteLines:
             self._board.release(self._board.place(gone))
 
     def _ended(self, ticker: Ticker) -> None:
-        """Note that nothing comes on a line, as while the user is logged in elsewhere: who asks next has it reopened."""
+        """Note that nothing comes on a line, as while the user is logged in elsewhere: who asks next reopens it."""
         one = self._by_ticker.get(id(ticker))
         if one is not None:
             self._dead.add(one)

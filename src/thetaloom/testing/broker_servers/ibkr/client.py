@@ -14,6 +14,7 @@ from thetaloom.testing.broker_servers.ibkr.wire import SERVER_VERSION, Fields, M
 OVER = frozenset({"Filled", "Cancelled"})  # what is listed among the orders that are over
 HANDSHAKE = b"API\0"
 CLIENT_ID_TAKEN = 326
+SUMMARIES_MAX = 2  # at a time
 # What is said instead of answering a read.
 INSTEAD: dict[ServerTrouble | None, tuple[int, str]] = {
     ServerTrouble.BUSY: (100, "Max rate of messages per second has been exceeded."),
@@ -33,6 +34,7 @@ class Client(asyncio.Protocol):
         self.quoting = Quoting(shared.backend, shared.listing)
         self.desk = Desk(shared, self)
         self._wants_positions = False
+        self._summaries: set[int] = set()
         self._shares_told = len(shared.backend.transactions())
         self._requests: dict[int, Callable[[Fields], None]] = {
             1: self._market_data,
@@ -53,7 +55,7 @@ class Client(asyncio.Protocol):
             59: self._nothing,
             61: self._positions,
             62: self._summary,
-            63: self._nothing,
+            63: self._cancel_summary,
             64: self._cancel_positions,
             78: self._option_parameters,
             81: self._matching_symbols,
@@ -274,6 +276,10 @@ class Client(asyncio.Protocol):
         request_id, group, tags = fields.whole(), fields.text(), fields.text().split(",")
         fields.end()
         self.shared.fault("reqAccountSummary", [] if group == "All" else [f"group={group}"])
+        if len(self._summaries) >= SUMMARIES_MAX:
+            self.refuse(request_id, 322, "Error processing request.-'cM' : cause - Maximum number of account summary")
+            return
+        self._summaries.add(request_id)
         if self._trouble(request_id):
             return
         told = {tag: one for tag, one in self.shared.accounts.values().items() if tag in tags}
@@ -281,6 +287,11 @@ class Client(asyncio.Protocol):
         head = (63, 1, request_id, number)
         rows = [framed(*head, tag, one, "" if tag == "AccountType" else currency) for tag, one in told.items()]
         self.say(*rows, framed(64, 1, request_id))
+
+    def _cancel_summary(self, fields: Fields) -> None:
+        fields.expect(version="1")
+        self._summaries.discard(fields.whole())
+        fields.end()
 
     def _contract_details(self, fields: Fields) -> None:
         fields.expect(version="8")
