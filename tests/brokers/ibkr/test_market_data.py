@@ -215,6 +215,7 @@ def test_a_line_that_tws_says_has_ended_confirms_nothing_and_is_opened_again(
     bench: Bench, market: IbkrMarket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quote_lines, "TURN_SECONDS", 0.05)
+    monkeypatch.setattr(quote_lines, "DEAD_SECONDS", 0.0)
     market.watch([SHORT])
     bench.soon(lambda: quote_of(market, SHORT) == (Price("1.95"), Price("2.05")))
     first = line_of(bench, SHORT)

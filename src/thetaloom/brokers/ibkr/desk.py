@@ -11,7 +11,7 @@ from ib_async import Contract, Execution, OrderState
 from ib_async import Order as TwsOrder
 
 from thetaloom.brokers.ibkr import parse
-from thetaloom.brokers.ibkr.messages import Meaning, meaning_of, refusal_of
+from thetaloom.brokers.ibkr.messages import STANDS_THERE, Meaning, meaning_of, refusal_of
 from thetaloom.domain.book.orders import Order, OrderStatus, TimeInForce
 from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import ReportKind
@@ -46,6 +46,7 @@ class Question:
     answer: "asyncio.Future[Meaning | None]"  # None: it is answered; else what kept TWS from taking or saying it
     limit_price: Price | None = None
     revision: int = 0
+    is_again: bool = False  # the order went out before under the same id
 
 
 class OrderDesk:
@@ -311,7 +312,9 @@ class OrderDesk:
         refusal = refusal_of(code, text)
         if code == REJECTED and question is not None and question.asked is not Asked.SUBMIT:
             _ring(self._doubted)  # it may be the change that was rejected, or the order
-        if question is not None and question.asked is Asked.REPLACE:
+        if question is not None and question.is_again and code in STANDS_THERE:
+            _answer(question, Meaning.UNCLEAR)
+        elif question is not None and question.asked is Asked.REPLACE:
             self.refuse_replace(client_order_id, question.revision, refusal, message)
         elif question is not None and question.asked is Asked.CANCEL:
             self.refuse_cancel(client_order_id, message)

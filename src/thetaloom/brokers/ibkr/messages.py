@@ -32,6 +32,9 @@ CLIENT_ID_TAKEN = 326
 # Of a line of market data on which nothing more comes. 10090 and 10091 speak of a part: the rest of it comes on.
 QUOTES_ENDED = frozenset({101, 200, 354, 10089, 10168, 10186, 10197, 10225})
 
+# Of an order that is sent again: one of its id is there already, or was.
+STANDS_THERE = frozenset({103, 104, 105})
+
 REJECTIONS: dict[int, Refusal] = {
     103: Refusal.DUPLICATE,  # the order id was used before: what stands there, only the books know
     104: Refusal.QUANTITY_CONFLICT,  # it has filled already

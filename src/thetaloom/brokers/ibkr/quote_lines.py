@@ -22,6 +22,7 @@ from thetaloom.ports.clock import Clock
 TURN_SECONDS = 2.0  # that a swept contract has to say something
 LOOK_SECONDS = 0.01
 DELAYED = frozenset({3, 4})  # kinds of market data on which nobody trades
+DEAD_SECONDS = 30.0  # before a line on which nothing comes is asked for again
 LENT_SECONDS = 60.0  # that a contract keeps its line after somebody asked for it
 LENT_SHARE = 4  # one line in so many may be lent
 Quoted = OptionContract | str  # a contract, or the symbol of an underlying
@@ -41,7 +42,7 @@ class QuoteLines:
         self._lent: dict[OptionContract, float] = {}  # until when, on the loop's clock; asked for last stands last
         self._open: dict[Quoted, Ticker] = {}
         self._by_ticker: dict[int, Quoted] = {}
-        self._dead: set[Quoted] = set()  # open, and TWS said that nothing comes on them
+        self._dead: dict[Quoted, float] = {}  # TWS said that nothing comes on them, and when they are opened again
         self._tws: Tws | None = None
         self._changing = asyncio.Lock()
 
@@ -121,7 +122,8 @@ class QuoteLines:
             self._tws = tws
             tws.pendingTickersEvent += self._heard
             tws.quotes_ended = self._ended
-        stays = set(wanted) - self._dead
+        now = asyncio.get_running_loop().time()
+        stays = {one for one in wanted if self._dead.get(one, now) >= now}
         for gone in [one for one in self._open if one not in stays]:
             await self._session.pace()
             self._close(tws, gone)
@@ -143,16 +145,16 @@ class QuoteLines:
         if ticker is None:  # the line was lost meanwhile
             return
         self._by_ticker.pop(id(ticker), None)
-        self._dead.discard(gone)
+        self._dead.pop(gone, None)
         tws.cancel_quotes(ticker)
         if isinstance(gone, OptionContract):
             self._board.release(self._board.place(gone))
 
     def _ended(self, ticker: Ticker) -> None:
-        """Note that nothing comes on a line, as while the user is logged in elsewhere: who asks next reopens it."""
+        """Note that nothing comes on a line, as while the user is logged in elsewhere: who asks later reopens it."""
         one = self._by_ticker.get(id(ticker))
         if one is not None:
-            self._dead.add(one)
+            self._dead[one] = asyncio.get_running_loop().time() + DEAD_SECONDS
         if isinstance(one, OptionContract):
             self._board.release(self._board.place(one))
 

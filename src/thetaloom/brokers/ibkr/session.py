@@ -215,7 +215,8 @@ class Session:
             tws.hang_up()
             raise BrokerUnavailable(
                 f"{where} accepts connections, but TWS is not logged in",
-                advice="Log in to TWS or IB Gateway; it may be waiting for the second factor.",
+                advice="Log in to TWS or IB Gateway; it may be waiting for the second factor, or for leave"
+                " to take the connection.",
             ) from None
         except EOFError as error:
             tws.hang_up()

@@ -198,13 +198,15 @@ class IbkrBroker:
         self._book.note_sent(order)
         if order_id is not None and self._desk.placed_by(name) != self._settings.client_id:
             raise BrokerUnavailable(self._foreign(name), advice=SAME_NUMBER)
+        is_again = order_id is not None
         if order_id is None:
             order_id = self._desk.next_order_id(max(tws.next_valid_id, tws.client._reqIdSeq))
             tws.wire.updateReqId(order_id + 1)
         # One whose answer was lost goes out under the id it had: should TWS have it after all, nothing changes there.
         contract, asked = render.contract_of(order, conids), render.order_of(order, self._account, order_id)
         self._desk.assign(name, order_id, self._settings.client_id)
-        kept = await self._send(name, Question(asked=Asked.SUBMIT, answer=_future()), order_id, contract, asked)
+        question = Question(asked=Asked.SUBMIT, answer=_future(), is_again=is_again)
+        kept = await self._send(name, question, order_id, contract, asked)
         if kept is Meaning.BUSY:
             self._desk.unassign(name)
             raise BrokerUnavailable(NOTHING_TAKEN)
