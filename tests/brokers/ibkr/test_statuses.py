@@ -129,6 +129,15 @@ def test_an_order_that_became_inactive_while_nobody_listened_is_over(bench: Benc
     assert found is not None and not found.is_open and working(broker) == {}
 
 
+def test_an_order_that_is_inactive_because_it_is_held_works_on(bench: Bench) -> None:
+    broker = bench.connect()
+    broker.submit(GTC)
+    accounts, number = bench.server.shared.accounts, bench.number_of(GTC)
+    accounts.stands[number], accounts.why_held[number] = "Inactive", "locate"
+
+    assert working(broker) == {GTC.client_order_id: Price("1.50")} and bench.kinds(GTC) == [K.ACCEPTED]
+
+
 def test_an_order_that_becomes_inactive_is_looked_up_in_the_books(bench: Bench) -> None:
     bench.connect().submit(GTC)
     bench.server.shared.accounts.stands[bench.number_of(GTC)] = "Inactive"

@@ -90,10 +90,11 @@ class TwsBooks:
             trades = await self._ask(lambda tws: tws.reqAllOpenOrdersAsync())
         # Among the answers stands what TWS told by itself meanwhile: the same order of the SDK a second time.
         told = list({id(one): one for one in trades}.values())
-        for one in told:
+        over = [one for one in told if one.orderStatus.status in OVER and not one.orderStatus.whyHeld]
+        for one in over:
             if one.orderStatus.status == INACTIVE:
                 self._desk.completed_told(one.order, OrderState(status=INACTIVE))
-        return [one for one in told if one.orderStatus.status not in OVER]
+        return [one for one in told if one not in over]
 
     async def completed(self) -> list[Trade]:
         """Return the orders of today that are over."""

@@ -50,6 +50,7 @@ class Accounts:
         self._counted = 0
         self.placed: dict[BrokerOrderId, Placed] = {}
         self.stands: dict[BrokerOrderId, str] = {}  # how orders that work stand, where that is not Submitted
+        self.why_held: dict[BrokerOrderId, str] = {}
         self.currency = "USD"
 
     def order(self, number: BrokerOrderId) -> ToldOrder | None:
@@ -88,6 +89,7 @@ class Accounts:
             status=status,
             filled=Decimal(one.filled * ratio),
             remaining=Decimal((one.quantity - one.filled) * ratio) if one.is_open else Decimal(0),
+            why_held=self.why_held.get(one.broker_order_id, ""),
             completed_status="" if one.is_open else COMPLETED[one.status],
             completed_at=None if one.is_open else self._backend.clock.now(),
         )

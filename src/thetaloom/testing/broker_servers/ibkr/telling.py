@@ -64,6 +64,7 @@ class ToldOrder:
     filled: Decimal = Decimal(0)
     remaining: Decimal = Decimal(0)
     average_price: Decimal = Decimal(0)
+    why_held: str = ""
     completed_status: str = ""
     completed_at: datetime | None = None
 
@@ -161,10 +162,10 @@ def _legs(contract: ToldContract) -> list[object]:
     return told
 
 
-def order_status(order: ToldOrder, why_held: str = "") -> bytes:
+def order_status(order: ToldOrder) -> bytes:
     """Message 3: how far an order is."""
     status = [3, order.order_id, order.status, order.filled, order.remaining, order.average_price, order.perm_id]
-    return framed(*status, 0, order.average_price, order.client_id, why_held, 0)
+    return framed(*status, 0, order.average_price, order.client_id, order.why_held, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
