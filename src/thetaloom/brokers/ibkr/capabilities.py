@@ -14,8 +14,8 @@ NOTES = (
     ),
     BrokerNote(
         topic="expiration",
-        text="TWS dates an option by its last day of trading: an AM-settled one (SPX, NDX, RUT, VIX) by the session before"
-        " the one that settles it. It is searched by that day, and its own day is read from its OCC symbol.",
+        text="TWS dates an option by its last day of trading: an AM-settled one (SPX, NDX, RUT, VIX) by the session"
+        " before the one that settles it. It is searched by that day, and its own day is read from its OCC symbol.",
         source="erdewit/ib_insync, option_chain.ipynb; QuantConnect/Lean.Brokerages.InteractiveBrokers, its tests",
     ),
     BrokerNote(
@@ -45,8 +45,8 @@ NOTES = (
     ),
     BrokerNote(
         topic="status",
-        text="Errors other than 201 and 202 do not end an order that works, whatever the SDK says of it. Inactive is over,"
-        " unless TWS says why it holds the order, and only once the list of orders says so too.",
+        text="Errors other than 201 and 202 do not end an order that works, whatever the SDK says of it. Inactive is"
+        " over, unless TWS says why it holds the order, and only once the list of orders says so too.",
         source="ib-api-reloaded/ib_async#191, nautechsystems/nautilus_trader#3603",
     ),
     BrokerNote(
@@ -62,8 +62,8 @@ NOTES = (
     ),
     BrokerNote(
         topic="currency",
-        text="Balances come in the base currency of the account, and here all money is in dollars: an account of another"
-        " base currency is refused with that reason.",
+        text="Balances come in the base currency of the account, and here all money is in dollars: an account of"
+        " another base currency is refused with that reason.",
         source="TWS API: reqAccountSummary",
     ),
     BrokerNote(
