@@ -14,7 +14,7 @@ from thetaloom.domain.values.money import Money, Price
 from thetaloom.testing import builders as b
 from thetaloom.testing.broker_servers.ibkr import telling
 from thetaloom.testing.broker_servers.ibkr.rig import SHORT, Bench
-from thetaloom.testing.broker_servers.ibkr.telling import ToldExecution
+from thetaloom.testing.broker_servers.ibkr.telling import ToldContract, ToldExecution
 
 
 @pytest.fixture
@@ -148,6 +148,22 @@ def test_an_execution_of_another_account_is_not_ours(
     bench.until(lambda: K.LEG_FILLED in bench.kinds(order))
 
     assert len(bench.connection.broker.transactions(0)) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "symbol"), [("CASH", "EUR"), ("FUT", "ES"), ("FOP", "ES"), ("BOND", "US-T"), ("OPT", "SPX")]
+)
+def test_what_is_neither_shares_nor_an_option_that_can_be_read_is_not_booked_as_shares(
+    bench: Bench, order: Order, leg: ToldExecution, say: Callable[..., None], kind: str, symbol: str
+) -> None:
+    other = ToldContract(conid=12087792, symbol=symbol, kind=kind, exchange="IDEALPRO", trading_class="SPX")
+    theirs = replace(
+        leg, contract=other, order_id=0, perm_id=4711, reference="", execution_id="0000aaaa.0009.01.01", side="BOT"
+    )
+    say(telling.execution(theirs), telling.commission(theirs), telling.execution(leg), telling.commission(leg))
+    bench.until(lambda: K.LEG_FILLED in bench.kinds(order))
+
+    assert [one.contract for one in bench.connection.broker.transactions(0)] == [SHORT]
 
 
 def test_an_order_that_the_sdk_takes_for_canceled_works_on_and_fills(bench: Bench, order: Order) -> None:
