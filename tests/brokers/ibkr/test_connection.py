@@ -183,6 +183,17 @@ def test_commands_stand_beside_the_server_under_numbers_of_their_own(bench: Benc
     assert bench.connection.broker.open_orders()[0].is_open
 
 
+def test_a_client_id_that_is_taken_is_known_by_its_number_in_whatever_language_tws_speaks(bench: Bench) -> None:
+    bench.connect()
+    german = telling.error(-1, 326, "Verbindung nicht möglich, da die Client-ID bereits verwendet wird.")
+    bench.server.shared.twist = lambda message: german if b"\x00326\x00" in message else message
+
+    with closing(beside(bench, Use.COMMAND)), closing(beside(bench, Use.COMMAND)):
+        numbers = sorted(one.client_id or 0 for one in bench.server.shared.clients)
+
+    assert numbers == [0, 1, 2]
+
+
 def test_an_order_of_the_servers_number_is_canceled_from_beside_where_nothing_else_works(bench: Bench) -> None:
     order = b.order()
     bench.connect().submit(b.sent(order))

@@ -51,6 +51,7 @@ class Session:
         self._broken: set[tuple[Farm, str]] = set()  # each of them by its own name
         self.account = ""  # once it is chosen, TWS must have it after each opening
         self._why = ""  # the last error that speaks of the connection itself
+        self._is_id_taken = False  # by its number: the words are in the language of TWS
         self._on_restored: list[Callable[[bool], None]] = []
         self.stream = KeptStream(
             name="ibkr gateway",
@@ -156,7 +157,7 @@ class Session:
     def note(self, code: int, text: str) -> None:
         """Take note of a message about the lines."""
         if code == CLIENT_ID_TAKEN or code in {502, 503, 504, 507}:
-            self._why = text
+            self._why, self._is_id_taken = text, code == CLIENT_ID_TAKEN
         if code not in FARM_MESSAGES:
             return
         farm, is_up = FARM_MESSAGES[code]
@@ -195,7 +196,7 @@ class Session:
 
     async def _open_as(self, client_id: int, heard: Callable[[], None]) -> "_GatewayLine":
         where = f"{self._settings.host}:{self._settings.port}"
-        self._why = ""
+        self._why, self._is_id_taken = "", False
         self._broken.clear()
         self._note_farm(Farm.SERVER, True, "")  # TWS says at once where it is not
         tws = Tws(self._ears, heard)
@@ -220,7 +221,7 @@ class Session:
             ) from None
         except EOFError as error:
             tws.hang_up()
-            kind = _ClientIdTakenError if "client id" in self._why.lower() else BrokerUnavailable
+            kind = _ClientIdTakenError if self._is_id_taken else BrokerUnavailable
             raise kind(self._hung_up(where, str(error)), advice=self._hung_up_advice()) from None
         except OSError as error:
             tws.hang_up()
@@ -242,7 +243,7 @@ class Session:
         return f"{where} hung up during sign-in: {text}; its API may be disabled, or this address not trusted"
 
     def _hung_up_advice(self) -> str:
-        if "client id" in self._why.lower():
+        if self._is_id_taken:
             return "Another program has this client_id; end it, or set another one."
         return "Enable the API in TWS (Configure, API, Settings) and trust this address."
 
