@@ -132,6 +132,38 @@ def test_an_exit_passes_where_only_the_leave_was_withdrawn(
     assert (exit_order.client_order_id in sent) is not bars_exits
 
 
+@pytest.mark.parametrize(("gate", "reason", "bars_exits"), GATES)
+def test_each_gate_alone_bars_an_entry_from_another_price_and_cancels_it(
+    live: LiveDesk, gate: str, reason: Reason, bars_exits: bool
+) -> None:
+    run = live.bench.start_run()
+    live.shut(gate)
+
+    live.bench.pass_time(seconds=61)
+    live.bench.engine.settle()
+
+    assert live.bench.sent("replace") == []
+    assert live.bench.order(run).status is OrderStatus.CANCELED
+    assert (live.bench.run(run).outcome, live.bench.run(run).reason) == (Outcome.DENIED, reason.value)
+
+
+def test_with_all_gates_open_an_entry_gets_another_price(live: LiveDesk) -> None:
+    run = live.bench.start_run()
+
+    live.bench.pass_time(seconds=61)
+
+    assert live.bench.sent("replace") == [live.bench.order(run).client_order_id]
+
+
+def test_an_entry_stays_where_it_is_while_the_session_cannot_be_asked(live: LiveDesk) -> None:
+    live.bench.start_run()
+    live.bench.broker.is_down = True
+
+    live.bench.pass_time(seconds=61)
+
+    assert live.bench.sent("replace") == []
+
+
 def test_an_order_waits_while_the_session_cannot_be_asked(live: LiveDesk) -> None:
     live.bench.broker.is_down = True
 

@@ -26,7 +26,7 @@ from thetaloom.engine.last_gate import barred_by, is_moved_too_often, is_stopped
 from thetaloom.engine.lineage import record_failure
 from thetaloom.engine.live_gates import is_staged, session_is_live, shut_gate
 from thetaloom.engine.order_doubt import Resolution, absence_of, mark_found, mark_missed, mark_unresolved, send_new
-from thetaloom.engine.order_manager import STEP_OF, apply_report, book_report, tell_order, withdraw
+from thetaloom.engine.order_manager import STEP_OF, apply_report, ask_cancel, book_report, tell_order, withdraw
 from thetaloom.engine.step import tell
 from thetaloom.errors import (
     AnswerPending,
@@ -229,6 +229,26 @@ def _book_answer(desk: Desk, order: Order, known: BrokerOrder, kind: ReportKind)
 
 
 def _replace(desk: Desk, order: Order) -> None:
+    if desk.broker.simulated or order.effect is Effect.CLOSE:
+        _move(desk, order)
+    else:  # at another price it is risk that nobody has taken yet
+        _ask(desk, order, partial(session_is_live, desk), partial(_move_if_allowed, desk, order))
+
+
+def _move_if_allowed(desk: Desk, order: Order, session: bool) -> None:
+    with desk.store.unit_of_work() as uow:
+        is_as_asked = uow.orders.get(order.client_order_id) == order
+        gate = shut_gate(desk, uow, order, session=session) if is_as_asked else None
+        if gate is not None:
+            ask_cancel(desk, uow, order, gate)
+            uow.commit()
+    if is_as_asked and gate is None:
+        _move(desk, order)
+    else:
+        deliver(desk, order.client_order_id)
+
+
+def _move(desk: Desk, order: Order) -> None:
     def send() -> None:
         if not is_stopped(desk, order):  # else its cancel is on the way
             desk.broker.replace(order.client_order_id, order.limit_price, order.revision)

@@ -136,6 +136,19 @@ NOISE: dict[str, bytes] = {
     "a kind of tick that is newer than the SDK": framed(1, 6, 1, 9876, "1.00", "5", 0),
     "no UTF-8": b"\0\0\0\x05\xff\xfe\xfd\0\0",
     "an error of nobody's": framed(4, 2, 987654, 201, "Order rejected", ""),
+    "a status of nobody's order": framed(3, 424242, "Filled", 1, 0, "1.20", 987654, 0, "1.20", 7, "", 0),
+    "a status of an order by hand": framed(3, 0, "Cancelled", 0, 0, 0, 0, 0, 0, 0, "", 0),
+    "a status that is newer than we": framed(3, 424242, "Reconsidered", 0, 1, 0, 987654, 0, 0, 7, "", 0),
+    "an order that is bound": framed(100, 4711, 7, 5),
+    "an id that was used": framed(9, 1, 1),
+    "the accounts once more": framed(15, 1, "DU1234567"),
+    "a fee of nobody's execution": framed(59, 1, "0000ffff.1.01.01", "1e308", "USD", "1.7976931348623157E308", "", ""),
+    "the time unasked": framed(49, 1, 1767625200),
+    "a bulletin": framed(14, 1, 1, 1, "The exchange is slow.", "CBOE"),
+    "a rule of ticks": framed(93, 26, 1, "0", "0.01"),
+    "a value of the account": framed(6, 2, "NetLiquidation", "nonsense", "USD", "DU1234567"),
+    "profit and loss": framed(94, 4711, "1.7976931348623157E308", "", ""),
+    "the end of a list that nobody asked for": framed(62, 1) + framed(53, 1) + framed(102),
 }
 
 

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -13,6 +14,7 @@ from thetaloom.errors import BrokerUnavailable, ConfigError, NotAllowed
 from thetaloom.ports.broker_plugin import BrokerSetup, ConnectedBroker, Use
 from thetaloom.ports.links import LinkStatus
 from thetaloom.testing import builders as b
+from thetaloom.testing.broker_servers.ibkr import telling
 from thetaloom.testing.broker_servers.ibkr.rig import LONG, SHORT, Bench
 
 
@@ -181,6 +183,17 @@ def test_commands_stand_beside_the_server_under_numbers_of_their_own(bench: Benc
     assert bench.connection.broker.open_orders()[0].is_open
 
 
+def test_a_client_id_that_is_taken_is_known_by_its_number_in_whatever_language_tws_speaks(bench: Bench) -> None:
+    bench.connect()
+    german = telling.error(-1, 326, "Verbindung nicht möglich, da die Client-ID bereits verwendet wird.")
+    bench.server.shared.twist = lambda message: german if b"\x00326\x00" in message else message
+
+    with closing(beside(bench, Use.COMMAND)), closing(beside(bench, Use.COMMAND)):
+        numbers = sorted(one.client_id or 0 for one in bench.server.shared.clients)
+
+    assert numbers == [0, 1, 2]
+
+
 def test_an_order_of_the_servers_number_is_canceled_from_beside_where_nothing_else_works(bench: Bench) -> None:
     order = b.order()
     bench.connect().submit(b.sent(order))
@@ -202,3 +215,71 @@ def test_beside_other_orders_a_cancel_of_the_servers_order_is_refused_with_the_r
     told = bench.reports(order.client_order_id)[-1]
     assert told.kind is K.CANCEL_REFUSED
     assert "client id 0" in told.message
+
+
+def test_another_farm_that_is_up_does_not_stand_for_one_that_is_broken(bench: Bench) -> None:
+    broker = bench.connect()
+
+    bench.server.say_error(2103, "Market data farm connection is broken:usopt.nj")
+    bench.server.say_error(2104, "Market data farm connection is OK:usfarm")
+    bench.server.say_error(2108, "Market data farm connection is inactive but should be available upon demand.usopt")
+    assert broker.account().cash is not None
+    assert not named(broker.links(), "market data").is_up
+
+    bench.server.say_error(2104, "Market data farm connection is OK:usopt.nj")
+    bench.soon(lambda: named(broker.links(), "market data").is_up)
+
+
+def test_a_tws_that_comes_back_with_another_login_is_not_read_as_the_same_account(bench: Bench) -> None:
+    broker, order = bench.connect(), b.order(limit="1.50")
+    accounts = bench.server.shared.accounts
+    accounts.number, before = "U7654321", accounts.number
+    bench.server.drop_streams()
+    bench.soon(lambda: "U7654321" in named(broker.links(), "gateway").reason)
+
+    with pytest.raises(BrokerUnavailable):
+        broker.submit(order)
+    with pytest.raises(BrokerUnavailable):
+        broker.holdings()
+
+    accounts.number = before
+    bench.soon(lambda: named(broker.links(), "gateway").is_up)
+    assert broker.open_orders() == [] == bench.backend.orders()
+
+
+def test_balances_in_another_currency_are_not_taken_for_dollars(bench: Bench) -> None:
+    broker = bench.connect()
+    bench.server.shared.accounts.currency = "JPY"
+
+    with pytest.raises(BrokerUnavailable, match="in JPY"):
+        broker.account()
+
+
+def test_a_read_only_api_is_named_as_the_reason(bench: Bench) -> None:
+    refused = telling.error(-1, 321, "Error validating request.-'cG' : cause - The API is in Read-Only mode.")
+    bench.server.shared.twist = lambda message: refused if message[4:].startswith(b"53\0") else message
+
+    with pytest.raises(BrokerUnavailable, match="Read-Only"):
+        bench.connect()
+
+
+def test_balances_are_asked_for_one_after_the_other_however_many_ask(bench: Bench) -> None:
+    broker = bench.connect()
+    positions_told, held_back = [], []
+
+    def slowly(message: bytes) -> bytes:
+        kind = message[4:].split(b"\0")[0]
+        positions_told.extend([kind] if kind == b"62" else [])
+        held_back.extend([message] if kind == b"64" else [])
+        return b"" if kind == b"64" else message
+
+    bench.server.shared.twist = slowly
+    with ThreadPoolExecutor(4) as many:
+        asked = [many.submit(broker.account) for _ in range(4)]
+        bench.soon(lambda: len(positions_told) == 4 and bool(held_back))
+        bench.server.shared.twist = None
+        bench.server.do(lambda: bench.server.say_raw(*held_back))
+        told = [one.result().cash for one in asked]
+
+    assert len(held_back) == 1
+    assert len(set(told)) == 1 and told[0] is not None

@@ -1,6 +1,7 @@
 """Executions in any order, with late commissions and corrections, count once and to the cent."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 
@@ -13,7 +14,7 @@ from thetaloom.domain.values.money import Money, Price
 from thetaloom.testing import builders as b
 from thetaloom.testing.broker_servers.ibkr import telling
 from thetaloom.testing.broker_servers.ibkr.rig import SHORT, Bench
-from thetaloom.testing.broker_servers.ibkr.telling import ToldExecution
+from thetaloom.testing.broker_servers.ibkr.telling import ToldContract, ToldExecution
 
 
 @pytest.fixture
@@ -54,6 +55,16 @@ def say(bench: Bench) -> Callable[..., None]:
         bench.server.do(lambda: bench.server.say_raw(*messages))
 
     return to_all
+
+
+@pytest.fixture
+def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose own time is nobody's here."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 def test_a_commission_before_its_execution_is_kept_for_it(
@@ -104,6 +115,21 @@ def test_a_correction_moves_the_cash_and_no_contract(
     assert bench.kinds(order) == [K.ACCEPTED, K.LEG_FILLED]
 
 
+@pytest.mark.parametrize(
+    "told", ["20260105-15:00:00", "20260105 15:00:00 UTC", "20260105 16:00:00 Europe/Berlin", "20260105 10:00:00 EST"]
+)
+@pytest.mark.usefixtures("in_tokyo")
+def test_an_execution_happened_when_it_did_in_whatever_zone_tws_tells_it(
+    bench: Bench, order: Order, leg: ToldExecution, say: Callable[..., None], told: str
+) -> None:
+    at = b.new_york("2026-01-05 10:00")
+    said = telling.execution(replace(leg, at=at)).replace(telling.stamp(at).encode(), told.encode())
+    say((len(said) - 4).to_bytes(4) + said[4:], telling.commission(leg))
+    bench.until(lambda: K.LEG_FILLED in bench.kinds(order))
+
+    assert bench.connection.broker.transactions(0)[0].happened_at == at
+
+
 def test_the_summary_of_a_combination_is_no_execution(
     bench: Bench, order: Order, leg: ToldExecution, say: Callable[..., None]
 ) -> None:
@@ -122,6 +148,22 @@ def test_an_execution_of_another_account_is_not_ours(
     bench.until(lambda: K.LEG_FILLED in bench.kinds(order))
 
     assert len(bench.connection.broker.transactions(0)) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "symbol"), [("CASH", "EUR"), ("FUT", "ES"), ("FOP", "ES"), ("BOND", "US-T"), ("OPT", "SPX")]
+)
+def test_what_is_neither_shares_nor_an_option_that_can_be_read_is_not_booked_as_shares(
+    bench: Bench, order: Order, leg: ToldExecution, say: Callable[..., None], kind: str, symbol: str
+) -> None:
+    other = ToldContract(conid=12087792, symbol=symbol, kind=kind, exchange="IDEALPRO", trading_class="SPX")
+    theirs = replace(
+        leg, contract=other, order_id=0, perm_id=4711, reference="", execution_id="0000aaaa.0009.01.01", side="BOT"
+    )
+    say(telling.execution(theirs), telling.commission(theirs), telling.execution(leg), telling.commission(leg))
+    bench.until(lambda: K.LEG_FILLED in bench.kinds(order))
+
+    assert [one.contract for one in bench.connection.broker.transactions(0)] == [SHORT]
 
 
 def test_an_order_that_the_sdk_takes_for_canceled_works_on_and_fills(bench: Bench, order: Order) -> None:

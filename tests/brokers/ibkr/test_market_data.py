@@ -7,17 +7,19 @@ from functools import partial
 import pytest
 from numpy import isnan
 
-from thetaloom.brokers.ibkr import chains
+from thetaloom.brokers.ibkr import chains, quote_lines
 from thetaloom.brokers.ibkr.market_data import IbkrMarket
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.quotes import Quote
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Price
-from thetaloom.errors import MarketDataPending
+from thetaloom.errors import MarketDataPending, MarketDataUnavailable
 from thetaloom.ports.market_data import Bar
 from thetaloom.testing import builders as b
+from thetaloom.testing.broker_servers.ibkr import telling
 from thetaloom.testing.broker_servers.ibkr.quoting import ASK, BID
 from thetaloom.testing.broker_servers.ibkr.rig import LONG, SHORT, Bench
+from thetaloom.testing.broker_servers.ibkr.wire import framed
 
 PUTS = [f"SPY 2026-01-16 P {strike}" for strike in range(540, 600, 2)]
 
@@ -204,6 +206,56 @@ def test_lines_are_asked_for_anew_when_tws_lost_them(bench: Bench, market: IbkrM
     bench.soon(lambda: quote_of(market, SHORT) == (Price("1.70"), Price("1.80")))
 
 
+def line_of(bench: Bench, contract: OptionContract) -> int:
+    (client,) = bench.server.shared.clients
+    return next(number for number, ticker in client.quoting.tickers.items() if ticker.option == contract)
+
+
+def test_a_line_that_tws_says_has_ended_confirms_nothing_and_is_opened_again(
+    bench: Bench, market: IbkrMarket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quote_lines, "TURN_SECONDS", 0.05)
+    monkeypatch.setattr(quote_lines, "DEAD_SECONDS", 0.0)
+    market.watch([SHORT])
+    bench.soon(lambda: quote_of(market, SHORT) == (Price("1.95"), Price("2.05")))
+    first = line_of(bench, SHORT)
+
+    bench.server.say_error(10197, "No market data during competing live session", first)
+    bench.server.do(lambda: bench.server.shared.clients[0].quoting.tickers.pop(first))
+    bench.soon(lambda: not market.lines.is_open(SHORT))
+    bench.server.shared.twist = lambda message: b"" if is_price(message, BID, ASK) else message
+    bench.clock.advance(seconds=600)
+    assert bench.connection.broker.account().cash is not None  # the line to TWS stands
+    assert market.quotes([SHORT], bench.clock.now())[SHORT].quoted_at == b.NOW
+
+    bench.server.shared.twist = None
+    bench.market.set_quote(SHORT, "1.70", "1.80")
+    bench.soon(lambda: quote_of(market, SHORT) == (Price("1.70"), Price("1.80")))
+    assert line_of(bench, SHORT) != first
+
+
+def test_a_part_that_is_not_subscribed_leaves_the_rest_of_a_line_as_it_is(bench: Bench, market: IbkrMarket) -> None:
+    market.watch([SHORT])
+    bench.soon(lambda: quote_of(market, SHORT) is not None)
+
+    bench.server.say_error(10090, "Part of requested market data is not subscribed.", line_of(bench, SHORT))
+
+    assert bench.connection.broker.account().cash is not None
+    assert market.lines.is_open(SHORT)
+
+
+def test_a_delayed_quote_is_no_quote(bench: Bench, market: IbkrMarket) -> None:
+    def as_delayed(message: bytes) -> bytes:
+        told = message[4:].split(b"\0")
+        return framed(58, 1, told[2].decode(), 3) if told[0] == b"58" else message
+
+    bench.server.shared.twist = as_delayed
+    market.watch([SHORT])
+    bench.soon(lambda: market.lines.is_open(SHORT))
+
+    assert quote_of(market, SHORT) is None
+
+
 def test_history_and_volatility_are_of_closed_sessions_only(bench: Bench, market: IbkrMarket) -> None:
     days = [date(2025, 12, 31), date(2026, 1, 2)]
     bars = [Bar(session_on=day, open=570.0, high=576.0, low=569.0, close=575.0, volume=1000.0) for day in days]
@@ -212,6 +264,19 @@ def test_history_and_volatility_are_of_closed_sessions_only(bench: Bench, market
 
     assert list(market.history("SPY", date(2025, 12, 1), date(2026, 1, 5))) == bars
     assert market.iv_history("SPY", date(2026, 1, 1), date(2026, 1, 5)) == [(days[1], 0.18)]
+
+
+def test_a_history_that_was_asked_for_too_often_is_not_none_at_all(bench: Bench, market: IbkrMarket) -> None:
+    def too_often(message: bytes) -> bytes:
+        told = message[4:].decode().split("\0")
+        text = "Historical Market Data Service error message:Historical data request pacing violation"
+        return telling.error(int(told[2]), 162, text) if told[:1] == ["4"] and told[3] == "162" else message
+
+    assert market.history("SPY", date(2025, 12, 1), date(2026, 1, 5)) == []
+    bench.server.shared.twist = too_often
+
+    with pytest.raises(MarketDataUnavailable, match="pacing violation"):
+        market.history("SPY", date(2025, 12, 1), date(2026, 1, 5))
 
 
 def test_there_is_no_history_of_what_tws_does_not_know(market: IbkrMarket) -> None:

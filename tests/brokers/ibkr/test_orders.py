@@ -10,6 +10,7 @@ from thetaloom.domain.values.money import Price
 from thetaloom.errors import BrokerUnavailable, InvalidInput, OutcomeUnknown
 from thetaloom.testing import builders as b
 from thetaloom.testing.broker_servers.backend import ServerTrouble
+from thetaloom.testing.broker_servers.ibkr import telling
 from thetaloom.testing.broker_servers.ibkr.rig import SHORT, Bench
 from thetaloom.testing.broker_servers.ibkr.telling import ToldOrder
 
@@ -50,8 +51,28 @@ def test_an_order_whose_answer_was_lost_goes_out_again_under_the_same_order_id(b
     broker.submit(order)
 
     (taken,) = bench.backend.by_client_id(order.client_order_id)
-    assert str(bench.server.shared.accounts.placed[taken.broker_order_id].order_id) == kept
+    assert f"{bench.server.shared.accounts.placed[taken.broker_order_id].order_id} 0" == kept
     assert bench.kinds(order) == [K.ACCEPTED]
+
+
+@pytest.mark.parametrize("code", [103, 104, 105])
+def test_an_order_that_is_sent_again_and_stands_there_already_is_not_called_rejected(bench: Bench, code: int) -> None:
+    broker, order = bench.connect(), b.order(limit="1.50")
+    bench.backend.plan("submit", ServerTrouble.CUT_BEFORE_TAKING, ServerTrouble.REFUSED)
+    with pytest.raises(OutcomeUnknown):
+        broker.submit(order)
+
+    def other_code(message: bytes) -> bytes:
+        words = message[4:].decode().split("\0")
+        is_refusal = words[0] == "4" and words[3] == "201"
+        return telling.error(int(words[2]), code, "Duplicate order id") if is_refusal else message
+
+    bench.server.shared.twist = other_code
+
+    with pytest.raises(OutcomeUnknown):
+        broker.submit(order)
+
+    assert bench.kinds(order) == []
 
 
 def test_an_order_that_tws_was_too_busy_for_was_not_sent(bench: Bench) -> None:

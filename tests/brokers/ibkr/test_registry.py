@@ -5,11 +5,13 @@ from collections.abc import Callable
 import pytest
 
 from thetaloom.brokers.ibkr.market_data import IbkrMarket
+from thetaloom.domain.book.reports import ReportKind as K
 from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.errors import BrokerUnavailable, MarketDataUnavailable
 from thetaloom.testing import builders as b
 from thetaloom.testing.broker_servers.backend import ServerTrouble
 from thetaloom.testing.broker_servers.ibkr.listing import conid_of
+from thetaloom.testing.broker_servers.ibkr.placing import AskedContract
 from thetaloom.testing.broker_servers.ibkr.rig import SHORT, Bench
 from thetaloom.testing.broker_servers.ibkr.wire import framed
 
@@ -140,3 +142,19 @@ def test_a_contract_that_is_listed_twice_is_not_traded(bench: Bench) -> None:
     broker.submit(order)
     assert len(bench.backend.by_client_id(order.client_order_id)) == 1
     assert bench.connection.book.mark(f"conid:{SHORT.occ_symbol}:100") is not None
+
+
+def test_an_am_settled_option_is_searched_by_its_last_day_of_trading_and_kept_under_its_own(bench: Bench) -> None:
+    put, order = "SPX 2026-01-16 P 5600", b.order("-1 SPX 2026-01-16 P 5600", limit="20.00")
+    bench.market.set_spot("SPX", "5750")
+    bench.market.set_quote(put, "20.00", "21.00")
+    broker = bench.connect()
+
+    broker.submit(order)
+    bench.clock.advance(seconds=1)
+    bench.backend.tick()
+    bench.until(lambda: K.FILLED in bench.kinds(order) or K.LEG_FILLED in bench.kinds(order))
+
+    (told,) = bench.server.shared.listing.matching(AskedContract(kind="OPT", symbol="SPX", trading_class="SPX"))
+    assert (told.trades_until, told.expires) == ("20260115", "20260116")
+    assert broker.holdings() == {b.contract(put): -1}

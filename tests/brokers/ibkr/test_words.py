@@ -1,6 +1,6 @@
 """Codes, prices, contracts and options are put into words of ours, and ours into theirs."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -131,10 +131,30 @@ def test_a_single_leg_of_ratio_two_is_twice_as_many_at_half_the_net() -> None:
 def test_spx_and_spxw_are_told_apart_by_their_trading_class() -> None:
     weekly = b.contract("SPXW 2026-01-16 P 5600")
 
-    told = render.option_of(weekly)
+    told = render.option_of(weekly, weekly.expires_on)
 
     assert (told.symbol, told.tradingClass) == ("SPX", "SPXW")
     assert parse.option_of(told) == weekly
+
+
+def am_settled(last_trade: str, local_symbol: str) -> Contract:
+    told = render.option_of(b.contract("SPX 2026-01-16 P 5600"), date(2026, 1, 16))
+    told.lastTradeDateOrContractMonth, told.localSymbol = last_trade, local_symbol
+    return told
+
+
+def test_an_am_settled_option_expires_on_the_day_of_its_symbol_and_not_on_its_last_day_of_trading() -> None:
+    told = am_settled("20260115", "SPX   260116P05600000")
+
+    assert parse.option_of(told) == b.contract("SPX 2026-01-16 P 5600")
+
+
+@pytest.mark.parametrize(
+    "local_symbol", ["", "SPX   260320P05600000", "SPX   260114P05600000", "SPX   269916P05600000"]
+)
+def test_an_am_settled_option_whose_day_nothing_says_is_refused_and_not_guessed(local_symbol: str) -> None:
+    with pytest.raises(InvalidInput):
+        parse.option_of(am_settled("20260115", local_symbol))
 
 
 def test_an_option_without_a_strike_is_refused_and_not_guessed() -> None:

@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from ib_async import Contract, ExecutionFilter, Trade
+from ib_async import Contract, ExecutionFilter, OrderState, Trade
 from ib_async import Order as TwsOrder
 from ib_async.wrapper import RequestError
 
 from thetaloom.brokers.ibkr import parse
-from thetaloom.brokers.ibkr.desk import OrderDesk, ended_status, told_limit
+from thetaloom.brokers.ibkr.desk import INACTIVE, OVER, OrderDesk, ended_status, told_limit
 from thetaloom.brokers.ibkr.positions import MARK, Held, explained, is_explained, read_held
 from thetaloom.brokers.ibkr.registry import Registry
+from thetaloom.brokers.ibkr.render import CURRENCY
 from thetaloom.brokers.ibkr.session import Session
 from thetaloom.domain.book.orders import OrderStatus
 from thetaloom.domain.book.reports import AccountSnapshot, BrokerOrder
@@ -63,6 +64,7 @@ class TwsBooks:
         self._calendar = calendar
         self._account = account
         self._spot_of = spot_of
+        self._one_summary = asyncio.Lock()  # TWS takes two of these at a time, and refuses more
         self._one_at_a_time = asyncio.Lock()  # TWS answers lists of orders and positions without a request's number
 
     async def catch_up(self) -> None:
@@ -87,7 +89,12 @@ class TwsBooks:
         async with self._one_at_a_time:
             trades = await self._ask(lambda tws: tws.reqAllOpenOrdersAsync())
         # Among the answers stands what TWS told by itself meanwhile: the same order of the SDK a second time.
-        return [one for one in {id(one): one for one in trades}.values() if one.isActive()]
+        told = list({id(one): one for one in trades}.values())
+        over = [one for one in told if one.orderStatus.status in OVER and not one.orderStatus.whyHeld]
+        for one in over:
+            if one.orderStatus.status == INACTIVE:
+                self._desk.completed_told(one.order, OrderState(status=INACTIVE))
+        return [one for one in told if one not in over]
 
     async def completed(self) -> list[Trade]:
         """Return the orders of today that are over."""
@@ -169,12 +176,12 @@ class TwsBooks:
         return None if sent is None or sent.broker_order_id is None else self._remembered(sent)
 
     async def told(self, trade: Trade) -> BrokerOrder | None:
-        """Return an order of TWS in our words; ``None`` for one that trades something else than options."""
+        """Return an order of TWS in our words; ``None`` for one of something else than options, or not numbered yet."""
         reference = ClientOrderId(trade.order.orderRef)
         sent = self._book.sent(reference) if reference else None
         legs = await self._legs(trade.contract, trade.order) if sent is None else sent.order.legs
         limit = told_limit(trade.contract, trade.order, sent)
-        if legs is None or limit is None:
+        if legs is None or limit is None or not trade.order.permId:
             return None
         ratio = abs(legs[0].ratio) if len(legs) == 1 else 1
         is_past = sent is not None and self._desk.is_past(sent.order, self._clock.now())
@@ -232,13 +239,23 @@ class TwsBooks:
         def ask(tws: Any) -> Any:
             number = tws.client.getReqId()
             answer = tws.wrapper.startReq(number)
+            tws.wrapper.acctSummary.clear()  # what is left out now must not be told as it was before
             tws.client.reqAccountSummary(number, "All", SUMMARY_TAGS)
             answer.add_done_callback(lambda _: tws.isConnected() and tws.client.cancelAccountSummary(number))
             return answer
 
-        await self._ask(ask)
-        values = self._session.tws.wrapper.acctSummary.values()
-        return {one.tag: one.value for one in values if one.account == self._account}
+        async with self._one_summary:
+            await self._ask(ask)
+            values = list(self._session.tws.wrapper.acctSummary.values())
+        told = [one for one in values if one.account == self._account]
+        foreign = {one.currency for one in told} - {"", CURRENCY}
+        if foreign:
+            raise BrokerUnavailable(
+                f"TWS tells the balances of {self._account} in {', '.join(sorted(foreign))}, and here all money is in"
+                f" {CURRENCY}",
+                advice=f"Have the account's base currency set to {CURRENCY} at IBKR, or trade from one that has it.",
+            )
+        return {one.tag: one.value for one in told}
 
     async def _ask(self, request: Callable[[Any], Any]) -> Any:
         try:

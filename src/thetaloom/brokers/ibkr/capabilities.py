@@ -10,7 +10,13 @@ NOTES = (
         topic="price sign",
         text="A structure is bought as a combination at the price that we pay: a net credit has a negative price."
         " A single option has a positive price on either side.",
-        source="QuantConnect/Lean.Brokerages.InteractiveBrokers#213, QuantConnect/Lean#9287",
+        source="IBKR, Notes on Combination Orders (quoted in wboayue/rust-ibapi#338); QuantConnect/Lean#9287",
+    ),
+    BrokerNote(
+        topic="expiration",
+        text="TWS dates an option by its last day of trading: an AM-settled one (SPX, NDX, RUT, VIX) by the session"
+        " before the one that settles it. It is searched by that day, and its own day is read from its OCC symbol.",
+        source="erdewit/ib_insync, option_chain.ipynb; QuantConnect/Lean.Brokerages.InteractiveBrokers, its tests",
     ),
     BrokerNote(
         topic="legs",
@@ -20,7 +26,9 @@ NOTES = (
     BrokerNote(
         topic="order ids",
         text="An order id counts within one client id and is never used again; the book of the account keeps the last"
-        " one over restarts. The permanent id of TWS is the broker's order id, our own id its order reference.",
+        " one over restarts. The permanent id of TWS is the broker's order id, our own id its order reference. What"
+        " went out under another client id, and what TWS no longer has, is not changed: TWS would take it for a new"
+        " order.",
         source="Lean.Brokerages.InteractiveBrokers#242, erdewit/ib_insync#130, ib-api-reloaded/ib_async#66",
     ),
     BrokerNote(
@@ -37,8 +45,9 @@ NOTES = (
     ),
     BrokerNote(
         topic="status",
-        text="Errors other than 201 and 202 do not end an order that works, whatever the SDK says of it.",
-        source="ib-api-reloaded/ib_async#191",
+        text="Errors other than 201 and 202 do not end an order that works, whatever the SDK says of it. Inactive is"
+        " over, unless TWS says why it holds the order, and only once the list of orders says so too.",
+        source="ib-api-reloaded/ib_async#191, nautechsystems/nautilus_trader#3603",
     ),
     BrokerNote(
         topic="assignment",
@@ -50,6 +59,12 @@ NOTES = (
         topic="live account",
         text="The number of the account is what TWS says of it: paper accounts begin with D (DU, DF, DI).",
         source="ib_async 2.1.0, managedAccounts",
+    ),
+    BrokerNote(
+        topic="currency",
+        text="Balances come in the base currency of the account, and here all money is in dollars: an account of"
+        " another base currency is refused with that reason.",
+        source="TWS API: reqAccountSummary",
     ),
     BrokerNote(
         topic="rate limit",

@@ -35,9 +35,9 @@ class _Ears:
         if self.hearing is not None:
             self.hearing.completed_told(contract, order, state)
 
-    def status_told(self, order_id: int, perm_id: int, status: str, filled: float) -> None:
+    def status_told(self, client_id: int, order_id: int, perm_id: int, status: str, filled: float) -> None:
         if self.hearing is not None:
-            self.hearing.status_told(order_id, perm_id, status, filled)
+            self.hearing.status_told(client_id, order_id, perm_id, status, filled)
 
     def execution_told(self, contract: Contract, execution: Execution) -> None:
         if self.hearing is not None:
@@ -106,6 +106,7 @@ class Connection:
             )
         account = self._chosen(self._session.tws.managedAccounts())
         self._check_kind(account)
+        self._session.account = account
         self._book = ReportBook(self._setup.books_url, "ibkr", AccountId(account), self._setup.clock)
         self._loop.call(self._take_up(account, self._book), self._settings.request_timeout_seconds * 4)
         if self._settings.client_portal_url and self._setup.use is Use.SERVER:

@@ -1,7 +1,7 @@
 """Orders of ours at TWS: which ids they have there, what TWS says of them, and who waits for an answer."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +11,7 @@ from ib_async import Contract, Execution, OrderState
 from ib_async import Order as TwsOrder
 
 from thetaloom.brokers.ibkr import parse
-from thetaloom.brokers.ibkr.messages import Meaning, meaning_of, refusal_of
+from thetaloom.brokers.ibkr.messages import STANDS_THERE, Meaning, meaning_of, refusal_of
 from thetaloom.domain.book.orders import Order, OrderStatus, TimeInForce
 from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import ReportKind
@@ -25,6 +25,9 @@ TAKEN = frozenset({"PreSubmitted", "Submitted", "PendingCancel", "Filled"})
 NO_ID = BrokerOrderId("0")
 IDS_AT_ONCE = 50  # order ids that are kept as used in one go
 ENDED = frozenset({"Cancelled", "ApiCancelled"})
+INACTIVE = "Inactive"
+OVER = ENDED | {INACTIVE, "Filled"}
+REJECTED = 201  # which can also end an order that worked, as at the open
 
 
 class Asked(StrEnum):
@@ -43,22 +46,30 @@ class Question:
     answer: "asyncio.Future[Meaning | None]"  # None: it is answered; else what kept TWS from taking or saying it
     limit_price: Price | None = None
     revision: int = 0
+    is_again: bool = False  # the order went out before under the same id
 
 
 class OrderDesk:
     """Turns the words of TWS into reports; its methods run in the loop of the connection."""
 
-    def __init__(self, book: ReportBook, clock: Clock, calendar: TradingCalendar) -> None:
+    def __init__(self, book: ReportBook, clock: Clock, calendar: TradingCalendar, client_id: int) -> None:
         self._book = book
+        self._client_id = client_id  # order ids are counted within it
         self._clock = clock
         self._calendar = calendar
         self._by_order_id: dict[int, ClientOrderId] = {}
         self._questions: dict[ClientOrderId, Question] = {}
         self._behind: list[Callable[[], None]] = []
+        self._doubted: list[Callable[[], None]] = []
+        self._working: set[ClientOrderId] = set()  # by what was told on the line that is open
         self._last = 0
         self._reserved: int | None = None
         for sent in book.open_sent():
             self._restore(sent.client_order_id)
+
+    def on_doubt(self, hook: Callable[[], None]) -> None:
+        """Have ``hook`` called when only the books can tell what became of an order."""
+        self._doubted.append(hook)
 
     def on_behind(self, hook: Callable[[], None]) -> None:
         """Have ``hook`` called when TWS says that more has filled than was told."""
@@ -75,10 +86,10 @@ class OrderDesk:
         self._last = number
         return number
 
-    def assign(self, client_order_id: ClientOrderId, order_id: int) -> None:
+    def assign(self, client_order_id: ClientOrderId, order_id: int, client_id: int) -> None:
         """Write down which id an order goes out under, before it goes out."""
-        self._book.put_mark(_order_id_key(client_order_id), str(order_id))
-        self._by_order_id[order_id] = client_order_id
+        self._book.put_mark(_order_id_key(client_order_id), f"{order_id} {client_id}")
+        self._restore(client_order_id)
 
     def unassign(self, client_order_id: ClientOrderId) -> None:
         """Note that an order certainly did not go out: it may be sent anew."""
@@ -87,7 +98,12 @@ class OrderDesk:
     def order_id(self, client_order_id: ClientOrderId) -> int | None:
         """Return the id that an order went out under."""
         kept = self._book.mark(_order_id_key(client_order_id))
-        return int(kept) if kept else None
+        return int(kept.split()[0]) if kept else None
+
+    def placed_by(self, client_order_id: ClientOrderId) -> int:
+        """Return the number of the connection that an order went out on: no other can change or cancel it."""
+        _, _, kept = (self._book.mark(_order_id_key(client_order_id)) or "").partition(" ")
+        return int(kept) if kept else self._client_id
 
     def ask(self, client_order_id: ClientOrderId, question: Question) -> None:
         """Let the next word on an order answer a question."""
@@ -98,7 +114,8 @@ class OrderDesk:
         self._questions.pop(client_order_id, None)
 
     def lose_line(self) -> None:
-        """Tell whoever waits that no answer will come on this line."""
+        """Tell whoever waits that no answer will come on this line; what the next one tells is news."""
+        self._working.clear()
         for question in list(self._questions.values()):
             _answer(question, Meaning.UNCLEAR)
 
@@ -113,7 +130,8 @@ class OrderDesk:
             return
         perm_id = BrokerOrderId(str(order.permId))
         if order.orderId > 0 and self.order_id(client_order_id) is None:
-            self.assign(client_order_id, order.orderId)
+            self.assign(client_order_id, order.orderId, order.clientId)
+        self._note_working(client_order_id, state.status)
         if state.status in TAKEN:
             self._accept(client_order_id, perm_id)
         elif order.permId:
@@ -130,29 +148,31 @@ class OrderDesk:
             return
         if order.permId:
             self._book.bind(client_order_id, BrokerOrderId(str(order.permId)))
-        if state.status == "Inactive":
+        if state.status == INACTIVE:
             self._reject(client_order_id, Refusal.UNKNOWN, state.completedStatus or "TWS made it inactive")
         elif state.status in ENDED:
             self._accept(client_order_id, BrokerOrderId(str(order.permId)))
             self.end(sent, state.completedStatus)
 
-    def status_told(self, order_id: int, perm_id: int, status: str, filled: float) -> None:
+    def status_told(self, client_id: int, order_id: int, perm_id: int, status: str, filled: float) -> None:
         """Take in how far an order is."""
-        client_order_id = self._by_order_id.get(order_id) if order_id > 0 else None
+        client_order_id = self._by_order_id.get(order_id) if client_id == self._client_id else None
         if client_order_id is None:
             client_order_id = self._owner("", perm_id)
         if client_order_id is None:
             return
+        self._note_working(client_order_id, status)
         if status in TAKEN:
             self._accept(client_order_id, BrokerOrderId(str(perm_id)))
         sent = self._book.sent(client_order_id)
         if sent is None:
             return
         if filled > contracts_done(sent):
-            for hook in self._behind:
-                hook()
+            _ring(self._behind)
         if status in ENDED:
             self.end(sent, "")
+        elif status == INACTIVE and sent.is_open:  # rejected, or only set aside: the books tell
+            _ring(self._doubted)
 
     def error_told(self, order_id: int, code: int, text: str) -> None:
         """Take in an error or a warning that bears the id of an order."""
@@ -237,9 +257,19 @@ class OrderDesk:
         sent = self._book.sent_as(BrokerOrderId(str(perm_id))) if perm_id else None
         return None if sent is None else sent.client_order_id
 
+    def works(self, client_order_id: ClientOrderId) -> bool:
+        """Tell whether TWS has told on this line that it has an order, and not that it is over."""
+        return client_order_id in self._working
+
+    def _note_working(self, client_order_id: ClientOrderId, status: str) -> None:
+        if status in OVER:
+            self._working.discard(client_order_id)
+        else:
+            self._working.add(client_order_id)
+
     def _restore(self, client_order_id: ClientOrderId) -> None:
         order_id = self.order_id(client_order_id)
-        if order_id is not None:
+        if order_id is not None and self.placed_by(client_order_id) == self._client_id:
             self._by_order_id[order_id] = client_order_id
 
     def _accept(self, client_order_id: ClientOrderId, perm_id: BrokerOrderId) -> None:
@@ -280,12 +310,16 @@ class OrderDesk:
         self, client_order_id: ClientOrderId, question: Question | None, code: int, text: str, message: str
     ) -> None:
         refusal = refusal_of(code, text)
-        if question is not None and question.asked is Asked.REPLACE:
+        if code == REJECTED and question is not None and question.asked is not Asked.SUBMIT:
+            _ring(self._doubted)  # it may be the change that was rejected, or the order
+        if question is not None and question.is_again and code in STANDS_THERE:
+            _answer(question, Meaning.UNCLEAR)
+        elif question is not None and question.asked is Asked.REPLACE:
             self.refuse_replace(client_order_id, question.revision, refusal, message)
         elif question is not None and question.asked is Asked.CANCEL:
             self.refuse_cancel(client_order_id, message)
-        elif code == 201 or self.accepted_at(client_order_id) is None:
-            # 201 also ends an order that worked, as at the open; other errors do not (ib_async#191).
+        elif code == REJECTED or self.accepted_at(client_order_id) is None:
+            # Other errors end no order that worked (ib_async#191).
             self._reject(client_order_id, refusal, message)
 
     def _reject(self, client_order_id: ClientOrderId, refusal: Refusal, message: str) -> None:
@@ -325,11 +359,16 @@ def ended_status(sent: SentOrder | None, is_past: bool, status: str) -> OrderSta
     """Return our word for how an order stands in the books of TWS."""
     if status == "Filled":
         return OrderStatus.FILLED
-    if status == "Inactive":
+    if status == INACTIVE:
         return OrderStatus.REJECTED
     if status in ENDED:
         return OrderStatus.EXPIRED if is_past else OrderStatus.CANCELED
     return OrderStatus.WORKING
+
+
+def _ring(hooks: Iterable[Callable[[], None]]) -> None:
+    for hook in hooks:
+        hook()
 
 
 def _answer(question: Question, meaning: Meaning | None) -> None:

@@ -28,7 +28,8 @@ from thetaloom.ports.clock import Clock
 
 log = structlog.get_logger()
 
-BAG = "BAG"
+OPTION = "OPT"
+TRADED = frozenset({OPTION, "STK"})  # as positions are read: currencies, futures and bonds are none of ours
 COUNT_MAX = 10_000_000
 AHEAD_MAX, EARLIEST_AT = timedelta(days=1), datetime(2000, 1, 1, tzinfo=UTC)  # of what can have happened
 Whose = Callable[[Execution], ClientOrderId | None]
@@ -57,8 +58,8 @@ class Executions:
         self._written: dict[str, _Written] = {}
 
     def told(self, contract: Contract, execution: Execution) -> None:
-        """Take an execution; one that is written already, or a combination's summary, changes nothing."""
-        if contract.secType == BAG or execution.acctNumber not in {"", self._account}:
+        """Take an execution; one that is written already, or of a combination as a whole, changes nothing."""
+        if contract.secType not in TRADED or execution.acctNumber not in {"", self._account}:
             return
         if not self._can_be(contract, execution):
             log.warning("ibkr_execution_unreadable", execution_id=execution.execId[:40])
@@ -83,7 +84,9 @@ class Executions:
             return False
         ours = self._whose(execution)
         sent = None if ours is None else self._book.sent(ours)
-        option = None if sent is None else self._learn(contract)
+        option = self._learn(contract)
+        if option is None and contract.secType == OPTION:
+            return False
         return sent is None or any(leg.contract == option and leg.ratio * side > 0 for leg in sent.order.legs)
 
     def cost(self, report: CommissionReport) -> None:
@@ -166,7 +169,7 @@ class Executions:
 
     def _correct(self, contract: Contract, execution: Execution, quantity: int, before: Price, now: Price) -> None:
         # The contracts are counted already; what a correction moves is the cash between the two prices.
-        multiplier = int(contract.multiplier or 1) if contract.secType == "OPT" else 1
+        multiplier = int(contract.multiplier or 1) if contract.secType == OPTION else 1
         cash = Money(Decimal(now - before) * -quantity * multiplier)
         if cash:
             self._move(f"exec:{execution.execId}", contract.symbol, cash, NOTHING, execution.time, execution)

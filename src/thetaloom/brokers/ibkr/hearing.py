@@ -29,6 +29,7 @@ class Hearing:
         self._looking: asyncio.Task[None] | None = None
         self._wanted: set[str] = set()
         desk.on_behind(lambda: self._look(EXECUTIONS))
+        desk.on_doubt(lambda: self._look(ALL))
         session.on_restored(lambda _: self._look(ALL))
 
     def order_told(self, contract: Contract, order: TwsOrder, state: OrderState) -> None:
@@ -39,9 +40,9 @@ class Hearing:
         """Hear of an order that is over."""
         self._desk.completed_told(order, state)
 
-    def status_told(self, order_id: int, perm_id: int, status: str, filled: float) -> None:
+    def status_told(self, client_id: int, order_id: int, perm_id: int, status: str, filled: float) -> None:
         """Hear how far an order is."""
-        self._desk.status_told(order_id, perm_id, status, filled)
+        self._desk.status_told(client_id, order_id, perm_id, status, filled)
 
     def execution_told(self, contract: Contract, execution: Execution) -> None:
         """Hear of an execution."""

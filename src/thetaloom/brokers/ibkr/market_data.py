@@ -27,6 +27,7 @@ from thetaloom.ports.clock import Clock
 from thetaloom.ports.links import LinkStatus
 from thetaloom.ports.market_data import Bar, QuoteBatch, Underlying
 
+PACING = "pacing violation"  # said under a number that also means that there is nothing
 NO_DATA = frozenset({162, 200, 354, 366, 10089, 10168, 10187})  # there is nothing to be had, and nothing is broken
 YEAR_DAYS = 365
 READ_EVERY = timedelta(seconds=5)  # quotes of contracts that have no line
@@ -245,7 +246,7 @@ class IbkrMarket:
                 )
             )
         except RequestError as error:
-            if error.code in NO_DATA:
+            if error.code in NO_DATA and PACING not in error.message.lower():
                 return []
             raise BrokerUnavailable(f"TWS has no history of {symbol}: {error.message}") from error
         return list(told)

@@ -24,12 +24,16 @@ class Meaning(StrEnum):
 CANCELED = 202
 NOT_TAKEN = frozenset({100, 504})  # too fast, or not connected
 BUSY = NOT_TAKEN | {1100, 1300, 2110}  # or TWS has no line to IBKR: nothing was taken
+INVALID = 321  # of no request's number: a list that TWS will not give, as where its API is read-only
 CANCEL_REFUSED = frozenset({136, 161, 10147, 10148, 10149})
 # What TWS only remarks. 399 tells, for one, that an order waits for the open; 2161 that its price is capped.
 WARNINGS = frozenset({165, 399, 404, 10167, 10349, *range(2100, 2200)}) - BUSY
 CLIENT_ID_TAKEN = 326
-# A request for market data or history that gets no answer, with nothing wrong in the line.
-NOT_SUBSCRIBED = frozenset({354, 10089, 10090, 10091, 10168, 10186, 10197})
+# Of a line of market data on which nothing more comes. 10090 and 10091 speak of a part: the rest of it comes on.
+QUOTES_ENDED = frozenset({101, 200, 354, 10089, 10168, 10186, 10197, 10225})
+
+# Of an order that is sent again: one of its id is there already, or was.
+STANDS_THERE = frozenset({103, 104, 105})
 
 REJECTIONS: dict[int, Refusal] = {
     103: Refusal.DUPLICATE,  # the order id was used before: what stands there, only the books know
@@ -94,7 +98,10 @@ TEXTS: tuple[tuple[str, Refusal], ...] = (
     (r"(many|number of|maximum|at most \d+).* legs", Refusal.TOO_MANY_LEGS),
     (r"duplicate order", Refusal.DUPLICATE),
     (r"no security definition|has expired|is expired|not listed|delisted", Refusal.STRIKE_GONE),
-    (r"permission|permitted|not allowed|restricted|eligible|closing[ -]only|not available for", Refusal.NOT_PERMITTED),
+    (
+        r"permission|permitted|not allowed|read-only|restricted|eligible|closing[ -]only|not available for",
+        Refusal.NOT_PERMITTED,
+    ),
 )
 
 

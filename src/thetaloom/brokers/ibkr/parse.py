@@ -1,6 +1,7 @@
 """From the words of TWS into ours: contracts, prices and accounts."""
 
-from datetime import date, datetime
+import re
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from math import isfinite
 
@@ -8,13 +9,15 @@ from ib_async import Contract
 from ib_async.util import UNSET_DOUBLE
 
 from thetaloom.domain.strategy.structures import Leg
-from thetaloom.domain.values.instruments import OptionContract, Right
+from thetaloom.domain.values.instruments import INDEX_ROOTS, OptionContract, Right, Settlement
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.errors import InvalidInput
 
 PAPER_PREFIX = "D"  # paper accounts are DU..., and DF..., DI... of advisors: always a D before the live number's letter
 CENTS = Decimal("0.01")
 FINEST = Decimal("0.000001")
+LAST_TRADE_AHEAD_MAX = timedelta(days=7)  # of the day that decides: one session, and whatever is closed between
+_OCC = re.compile(r"[A-Z0-9 ]{6}(\d{6})[CP]\d{8}")
 DIGITS_MAX = 12  # beyond these it is no amount of anybody's account
 
 
@@ -30,13 +33,32 @@ def option_of(contract: Contract) -> OptionContract:
     try:
         return OptionContract(
             root=contract.tradingClass or contract.localSymbol[:6].strip() or contract.symbol,
-            expires_on=day_of(contract.lastTradeDateOrContractMonth),
+            expires_on=_expires_on(contract),
             right=Right.parse(contract.right),
             strike=Decimal(str(contract.strike)),
             multiplier=int(contract.multiplier or 100),
         )
     except (ValueError, InvalidOperation) as error:
         raise InvalidInput(f"{contract.localSymbol} cannot be read as an option: {error}") from error
+
+
+def _expires_on(contract: Contract) -> date:
+    """Return the day that an option is named after.
+
+    TWS tells the last day of trading, which of AM-settled options is the session before; the day that decides stands
+    in the symbol of the OCC alone.
+    """
+    last = day_of(contract.lastTradeDateOrContractMonth)
+    found = _OCC.fullmatch(contract.localSymbol)
+    if found is not None:
+        day = day_of(f"20{found[1]}")
+        if not timedelta(0) <= day - last <= LAST_TRADE_AHEAD_MAX:
+            raise ValueError(f"it trades until {last} and expires on {day}")
+        return day
+    root = INDEX_ROOTS.get(contract.tradingClass)
+    if root is not None and root.settlement is Settlement.AM:
+        raise ValueError(f"it trades until {last}, and nothing says when it expires")
+    return last
 
 
 def day_of(text: str) -> date:

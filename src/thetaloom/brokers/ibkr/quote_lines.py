@@ -21,6 +21,8 @@ from thetaloom.ports.clock import Clock
 
 TURN_SECONDS = 2.0  # that a swept contract has to say something
 LOOK_SECONDS = 0.01
+DELAYED = frozenset({3, 4})  # kinds of market data on which nobody trades
+DEAD_SECONDS = 30.0  # before a line on which nothing comes is asked for again
 LENT_SECONDS = 60.0  # that a contract keeps its line after somebody asked for it
 LENT_SHARE = 4  # one line in so many may be lent
 Quoted = OptionContract | str  # a contract, or the symbol of an underlying
@@ -40,6 +42,7 @@ class QuoteLines:
         self._lent: dict[OptionContract, float] = {}  # until when, on the loop's clock; asked for last stands last
         self._open: dict[Quoted, Ticker] = {}
         self._by_ticker: dict[int, Quoted] = {}
+        self._dead: dict[Quoted, float] = {}  # TWS said that nothing comes on them, and when they are opened again
         self._tws: Tws | None = None
         self._changing = asyncio.Lock()
 
@@ -61,7 +64,7 @@ class QuoteLines:
 
     def is_open(self, contract: OptionContract) -> bool:
         """Say whether a contract has a line; may be asked from any thread."""
-        return contract in self._open
+        return contract in self._open and contract not in self._dead
 
     async def sync(self) -> None:
         """Open what is wanted and close what is not."""
@@ -109,7 +112,7 @@ class QuoteLines:
         waiting, loop = set(turn), asyncio.get_running_loop()
         until = loop.time() + TURN_SECONDS
         while waiting and loop.time() < until:
-            waiting = {one for one in waiting if (ticker := self._open.get(one)) is not None and not _has_said(ticker)}
+            waiting = {one for one in waiting if self.is_open(one) and not _has_said(self._open[one])}
             await asyncio.sleep(LOOK_SECONDS if waiting else 0)
 
     async def _match(self, wanted: Sequence[Quoted]) -> None:
@@ -118,7 +121,9 @@ class QuoteLines:
             self._forget_lines()
             self._tws = tws
             tws.pendingTickersEvent += self._heard
-        stays = set(wanted)
+            tws.quotes_ended = self._ended
+        now = asyncio.get_running_loop().time()
+        stays = {one for one in wanted if self._dead.get(one, now) >= now}
         for gone in [one for one in self._open if one not in stays]:
             await self._session.pace()
             self._close(tws, gone)
@@ -129,7 +134,7 @@ class QuoteLines:
             if isinstance(one, str):
                 contract = await self._registry.underlying(one)
             else:
-                contract = render.option_of(one, conids[one]) if one in conids else None
+                contract = render.option_at(conids[one], one) if one in conids else None
             if contract is not None:
                 await self._session.pace()
                 ticker = tws.reqMktData(contract, "", False, False)
@@ -140,9 +145,18 @@ class QuoteLines:
         if ticker is None:  # the line was lost meanwhile
             return
         self._by_ticker.pop(id(ticker), None)
+        self._dead.pop(gone, None)
         tws.cancel_quotes(ticker)
         if isinstance(gone, OptionContract):
             self._board.release(self._board.place(gone))
+
+    def _ended(self, ticker: Ticker) -> None:
+        """Note that nothing comes on a line, as while the user is logged in elsewhere: who asks later reopens it."""
+        one = self._by_ticker.get(id(ticker))
+        if one is not None:
+            self._dead[one] = asyncio.get_running_loop().time() + DEAD_SECONDS
+        if isinstance(one, OptionContract):
+            self._board.release(self._board.place(one))
 
     def _forget_lines(self) -> None:
         if self._tws is not None:
@@ -150,11 +164,14 @@ class QuoteLines:
                 self._tws.forget_quotes(ticker)
         self._open.clear()
         self._by_ticker.clear()
+        self._dead.clear()
 
     def _heard(self, tickers: Iterable[Ticker]) -> None:
         now = self._clock.now()
         for ticker in tickers:
             one = self._by_ticker.get(id(ticker))
+            if ticker.marketDataType in DELAYED:
+                continue
             if isinstance(one, str):
                 spot = spot_of(ticker)
                 if spot is not None:

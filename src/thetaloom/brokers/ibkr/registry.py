@@ -12,6 +12,7 @@ from ib_async.wrapper import RequestError
 from thetaloom.brokers.ibkr import parse, render
 from thetaloom.brokers.ibkr.session import Session
 from thetaloom.domain.market.symbols import IDENTITY_LIFE
+from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.errors import BrokerUnavailable, InvalidInput
 from thetaloom.links.report_book import ReportBook
@@ -35,10 +36,11 @@ class Resolved:
 class Registry:
     """The contracts of TWS; its coroutines run in the loop of the connection."""
 
-    def __init__(self, session: Session, book: ReportBook, clock: Clock) -> None:
+    def __init__(self, session: Session, book: ReportBook, clock: Clock, calendar: TradingCalendar) -> None:
         self._session = session
         self._book = book
         self._clock = clock
+        self._calendar = calendar
         self._conids: dict[OptionContract, int] = {}
         self._contracts: dict[int, OptionContract] = {}
         self._symbols: dict[str, tuple[Resolved, Contract] | None] = {}
@@ -107,11 +109,11 @@ class Registry:
         smart = [one for one in told if one.exchange == render.SMART]
         return smart or list({one.tradingClass: one for one in told}.values())
 
-    async def listed(self, symbol: str, root: str, expires_on: date) -> list[OptionContract]:
-        """Return the contracts of one class and day, with their ids learned: one request for all of them."""
+    async def listed(self, symbol: str, root: str, last_trade_on: date) -> list[OptionContract]:
+        """Return the contracts of one class that trade until a day, with their ids learned, by one request."""
         asked = Option(
             symbol=symbol,
-            lastTradeDateOrContractMonth=f"{expires_on:%Y%m%d}",
+            lastTradeDateOrContractMonth=f"{last_trade_on:%Y%m%d}",
             exchange=render.SMART,
             currency=render.CURRENCY,
             tradingClass=root,
@@ -150,7 +152,9 @@ class Registry:
         return json.dumps(told | {"at": self._clock.now().isoformat()})
 
     async def _ask(self, contract: OptionContract) -> None:
-        found = {one.conId: one for one in await self._details(render.option_of(contract)) if _is(one, contract)}
+        last_trade_on = self._calendar.exchange_date(self._calendar.last_trading_at(contract))
+        asked = render.option_of(contract, last_trade_on)
+        found = {one.conId: one for one in await self._details(asked) if _is(one, contract)}
         if len(found) > 1:  # as an adjusted series beside the standard one: what is delivered would be a guess
             raise BrokerUnavailable(f"TWS lists {contract.notation} more than once: conids {_listed(found)}")
         for told in found.values():

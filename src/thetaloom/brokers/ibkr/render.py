@@ -6,6 +6,7 @@ and the price is what we pay. Buying a combination whose net is a credit therefo
 """
 
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 
 from ib_async import ComboLeg, Contract, Index, Option, Stock
@@ -28,12 +29,16 @@ def underlying_of(symbol: str) -> Contract:
     return Stock(symbol=symbol, exchange=SMART, currency=CURRENCY)
 
 
-def option_of(contract: OptionContract, conid: int = 0) -> Contract:
-    """Return an option as TWS knows it; the trading class keeps SPX and SPXW apart."""
+def option_at(conid: int, contract: OptionContract) -> Contract:
+    """Return an option whose id is known: the id says all, and a day beside it could only contradict it."""
+    return Contract(secType="OPT", conId=conid, symbol=contract.underlying, exchange=SMART, currency=CURRENCY)
+
+
+def option_of(contract: OptionContract, last_trade_on: date) -> Contract:
+    """Return an option as it is searched for; the trading class keeps SPX and SPXW apart."""
     return Option(
-        conId=conid,
         symbol=contract.underlying,
-        lastTradeDateOrContractMonth=f"{contract.expires_on:%Y%m%d}",
+        lastTradeDateOrContractMonth=f"{last_trade_on:%Y%m%d}",
         strike=float(contract.strike),
         right=contract.right.value,
         multiplier=str(contract.multiplier),
@@ -47,7 +52,7 @@ def contract_of(order: Order, conids: Mapping[OptionContract, int]) -> Contract:
     """Return what an order trades: an option, or a combination of them."""
     if len(order.legs) == 1:
         leg = order.legs[0]
-        return option_of(leg.contract, conids[leg.contract])
+        return option_at(conids[leg.contract], leg.contract)
     underlyings = {leg.contract.underlying for leg in order.legs}
     if len(underlyings) != 1:
         raise InvalidInput(f"order {order.client_order_id} is on several underlyings: {', '.join(sorted(underlyings))}")

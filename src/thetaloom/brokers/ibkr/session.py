@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -47,7 +48,10 @@ class Session:
             max(1.0, settings.messages_per_second - ORDERS_RESERVE), settings.messages_per_second
         )
         self._farms: dict[Farm, LinkStatus] = {}
+        self._broken: set[tuple[Farm, str]] = set()  # each of them by its own name
+        self.account = ""  # once it is chosen, TWS must have it after each opening
         self._why = ""  # the last error that speaks of the connection itself
+        self._is_id_taken = False  # by its number: the words are in the language of TWS
         self._on_restored: list[Callable[[bool], None]] = []
         self.stream = KeptStream(
             name="ibkr gateway",
@@ -153,11 +157,12 @@ class Session:
     def note(self, code: int, text: str) -> None:
         """Take note of a message about the lines."""
         if code == CLIENT_ID_TAKEN or code in {502, 503, 504, 507}:
-            self._why = text
+            self._why, self._is_id_taken = text, code == CLIENT_ID_TAKEN
         if code not in FARM_MESSAGES:
             return
         farm, is_up = FARM_MESSAGES[code]
-        self._note_farm(farm, is_up, text)
+        (self._broken.discard if is_up else self._broken.add)((farm, _farm_name(farm, text)))
+        self._note_farm(farm, not any(one is farm for one, _ in self._broken), text)
         if code in RESTORED:
             for hook in self._on_restored:
                 hook(code == SUBSCRIPTIONS_LOST)
@@ -191,7 +196,8 @@ class Session:
 
     async def _open_as(self, client_id: int, heard: Callable[[], None]) -> "_GatewayLine":
         where = f"{self._settings.host}:{self._settings.port}"
-        self._why = ""
+        self._why, self._is_id_taken = "", False
+        self._broken.clear()
         self._note_farm(Farm.SERVER, True, "")  # TWS says at once where it is not
         tws = Tws(self._ears, heard)
         try:
@@ -210,15 +216,23 @@ class Session:
             tws.hang_up()
             raise BrokerUnavailable(
                 f"{where} accepts connections, but TWS is not logged in",
-                advice="Log in to TWS or IB Gateway; it may be waiting for the second factor.",
+                advice="Log in to TWS or IB Gateway; it may be waiting for the second factor, or for leave"
+                " to take the connection.",
             ) from None
         except EOFError as error:
             tws.hang_up()
-            kind = _ClientIdTakenError if "client id" in self._why.lower() else BrokerUnavailable
+            kind = _ClientIdTakenError if self._is_id_taken else BrokerUnavailable
             raise kind(self._hung_up(where, str(error)), advice=self._hung_up_advice()) from None
         except OSError as error:
             tws.hang_up()
             raise BrokerUnavailable(f"{where} cannot be reached: {words_of(error)}") from error
+        accounts = tws.managedAccounts()
+        if self.account and self.account not in accounts:
+            tws.hang_up()
+            raise BrokerUnavailable(
+                f"TWS is logged in to {', '.join(accounts)} now, and this connection is of {self.account}",
+                advice=f"Log in to {self.account} again.",
+            )
         self._tws, self.client_id = tws, client_id
         self._is_open.set()
         return _GatewayLine(tws, self._settings.silence_seconds / PINGS_PER_SILENCE)
@@ -229,13 +243,18 @@ class Session:
         return f"{where} hung up during sign-in: {text}; its API may be disabled, or this address not trusted"
 
     def _hung_up_advice(self) -> str:
-        if "client id" in self._why.lower():
+        if self._is_id_taken:
             return "Another program has this client_id; end it, or set another one."
         return "Enable the API in TWS (Configure, API, Settings) and trust this address."
 
 
 class _ClientIdTakenError(BrokerUnavailable):
     """Another connection has the number."""
+
+
+def _farm_name(farm: Farm, text: str) -> str:
+    """Return which of several farms a message is of: its last word, behind a colon or the dot of its sentence."""
+    return "" if farm is Farm.SERVER else re.split(r"[:\s]|demand\.", text)[-1]
 
 
 def _client_ids(settings: IbkrSettings, use: Use) -> tuple[int, ...]:

@@ -38,6 +38,7 @@ from thetaloom.ports.broker import Preview
 from thetaloom.ports.clock import Clock
 from thetaloom.ports.links import LinkStatus
 
+SAME_NUMBER = "Set client_id back to that number, or cancel the order in TWS."
 NOTHING_TAKEN = "TWS took nothing: it is busy, or has no line to IBKR"
 T = TypeVar("T")
 
@@ -76,8 +77,8 @@ class IbkrBroker:
         self._loop = loop
         self.session = session
         self.spot_of: Callable[[str], Price | None] = _unknown  # until there is market data
-        self.registry = Registry(session, book, clock)
-        self._desk = OrderDesk(book, clock, calendar)
+        self.registry = Registry(session, book, clock, calendar)
+        self._desk = OrderDesk(book, clock, calendar, settings.client_id)
         self._executions = Executions(
             book, self._desk.whose, self.registry.learn, settings.commission_seconds, account, clock
         )
@@ -195,13 +196,17 @@ class IbkrBroker:
             self._desk.reject(order, refused.refusal, refused.message)
             return
         self._book.note_sent(order)
+        if order_id is not None and self._desk.placed_by(name) != self._settings.client_id:
+            raise BrokerUnavailable(self._foreign(name), advice=SAME_NUMBER)
+        is_again = order_id is not None
         if order_id is None:
             order_id = self._desk.next_order_id(max(tws.next_valid_id, tws.client._reqIdSeq))
             tws.wire.updateReqId(order_id + 1)
         # One whose answer was lost goes out under the id it had: should TWS have it after all, nothing changes there.
         contract, asked = render.contract_of(order, conids), render.order_of(order, self._account, order_id)
-        self._desk.assign(name, order_id)
-        kept = await self._send(name, Question(asked=Asked.SUBMIT, answer=_future()), order_id, contract, asked)
+        self._desk.assign(name, order_id, self._settings.client_id)
+        question = Question(asked=Asked.SUBMIT, answer=_future(), is_again=is_again)
+        kept = await self._send(name, question, order_id, contract, asked)
         if kept is Meaning.BUSY:
             self._desk.unassign(name)
             raise BrokerUnavailable(NOTHING_TAKEN)
@@ -216,6 +221,9 @@ class IbkrBroker:
         await self.session.ready()
         self._refuse_beside()
         self.session.trading  # noqa: B018  raises before anything is written
+        if refused := await self._why_unmoved(name):
+            self._desk.refuse_replace(name, revision, *refused)
+            return
         conids = await self.registry.conids(leg.contract for leg in sent.order.legs)
         contract = render.contract_of(sent.order, conids)
         asked = render.order_of(sent.order, self._account, order_id, limit_price)
@@ -231,7 +239,7 @@ class IbkrBroker:
             self._desk.refuse_cancel(name, "no order works under this id")
             return
         await self.session.ready()
-        if self._is_beside:
+        if self._is_beside or self._desk.placed_by(name) != self._settings.client_id:
             unasked = await self._canceling.together(frozenset(sent.broker_order_ids[-1:]))
             for why in unasked.values():
                 self._desk.refuse_cancel(name, why)
@@ -294,6 +302,20 @@ class IbkrBroker:
                 f" {self._settings.client_id}: none else could change or cancel them",
                 advice="Leave orders to the server that runs.",
             )
+
+    async def _why_unmoved(self, name: ClientOrderId) -> tuple[Refusal, str] | None:
+        """Say why an order cannot get another limit: TWS takes a change of what it does not have for a new order."""
+        if self._desk.placed_by(name) != self._settings.client_id:
+            return Refusal.NOT_PERMITTED, f"{self._foreign(name)}. {SAME_NUMBER}"
+        if not self._desk.works(name):
+            await self._books.working()
+        return None if self._desk.works(name) else (Refusal.QUANTITY_CONFLICT, "TWS has no such order that works")
+
+    def _foreign(self, name: ClientOrderId) -> str:
+        return (
+            f"order {name} went out under client id {self._desk.placed_by(name)}, and from"
+            f" {self._settings.client_id} TWS would take a change of it for a new order"
+        )
 
     def _refused_here(self, order: Order) -> Refused | None:
         if wrong := wrong_shape(order.legs, legs_max=LEGS_MAX):

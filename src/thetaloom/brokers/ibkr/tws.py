@@ -8,6 +8,7 @@ proves nothing: such an answer is none here.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
@@ -18,7 +19,7 @@ from ib_async.client import Client
 from ib_async.decoder import Decoder
 from ib_async.wrapper import RequestError, Wrapper
 
-from thetaloom.brokers.ibkr.messages import NOT_TAKEN
+from thetaloom.brokers.ibkr.messages import INVALID, NOT_TAKEN, QUOTES_ENDED, Meaning, meaning_of
 from thetaloom.errors import BrokerUnavailable, ThetaloomError
 from thetaloom.links.nonsense import NONSENSE
 
@@ -28,7 +29,8 @@ MESSAGE_BYTES_MAX = 32 << 20
 POSITIONS = "positions"
 LISTS = (POSITIONS, "openOrders", "completedOrders")  # which TWS answers without the number of a request
 WORDS_MAX = 20  # of what is no number of a message
-PRICE = "1"
+PRICE, EXECUTION = "1", "11"
+_UTC = re.compile(r"(\d{8})-(\d{2}:\d{2}:\d{2})")
 # Orders, executions, positions, balances, contracts and history, with their ends.
 HEEDED = frozenset(map(str, (3, 4, 5, 9, 10, 11, 17, 52, 53, 55, 59, 61, 62, 63, 64, 75, 76, 101, 102)))
 UNREADABLE = (ThetaloomError, *NONSENSE)
@@ -46,7 +48,7 @@ class Ears(Protocol):
         """Hear of an order of today that is over."""
         ...
 
-    def status_told(self, order_id: int, perm_id: int, status: str, filled: float) -> None:
+    def status_told(self, client_id: int, order_id: int, perm_id: int, status: str, filled: float) -> None:
         """Hear how far an order is."""
         ...
 
@@ -131,10 +133,14 @@ class _Listening(Wrapper):
         remaining: float,
         avgFillPrice: float,  # noqa: N803  the SDK's names
         permId: int,  # noqa: N803  the SDK's names
+        parentId: int,  # noqa: N803  the SDK's names
+        lastFillPrice: float,  # noqa: N803  the SDK's names
+        clientId: int,  # noqa: N803  the SDK's names
         *more: Any,
     ) -> None:
-        super().orderStatus(orderId, status, filled, remaining, avgFillPrice, permId, *more)
-        self.tws.ears.status_told(orderId, permId, status, filled)
+        told = (filled, remaining, avgFillPrice, permId, parentId, lastFillPrice, clientId)
+        super().orderStatus(orderId, status, *told, *more)
+        self.tws.ears.status_told(clientId, orderId, permId, status, filled)
 
     def execDetails(self, reqId: int, contract: Contract, execution: Execution) -> None:  # noqa: N802, N803  the SDK's names
         super().execDetails(reqId, contract, execution)
@@ -152,8 +158,12 @@ class _Listening(Wrapper):
             self.tws.ears.position_told()
 
     def error(self, reqId: int, errorCode: int, errorString: str, advancedOrderRejectJson: str) -> None:  # noqa: N803  the SDK's names
-        super().error(reqId, errorCode, errorString, advancedOrderRejectJson)
-        if reqId == -1 and errorCode in NOT_TAKEN:
+        ticker = self.reqId2Ticker.get(reqId)
+        if meaning_of(errorCode) is not Meaning.WARNED:  # the SDK would take some of these for the end of a request
+            super().error(reqId, errorCode, errorString, advancedOrderRejectJson)
+        if ticker is not None and errorCode in QUOTES_ENDED:
+            self.tws.quotes_ended(ticker)
+        if reqId == -1 and errorCode in NOT_TAKEN | {INVALID}:
             for name in LISTS:  # no answer to it will come, and no error could name it
                 self._endReq(name, RequestError(reqId, errorCode, errorString), success=False)
         self.tws.ears.error_told(reqId, errorCode, errorString)
@@ -178,6 +188,8 @@ class _Reading(Decoder):
 
     def interpret(self, fields: list[str]) -> None:
         number = fields[0] if fields else ""
+        if number == EXECUTION:
+            fields = [_with_zone(one) for one in fields]
         handle = self._handlers.get(number)
         if handle is None:
             log.warning("ibkr_message_unknown", message=number[:WORDS_MAX])
@@ -198,6 +210,16 @@ class _Reading(Decoder):
             raise
 
 
+def _with_zone(text: str) -> str:
+    """Name the zone of an instant that TWS tells in UTC, as it can be set to; the SDK would read it as local time."""
+    found = _UTC.fullmatch(text)
+    return text if found is None else f"{found[1]} {found[2]} UTC"
+
+
+def _ignored(_: Ticker) -> None:
+    pass
+
+
 def _field(kind: type, text: str) -> Any:
     return text if kind is str else kind(int(text or 0)) if kind is bool else kind(text or 0)
 
@@ -212,6 +234,7 @@ class Tws(IB):
         self.ears = ears
         self.heard = heard
         self.next_valid_id = 0
+        self.quotes_ended: Callable[[Ticker], None] = _ignored  # called when TWS says that no more comes on a line
         listening = _Listening(self)
         self.wrapper = listening
         self.client = Client(listening)  # type: ignore[no-untyped-call]  # the SDK types it not

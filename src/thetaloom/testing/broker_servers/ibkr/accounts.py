@@ -49,6 +49,9 @@ class Accounts:
         self._shares: dict[str, int] = {}
         self._counted = 0
         self.placed: dict[BrokerOrderId, Placed] = {}
+        self.stands: dict[BrokerOrderId, str] = {}  # how orders that work stand, where that is not Submitted
+        self.why_held: dict[BrokerOrderId, str] = {}
+        self.currency = "USD"
 
     def order(self, number: BrokerOrderId) -> ToldOrder | None:
         """Return an order; ``None`` where the books do not show it."""
@@ -70,7 +73,7 @@ class Accounts:
         legs = one.legs if action == "BUY" or is_single else [_turned(leg) for leg in one.legs]
         contract = self._listing.told(one.legs[0].contract) if is_single else self._listing.bag(legs)
         effect = self._backend.effect(one.broker_order_id)
-        status = STATUSES[one.status]
+        status = self.stands.get(one.broker_order_id, STATUSES[one.status]) if one.is_open else STATUSES[one.status]
         return ToldOrder(
             order_id=placed.order_id,
             client_id=placed.client_id,
@@ -86,6 +89,7 @@ class Accounts:
             status=status,
             filled=Decimal(one.filled * ratio),
             remaining=Decimal((one.quantity - one.filled) * ratio) if one.is_open else Decimal(0),
+            why_held=self.why_held.get(one.broker_order_id, ""),
             completed_status="" if one.is_open else COMPLETED[one.status],
             completed_at=None if one.is_open else self._backend.clock.now(),
         )

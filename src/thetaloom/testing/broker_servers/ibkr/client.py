@@ -11,8 +11,10 @@ from thetaloom.testing.broker_servers.ibkr.quoting import Quoting
 from thetaloom.testing.broker_servers.ibkr.shared import Shared
 from thetaloom.testing.broker_servers.ibkr.wire import SERVER_VERSION, Fields, Malformed, framed, split
 
+OVER = frozenset({"Filled", "Cancelled"})  # what is listed among the orders that are over
 HANDSHAKE = b"API\0"
 CLIENT_ID_TAKEN = 326
+SUMMARIES_MAX = 2  # at a time
 # What is said instead of answering a read.
 INSTEAD: dict[ServerTrouble | None, tuple[int, str]] = {
     ServerTrouble.BUSY: (100, "Max rate of messages per second has been exceeded."),
@@ -32,6 +34,7 @@ class Client(asyncio.Protocol):
         self.quoting = Quoting(shared.backend, shared.listing)
         self.desk = Desk(shared, self)
         self._wants_positions = False
+        self._summaries: set[int] = set()
         self._shares_told = len(shared.backend.transactions())
         self._requests: dict[int, Callable[[Fields], None]] = {
             1: self._market_data,
@@ -52,7 +55,7 @@ class Client(asyncio.Protocol):
             59: self._nothing,
             61: self._positions,
             62: self._summary,
-            63: self._nothing,
+            63: self._cancel_summary,
             64: self._cancel_positions,
             78: self._option_parameters,
             81: self._matching_symbols,
@@ -189,13 +192,13 @@ class Client(asyncio.Protocol):
         fields.end()
         if not self._trouble(-1):
             mine = [one for one in self.shared.accounts.orders() if one.client_id == self.client_id]
-            self.desk.say_orders([one for one in mine if one.status == "Submitted"])
+            self.desk.say_orders([one for one in mine if one.remaining])
 
     def _all_open_orders(self, fields: Fields) -> None:
         fields.expect(version="1")
         fields.end()
         if not self._trouble(-1):
-            self.desk.say_orders([one for one in self.shared.accounts.orders() if one.status == "Submitted"])
+            self.desk.say_orders([one for one in self.shared.accounts.orders() if one.remaining])
 
     def _global_cancel(self, fields: Fields) -> None:
         fields.expect(version="1")
@@ -207,7 +210,7 @@ class Client(asyncio.Protocol):
         fields.end()
         if self._trouble(-1):
             return
-        over = [one for one in self.shared.accounts.orders() if one.status in {"Filled", "Cancelled"}]
+        over = [one for one in self.shared.accounts.orders() if one.status in OVER]
         self.say(*(telling.completed_order(one) for one in over), framed(102))
 
     def _auto_open_orders(self, fields: Fields) -> None:
@@ -273,11 +276,22 @@ class Client(asyncio.Protocol):
         request_id, group, tags = fields.whole(), fields.text(), fields.text().split(",")
         fields.end()
         self.shared.fault("reqAccountSummary", [] if group == "All" else [f"group={group}"])
+        if len(self._summaries) >= SUMMARIES_MAX:
+            self.refuse(request_id, 322, "Error processing request.-'cM' : cause - Maximum number of account summary")
+            return
+        self._summaries.add(request_id)
         if self._trouble(request_id):
             return
         told = {tag: one for tag, one in self.shared.accounts.values().items() if tag in tags}
-        rows = [framed(63, 1, request_id, self.shared.accounts.number, tag, one, "USD") for tag, one in told.items()]
+        number, currency = self.shared.accounts.number, self.shared.accounts.currency
+        head = (63, 1, request_id, number)
+        rows = [framed(*head, tag, one, "" if tag == "AccountType" else currency) for tag, one in told.items()]
         self.say(*rows, framed(64, 1, request_id))
+
+    def _cancel_summary(self, fields: Fields) -> None:
+        fields.expect(version="1")
+        self._summaries.discard(fields.whole())
+        fields.end()
 
     def _contract_details(self, fields: Fields) -> None:
         fields.expect(version="8")

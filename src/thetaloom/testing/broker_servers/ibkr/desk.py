@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from thetaloom.testing.broker_servers.ibkr.client import Client
 
 T = ServerTrouble
+REJECTED = 201
 _QUIET = frozenset({T.SILENT_AFTER_TAKING, T.ERROR_AFTER_TAKING, T.CUT_AFTER_TAKING, T.NOT_TOLD})
 # What is said instead of taking an order.
 _INSTEAD: dict[ServerTrouble, tuple[int, str]] = {
@@ -102,7 +103,7 @@ class Desk:
 
     def say(self, told: ToldOrder) -> None:
         """Tell an order as it is."""
-        if told.status == "Submitted":
+        if told.remaining:
             self._client.say(telling.open_order(told))
         self._client.say(telling.order_status(told))
 
@@ -136,6 +137,8 @@ class Desk:
         refused = self._shared.backend.refusal_of(number)
         if refused is not None:
             code, text = REASONS[refused[0]]
+            if code == REJECTED:  # by IBKR, not by TWS itself, which then knows no such order
+                self._client.say(telling.order_status(self._shared.accounts.told(placed)))
             self._client.refuse(asked.order_id, code, text)
             return
         self._shared.ids[self._id, asked.order_id] = number

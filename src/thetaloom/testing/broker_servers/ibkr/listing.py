@@ -72,7 +72,7 @@ class Listing:
                 return [self.told(option)]
             return [] if symbol is None else self._underlying(symbol)
         if asked.kind == "OPT":
-            return [self.told(one) for one in self.chain(asked.symbol) if _fits(one, asked)]
+            return [self.told(one) for one in self.chain(asked.symbol) if self._fits(one, asked)]
         told = self._underlying(asked.symbol)
         return [one for one in told if one.kind == asked.kind]
 
@@ -91,6 +91,7 @@ class Listing:
             symbol=contract.underlying,
             kind="OPT",
             expires=f"{contract.expires_on:%Y%m%d}",
+            trades_until=self._trades_until(contract),
             strike=contract.strike,
             right=contract.right.value,
             multiplier=str(contract.multiplier),
@@ -129,7 +130,7 @@ class Listing:
         contracts = sorted(self.chain(symbol), key=lambda one: one.root)
         for root, group in groupby(contracts, key=lambda one: one.root):
             same = list(group)
-            days = sorted({f"{one.expires_on:%Y%m%d}" for one in same})
+            days = sorted({self._trades_until(one) for one in same})
             strikes = sorted({one.strike for one in same})
             for exchange in EXCHANGES:
                 head: list[object] = [exchange, conid_of(symbol), root, same[0].multiplier]
@@ -155,14 +156,16 @@ class Listing:
             )
         ]
 
+    def _trades_until(self, contract: OptionContract) -> str:
+        calendar = self._backend.calendar
+        return f"{calendar.exchange_date(calendar.last_trading_at(contract)):%Y%m%d}"
 
-def _fits(contract: OptionContract, asked: AskedContract) -> bool:
-    day = f"{contract.expires_on:%Y%m%d}"
-    return (
-        contract.underlying == asked.symbol
-        and (not asked.expires or day.startswith(asked.expires))
-        and (not asked.strike or contract.strike == asked.strike)
-        and (asked.right[:1] in {"", "?", contract.right.value})
-        and (not asked.trading_class or contract.root == asked.trading_class)
-        and (not asked.multiplier or int(asked.multiplier) == contract.multiplier)
-    )
+    def _fits(self, contract: OptionContract, asked: AskedContract) -> bool:
+        return (
+            contract.underlying == asked.symbol
+            and (not asked.expires or self._trades_until(contract).startswith(asked.expires))
+            and (not asked.strike or contract.strike == asked.strike)
+            and (asked.right[:1] in {"", "?", contract.right.value})
+            and (not asked.trading_class or contract.root == asked.trading_class)
+            and (not asked.multiplier or int(asked.multiplier) == contract.multiplier)
+        )

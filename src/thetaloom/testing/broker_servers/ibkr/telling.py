@@ -22,6 +22,7 @@ class ToldContract:
     symbol: str
     kind: str  # OPT, STK, IND or BAG
     expires: str = ""
+    trades_until: str = ""  # which of AM-settled options is the session before
     strike: Decimal = Decimal(0)
     right: str = ""
     multiplier: str = ""
@@ -40,7 +41,7 @@ class ToldContract:
         """The eleven fields with which most messages name it."""
         strike = self.strike if self.kind == "OPT" else 0
         right = self.right if self.kind == "OPT" else "?"
-        named: list[object] = [self.conid, self.symbol, self.kind, self.expires, strike, right, self.multiplier]
+        named: list[object] = [self.conid, self.symbol, self.kind, self.trades_until, strike, right, self.multiplier]
         return [*named, self.exchange, self.currency, self.local_symbol, self.trading_class]
 
 
@@ -63,6 +64,7 @@ class ToldOrder:
     filled: Decimal = Decimal(0)
     remaining: Decimal = Decimal(0)
     average_price: Decimal = Decimal(0)
+    why_held: str = ""
     completed_status: str = ""
     completed_at: datetime | None = None
 
@@ -160,10 +162,10 @@ def _legs(contract: ToldContract) -> list[object]:
     return told
 
 
-def order_status(order: ToldOrder, why_held: str = "") -> bytes:
+def order_status(order: ToldOrder) -> bytes:
     """Message 3: how far an order is."""
     status = [3, order.order_id, order.status, order.filled, order.remaining, order.average_price, order.perm_id]
-    return framed(*status, 0, order.average_price, order.client_id, why_held, 0)
+    return framed(*status, 0, order.average_price, order.client_id, order.why_held, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +202,7 @@ def commission(told: ToldExecution) -> bytes:
 
 def contract_details(request_id: int, told: ToldContract) -> bytes:
     """Message 10: a contract that fits what was asked."""
-    fields: list[object] = [10, request_id, told.symbol, told.kind, told.expires, told.strike, told.right]
+    fields: list[object] = [10, request_id, told.symbol, told.kind, told.trades_until, told.strike, told.right]
     fields += [told.exchange, told.currency, told.local_symbol, told.trading_class, told.trading_class, told.conid]
     fields += [told.min_tick, told.multiplier, "LMT,MKT", "SMART,CBOE", 1, told.under_conid, told.name, ""]
     fields += [told.expires[:6], "", "", "", "US/Eastern", "", "", "", "", 0, 1, told.symbol]
