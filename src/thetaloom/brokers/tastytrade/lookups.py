@@ -19,7 +19,7 @@ from thetaloom.links.report_book import ReportBook
 from thetaloom.ports.clock import Clock
 
 LOOK_BACK = timedelta(days=3)  # in the books: what is booked late has the date of the day it happened
-PAGE = 250
+ORDERS_PAGE, HISTORY_PAGE = 200, 2_000  # the most of each that it takes
 NEVER_STOOD = frozenset(
     {OrderStatus.CONTINGENT, OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.REMOVED}
 )  # of a replacement that was never live
@@ -36,7 +36,7 @@ class Lookups:
         self._book = book
         self._teller = teller
         self._clock = clock
-        self._history = History(book)
+        self._history = History(book, clock)
 
     async def placed(self, client_order_id: ClientOrderId) -> list[PlacedOrder]:
         """Return all that stood in the market for an order of ours, oldest first: a replacement is one more."""
@@ -49,7 +49,7 @@ class Lookups:
         if not found and sent is not None:
             start = sent.order.staged_at.date() - timedelta(days=1)
             past = await self._account.get_order_history(
-                self._session, per_page=PAGE, page_offset=None, start_date=start
+                self._session, per_page=ORDERS_PAGE, page_offset=None, start_date=start
             )
             found = {one.id: one for one in past if self._teller.client_order_id_of(one) == client_order_id}
         return [found[number] for number in sorted(found) if stood(found[number])]
@@ -60,7 +60,7 @@ class Lookups:
         today = self._clock.now().date()
         start = None if mark is None else min(today, date.fromisoformat(mark)) - LOOK_BACK
         found = await self._account.get_history(
-            self._session, per_page=PAGE, page_offset=None, sort="Asc", start_date=start
+            self._session, per_page=HISTORY_PAGE, page_offset=None, sort="Asc", start_date=start
         )
         found = sorted(found, key=lambda one: (one.executed_at, one.id))
         untold = await asyncio.to_thread(self._history.record, found, frozenset[int]())

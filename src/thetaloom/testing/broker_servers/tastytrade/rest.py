@@ -25,7 +25,7 @@ from thetaloom.testing.broker_servers.tastytrade.told import (
 from thetaloom.testing.broker_servers.tastytrade.wire import Asked, Told
 
 Answer = Callable[..., Told]
-PER_PAGE = 50
+ORDERS_PAGE, HISTORY_PAGE = (10, 200), (250, 2_000)  # what it tells unasked, and the most that may be asked for
 
 
 class Rest:
@@ -185,7 +185,7 @@ class Rest:
     def _orders(self, asked: Asked) -> Told:
         start = day_of(asked.one("start-date"))
         found = [one for one in self._visible() if start is None or one.received_at.date() >= start]
-        return self._paged(asked, [self.shown(one) for one in reversed(found)])
+        return self._paged(asked, [self.shown(one) for one in reversed(found)], *ORDERS_PAGE)
 
     def _order(self, asked: Asked, number: str) -> Told:
         return Told(body=enveloped(self.shown(self._known(number)), asked.path))
@@ -211,7 +211,7 @@ class Rest:
         found = [one for one in self.backend.transactions() if start is None or one.happened_at.date() >= start]
         if asked.one("sort") != "Asc":
             found.reverse()
-        return self._paged(asked, [self._transaction(one) for one in found])
+        return self._paged(asked, [self._transaction(one) for one in found], *HISTORY_PAGE)
 
     def _transaction(self, one: Transaction) -> dict[str, Any]:
         number = one.broker_order_id
@@ -242,8 +242,10 @@ class Rest:
         symbols = (asked.one("symbols") or "").split(",")
         return Told(body=enveloped(metrics_json(self.backend, symbols), asked.path))
 
-    def _paged(self, asked: Asked, found: list[dict[str, Any]]) -> Told:
-        size, at = int(asked.one("per-page") or PER_PAGE), int(asked.one("page-offset") or 0)
+    def _paged(self, asked: Asked, found: list[dict[str, Any]], usual: int, most: int) -> Told:
+        size, at = int(asked.one("per-page") or usual), int(asked.one("page-offset") or 0)
+        if not 1 <= size <= most:
+            raise Malformed("validation_error", "per-page does not have a valid value")
         pages = max(1, -(-len(found) // size))
         page = {
             "per-page": size,

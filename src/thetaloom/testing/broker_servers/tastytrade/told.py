@@ -9,6 +9,7 @@ from typing import Any
 from thetaloom.domain.book.orders import Effect, OrderStatus, TimeInForce
 from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import AccountSnapshot
+from thetaloom.domain.book.settlements import DELIVERS
 from thetaloom.domain.book.transactions import Transaction, TransactionKind
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.instruments import OptionContract
@@ -37,7 +38,6 @@ SUB_TYPES = {
     TransactionKind.ASSIGNMENT: "Assignment",
     TransactionKind.EXERCISE: "Exercise",
     TransactionKind.EXPIRATION: "Expiration",
-    TransactionKind.CASH_SETTLEMENT: "Cash Settled Assignment",
     TransactionKind.DIVIDEND: "Dividend",
     TransactionKind.INTEREST: "Credit Interest",
     TransactionKind.FEE: "Fee",
@@ -269,7 +269,7 @@ def transaction_json(one: Transaction, account: str, action: str | None, order: 
         "id": one.sequence,
         "account-number": account,
         "transaction-type": "Trade" if is_trade else "Receive Deliver" if one.quantity else "Money Movement",
-        "transaction-sub-type": action or SUB_TYPES.get(one.kind, "Transfer"),
+        "transaction-sub-type": _sub_type(one, action),
         "description": f"{one.kind.value} of {abs(one.quantity)}",
         "executed-at": stamp(one.happened_at),
         "transaction-date": one.happened_at.date().isoformat(),
@@ -285,13 +285,22 @@ def transaction_json(one: Transaction, account: str, action: str | None, order: 
             "underlying-symbol": one.symbol,
             "quantity": str(abs(one.quantity)),
         }
-    if one.price is not None:
+    if one.kind is TransactionKind.CASH_SETTLEMENT and one.contract is not None:
+        told["price"] = str(one.contract.strike)  # and not what was paid
+    elif one.price is not None:
         told["price"] = str(one.price)
     if action is not None and (is_trade or one.contract is None):
         told["action"] = action
-    if not is_trade:
-        told["transaction-sub-type"] = SUB_TYPES.get(one.kind, "Transfer")
     return told if order is None else told | {"order-id": order}
+
+
+def _sub_type(one: Transaction, action: str | None) -> str:
+    if one.kind is TransactionKind.CASH_SETTLEMENT:
+        return "Cash Settled Assignment" if one.quantity > 0 else "Cash Settled Exercise"
+    is_delivery = one.kind in DELIVERS and one.contract is None  # shares, told as bought or sold
+    if action is not None and (one.kind is TransactionKind.TRADE or is_delivery):
+        return action
+    return SUB_TYPES.get(one.kind, "Transfer")
 
 
 def error_json(code: str, message: str, entries: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
