@@ -105,7 +105,7 @@ def moved(number: int, sub_type: str, **told: str) -> WireTransaction:
 
 
 def shares(number: int) -> WireTransaction:
-    """Return the shares of two assigned puts: bought, by a word that trades have too, and with a fee of five dollars."""
+    """Return the shares of two assigned puts: bought, by a word that trades have too, and with a fee."""
     return moved(
         number,
         "Buy to Open",

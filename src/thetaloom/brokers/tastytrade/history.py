@@ -6,7 +6,6 @@ its own would be booked twice.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-
 from datetime import datetime, timedelta
 
 import structlog

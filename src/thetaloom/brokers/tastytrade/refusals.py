@@ -36,6 +36,7 @@ CODES: dict[str, Refusal] = {
     "expiring_option_restricted": Refusal.NOT_PERMITTED,
     "too_many_legs": Refusal.TOO_MANY_LEGS,
     "leg_count_exceeded": Refusal.TOO_MANY_LEGS,
+    "closing_with_no_position": Refusal.QUANTITY_CONFLICT,
     "cannot_close_more_than_held": Refusal.QUANTITY_CONFLICT,
     "closing_more_than_held": Refusal.QUANTITY_CONFLICT,
     "insufficient_quantity": Refusal.QUANTITY_CONFLICT,

@@ -17,7 +17,7 @@ from thetaloom.brokers.tastytrade.guarding import read_whole, refused_preview, t
 from thetaloom.brokers.tastytrade.lookups import Lookups, stood
 from thetaloom.brokers.tastytrade.parse import broker_order, holdings_of, snapshot
 from thetaloom.brokers.tastytrade.refusals import refusal_of
-from thetaloom.brokers.tastytrade.render import limit_order
+from thetaloom.brokers.tastytrade.render import new_order, replacement
 from thetaloom.brokers.tastytrade.session import TastytradeSession, WireRefusal
 from thetaloom.brokers.tastytrade.settings import NAME, TastytradeSettings
 from thetaloom.brokers.tastytrade.told import Teller
@@ -121,7 +121,7 @@ class TastytradeBroker:
         if wrong := wrong_shape(order.legs, legs_max=CAPABILITIES.legs_max):
             return refused_preview(*wrong)
         try:
-            told = self._asked(self._account.place_order(self._session, limit_order(order), dry_run=True))
+            told = self._asked(self._account.place_order(self._session, new_order(order), dry_run=True))
         except WireRefusal as no:
             return refused_preview(refusal_of(no.entries, no.status), no.words)
         if told.errors:
@@ -144,7 +144,7 @@ class TastytradeBroker:
             self._teller.reject(order.client_order_id, *wrong)
             return
         try:
-            told = self._change(self._account.place_order(self._session, limit_order(order), dry_run=False))
+            told = self._change(self._account.place_order(self._session, new_order(order), dry_run=False))
         except WireRefusal as no:
             self._teller.reject(order.client_order_id, refusal_of(no.entries, no.status), no.words)
             return
@@ -204,7 +204,7 @@ class TastytradeBroker:
         try:
             new = self._change(
                 self._account.replace_order(
-                    self._session, int(sent.broker_order_id), limit_order(sent.order, limit_price)
+                    self._session, int(sent.broker_order_id), replacement(sent.order, limit_price)
                 )
             )
         except WireRefusal as no:

@@ -109,7 +109,7 @@ class Rest:
         return Told(body=enveloped(told, asked.path))
 
     def _dry_run(self, asked: Asked) -> Told:
-        wanted = read_order(asked.json())
+        wanted = self.desk.routed(read_order(asked.json()))
         told = self.backend.preview(wire_order(wanted))
         if told.refusal is not None:
             raise Malformed(CODES[told.refusal], told.message)
@@ -120,7 +120,7 @@ class Rest:
         return Told(status=201, body=enveloped({"order": shown, **effect_json(told)}, asked.path))
 
     def _place(self, asked: Asked, late: bool) -> Told:
-        wanted = read_order(asked.json())
+        wanted = self.desk.routed(read_order(asked.json()))
         told = self.backend.preview(wire_order(wanted))
         one = self.desk.place(wanted, late=late)
         self._soon(self.tell, one)
@@ -152,8 +152,10 @@ class Rest:
 
     def _place_complex(self, asked: Asked, late: bool) -> Told:
         kind, trigger, orders = read_complex(asked.json())
-        judged = trigger or orders[0]
+        judged = self.desk.routed(trigger or orders[0])
         told = self.backend.preview(wire_order(judged))
+        if told.refusal is not None:
+            raise Malformed(CODES[told.refusal], told.message)
         group = self.desk.place_complex(kind, trigger, orders)
         self.desk.sync()
         return Told(status=201, body=enveloped({"complex-order": self._group(group), **effect_json(told)}, asked.path))
