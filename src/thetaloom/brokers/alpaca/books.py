@@ -1,7 +1,7 @@
 """Alpaca's books, read into ours: orders, executions and transactions, each fact once, whoever told it first."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ from thetaloom.brokers.alpaca.activities import (
     order_id_of,
     transaction_of,
 )
-from thetaloom.brokers.alpaca.parse import Raw, WireOrder, order_of, orders_of
+from thetaloom.brokers.alpaca.parse import Raw, WireOrder, identity_of, is_part, order_of, page_of
 from thetaloom.brokers.alpaca.refusals import refusal_of
 from thetaloom.brokers.alpaca.session import AlpacaSession, No
 from thetaloom.brokers.alpaca.tables import ENDS, REFUSED_EVENTS
@@ -67,7 +67,7 @@ class AlpacaBooks:
         with self.lock:
             event = str(update.get("event", ""))
             try:
-                order = order_of(update.get("order"))
+                order = self.whole(update.get("order"))
             except InvalidInput as error:
                 log.warning("alpaca_update_unreadable", told=event, error=error.message)
                 self.sweep()
@@ -79,7 +79,7 @@ class AlpacaBooks:
                 self.read_activities()
             sent = self.note(order, reason=str(update.get("reason") or ""))
             if sent is not None and event in REFUSED_EVENTS:
-                self._refused_later(sent, order, event)
+                self._refused_later(sent, order, event, str(update.get("reason") or ""))
 
     def note(self, order: WireOrder, reason: str = "") -> SentOrder | None:
         """Write down what an order in their books says that is new; ``None`` where it is not ours."""
@@ -127,10 +127,25 @@ class AlpacaBooks:
             if answer.is_missing:
                 return None
             raise BrokerUnavailable(f"alpaca refused to look an order up: {answer.message}")
-        order = self._read_order(answer)
+        order = self._read_order(answer, self.whole)
         if order.client_order_id != client_order_id:
             raise BrokerUnavailable(f"alpaca answered with another order than {client_order_id}")
         return order
+
+    def whole(self, raw: Any) -> WireOrder | None:
+        """Read an order; one that is told without its legs, or as a leg of ours alone, is looked up.
+
+        ``None`` where it is not of options, or a leg of somebody else's. Raises ``InvalidInput`` as reading does.
+        """
+        if not is_part(raw):
+            return order_of(raw)
+        order_id, is_leg = identity_of(raw)
+        if is_leg:
+            sent = self._book.sent_as(order_id)
+            if sent is None or sent.broker_order_id is None:
+                return None
+            order_id = sent.broker_order_id
+        return self.order(order_id)
 
     def order(self, order_id: BrokerOrderId) -> WireOrder | None:
         """Return an order by their id, with its legs."""
@@ -159,19 +174,20 @@ class AlpacaBooks:
         """Return all orders of options that work, oldest first."""
         found: dict[BrokerOrderId, WireOrder] = {}
         until: datetime | None = None
-        while True:
+        while True:  # from the newest on
             asked = sdk.GetOrdersRequest(status=sdk.QueryOrderStatus.OPEN, limit=ORDERS_PAGE, nested=True, until=until)
             answer = self._session.must(partial(self._session.trading.get_orders, asked), "the orders")
             try:
-                page = orders_of(answer)
+                size, oldest = page_of(answer)
+                page = [order for one in answer if (order := self.whole(one)) is not None]
             except InvalidInput as error:
                 raise BrokerUnavailable(f"alpaca's orders cannot be read: {error.message}") from error
-            new = [one for one in page if one.order_id not in found]
-            found |= {one.order_id: one for one in new}
-            if len(answer) < ORDERS_PAGE or not new:
+            found |= {one.order_id: one for one in page if one.order_id not in found}
+            # What was placed at the same instant as the last of a page may stand on the next one.
+            before, until = until, None if oldest is None else oldest + timedelta(microseconds=1)
+            if size < ORDERS_PAGE or until is None or until == before:
                 oldest_first = list(reversed(found.values()))  # of those placed at once, too
                 return sorted(oldest_first, key=lambda one: one.placed_at)
-            until = min(one.placed_at for one in page)
 
     def _look_up_open(self) -> None:
         for sent in self._book.open_sent():
@@ -180,13 +196,13 @@ class AlpacaBooks:
             for one in [] if order is None else self.chain(order):
                 self.note(one)
 
-    def _read_order(self, answer: Any) -> WireOrder:
+    def _read_order(self, answer: Any, read: Callable[[Any], WireOrder | None] = order_of) -> WireOrder:
         try:
-            order = order_of(answer)
+            order = read(answer)
         except InvalidInput as error:
             raise BrokerUnavailable(f"alpaca's order cannot be read: {error.message}") from error
         if order is None:
-            raise BrokerUnavailable("alpaca told an order of ours that is not of options")
+            raise BrokerUnavailable("alpaca told an order of ours that is not of options, or without its legs")
         return order
 
     def _sent(self, order: WireOrder) -> SentOrder | None:
@@ -228,7 +244,7 @@ class AlpacaBooks:
             refusal=refusal_of(reason) if kind is ReportKind.REJECTED else None,
         )
 
-    def _refused_later(self, sent: SentOrder, order: WireOrder, event: str) -> None:
+    def _refused_later(self, sent: SentOrder, order: WireOrder, event: str, reason: str) -> None:
         kind = REFUSED_EVENTS[event]
         self._book.report(
             f"{event}:{order.order_id}:{sent.revision}",
@@ -236,8 +252,8 @@ class AlpacaBooks:
             sent.client_order_id,
             at=self._clock.now(),
             limit_price=sent.limit_price if kind is ReportKind.REPLACE_REFUSED else None,
-            message=f"alpaca: {event}",
-            refusal=refusal_of(""),
+            message=f"alpaca: {reason or event}",
+            refusal=refusal_of(reason),
         )
 
     def _bind_strangers(self, found: list[Raw]) -> None:

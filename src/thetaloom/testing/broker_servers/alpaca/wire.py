@@ -88,8 +88,8 @@ class ShownOrder:
             return "partially_filled"
         return "new" if self.is_open_market else "accepted"
 
-    def record(self) -> Json:
-        """Return the order, its legs nested."""
+    def record(self, *, nested: bool = True) -> Json:
+        """Return the order, its legs nested or left out."""
         number, legs = self.order.broker_order_id, self.order.legs
         alone = len(legs) == 1
         credit = self.order.limit_price
@@ -107,7 +107,11 @@ class ShownOrder:
         if alone:
             return whole | self._leg_words(legs[0]) | {"order_class": "simple", "legs": None}
         empty = {"asset_class": "", "asset_id": "", "side": "", "symbol": "", "order_class": "mleg"}
-        return whole | empty | {"legs": [self._leg(leg) for leg in legs]}
+        return whole | empty | {"legs": self.leg_records() if nested else None}
+
+    def leg_records(self) -> list[Json]:
+        """Return the legs of an order of several, each an order of its own."""
+        return [self._leg(leg) for leg in self.order.legs]
 
     def _leg(self, leg: Leg) -> Json:
         number = self.order.broker_order_id
