@@ -104,10 +104,12 @@ NOTES = (
     ),
     BrokerNote(
         topic="cut-off",
-        text="From 15:30 in New York (half an hour before an early close) nothing is sent for contracts that expire "
-        "that day, and Alpaca may close such positions by itself, one leg alone among them. Outside of the session "
-        "nothing is sent, since Alpaca would keep it for the next day.",
-        source="Alpaca's options documentation; alpaca-py#774",
+        text="From 15:30 in New York (half an hour before an early close) nothing is opened in contracts that expire "
+        "that day; Alpaca itself stops at 15:15 but for broad ETFs such as SPY. What closes is sent, and may be "
+        "refused. Alpaca closes such positions by itself, one leg alone among them: at 15:30, broad ETFs at 15:45, and "
+        "from 15:00 on what the account could not pay for. An exit on the last day belongs before 15:00. Outside of "
+        "the session nothing is sent, since Alpaca would keep it for the next day.",
+        source="Alpaca's options documentation and support pages on cut-off times; alpaca-py#774",
     ),
     BrokerNote(
         topic="replace",
@@ -127,6 +129,18 @@ NOTES = (
         text="An error, 504 among them, may come though the order was taken. The SDK sends again after 429 and 504; "
         "that is switched off.",
         source="Alpaca-API#270; alpaca-py 0.44, common/rest.py",
+    ),
+    BrokerNote(
+        topic="legs of an order",
+        text="An order may be told without its legs, as by our id, and a leg by itself; both are looked up by the id "
+        "of the whole order.",
+        source=f"{_SPEC}, legs of an order and nested of GET /v2/orders",
+    ),
+    BrokerNote(
+        topic="adjusted contracts",
+        text="What is listed with another multiplier or size than 100, or may not be traded, is in no chain. Alpaca "
+        "lets adjusted contracts be closed only.",
+        source=f"{_SPEC}, /v2/options/contracts; Alpaca's support pages",
     ),
     BrokerNote(
         topic="trade updates",
