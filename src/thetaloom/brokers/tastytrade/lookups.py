@@ -6,10 +6,10 @@ from contextlib import suppress
 from datetime import date, timedelta
 
 from tastytrade import Account
-from tastytrade.order import OrderStatus, PlacedOrder
+from tastytrade.order import PlacedOrder
 
 from thetaloom.brokers.tastytrade.history import History
-from thetaloom.brokers.tastytrade.parse import broker_order
+from thetaloom.brokers.tastytrade.parse import broker_order, stood
 from thetaloom.brokers.tastytrade.session import TastytradeSession, WireRefusal
 from thetaloom.brokers.tastytrade.told import Teller
 from thetaloom.domain.book.reports import BrokerOrder
@@ -20,9 +20,6 @@ from thetaloom.ports.clock import Clock
 
 LOOK_BACK = timedelta(days=3)  # in the books: what is booked late has the date of the day it happened
 ORDERS_PAGE, HISTORY_PAGE = 200, 2_000  # the most of each that it takes
-NEVER_STOOD = frozenset(
-    {OrderStatus.CONTINGENT, OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.REMOVED}
-)  # of a replacement that was never live
 
 
 class Lookups:
@@ -100,8 +97,3 @@ class Lookups:
     def _take(self, order: PlacedOrder) -> None:
         with suppress(BrokerUnavailable):  # what tells nonsense keeps its own transactions back, and no others
             self._teller.take(order)
-
-
-def stood(order: PlacedOrder) -> bool:
-    """Tell whether an order ever worked by itself: a replacement that came too late never did."""
-    return order.replaces_order_id is None or order.live_at is not None or order.status not in NEVER_STOOD

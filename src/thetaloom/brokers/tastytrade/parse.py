@@ -39,6 +39,7 @@ STATUSES: dict[WireStatus, OrderStatus] = {
     W.REMOVED: S.CANCELED,
     W.PARTIALLY_REMOVED: S.CANCELED,
 }
+NEVER_STOOD = frozenset({W.CONTINGENT, W.REJECTED, W.CANCELLED, W.REMOVED})  # of a replacement that did nothing
 SUB_TYPES: dict[str, TransactionKind] = {
     "Assignment": K.ASSIGNMENT,
     "Cash Settled Assignment": K.CASH_SETTLEMENT,
@@ -78,8 +79,18 @@ def status_of(order: PlacedOrder) -> OrderStatus:
 
 
 def is_told_whole(order: PlacedOrder) -> bool:
-    """Tell whether the fills of an order add up to what its legs say was done."""
-    return all(_count(leg) == _done(order, leg) for leg in order.legs)
+    """Tell whether the fills of an order add up to what its legs say was done; what they say may be behind."""
+    return all(_count(leg) >= _done(order, leg) for leg in order.legs)
+
+
+def stood(order: PlacedOrder) -> bool:
+    """Tell whether an order ever worked by itself: a replacement that came too late never did.
+
+    When it went live is seldom told; what filled, or was replaced in its turn, has worked.
+    """
+    if order.replaces_order_id is None or order.live_at is not None or order.replacing_order_id is not None:
+        return True
+    return order.status not in NEVER_STOOD or any(leg.fills for leg in order.legs)
 
 
 def broker_order(order: PlacedOrder, client_order_id: ClientOrderId | None) -> BrokerOrder | None:

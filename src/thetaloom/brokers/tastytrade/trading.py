@@ -14,8 +14,8 @@ from thetaloom.brokers.tastytrade.account_stream import AccountLine
 from thetaloom.brokers.tastytrade.capabilities import CAPABILITIES
 from thetaloom.brokers.tastytrade.complex_orders import oco_of, otoco_of, placed_group
 from thetaloom.brokers.tastytrade.guarding import read_whole, refused_preview, taken_already
-from thetaloom.brokers.tastytrade.lookups import Lookups, stood
-from thetaloom.brokers.tastytrade.parse import broker_order, holdings_of, snapshot
+from thetaloom.brokers.tastytrade.lookups import Lookups
+from thetaloom.brokers.tastytrade.parse import broker_order, holdings_of, snapshot, stood
 from thetaloom.brokers.tastytrade.refusals import refusal_of
 from thetaloom.brokers.tastytrade.render import new_order, replacement
 from thetaloom.brokers.tastytrade.session import TastytradeSession, WireRefusal

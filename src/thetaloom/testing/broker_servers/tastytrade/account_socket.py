@@ -18,6 +18,7 @@ class AccountSocket:
     def __init__(self, rest: Rest, is_token: Callable[[str], bool], faults: list[str]) -> None:
         self.is_muted = False
         self.heartbeats = 0
+        self._told = 0
         self.keeps_legs_back = False  # as the real one does: the first message lacks the fills of all legs but one
         self._rest = rest
         self._is_token = is_token
@@ -48,8 +49,9 @@ class AccountSocket:
             for leg in shown["legs"][1:]:
                 leg["fills"] = []
         at = int(self._rest.backend.clock.now().timestamp() * 1000)
+        self._told += 1
         for line in tuple(self._connected):
-            line.say({"type": "Order", "data": shown, "timestamp": at})
+            line.say({"type": "Order", "data": shown, "timestamp": at, "ws-sequence": self._told})
 
     def _answer(self, line: SocketLine, said: dict[str, Any]) -> dict[str, Any]:
         action, number = said.get("action"), said.get("request-id")

@@ -86,7 +86,9 @@ def order_json(one: Placed, account: str, now: datetime) -> dict[str, Any]:
         "account-number": account,
         "time-in-force": TIMES[one.time_in_force],
         "order-type": one.order_type,
-        "size": str(one.quantity),
+        "global-request-id": f"{one.number:032x}",
+        "leg-count": len(one.legs),
+        "size": one.quantity,
         "underlying-symbol": one.legs[0].contract.underlying,
         "underlying-instrument-type": "Equity",
         "status": one.status,
@@ -108,7 +110,7 @@ def order_json(one: Placed, account: str, now: datetime) -> dict[str, Any]:
         "stop-trigger": None if one.stop_trigger is None else str(one.stop_trigger),
         "complex-order-id": one.complex_id,
         "complex-order-tag": one.complex_tag,
-        "live-at": stamp(one.received_at) if one.status not in {"Contingent", "Rejected", "Received"} else None,
+        "ext-client-order-id": f"SIM{one.number}" if one.status in {"Live", "Filled"} else None,
         "terminal-at": None if one.is_open else stamp(now),
     }
     return told | {key: given for key, given in optional.items() if given is not None}
