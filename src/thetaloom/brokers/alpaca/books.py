@@ -1,7 +1,7 @@
 """Alpaca's books, read into ours: orders, executions and transactions, each fact once, whoever told it first."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -10,9 +10,12 @@ import structlog
 
 from thetaloom.brokers.alpaca import sdk
 from thetaloom.brokers.alpaca.activities import (
-    delivery_kinds,
+    Delivery,
+    deliveries_of,
+    delivery_of,
     execution_of,
     happened_at,
+    is_delivery,
     order_id_of,
     transaction_of,
 )
@@ -22,7 +25,7 @@ from thetaloom.brokers.alpaca.session import AlpacaSession, No
 from thetaloom.brokers.alpaca.tables import ENDS, REFUSED_EVENTS
 from thetaloom.domain.book.orders import OrderStatus
 from thetaloom.domain.book.reports import ReportKind
-from thetaloom.domain.book.transactions import Transaction, TransactionKind
+from thetaloom.domain.book.transactions import Transaction
 from thetaloom.domain.values.ids import BrokerOrderId
 from thetaloom.errors import BrokerUnavailable, InvalidInput
 from thetaloom.links.report_book import ReportBook, SentOrder
@@ -32,6 +35,7 @@ log = structlog.get_logger()
 
 MARK = "activities"
 AHEAD_MAX, EARLIEST_AT = timedelta(days=1), datetime(2000, 1, 1, tzinfo=UTC)  # of what can have happened
+ALONE_MAX = timedelta(minutes=10)  # shares whose contracts are told later than this came from elsewhere
 OVERLAP = timedelta(days=2)  # what is booked late, under the time at which it happened, is still read
 CHAIN_MAX = 200  # replacements of one order
 ORDERS_PAGE = 500
@@ -47,6 +51,7 @@ class AlpacaBooks:
         self._clock = clock
         self.lock = threading.RLock()  # also held around a change: what it did is noted before its messages are
         self._strangers: set[BrokerOrderId] = set()  # orders that were looked for among ours
+        self._alone: dict[str, datetime] = {}  # since when shares wait for their contracts
         self._taken: set[str] = set()  # activities of orders of ours that are written down, read again in an overlap
 
     def catch_up(self) -> None:
@@ -270,7 +275,7 @@ class AlpacaBooks:
             raise
 
     def _take(self, found: list[Raw]) -> datetime | None:
-        deliveries = delivery_kinds(found)
+        deliveries = deliveries_of(found)
         newest: datetime | None = None
         moved: dict[str, Transaction] = {}
         for raw in found:
@@ -281,19 +286,21 @@ class AlpacaBooks:
                 at = happened_at(raw)
                 if not EARLIEST_AT < at < self._clock.now() + AHEAD_MAX:
                     raise InvalidInput(f"alpaca told {at.isoformat()} as the time of an activity")
-                transaction = self._take_one(raw, deliveries)
+                transaction = self._take_one(raw, name, deliveries)
             except InvalidInput as error:
                 # It is read again with the next activities, and the balance will not add up meanwhile.
                 log.error("alpaca_activity_unreadable", told=str(raw.get("activity_type")), error=error.message)
                 continue
             if transaction is not None:
                 moved[name] = transaction
+                self._alone.pop(name, None)
             newest = at if newest is None else max(newest, at)
-        self._book.record(moved.values())
+        # Shares stand right behind their contracts, whatever was booked in between.
+        self._book.record(sorted(moved.values(), key=lambda one: (one.happened_at, one.contract is None)))
         self._taken |= {name for name, one in moved.items() if one.client_order_id or not one.broker_order_id}
         return newest
 
-    def _take_one(self, raw: Raw, deliveries: Mapping[str, TransactionKind]) -> Transaction | None:
+    def _take_one(self, raw: Raw, name: str, deliveries: Sequence[Delivery]) -> Transaction | None:
         order_id = order_id_of(raw)
         sent = None if order_id is None else self._book.sent_as(order_id)
         cid = None if sent is None else sent.client_order_id
@@ -306,7 +313,15 @@ class AlpacaBooks:
                 at=execution.executed_at,
                 execution=execution,
             )
-        return transaction_of(raw, deliveries, cid)
+        delivery = delivery_of(raw, deliveries) if is_delivery(raw) else None
+        if is_delivery(raw) and delivery is None and self._waits(name):
+            return None
+        return transaction_of(raw, delivery, cid)
+
+    def _waits(self, name: str) -> bool:
+        """Tell whether shares are to wait for the contracts that they came of, which may be booked after them."""
+        now = self._clock.now()
+        return now - self._alone.setdefault(name, now) < ALONE_MAX
 
 
 def _fits(sent: SentOrder, order: WireOrder) -> bool:

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ ENDS = {
     OrderStatus.EXPIRED: "expired",
     OrderStatus.REJECTED: "rejected",
 }
+NOW, SHARES_LATER = timedelta(0), timedelta(microseconds=1_300)  # shares are booked a moment after their contracts
 Json = dict[str, Any]
 T = TypeVar("T")
 
@@ -198,7 +199,10 @@ def _other(one: Transaction) -> Json:
     is_delivered = one.contract is None and one.quantity != 0
     word = "OPTRD" if is_delivered else WORDS[one.kind]
     group = one.transaction_id.removesuffix("-shares")
-    record = _common(word, one, named(group)) | {"net_amount": str(one.cash), "group_id": named("group", group)}
+    record = _common(word, one, named(group), later=SHARES_LATER if is_delivered else NOW) | {
+        "net_amount": str(one.cash),
+        "group_id": named("group", group),
+    }
     if one.contract is not None:
         record |= {"symbol": one.contract.compact, "qty": str(one.quantity)}
     elif one.quantity:
@@ -226,12 +230,12 @@ def _trade(one: Transaction, order_id: str | None) -> Json:
     }
 
 
-def _common(word: str, one: Transaction, name: str) -> Json:
+def _common(word: str, one: Transaction, name: str, *, later: timedelta = NOW) -> Json:
     return {
         "id": _activity_id(one, name),
         "activity_type": word,
         "date": f"{one.happened_at:%Y-%m-%d}",
-        "created_at": written(one.happened_at),
+        "created_at": written(one.happened_at + later),
         "status": "executed",
         "currency": "USD",
     }
