@@ -4,6 +4,7 @@ Neither an answer nor a message says when an order went live, and an order that 
 """
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from thetaloom.testing.clock import FakeClock
 
 ORDER = b.order(quantity=2, limit="1.50")
 FIRST, SECOND, THIRD = 507341323, 507341331, 507341344
-EDITED = {"source": "WB2;0.174.2", "external-identifier": None}  # in the web app
+EDITED: dict[str, Any] = {"source": "WB2;0.174.2", "external-identifier": None}  # in the web app
 AT = FakeClock().now()
 
 
@@ -150,9 +151,9 @@ def test_what_a_replacement_did_before_it_was_canceled_counts(book: ReportBook) 
 def test_fills_are_counted_by_themselves_where_what_remains_lags_behind(book: ReportBook) -> None:
     lagging, ahead = told(FIRST, "Live", done=1), told(FIRST, "Live")
     for leg in lagging.legs:
-        leg.remaining_quantity = leg.quantity  # told with the fill already
+        leg.remaining_quantity = Decimal(2)  # told with the fill already
     for leg in ahead.legs:
-        leg.remaining_quantity = 1  # told before its fill
+        leg.remaining_quantity = Decimal(1)  # told before its fill
 
     assert is_told_whole(lagging) and not is_told_whole(ahead)
     assert reported(book, ahead, lagging) == [K.ACCEPTED, K.LEG_FILLED, K.LEG_FILLED]
