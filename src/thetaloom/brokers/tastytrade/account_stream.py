@@ -13,6 +13,7 @@ from tastytrade.streamer import SubscriptionType
 from tastytrade.utils import TastytradeError
 
 from thetaloom.brokers.tastytrade.breaks import why_broken
+from thetaloom.brokers.tastytrade.guarding import without_rules
 from thetaloom.brokers.tastytrade.session import TastytradeSession
 from thetaloom.errors import BrokerUnavailable
 from thetaloom.links.nonsense import NONSENSE
@@ -36,7 +37,7 @@ class _HeardStreamer(AlertStreamer):
     async def _map_message(self, type_str: str, data: dict[str, Any]) -> None:
         self._hear()
         try:
-            await super()._map_message(type_str, data)
+            await super()._map_message(type_str, without_rules(data))
         except NONSENSE as error:  # one message that cannot be read is no reason to lose the next
             log.warning("tastytrade_message_unreadable", kind=type_str, error=type(error).__name__)
             self._unread()

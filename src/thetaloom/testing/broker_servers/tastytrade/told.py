@@ -67,6 +67,7 @@ class Placed:
     complex_id: int | None = None
     complex_tag: str | None = None
     is_hidden: bool = False
+    rule: dict[str, Any] | None = None  # of a conditional order
     fills: dict[OptionContract, list[tuple[str, int, Decimal, datetime]]] = field(default_factory=dict)
 
     @property
@@ -110,6 +111,7 @@ def order_json(one: Placed, account: str, now: datetime) -> dict[str, Any]:
         "stop-trigger": None if one.stop_trigger is None else str(one.stop_trigger),
         "complex-order-id": one.complex_id,
         "complex-order-tag": one.complex_tag,
+        "order-rule": one.rule,
         "ext-client-order-id": f"SIM{one.number}" if one.status in {"Live", "Filled"} else None,
         "terminal-at": None if one.is_open else stamp(now),
     }
