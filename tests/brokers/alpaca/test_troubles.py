@@ -240,3 +240,16 @@ def test_too_many_questions_about_the_market_keep_no_order_waiting(opened: Desk)
 
     assert opened.kinds(order) == [K.ACCEPTED]
     assert [path for _, path in opened.server.http.requests].count("/v1beta1/options/snapshots/SPY") == 1
+
+
+def test_a_stream_that_offers_no_trade_updates_is_not_taken_for_a_quiet_one(desk: Desk) -> None:
+    desk.server.sockets.offered.clear()
+    opened = desk.connect()
+    until(lambda: opened.broker.links()[0].drops > 0, lambda: str(opened.broker.links()))
+
+    desk.server.sockets.offered.append("trade_updates")
+    until(lambda: opened.broker.links()[0].is_up, lambda: str(opened.broker.links()))
+    order = b.order(limit="0.90")
+    opened.broker.submit(order)
+    desk.fill(order)
+    desk.await_kinds(order, K.ACCEPTED, K.LEG_FILLED, K.LEG_FILLED)

@@ -150,8 +150,8 @@ NOTES = (
     ),
     BrokerNote(
         topic="rate limit",
-        text="200 requests a minute of orders and books, and as many of market data, counted apart and each page for itself. "
-        "429 says by Retry-After when to come again.",
+        text="200 requests a minute of orders and books, and as many of market data, counted apart and each page for "
+        "itself. 429 says by Retry-After when to come again.",
         source="Alpaca's documentation of usage limits",
     ),
     BrokerNote(
