@@ -157,7 +157,7 @@ class Teller:
         if kind is None or self._was_replaced(order):
             return
         text = order.reject_reason or ""
-        refusal = refusal_of_text(text) if kind is ReportKind.REJECTED else None
+        refusal = refusal_of_text(text, sent.order.effect) if kind is ReportKind.REJECTED else None
         self._report(f"end:{order.id}", kind, order, sent, message=text, refusal=refusal)
 
     def _was_replaced(self, order: PlacedOrder) -> bool:

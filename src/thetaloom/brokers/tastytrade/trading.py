@@ -123,10 +123,10 @@ class TastytradeBroker:
         try:
             told = self._asked(self._account.place_order(self._session, new_order(order), dry_run=True))
         except WireRefusal as no:
-            return refused_preview(refusal_of(no.entries, no.status), no.words)
+            return refused_preview(refusal_of(no.entries, no.status, order.effect), no.words)
         if told.errors:
             entries = [(one.code, one.message) for one in told.errors]
-            return refused_preview(refusal_of(entries, 0), " ".join(text for _, text in entries))
+            return refused_preview(refusal_of(entries, 0, order.effect), " ".join(text for _, text in entries))
         effect, fees = told.buying_power_effect, told.fee_calculation
         return Preview(
             buying_power_effect=Money(-effect.change_in_buying_power),
@@ -146,7 +146,7 @@ class TastytradeBroker:
         try:
             told = self._change(self._account.place_order(self._session, new_order(order), dry_run=False))
         except WireRefusal as no:
-            self._teller.reject(order.client_order_id, refusal_of(no.entries, no.status), no.words)
+            self._teller.reject(order.client_order_id, refusal_of(no.entries, no.status, order.effect), no.words)
             return
         with taken_already("the order"):
             if told.order.external_identifier != order.client_order_id:
@@ -172,7 +172,7 @@ class TastytradeBroker:
             placed = self._change(placed_group(self._account, self._session, group))
         except WireRefusal as no:
             for order in members:
-                self._teller.reject(order.client_order_id, refusal_of(no.entries, no.status), no.words)
+                self._teller.reject(order.client_order_id, refusal_of(no.entries, no.status, order.effect), no.words)
             return None
         with taken_already("the group of orders"):
             for one in (placed.trigger_order, *placed.orders):
