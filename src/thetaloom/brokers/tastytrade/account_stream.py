@@ -21,6 +21,7 @@ from thetaloom.links.nonsense import NONSENSE
 log = structlog.get_logger()
 
 FOREIGN = (httpx2.HTTPError, HTTPXWSException, WebSocketDisconnect, TastytradeError, *NONSENSE)
+READ = ("Order", "ComplexOrder")  # balances, positions and all else are asked for when they are wanted
 Hear = Callable[[], None]
 TakeOrder = Callable[[PlacedOrder], Awaitable[None]]
 
@@ -36,6 +37,8 @@ class _HeardStreamer(AlertStreamer):
 
     async def _map_message(self, type_str: str, data: dict[str, Any]) -> None:
         self._hear()
+        if type_str not in READ:  # the SDK would keep it for a reader for ever
+            return
         try:
             await super()._map_message(type_str, without_rules(data))
         except NONSENSE as error:  # one message that cannot be read is no reason to lose the next

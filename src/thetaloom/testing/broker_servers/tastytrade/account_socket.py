@@ -41,6 +41,11 @@ class AccountSocket:
         if one is not None and not one.is_hidden:
             self._tell(one)
 
+    def tell_other(self, kind: str, data: Any) -> None:
+        """Tell every client of something that is no order."""
+        for line in tuple(self._connected):
+            line.say({"type": kind, "data": data, "timestamp": 0})
+
     def _tell(self, one: Placed) -> None:
         if self.is_muted or one.is_hidden:
             return
