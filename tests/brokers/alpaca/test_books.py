@@ -129,6 +129,44 @@ def test_the_reason_of_a_refusal_that_comes_later_is_told(opened: Desk) -> None:
     assert opened.reports(order)[-1].message == "alpaca: TOO_LATE_TO_CANCEL"
 
 
+# Every event that the documentation names, with the status that its order has then; none of them ends it.
+WORKING = {
+    "accepted": "accepted",
+    "pending_new": "pending_new",
+    "new": "new",
+    "held": "held",
+    "stopped": "stopped",
+    "suspended": "suspended",
+    "pending_cancel": "pending_cancel",
+    "order_cancel_rejected": "new",
+    "pending_replace": "pending_replace",
+    "order_replace_rejected": "new",
+    "calculated": "calculated",
+    "done_for_day": "done_for_day",
+    "restated": "new",
+    "trade_bust": "new",
+    "trade_correct": "new",
+}
+OVER = {"canceled": K.CANCELED, "expired": K.EXPIRED, "rejected": K.REJECTED}
+
+
+@pytest.mark.parametrize("last", OVER)
+def test_every_event_of_an_order_is_read_and_only_an_end_ends_it(opened: Desk, last: str) -> None:
+    until(lambda: opened.broker.links()[0].is_up, lambda: "not up")
+    order = b.order(limit="1.50")
+    opened.broker.submit(order)
+    (working,) = opened.backend.by_client_id(order.client_order_id)
+    shown = opened.server.shelf.shown(working.broker_order_id)
+    assert shown is not None
+    for event, status in WORKING.items():
+        opened.server.sockets.tell_trade({"event": event, "order": shown.record() | {"status": status}})
+    opened.await_kinds(order, K.ACCEPTED, K.CANCEL_REFUSED, K.REPLACE_REFUSED)
+    opened.server.sockets.tell_trade({"event": last, "order": shown.record() | {"status": last}, "reason": "WHY"})
+
+    opened.await_kinds(order, K.ACCEPTED, K.CANCEL_REFUSED, K.REPLACE_REFUSED, OVER[last])
+    assert opened.reports(order)[-1].message == "WHY" and opened.broker.links()[0].drops == 0
+
+
 @pytest.mark.parametrize("page", [3, 6, 500])
 def test_no_order_is_lost_between_two_pages(opened: Desk, page: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(books, "ORDERS_PAGE", page)
