@@ -152,7 +152,7 @@ class Bracket:
     """What closes a position: a limit at the target, and a stop; when one of the two is done the other ends."""
 
     target: Order
-    stop: Order  # its limit is not sent: at the trigger it closes at the market
+    stop: Order  # at the trigger it closes at the market, or at its limit where a broker takes no other stop
     stop_trigger: Price
 
 

@@ -2,6 +2,8 @@
 
 from datetime import date, timedelta
 
+import pytest
+
 from tests.brokers.alpaca.conftest import Desk
 from tests.brokers.alpaca.waiting import until
 from thetaloom.domain.market.bars import Bar
@@ -23,6 +25,15 @@ def test_a_chain_has_every_listed_contract_with_quotes_greeks_and_spot(opened: D
     assert chain.strike.tolist() == [555_000, 560_000] and chain.bid.tolist() == [1.0, 2.0]
     assert chain.delta.tolist()[1] == -0.31 and chain.iv.tolist()[1] == 0.21
     assert chain.as_of == opened.clock.now() and chain.open_interest.tolist() == [237.0, 237.0]
+
+
+@pytest.mark.parametrize("told", [{"size": "50"}, {"multiplier": "10"}, {"tradable": False}], ids=str)
+def test_a_contract_that_is_adjusted_or_halted_is_in_no_chain(opened: Desk, told: dict[str, object]) -> None:
+    opened.server.data.adjusted[LONG.compact] = told
+
+    chain = opened.opened[0].market.chain("SPY", opened.clock.now())
+
+    assert chain is not None and chain.strike.tolist() == [560_000]
 
 
 def test_watched_contracts_are_streamed_and_changes_polled_once(opened: Desk) -> None:

@@ -112,6 +112,12 @@ def test_what_alpaca_would_not_take_is_refused_before_the_wire(name: str) -> Non
     assert refused is not None and refused[0] is why and refused[1]
 
 
+def test_after_the_cut_off_an_order_that_closes_is_left_to_alpaca() -> None:
+    closing = b.closing(b.order(), limit="-0.30")
+
+    assert refusal_before(closing, CALENDAR, b.new_york("2026-01-16 15:59")) is None
+
+
 @pytest.mark.parametrize("at", ["2026-01-05 10:30", "2026-01-16 15:29"])
 def test_until_the_cut_off_an_order_is_sent(at: str) -> None:
     assert refusal_before(b.order(), CALENDAR, b.new_york(at)) is None

@@ -9,7 +9,7 @@ from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import ReportKind as K
 from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.domain.values.money import Price
-from thetaloom.errors import BrokerUnavailable, OutcomeUnknown
+from thetaloom.errors import BrokerUnavailable, MarketDataUnavailable, OutcomeUnknown
 from thetaloom.testing import builders as b
 from thetaloom.testing.broker_servers.troubles import ServerTrouble as T
 
@@ -222,3 +222,34 @@ def test_a_replacement_refused_for_its_quantity_leaves_the_limit_that_stood(open
     found = opened.broker.find(order.client_order_id)
     assert refused.kind is K.REPLACE_REFUSED and refused.limit_price == Price("1.50")
     assert found is not None and found.limit_price == Price("1.50") and found.status is OrderStatus.WORKING
+
+
+def test_too_many_questions_about_the_market_keep_no_order_waiting(opened: Desk) -> None:
+    market, order = opened.opened[0].market, b.order(limit="1.50")
+
+    def refuse(content: bytes) -> tuple[int | None, dict[str, str], bytes]:
+        is_chain = content.startswith(b'{"snapshots"')
+        return (429, {"Retry-After": "60"}, b'{"message": "too many requests."}') if is_chain else (None, {}, content)
+
+    opened.server.http.twist = refuse
+    for _ in range(2):  # the second is not even sent
+        with pytest.raises(MarketDataUnavailable, match="no more requests"):
+            market.chain("SPY", opened.clock.now())
+    opened.server.http.twist = None
+    opened.broker.submit(order)
+
+    assert opened.kinds(order) == [K.ACCEPTED]
+    assert [path for _, path in opened.server.http.requests].count("/v1beta1/options/snapshots/SPY") == 1
+
+
+def test_a_stream_that_offers_no_trade_updates_is_not_taken_for_a_quiet_one(desk: Desk) -> None:
+    desk.server.sockets.offered.clear()
+    opened = desk.connect()
+    until(lambda: opened.broker.links()[0].drops > 0, lambda: str(opened.broker.links()))
+
+    desk.server.sockets.offered.append("trade_updates")
+    until(lambda: opened.broker.links()[0].is_up, lambda: str(opened.broker.links()))
+    order = b.order(limit="0.90")
+    opened.broker.submit(order)
+    desk.fill(order)
+    desk.await_kinds(order, K.ACCEPTED, K.LEG_FILLED, K.LEG_FILLED)

@@ -61,7 +61,32 @@ def test_when_the_target_is_canceled_the_stop_ends_with_it(desk: Desk, entry: Or
     desk.expect(bracket.target, K.ACCEPTED, K.CANCELED)
 
     desk.expect(bracket.stop, K.ACCEPTED, K.CANCELED)
-    assert desk.server.rest.desk.placed[stop].stop_trigger == Decimal("1.80")
+    placed = desk.server.rest.desk.placed[stop]
+    # A stop of several legs has a limit: tastytrade takes none at the market.
+    assert (placed.order_type, placed.stop_trigger, placed.price) == ("Stop Limit", Decimal("1.80"), Decimal("-2.00"))
+
+
+def test_a_stop_of_one_leg_closes_at_the_market(desk: Desk) -> None:
+    entry = b.order(limit="2.00", legs=b.legs()[:1])
+    bracket = Bracket(
+        target=b.closing(entry, limit="-0.30", client_order_id=ClientOrderId("tl-target")),
+        stop=b.closing(entry, limit="-4.00", client_order_id=ClientOrderId("tl-stop")),
+        stop_trigger=Price("3.80"),
+    )
+    desk.broker.submit(entry)
+    desk.fill(entry)
+    desk.expect(entry, K.ACCEPTED, K.FILLED)
+    assert desk.broker.place_oco(bracket) is not None
+    placed = desk.server.rest.desk.placed[desk.number(bracket.stop.client_order_id)]
+
+    assert (placed.order_type, placed.stop_trigger, placed.price) == ("Stop", Decimal("3.80"), None)
+
+
+def test_a_pair_that_closes_what_is_gone_is_refused(desk: Desk, bracket: Bracket) -> None:
+    assert desk.broker.place_oco(bracket) is None
+
+    desk.expect(bracket.target, K.REJECTED)
+    desk.expect(bracket.stop, K.REJECTED)
 
 
 def test_a_group_is_canceled_as_one(desk: Desk, entry: Order, bracket: Bracket) -> None:

@@ -109,7 +109,7 @@ def test_a_live_session_tells_rank_earnings_and_dividends(clean_desk: Desk) -> N
 
     assert market.iv_rank("SPY") == pytest.approx(75)
     assert events is not None and events.earnings == known.earnings and events.dividends == known.dividends
-    assert events.earnings_known_until == date(2026, 1, 28)
+    assert events.earnings_known_until == date(2026, 1, 28) and events.dividends_known_until == date(2026, 2, 6)
 
 
 def test_after_a_drop_nothing_counts_as_confirmed_until_it_is_said_again(desk: Desk) -> None:

@@ -1,6 +1,7 @@
 """The life of an order at tastytrade."""
 
 import threading
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -56,6 +57,47 @@ def test_an_order_is_written_down_before_it_is_sent_and_costs_two_transactions_a
     # What the stream told sooner need not be written by the answer once more.
     written = ["begin", "commit"]
     assert story in ([*written, "sent", *written], [*written, "sent"])
+
+
+def test_a_conditional_order_of_the_app_hides_no_other_order(desk: Desk) -> None:
+    theirs = int(desk.backend.world.place_elsewhere(b.legs(), 2, Price("1.50")))
+    order = b.order(limit="1.50")
+    desk.broker.submit(order)
+    condition = {"id": "1", "action": "cancel", "symbol": "SPY", "indicator": "last", "comparator": "lte"}
+    desk.server.rest.desk.placed[theirs].rule = {"order-conditions": [condition | {"threshold": "540.0"}]}
+    drops = desk.broker.links()[0].drops
+    desk.server.in_thread(partial(desk.server.account_socket.tell_order, theirs))
+    desk.broker.cancel(order.client_order_id)
+
+    desk.expect(order, K.ACCEPTED, K.CANCELED)
+    assert [int(one.broker_order_id) for one in desk.broker.open_orders()] == [theirs]
+    assert desk.broker.links()[0].drops == drops
+
+
+def test_an_order_that_closes_what_is_gone_is_refused_and_opens_nothing(desk: Desk) -> None:
+    # By default tastytrade turns it into one that opens, and only warns.
+    closing = b.closing(b.order(limit="1.50"), limit="-0.30")
+    preview = desk.broker.preview(closing)
+    desk.broker.submit(closing)
+
+    desk.expect(closing, K.REJECTED)
+    assert preview.refusal is desk.reports(closing)[-1].refusal is Refusal.QUANTITY_CONFLICT
+    assert not desk.server.rest.desk.placed
+
+
+def test_an_order_that_closes_is_moved_and_stays_one_that_closes(desk: Desk) -> None:
+    opening = b.order(limit="1.50")
+    desk.broker.submit(opening)
+    desk.fill(opening)
+    desk.expect(opening, K.ACCEPTED, K.FILLED)
+    closing = b.closing(opening, limit="-0.30")
+    desk.broker.submit(closing)
+    desk.broker.replace(closing.client_order_id, Price("-0.40"), 1)
+
+    desk.expect(closing, K.ACCEPTED, K.REPLACED)
+    desk.fill(replace(closing, limit_price=Price("-0.40")))
+    desk.expect(closing, K.ACCEPTED, K.REPLACED, K.FILLED)
+    assert not desk.broker.holdings()
 
 
 def test_a_cancel_ends_a_working_order(desk: Desk) -> None:

@@ -112,3 +112,17 @@ def test_the_reason_beside_the_umbrella_counts_and_nonsense_is_unknown() -> None
     assert refusal_of(pair) is Refusal.INSUFFICIENT_BUYING_POWER
     assert refusal_of([("x", "y")]) is Refusal.UNKNOWN and refusal_of([], 403) is Refusal.NOT_PERMITTED
     assert refusal_of_text("Order limit price increment invalid") is Refusal.BAD_PRICE
+
+
+AS_OPENING = [
+    ("margin_check_failed", "Your account is not approved for selling uncovered options."),
+    ("too_close_to_expiration", "Sell to open orders cannot be sent 30 minutes prior to close on expiration day."),
+    ("uncovered_options_not_approved", ""),
+]
+
+
+@pytest.mark.parametrize("entry", AS_OPENING, ids=str)
+def test_an_order_that_closes_and_is_judged_as_one_that_opens_lacks_its_position(entry: tuple[str, str]) -> None:
+    # Lean.Brokerages.Tastytrade#30: what was bought a moment ago is not in their ledger yet.
+    assert refusal_of([entry], 422, Effect.CLOSE) is Refusal.QUANTITY_CONFLICT
+    assert refusal_of([entry], 422, Effect.OPEN) is not Refusal.QUANTITY_CONFLICT

@@ -1,6 +1,8 @@
 """What moved in an account, from Alpaca's activities: executions of legs, and transactions of every kind."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -15,6 +17,18 @@ from thetaloom.errors import InvalidInput
 
 SHARES_OF = {"OPASN": TransactionKind.ASSIGNMENT, "OPEXC": TransactionKind.EXERCISE}
 _COMPACT_TAIL = 15  # yymmdd, the right and eight digits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Contracts that were assigned or exercised, and turned into shares."""
+
+    kind: TransactionKind
+    at: datetime
+    group: str | None
+    day: str | None
+    contract: OptionContract
+    shares: int  # not signed
 
 
 @readable
@@ -41,20 +55,20 @@ def order_id_of(raw: Raw) -> BrokerOrderId | None:
 
 
 @readable
-def transaction_of(raw: Raw, kinds: Mapping[str, TransactionKind], ours: ClientOrderId | None) -> Transaction | None:
-    """Read one movement; ``None`` where it was called off. ``kinds`` are those of deliveries, by ``delivery_key``."""
+def transaction_of(raw: Raw, delivery: Delivery | None, ours: ClientOrderId | None) -> Transaction | None:
+    """Read one movement; ``None`` where it was called off. ``delivery`` is what shares came of."""
     word = text(raw, "activity_type")
     if raw.get("status", "executed") != "executed":
         return None
     kind = ACTIVITIES.get(word, TransactionKind.TRANSFER)
     if word == "FILL":
         return _trade(raw, ours)
-    if word == "OPTRD":
-        kind = kinds.get(delivery_key(raw), kind)
     contract = contract_of(raw)
     cash = Money(number(raw.get("net_amount") or "0", "net_amount"))
     moves = contract is not None or word in {"OPTRD", "JNLS", "ACATS", "SPLIT", "SPIN", "FOPT"}
     quantity = count(raw.get("qty") or "0", "qty") if moves else 0
+    if contract is not None and word in SHARES_OF:  # what is assigned was sold, what is exercised was bought
+        quantity = abs(quantity) if kind is TransactionKind.ASSIGNMENT else -abs(quantity)
     if contract is not None and contract.is_index and cash:
         kind = TransactionKind.CASH_SETTLEMENT
     price = None
@@ -66,8 +80,9 @@ def transaction_of(raw: Raw, kinds: Mapping[str, TransactionKind], ours: ClientO
     return Transaction(
         sequence=0,
         transaction_id=_name_of(raw),
-        kind=kind,
-        happened_at=happened_at(raw),
+        kind=kind if delivery is None else delivery.kind,
+        # Shares are booked a moment after their contracts, and belong to the same instant.
+        happened_at=happened_at(raw) if delivery is None else delivery.at,
         symbol=contract.underlying if contract is not None else str(raw.get("symbol") or ""),
         contract=contract,
         quantity=quantity,
@@ -76,28 +91,40 @@ def transaction_of(raw: Raw, kinds: Mapping[str, TransactionKind], ours: ClientO
     )
 
 
-def delivery_kinds(activities: Iterable[Raw]) -> dict[str, TransactionKind]:
-    """Return why shares were delivered, by ``delivery_key``: their siblings are assignments or exercises."""
-    kinds: dict[str, TransactionKind] = {}
+def is_delivery(raw: Raw) -> bool:
+    """Tell whether an activity is of shares that contracts turned into."""
+    return raw.get("activity_type") == "OPTRD" and raw.get("status", "executed") == "executed"
+
+
+def deliveries_of(activities: Iterable[Raw]) -> list[Delivery]:
+    """Return the contracts that turned into shares; what cannot be read is told where it is read itself."""
+    found = []
     for raw in activities:
         kind = SHARES_OF.get(str(raw.get("activity_type")))
-        if kind is None:
-            continue
-        try:
-            kinds[delivery_key(raw)] = kind
-        except InvalidInput:
-            continue  # it is told where it is read
-    return kinds
+        if kind is not None:
+            with suppress(InvalidInput):
+                found.append(_delivery(raw, kind))
+    return found
 
 
-def delivery_key(raw: Raw) -> str:
-    """Name a delivery: by its group, else by its underlying and day."""
-    group = raw.get("group_id")
-    if group:
-        return str(group)
-    contract = contract_of(raw)
-    symbol = contract.underlying if contract is not None else raw.get("symbol")
-    return f"{symbol} {raw.get('date')}"
+@readable
+def delivery_of(shares: Raw, deliveries: Sequence[Delivery]) -> Delivery | None:
+    """Return the contracts that shares came of: of their group, else of their underlying and day and amount."""
+    group, day = shares.get("group_id"), shares.get("date")
+    quantity = abs(count(shares.get("qty"), "qty"))
+    paid = abs(number(shares.get("net_amount") or "0", "net_amount"))
+    mine = [one for one in deliveries if group and one.group == group]
+    same = [one for one in deliveries if (one.contract.underlying, one.day) == (shares.get("symbol"), day)]
+    exact = [one for one in mine or same if (one.shares, one.contract.strike * one.shares) == (quantity, paid)]
+    return next(iter((*exact, *mine, *same)), None)
+
+
+@readable
+def _delivery(raw: Raw, kind: TransactionKind) -> Delivery:
+    contract = parse_option_symbol(text(raw, "symbol"))
+    shares = abs(count(raw.get("qty"), "qty")) * contract.multiplier
+    group, day = raw.get("group_id"), raw.get("date")
+    return Delivery(kind=kind, at=happened_at(raw), group=group, day=day, contract=contract, shares=shares)
 
 
 def contract_of(raw: Raw) -> OptionContract | None:

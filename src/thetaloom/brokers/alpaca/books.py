@@ -1,7 +1,7 @@
 """Alpaca's books, read into ours: orders, executions and transactions, each fact once, whoever told it first."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -10,19 +10,22 @@ import structlog
 
 from thetaloom.brokers.alpaca import sdk
 from thetaloom.brokers.alpaca.activities import (
-    delivery_kinds,
+    Delivery,
+    deliveries_of,
+    delivery_of,
     execution_of,
     happened_at,
+    is_delivery,
     order_id_of,
     transaction_of,
 )
-from thetaloom.brokers.alpaca.parse import Raw, WireOrder, order_of, orders_of
+from thetaloom.brokers.alpaca.parse import Raw, WireOrder, identity_of, is_part, order_of, page_of
 from thetaloom.brokers.alpaca.refusals import refusal_of
 from thetaloom.brokers.alpaca.session import AlpacaSession, No
 from thetaloom.brokers.alpaca.tables import ENDS, REFUSED_EVENTS
 from thetaloom.domain.book.orders import OrderStatus
 from thetaloom.domain.book.reports import ReportKind
-from thetaloom.domain.book.transactions import Transaction, TransactionKind
+from thetaloom.domain.book.transactions import Transaction
 from thetaloom.domain.values.ids import BrokerOrderId
 from thetaloom.errors import BrokerUnavailable, InvalidInput
 from thetaloom.links.report_book import ReportBook, SentOrder
@@ -32,6 +35,7 @@ log = structlog.get_logger()
 
 MARK = "activities"
 AHEAD_MAX, EARLIEST_AT = timedelta(days=1), datetime(2000, 1, 1, tzinfo=UTC)  # of what can have happened
+ALONE_MAX = timedelta(minutes=10)  # shares whose contracts are told later than this came from elsewhere
 OVERLAP = timedelta(days=2)  # what is booked late, under the time at which it happened, is still read
 CHAIN_MAX = 200  # replacements of one order
 ORDERS_PAGE = 500
@@ -47,6 +51,7 @@ class AlpacaBooks:
         self._clock = clock
         self.lock = threading.RLock()  # also held around a change: what it did is noted before its messages are
         self._strangers: set[BrokerOrderId] = set()  # orders that were looked for among ours
+        self._alone: dict[str, datetime] = {}  # since when shares wait for their contracts
         self._taken: set[str] = set()  # activities of orders of ours that are written down, read again in an overlap
 
     def catch_up(self) -> None:
@@ -67,7 +72,7 @@ class AlpacaBooks:
         with self.lock:
             event = str(update.get("event", ""))
             try:
-                order = order_of(update.get("order"))
+                order = self.whole(update.get("order"))
             except InvalidInput as error:
                 log.warning("alpaca_update_unreadable", told=event, error=error.message)
                 self.sweep()
@@ -79,7 +84,7 @@ class AlpacaBooks:
                 self.read_activities()
             sent = self.note(order, reason=str(update.get("reason") or ""))
             if sent is not None and event in REFUSED_EVENTS:
-                self._refused_later(sent, order, event)
+                self._refused_later(sent, order, event, str(update.get("reason") or ""))
 
     def note(self, order: WireOrder, reason: str = "") -> SentOrder | None:
         """Write down what an order in their books says that is new; ``None`` where it is not ours."""
@@ -127,10 +132,25 @@ class AlpacaBooks:
             if answer.is_missing:
                 return None
             raise BrokerUnavailable(f"alpaca refused to look an order up: {answer.message}")
-        order = self._read_order(answer)
+        order = self._read_order(answer, self.whole)
         if order.client_order_id != client_order_id:
             raise BrokerUnavailable(f"alpaca answered with another order than {client_order_id}")
         return order
+
+    def whole(self, raw: Any) -> WireOrder | None:
+        """Read an order; one that is told without its legs, or as a leg of ours alone, is looked up.
+
+        ``None`` where it is not of options, or a leg of somebody else's. Raises ``InvalidInput`` as reading does.
+        """
+        if not is_part(raw):
+            return order_of(raw)
+        order_id, is_leg = identity_of(raw)
+        if is_leg:
+            sent = self._book.sent_as(order_id)
+            if sent is None or sent.broker_order_id is None:
+                return None
+            order_id = sent.broker_order_id
+        return self.order(order_id)
 
     def order(self, order_id: BrokerOrderId) -> WireOrder | None:
         """Return an order by their id, with its legs."""
@@ -159,19 +179,20 @@ class AlpacaBooks:
         """Return all orders of options that work, oldest first."""
         found: dict[BrokerOrderId, WireOrder] = {}
         until: datetime | None = None
-        while True:
+        while True:  # from the newest on
             asked = sdk.GetOrdersRequest(status=sdk.QueryOrderStatus.OPEN, limit=ORDERS_PAGE, nested=True, until=until)
             answer = self._session.must(partial(self._session.trading.get_orders, asked), "the orders")
             try:
-                page = orders_of(answer)
+                size, oldest = page_of(answer)
+                page = [order for one in answer if (order := self.whole(one)) is not None]
             except InvalidInput as error:
                 raise BrokerUnavailable(f"alpaca's orders cannot be read: {error.message}") from error
-            new = [one for one in page if one.order_id not in found]
-            found |= {one.order_id: one for one in new}
-            if len(answer) < ORDERS_PAGE or not new:
+            found |= {one.order_id: one for one in page if one.order_id not in found}
+            # What was placed at the same instant as the last of a page may stand on the next one.
+            before, until = until, None if oldest is None else oldest + timedelta(microseconds=1)
+            if size < ORDERS_PAGE or until is None or until == before:
                 oldest_first = list(reversed(found.values()))  # of those placed at once, too
                 return sorted(oldest_first, key=lambda one: one.placed_at)
-            until = min(one.placed_at for one in page)
 
     def _look_up_open(self) -> None:
         for sent in self._book.open_sent():
@@ -180,13 +201,13 @@ class AlpacaBooks:
             for one in [] if order is None else self.chain(order):
                 self.note(one)
 
-    def _read_order(self, answer: Any) -> WireOrder:
+    def _read_order(self, answer: Any, read: Callable[[Any], WireOrder | None] = order_of) -> WireOrder:
         try:
-            order = order_of(answer)
+            order = read(answer)
         except InvalidInput as error:
             raise BrokerUnavailable(f"alpaca's order cannot be read: {error.message}") from error
         if order is None:
-            raise BrokerUnavailable("alpaca told an order of ours that is not of options")
+            raise BrokerUnavailable("alpaca told an order of ours that is not of options, or without its legs")
         return order
 
     def _sent(self, order: WireOrder) -> SentOrder | None:
@@ -228,7 +249,7 @@ class AlpacaBooks:
             refusal=refusal_of(reason) if kind is ReportKind.REJECTED else None,
         )
 
-    def _refused_later(self, sent: SentOrder, order: WireOrder, event: str) -> None:
+    def _refused_later(self, sent: SentOrder, order: WireOrder, event: str, reason: str) -> None:
         kind = REFUSED_EVENTS[event]
         self._book.report(
             f"{event}:{order.order_id}:{sent.revision}",
@@ -236,8 +257,8 @@ class AlpacaBooks:
             sent.client_order_id,
             at=self._clock.now(),
             limit_price=sent.limit_price if kind is ReportKind.REPLACE_REFUSED else None,
-            message=f"alpaca: {event}",
-            refusal=refusal_of(""),
+            message=f"alpaca: {reason or event}",
+            refusal=refusal_of(reason),
         )
 
     def _bind_strangers(self, found: list[Raw]) -> None:
@@ -254,7 +275,7 @@ class AlpacaBooks:
             raise
 
     def _take(self, found: list[Raw]) -> datetime | None:
-        deliveries = delivery_kinds(found)
+        deliveries = deliveries_of(found)
         newest: datetime | None = None
         moved: dict[str, Transaction] = {}
         for raw in found:
@@ -265,19 +286,21 @@ class AlpacaBooks:
                 at = happened_at(raw)
                 if not EARLIEST_AT < at < self._clock.now() + AHEAD_MAX:
                     raise InvalidInput(f"alpaca told {at.isoformat()} as the time of an activity")
-                transaction = self._take_one(raw, deliveries)
+                transaction = self._take_one(raw, name, deliveries)
             except InvalidInput as error:
                 # It is read again with the next activities, and the balance will not add up meanwhile.
                 log.error("alpaca_activity_unreadable", told=str(raw.get("activity_type")), error=error.message)
                 continue
             if transaction is not None:
                 moved[name] = transaction
+                self._alone.pop(name, None)
             newest = at if newest is None else max(newest, at)
-        self._book.record(moved.values())
+        # Shares stand right behind their contracts, whatever was booked in between.
+        self._book.record(sorted(moved.values(), key=lambda one: (one.happened_at, one.contract is None)))
         self._taken |= {name for name, one in moved.items() if one.client_order_id or not one.broker_order_id}
         return newest
 
-    def _take_one(self, raw: Raw, deliveries: Mapping[str, TransactionKind]) -> Transaction | None:
+    def _take_one(self, raw: Raw, name: str, deliveries: Sequence[Delivery]) -> Transaction | None:
         order_id = order_id_of(raw)
         sent = None if order_id is None else self._book.sent_as(order_id)
         cid = None if sent is None else sent.client_order_id
@@ -290,7 +313,15 @@ class AlpacaBooks:
                 at=execution.executed_at,
                 execution=execution,
             )
-        return transaction_of(raw, deliveries, cid)
+        delivery = delivery_of(raw, deliveries) if is_delivery(raw) else None
+        if is_delivery(raw) and delivery is None and self._waits(name):
+            return None
+        return transaction_of(raw, delivery, cid)
+
+    def _waits(self, name: str) -> bool:
+        """Tell whether shares are to wait for the contracts that they came of, which may be booked after them."""
+        now = self._clock.now()
+        return now - self._alone.setdefault(name, now) < ALONE_MAX
 
 
 def _fits(sent: SentOrder, order: WireOrder) -> bool:

@@ -85,14 +85,19 @@ def quotes_of(messages: Iterable[Any]) -> list[Quoted]:
     return found
 
 
-def listed_of(raw: Raw) -> dict[OptionContract, float]:
-    """Read a page of contracts that can be traded, with their open interest."""
-    found: dict[OptionContract, float] = {}
+def listed_of(raw: Raw) -> tuple[dict[OptionContract, float], set[OptionContract]]:
+    """Read a page of contracts: the standard ones that can be traded, with their open interest, and all others."""
+    found, others = dict[OptionContract, float](), set[OptionContract]()
     for one in map(_mapping, _listed(_mapping(raw).get("option_contracts"))):
         contract = contract_or_none(str(one.get("symbol")))
-        if contract is not None and one.get("tradable") and str(one.get("multiplier", "100")) == "100":
+        if contract is None:
+            continue
+        # The size is what is delivered, which an adjustment may change though prices still count for a hundred.
+        if one.get("tradable") and all(_number(one.get(name, 100)) == 100 for name in ("multiplier", "size")):
             found[contract] = _number(one.get("open_interest"))
-    return found
+        else:
+            others.add(contract)
+    return found, others
 
 
 def daily_bars(raw: Any, symbol: str, calendar: TradingCalendar, now: datetime) -> list[Bar]:

@@ -60,6 +60,7 @@ class AlpacaMarket:
         self._board = QuoteBoard(clock, self.name)
         self._known: dict[str, Underlying | None] = {}
         self._listed_on: dict[str, date] = {}
+        self._unusual: set[OptionContract] = set()  # listed, and not traded here: adjusted ones, and halted ones
         self._read_at: dict[str, datetime] = {}  # when a chain was, and a spot under its own name
         self._streamed: frozenset[OptionContract] = frozenset()
         self._stream = KeptStream(
@@ -107,7 +108,7 @@ class AlpacaMarket:
             asked = sdk.OptionChainRequest(underlying_symbol=underlying, feed=self._feed)
             told = self._ask(partial(self._session.options.get_option_chain, asked), f"the chain of {underlying}")
             found: list[Quoted] = self._read(snapshots_of, told)
-            self._board.list_chain(underlying, [one.contract for one in found])
+            self._board.list_chain(underlying, [one.contract for one in found if one.contract not in self._unusual])
             self._put(found, is_streamed=False)
             self._read_at[underlying] = now
         self.spot(underlying, at)
@@ -202,7 +203,8 @@ class AlpacaMarket:
                 page_token=token,
             )
             told = self._ask(partial(self._session.trading.get_option_contracts, asked), f"contracts of {underlying}")
-            found: dict[OptionContract, float] = self._read(listed_of, told)
+            found, unusual = self._read(listed_of, told)
+            self._unusual |= unusual
             self._board.list_chain(underlying, found, open_interest=found)
             token, before = told.get("next_page_token") if isinstance(told, Mapping) else None, token
             if not isinstance(token, str) or token in {"", before}:

@@ -20,7 +20,7 @@ from thetaloom.errors import InvalidInput
 from thetaloom.links.nonsense import NONSENSE
 
 Raw = Mapping[str, Any]
-OPTION = "us_option"
+OPTION, SEVERAL_LEGS = "us_option", "mleg"
 NUMBER_DIGITS_MAX, COUNT_MAX = 12, 10_000_000  # beyond these it is no amount of anybody's account
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -95,10 +95,17 @@ class WireOrder:
         )
 
 
+def is_part(raw: Any) -> bool:
+    """Tell whether this is an order of several legs without them, or one of its legs without the order."""
+    return isinstance(raw, Mapping) and raw.get("order_class") == SEVERAL_LEGS and not raw.get("legs")
+
+
 @readable
 def order_of(raw: Any) -> WireOrder | None:
-    """Read an order; ``None`` where it is not of options."""
+    """Read an order; ``None`` where it is not of options, or a part of one."""
     record = _record(raw, "order")
+    if is_part(record):
+        return None
     nested = _list(record.get("legs") or [], "legs")
     is_option = OPTION in [record.get("asset_class"), *(_record(one, "leg").get("asset_class") for one in nested)]
     if not is_option:
@@ -117,17 +124,25 @@ def order_of(raw: Any) -> WireOrder | None:
         filled=_structures(legs) if nested else legs[0].filled,
         limit_price=Price(0) if limit in (None, "") else our_limit(signed, Price(number(limit, "limit_price"))),
         legs=legs,
-        placed_at=instant(record.get("submitted_at") or record.get("created_at"), "submitted_at"),
+        placed_at=_placed_at(record),
         replaced_by=_id(record.get("replaced_by")),
         replaces=_id(record.get("replaces")),
     )
 
 
 @readable
-def orders_of(raw: Any) -> tuple[WireOrder, ...]:
-    """Read a list of orders, those that are not of options left out."""
-    found = (order_of(one) for one in _list(raw, "orders"))
-    return tuple(one for one in found if one is not None)
+def identity_of(raw: Any) -> tuple[BrokerOrderId, bool]:
+    """Return the id of an order, and whether it is a leg of another one."""
+    record = _record(raw, "order")
+    return _order_id(record), bool(record.get("symbol")) and record.get("order_class") == SEVERAL_LEGS
+
+
+@readable
+def page_of(raw: Any) -> tuple[int, datetime | None]:
+    """Return how many orders a page of them holds, legs included, and when the oldest was placed."""
+    records = [_record(one, "order") for one in _list(raw, "orders")]
+    size = sum(1 + len(_list(one.get("legs") or [], "legs")) for one in records)
+    return size, min(map(_placed_at, records), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +224,10 @@ def _cut(written: str) -> str:
         return written
     digits = tail[: len(tail) - len(tail.lstrip("0123456789"))]
     return f"{head}.{digits[:6]:0<6}{tail[len(digits) :]}"
+
+
+def _placed_at(record: Raw) -> datetime:
+    return instant(record.get("submitted_at") or record.get("created_at"), "submitted_at")
 
 
 def _leg(raw: Any, structures: int) -> WireLeg:

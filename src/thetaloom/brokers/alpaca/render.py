@@ -104,9 +104,10 @@ def _wrong_time(order: Order, calendar: TradingCalendar, now: datetime) -> tuple
         last = calendar.last_trading_at(leg.contract)
         if now >= last:
             return Refusal.STRIKE_GONE, f"{leg.contract.notation} stopped trading at {last:%Y-%m-%d %H:%M} UTC"
-        if now >= last - timedelta(minutes=CUT_OFF_MINUTES):
+        # Whether an order that closes is still taken is Alpaca's to say: refused here, its exit would be lost for sure.
+        if order.effect is Effect.OPEN and now >= last - timedelta(minutes=CUT_OFF_MINUTES):
             message = (
-                f"{leg.contract.notation} expires today, and Alpaca takes no order {CUT_OFF_MINUTES} minutes before"
+                f"{leg.contract.notation} expires today, and Alpaca opens nothing {CUT_OFF_MINUTES} minutes before"
             )
             return Refusal.NOT_PERMITTED, message
     return None

@@ -61,16 +61,15 @@ class AlpacaSession:
         self.options = sdk.OptionHistoricalDataClient(url_override=settings.data_url or None, **keys)
         self.stocks = sdk.StockHistoricalDataClient(url_override=settings.data_url or None, **keys)
         self._clients = (self.trading, self.options, self.stocks)
-        for client in self._clients:
+        # Alpaca counts market data by itself: too much of it must not keep an order waiting.
+        orders, data = _budget(settings.requests_per_minute), _budget(settings.requests_per_minute)
+        for client, budget in zip(self._clients, (orders, data, data), strict=True):
             client._retry = 0
             for scheme in ("http://", "https://"):
                 client._session.mount(scheme, BoundedAdapter())
-            bounded = partial(_straight, partial(client._session.request, timeout=settings.request_timeout_seconds))
-            setattr(client._session, "request", bounded)  # noqa: B010  # the SDK has no setting for it
+            bounded = partial(client._session.request, timeout=settings.request_timeout_seconds)
+            setattr(client._session, "request", partial(self._in_turn, budget, bounded))  # noqa: B010  # no setting
         self._secrets = (settings.secret_key, settings.key_id)
-        self._budget = RequestBudget(
-            settings.requests_per_minute * STEADY_SHARE / 60, max(1.0, settings.requests_per_minute * BURST_SHARE)
-        )
         self._pause = threading.Event()  # set once it is closed
 
     def close(self) -> None:
@@ -124,7 +123,6 @@ class AlpacaSession:
         raise BrokerUnavailable("alpaca's activities have no end")
 
     def _send(self, call: Callable[[], Any]) -> Any | No:
-        self._wait_for_turn()
         try:
             return call()
         except sdk.APIError as error:
@@ -149,21 +147,25 @@ class AlpacaSession:
             text = without(str(error)[:WORDS_MAX], self._secrets)
             raise OutcomeUnknown(f"alpaca's answer cannot be read: {text or type(error).__name__}") from None
 
-    def _wait_for_turn(self) -> None:
+    def _in_turn(self, budget: RequestBudget, request: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Send one request, a page of many too, when there is room for it."""
         # Who asks is not kept longer than an answer may take; after a refusal the pause can be a minute.
-        wait = self._budget.take()
+        wait = budget.take()
         if wait > self.settings.request_timeout_seconds:
-            self._budget.take(-1)
+            budget.take(-1)
             raise BrokerUnavailable(
                 f"alpaca takes no more requests for {wait:.0f} seconds", details={"retry_after_seconds": wait}
             )
         self._pause.wait(wait)
+        response = _straight(request, *args, **kwargs)
+        if response.status_code == TOO_MANY:
+            budget.pause(_retry_after(response))
+        return response
 
     def _no_of(self, error: Any) -> No:
         no = no_of(error, self._secrets)
         if no.status == TOO_MANY:
-            seconds = _retry_after(error)
-            self._budget.pause(seconds)
+            seconds = _retry_after(error.response)
             message = f"alpaca takes no more requests for {seconds:g} seconds"
             raise BrokerUnavailable(message, details={"retry_after_seconds": seconds}) from error
         if no.status == UNAUTHORIZED:
@@ -218,9 +220,13 @@ def _details(no: No) -> dict[str, object]:
     return {"status": no.status, "code": no.code, "request_id": no.request_id}
 
 
-def _retry_after(error: Any) -> float:
+def _budget(per_minute: float) -> RequestBudget:
+    return RequestBudget(per_minute * STEADY_SHARE / 60, max(1.0, per_minute * BURST_SHARE))
+
+
+def _retry_after(response: Any) -> float:
     try:
-        asked = float(error.response.headers.get("Retry-After", ""))
+        asked = float(response.headers.get("Retry-After", ""))
     except ValueError:
         asked = 1.0  # a date, or nothing at all
     return min(max(asked, 0.0), PAUSE_SECONDS_MAX) if isfinite(asked) else PAUSE_SECONDS_MAX

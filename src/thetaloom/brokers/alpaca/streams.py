@@ -21,6 +21,7 @@ from thetaloom.links.nonsense import NONSENSE, without
 
 log = structlog.get_logger()
 
+TRADES = "trade_updates"
 PINGS_PER_SILENCE = 3
 SYMBOLS_PER_MESSAGE = 1_000
 # Our own pings tell whether the other side is there; the library's would only end the line, late.
@@ -102,7 +103,11 @@ async def open_trade_line(
 
     def read(frame: str | bytes) -> None:
         message = json.loads(frame)
-        if isinstance(message, Mapping) and message.get("stream") == "trade_updates":
+        if not isinstance(message, Mapping):
+            return
+        if message.get("stream") == "listening" and TRADES not in message["data"]["streams"]:
+            raise BrokerUnavailable("alpaca tells no trade updates on its stream")  # and would be silent for ever
+        if message.get("stream") == TRADES:
             update = message.get("data")
             if isinstance(update, Mapping):
                 take(update)

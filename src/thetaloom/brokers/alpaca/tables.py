@@ -104,10 +104,12 @@ NOTES = (
     ),
     BrokerNote(
         topic="cut-off",
-        text="From 15:30 in New York (half an hour before an early close) nothing is sent for contracts that expire "
-        "that day, and Alpaca may close such positions by itself, one leg alone among them. Outside of the session "
-        "nothing is sent, since Alpaca would keep it for the next day.",
-        source="Alpaca's options documentation; alpaca-py#774",
+        text="From 15:30 in New York (half an hour before an early close) nothing is opened in contracts that expire "
+        "that day; Alpaca itself stops at 15:15 but for broad ETFs such as SPY. What closes is sent, and may be "
+        "refused. Alpaca closes such positions by itself, one leg alone among them: at 15:30, broad ETFs at 15:45, and "
+        "from 15:00 on what the account could not pay for. An exit on the last day belongs before 15:00. Outside of "
+        "the session nothing is sent, since Alpaca would keep it for the next day.",
+        source="Alpaca's options documentation and support pages on cut-off times; alpaca-py#774",
     ),
     BrokerNote(
         topic="replace",
@@ -129,6 +131,18 @@ NOTES = (
         source="Alpaca-API#270; alpaca-py 0.44, common/rest.py",
     ),
     BrokerNote(
+        topic="legs of an order",
+        text="An order may be told without its legs, as by our id, and a leg by itself; both are looked up by the id "
+        "of the whole order.",
+        source=f"{_SPEC}, legs of an order and nested of GET /v2/orders",
+    ),
+    BrokerNote(
+        topic="adjusted contracts",
+        text="What is listed with another multiplier or size than 100, or may not be traded, is in no chain. Alpaca "
+        "lets adjusted contracts be closed only.",
+        source=f"{_SPEC}, /v2/options/contracts; Alpaca's support pages",
+    ),
+    BrokerNote(
         topic="trade updates",
         text="Messages of orders with several legs carry empty words that the SDK's models refuse, which ended its "
         "stream; they are read raw. Executions are read from the activities, where each has an id.",
@@ -136,7 +150,8 @@ NOTES = (
     ),
     BrokerNote(
         topic="rate limit",
-        text="200 requests a minute; 429 says by Retry-After when to come again.",
+        text="200 requests a minute of orders and books, and as many of market data, counted apart and each page for "
+        "itself. 429 says by Retry-After when to come again.",
         source="Alpaca's documentation of usage limits",
     ),
     BrokerNote(

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from thetaloom.brokers.alpaca.books import AlpacaBooks
-from thetaloom.brokers.alpaca.parse import Raw, WireOrder, money_or_none, number, order_of, positions_of
+from thetaloom.brokers.alpaca.parse import Raw, WireOrder, money_or_none, number, positions_of
 from thetaloom.brokers.alpaca.refusals import refusal_of
 from thetaloom.brokers.alpaca.render import order_request, refusal_before, replace_request, replacement_id
 from thetaloom.brokers.alpaca.session import AlpacaSession, No, refusal_words
@@ -126,7 +126,7 @@ class AlpacaBroker:
                 why = refusal_of(answer.message, answer.code, answer.status)
                 self._refuse_replace(client_order_id, sent, why, refusal_words(answer, why), answer)
                 return
-            replacement = _taken(answer, "the replacement")
+            replacement = self._taken(answer, "the replacement")
             self._settle(replacement)
             self._undo_what_is_too_large(working, replacement)
 
@@ -250,8 +250,19 @@ class AlpacaBroker:
             self._books.note(newest)
         return newest
 
+    def _taken(self, answer: object, what: str) -> WireOrder:
+        """Read the answer to a change, which was made if there is one at all."""
+        try:
+            with _taken_already(what):
+                order = self._books.whole(answer)
+        except InvalidInput as error:
+            raise OutcomeUnknown(f"alpaca took {what}, and its answer cannot be read: {error.message}") from error
+        if order is None:
+            raise OutcomeUnknown(f"alpaca took {what}, and answered with another order")
+        return order
+
     def _note_taken(self, answer: object, what: str, theirs: str) -> WireOrder:
-        told = _taken(answer, what)
+        told = self._taken(answer, what)
         if told.client_order_id != theirs:
             raise OutcomeUnknown(f"alpaca took {what}, and answered with another order")
         with _taken_already(what):
@@ -346,14 +357,3 @@ def _taken_already(what: str) -> Iterator[None]:
         yield
     except (BrokerUnavailable, *NONSENSE) as error:
         raise OutcomeUnknown(f"alpaca took {what}, and does not tell what came of it: {error}") from error
-
-
-def _taken(answer: object, what: str) -> WireOrder:
-    """Read the answer to a change, which was made if there is one at all."""
-    try:
-        order = order_of(answer)
-    except InvalidInput as error:
-        raise OutcomeUnknown(f"alpaca took {what}, and its answer cannot be read: {error.message}") from error
-    if order is None:
-        raise OutcomeUnknown(f"alpaca took {what}, and answered with another order")
-    return order

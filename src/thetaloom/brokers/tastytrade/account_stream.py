@@ -13,6 +13,7 @@ from tastytrade.streamer import SubscriptionType
 from tastytrade.utils import TastytradeError
 
 from thetaloom.brokers.tastytrade.breaks import why_broken
+from thetaloom.brokers.tastytrade.guarding import without_rules
 from thetaloom.brokers.tastytrade.session import TastytradeSession
 from thetaloom.errors import BrokerUnavailable
 from thetaloom.links.nonsense import NONSENSE
@@ -20,6 +21,7 @@ from thetaloom.links.nonsense import NONSENSE
 log = structlog.get_logger()
 
 FOREIGN = (httpx2.HTTPError, HTTPXWSException, WebSocketDisconnect, TastytradeError, *NONSENSE)
+READ = ("Order", "ComplexOrder")  # balances, positions and all else are asked for when they are wanted
 Hear = Callable[[], None]
 TakeOrder = Callable[[PlacedOrder], Awaitable[None]]
 
@@ -35,8 +37,10 @@ class _HeardStreamer(AlertStreamer):
 
     async def _map_message(self, type_str: str, data: dict[str, Any]) -> None:
         self._hear()
+        if type_str not in READ:  # the SDK would keep it for a reader for ever
+            return
         try:
-            await super()._map_message(type_str, data)
+            await super()._map_message(type_str, without_rules(data))
         except NONSENSE as error:  # one message that cannot be read is no reason to lose the next
             log.warning("tastytrade_message_unreadable", kind=type_str, error=type(error).__name__)
             self._unread()

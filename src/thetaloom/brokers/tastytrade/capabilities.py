@@ -28,6 +28,24 @@ NOTES = (
         source=f"{DOCS}, account streamer",
     ),
     BrokerNote(
+        topic="closing orders",
+        text="An order that closes what is not held any more is turned into one that opens, with a warning alone,"
+        " unless it asks for strict validation. Each order of ours that closes asks for it, and is refused instead;"
+        " exits that an entry brings with it cannot, because nothing is held when they are placed.",
+        source=f"{DOCS}, orders; {SDK}; tastyware/tastytrade#178",
+    ),
+    BrokerNote(
+        topic="stops",
+        text="A stop at the market is for one leg. A stop of several legs has a limit too, and may not fill beyond it.",
+        source="tastytrade help centre, stop orders on options spreads",
+    ),
+    BrokerNote(
+        topic="deliveries",
+        text="The shares of an assignment or exercise are told as bought or sold, beside the contracts that end at the"
+        " same instant. Thetaloom pairs them by strike and count; shares wait ten minutes for their contracts.",
+        source=f"{DOCS}, transactions; recorded transactions of an account",
+    ),
+    BrokerNote(
         topic="transactions",
         text="The history names an execution by another id than its order does. A trade is written under the order's"
         " ids once they add up to it, and waits until then, so that nothing counts twice.",

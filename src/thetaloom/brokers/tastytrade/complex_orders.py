@@ -3,7 +3,7 @@
 from tastytrade import Account
 from tastytrade.order import OCOOrder, OTOCOOrder, PlacedComplexOrder
 
-from thetaloom.brokers.tastytrade.render import SOURCE, limit_order, stop_order
+from thetaloom.brokers.tastytrade.render import SOURCE, limit_order, new_order, stop_order
 from thetaloom.brokers.tastytrade.session import TastytradeSession
 from thetaloom.domain.book.orders import Order
 from thetaloom.ports.broker import Bracket
@@ -13,18 +13,21 @@ def oco_of(bracket: Bracket) -> OCOOrder:
     """Return target and stop, of which one cancels the other."""
     return OCOOrder(
         source=SOURCE,
-        take_profit=limit_order(bracket.target),
-        stop_loss=stop_order(bracket.stop, bracket.stop_trigger),
+        take_profit=new_order(bracket.target),
+        stop_loss=stop_order(bracket.stop, bracket.stop_trigger, is_strict=True),
     )
 
 
 def otoco_of(entry: Order, bracket: Bracket) -> OTOCOOrder:
-    """Return an entry that brings target and stop with it once it is filled."""
+    """Return an entry that brings target and stop with it once it is filled.
+
+    What they close is not held when they are placed, and a strict order would be refused for that.
+    """
     return OTOCOOrder(
         source=SOURCE,
         trigger_order=limit_order(entry),
         take_profit=limit_order(bracket.target),
-        stop_loss=stop_order(bracket.stop, bracket.stop_trigger),
+        stop_loss=stop_order(bracket.stop, bracket.stop_trigger, is_strict=False),
     )
 
 

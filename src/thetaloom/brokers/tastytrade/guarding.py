@@ -2,11 +2,28 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from thetaloom.domain.book.refusals import Refusal
 from thetaloom.errors import BrokerUnavailable, OutcomeUnknown
 from thetaloom.links.nonsense import NONSENSE
 from thetaloom.ports.broker import Preview
+
+# Where an answer or a message holds orders.
+HOLDERS = ("items", "order", "orders", "trigger-order", "complex-order")
+
+
+def without_rules(told: Any) -> Any:
+    """Return orders without the rules of conditional ones, which somebody may have placed in an app.
+
+    The SDK demands fields of a rule that tastytrade leaves out, and would read none of the orders beside it.
+    """
+    if isinstance(told, list):
+        return [without_rules(one) for one in told]
+    if not isinstance(told, dict):
+        return told
+    held = {name: without_rules(told[name]) for name in HOLDERS if name in told}
+    return {name: one for name, one in told.items() if name != "order-rule"} | held
 
 
 @contextmanager

@@ -6,45 +6,53 @@ its own would be booked twice.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import structlog
 from tastytrade.account import Transaction as WireTransaction
 
-from thetaloom.brokers.tastytrade.parse import transaction_of
+from thetaloom.brokers.tastytrade.parse import is_delivery, transaction_of
 from thetaloom.domain.book.leg_fills import LegExecution
+from thetaloom.domain.book.settlements import DELIVERS
 from thetaloom.domain.book.transactions import Transaction
 from thetaloom.domain.values.ids import BrokerOrderId
 from thetaloom.domain.values.instruments import OptionContract
-from thetaloom.domain.values.money import NOTHING
+from thetaloom.domain.values.money import NOTHING, Price
 from thetaloom.links.report_book import ReportBook, SentOrder
+from thetaloom.ports.clock import Clock
 
 log = structlog.get_logger()
 
+ALONE_MAX = timedelta(minutes=10)  # shares whose contracts are told later than this came from elsewhere
 RECORDED = "transaction:"  # begins the mark of one that was written down under other ids
 
 
 class History:
     """Writes the transactions of one account into its book, each once."""
 
-    def __init__(self, book: ReportBook) -> None:
+    def __init__(self, book: ReportBook, clock: Clock) -> None:
         self._book = book
+        self._clock = clock
         self._recorded: set[int] = set()
+        self._alone: dict[int, datetime] = {}  # since when shares wait for the contracts that they came of
 
     def record(self, found: Sequence[WireTransaction], asked: frozenset[int]) -> frozenset[int]:
         """Write what is new; return the orders that must tell their fills first. ``asked`` have told all they know.
 
         An order that nobody knows may be ours: a replacement, or one whose answer was lost. It is asked for first.
         """
-        known = self._book.transactions(0)
+        known = list(self._book.transactions(0))
         ids, held = {one.transaction_id for one in known}, dict[OptionContract, int]()
         for old in known:
             _move(held, old)
         untold = set[int]()
-        for one in found:
+        for one in sorted(found, key=lambda one: (one.executed_at, is_delivery(one))):  # shares after their contracts
             if str(one.id) in ids or self._is_recorded(one):
                 continue
             sent = None if one.order_id is None else self._book.sent_as(BrokerOrderId(str(one.order_id)))
             moved = transaction_of(one, None if sent is None else sent.client_order_id, held)
+            if moved is not None and is_delivery(one):
+                moved = self._delivered(one.id, moved, known)
             if moved is None:
                 continue
             parts = self._parts(moved, sent, ids)
@@ -53,11 +61,20 @@ class History:
                 continue
             self._book.record(parts)
             self._mark(one, parts)
+            known += parts
             ids |= {part.transaction_id for part in parts}
             _move(held, moved)
         for number in untold & asked:
             log.warning("tastytrade_trade_without_fill", order_id=number)  # it waits, and the balance will not add up
         return frozenset(untold)
+
+    def _delivered(self, number: int, moved: Transaction, known: Sequence[Transaction]) -> Transaction | None:
+        """Return shares under the kind of the contracts that they came of; ``None`` while those are not told yet."""
+        kind = next((one.kind for one in known if _brought(one, moved)), None)
+        if kind is not None:
+            return replace(moved, kind=kind)
+        now = self._clock.now()
+        return moved if now - self._alone.setdefault(number, now) >= ALONE_MAX else None
 
     def _parts(self, moved: Transaction, sent: SentOrder | None, ids: set[str]) -> list[Transaction]:
         if sent is None or moved.contract is None:
@@ -100,6 +117,18 @@ def as_executions(moved: Transaction, told: Iterable[LegExecution]) -> list[Tran
         )
         for one, paid in zip(chosen, cash, strict=True)
     ]
+
+
+def _brought(ended: Transaction, shares: Transaction) -> bool:
+    """Tell whether shares came of contracts that ended."""
+    contract = ended.contract
+    return (
+        contract is not None
+        and ended.kind in DELIVERS
+        and (ended.symbol, ended.happened_at) == (shares.symbol, shares.happened_at)
+        and Price(contract.strike) == shares.price
+        and abs(ended.quantity) * contract.multiplier == abs(shares.quantity)
+    )
 
 
 def _move(held: dict[OptionContract, int], moved: Transaction) -> None:

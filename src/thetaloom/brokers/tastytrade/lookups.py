@@ -6,10 +6,10 @@ from contextlib import suppress
 from datetime import date, timedelta
 
 from tastytrade import Account
-from tastytrade.order import OrderStatus, PlacedOrder
+from tastytrade.order import PlacedOrder
 
 from thetaloom.brokers.tastytrade.history import History
-from thetaloom.brokers.tastytrade.parse import broker_order
+from thetaloom.brokers.tastytrade.parse import broker_order, stood
 from thetaloom.brokers.tastytrade.session import TastytradeSession, WireRefusal
 from thetaloom.brokers.tastytrade.told import Teller
 from thetaloom.domain.book.reports import BrokerOrder
@@ -19,10 +19,7 @@ from thetaloom.links.report_book import ReportBook
 from thetaloom.ports.clock import Clock
 
 LOOK_BACK = timedelta(days=3)  # in the books: what is booked late has the date of the day it happened
-PAGE = 250
-NEVER_STOOD = frozenset(
-    {OrderStatus.CONTINGENT, OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.REMOVED}
-)  # of a replacement that was never live
+ORDERS_PAGE, HISTORY_PAGE = 200, 2_000  # the most of each that it takes
 
 
 class Lookups:
@@ -36,7 +33,7 @@ class Lookups:
         self._book = book
         self._teller = teller
         self._clock = clock
-        self._history = History(book)
+        self._history = History(book, clock)
 
     async def placed(self, client_order_id: ClientOrderId) -> list[PlacedOrder]:
         """Return all that stood in the market for an order of ours, oldest first: a replacement is one more."""
@@ -49,7 +46,7 @@ class Lookups:
         if not found and sent is not None:
             start = sent.order.staged_at.date() - timedelta(days=1)
             past = await self._account.get_order_history(
-                self._session, per_page=PAGE, page_offset=None, start_date=start
+                self._session, per_page=ORDERS_PAGE, page_offset=None, start_date=start
             )
             found = {one.id: one for one in past if self._teller.client_order_id_of(one) == client_order_id}
         return [found[number] for number in sorted(found) if stood(found[number])]
@@ -60,7 +57,7 @@ class Lookups:
         today = self._clock.now().date()
         start = None if mark is None else min(today, date.fromisoformat(mark)) - LOOK_BACK
         found = await self._account.get_history(
-            self._session, per_page=PAGE, page_offset=None, sort="Asc", start_date=start
+            self._session, per_page=HISTORY_PAGE, page_offset=None, sort="Asc", start_date=start
         )
         found = sorted(found, key=lambda one: (one.executed_at, one.id))
         untold = await asyncio.to_thread(self._history.record, found, frozenset[int]())
@@ -100,8 +97,3 @@ class Lookups:
     def _take(self, order: PlacedOrder) -> None:
         with suppress(BrokerUnavailable):  # what tells nonsense keeps its own transactions back, and no others
             self._teller.take(order)
-
-
-def stood(order: PlacedOrder) -> bool:
-    """Tell whether an order ever worked by itself: a replacement that came too late never did."""
-    return order.replaces_order_id is None or order.live_at is not None or order.status not in NEVER_STOOD

@@ -162,18 +162,18 @@ class TastytradeMarket:
         if metrics is None:
             return None
         reports = metrics.earnings.expected_report_date if metrics.earnings is not None else None
-        ex_on = metrics.dividend_next_date or metrics.dividend_ex_date
+        # Either may be the newer one: the "next" date has been seen to be nine months behind the other.
+        told = {on for on in (metrics.dividend_ex_date, metrics.dividend_next_date) if on is not None}
         today = self._calendar.exchange_date(now)
-        is_ahead = ex_on is not None and ex_on >= today
         amount = None if metrics.dividend_rate_per_share is None else Decimal(metrics.dividend_rate_per_share)
         return Events(
             as_of=now,
             source=NAME,
             earnings=(reports,) if reports is not None and first <= reports <= last else (),
-            dividends=(Dividend(ex_on=ex_on, amount=amount),) if ex_on and first <= ex_on <= last else (),
-            # One date is told: what comes after it is not known.
+            dividends=tuple(Dividend(ex_on=on, amount=amount) for on in sorted(told) if first <= on <= last),
+            # What comes after the dates that are told is not known.
             earnings_known_until=reports if reports is not None and reports >= today else None,
-            dividends_known_until=ex_on if is_ahead else None,
+            dividends_known_until=max((on for on in told if on >= today), default=None),
         )
 
     def metrics(self, symbol: str) -> MarketMetricInfo | None:

@@ -39,6 +39,7 @@ STATUSES: dict[WireStatus, OrderStatus] = {
     W.REMOVED: S.CANCELED,
     W.PARTIALLY_REMOVED: S.CANCELED,
 }
+NEVER_STOOD = frozenset({W.CONTINGENT, W.REJECTED, W.CANCELLED, W.REMOVED})  # of a replacement that did nothing
 SUB_TYPES: dict[str, TransactionKind] = {
     "Assignment": K.ASSIGNMENT,
     "Cash Settled Assignment": K.CASH_SETTLEMENT,
@@ -54,10 +55,12 @@ SUB_TYPES: dict[str, TransactionKind] = {
     "Withdrawal": K.TRANSFER,
     "Transfer": K.TRANSFER,
 }
+TRADE, DELIVERY = "Trade", "Receive Deliver"  # the types of transactions that move contracts or shares
 SIGNS = {"Long": 1, "Short": -1, "Zero": 0}
 COUNT_MAX = 10_000_000
 CONTRACTS_KEPT = 4_096
-FEES = ("regulatory_fees", "clearing_fees", "commission", "proprietary_index_option_fees", "other_charge")
+# What ends a contract is told without a side; only an expiration may be of either.
+REMOVED = {"Assignment": 1, "Cash Settled Assignment": 1, "Exercise": -1, "Cash Settled Exercise": -1}
 
 
 @lru_cache(maxsize=CONTRACTS_KEPT)  # every message of an order names its legs again
@@ -76,8 +79,18 @@ def status_of(order: PlacedOrder) -> OrderStatus:
 
 
 def is_told_whole(order: PlacedOrder) -> bool:
-    """Tell whether the fills of an order add up to what its legs say was done."""
-    return all(_count(leg) == _done(order, leg) for leg in order.legs)
+    """Tell whether the fills of an order add up to what its legs say was done; what they say may be behind."""
+    return all(_count(leg) >= _done(order, leg) for leg in order.legs)
+
+
+def stood(order: PlacedOrder) -> bool:
+    """Tell whether an order ever worked by itself: a replacement that came too late never did.
+
+    When it went live is seldom told; what filled, or was replaced in its turn, has worked.
+    """
+    if order.replaces_order_id is None or order.live_at is not None or order.replacing_order_id is not None:
+        return True
+    return order.status not in NEVER_STOOD or any(leg.fills for leg in order.legs)
 
 
 def broker_order(order: PlacedOrder, client_order_id: ClientOrderId | None) -> BrokerOrder | None:
@@ -180,29 +193,37 @@ def transaction_of(
         quantity = _moved(one, 1 if one.value > 0 else -1)
     if not quantity and not one.net_value:
         return None
-    fees = Money(sum((getattr(one, name) or Decimal(0) for name in FEES), Decimal(0)))
+    kind = SUB_TYPES.get(one.transaction_sub_type, K.TRADE if one.transaction_type == TRADE else K.TRANSFER)
+    fees = min(Money(one.net_value - one.value), NOTHING)  # every charge, whatever it is called
     return Transaction(
         sequence=0,
         transaction_id=str(one.id),
-        kind=SUB_TYPES.get(one.transaction_sub_type, K.TRADE if one.action is not None else K.TRANSFER),
+        kind=kind,
         happened_at=one.executed_at.astimezone(UTC),
         symbol=contract.underlying if contract is not None else (one.underlying_symbol or one.symbol or ""),
         contract=contract if quantity else None,
         quantity=quantity,
-        price=None if one.price is None or not quantity else Price(abs(one.price)),
-        cash=Money(one.value),
-        fees=min(fees, NOTHING),
+        # Beside a settlement in cash stands the strike; what was paid is the value.
+        price=None if one.price is None or not quantity or kind is K.CASH_SETTLEMENT else Price(abs(one.price)),
+        cash=Money(one.net_value) - fees,
+        fees=fees,
         client_order_id=client_order_id,
         broker_order_id=None if one.order_id is None else BrokerOrderId(str(one.order_id)),
     )
+
+
+def is_delivery(one: WireTransaction) -> bool:
+    """Tell whether shares came of a contract that was assigned or exercised; they are told as bought or sold."""
+    is_shares = one.transaction_type == DELIVERY and one.instrument_type is InstrumentType.EQUITY
+    return is_shares and one.action is not None and one.transaction_sub_type == one.action.value
 
 
 def _moved(one: WireTransaction, before: int) -> int:
     count = _whole(one.quantity or Decimal(0), is_option=one.instrument_type is InstrumentType.EQUITY_OPTION)
     if one.action is not None:
         return one.action.multiplier * count
-    # What expires or is assigned is removed without a word on the side: it takes away what was held.
-    return count if before < 0 else -count
+    # What expires is removed without a word on the side: it takes away what was held.
+    return REMOVED.get(one.transaction_sub_type, 1 if before < 0 else -1) * count
 
 
 def _signed(one: CurrentPosition) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from thetaloom.domain.book.orders import Effect
 from thetaloom.domain.book.refusals import Refusal
 
 UMBRELLA = frozenset({"preflight_check_failure", "validation_error", "invalid_request"})  # the reason stands beside it
@@ -34,8 +35,10 @@ CODES: dict[str, Refusal] = {
     "account_is_closing_only": Refusal.NOT_PERMITTED,
     "account_is_frozen": Refusal.NOT_PERMITTED,
     "expiring_option_restricted": Refusal.NOT_PERMITTED,
+    "too_close_to_expiration": Refusal.NOT_PERMITTED,
     "too_many_legs": Refusal.TOO_MANY_LEGS,
     "leg_count_exceeded": Refusal.TOO_MANY_LEGS,
+    "closing_with_no_position": Refusal.QUANTITY_CONFLICT,
     "cannot_close_more_than_held": Refusal.QUANTITY_CONFLICT,
     "closing_more_than_held": Refusal.QUANTITY_CONFLICT,
     "insufficient_quantity": Refusal.QUANTITY_CONFLICT,
@@ -57,6 +60,7 @@ WORDS: tuple[tuple[str, Refusal], ...] = (
     ("on expiration day", Refusal.NOT_PERMITTED),
     ("more than", Refusal.QUANTITY_CONFLICT),
     ("existing position", Refusal.QUANTITY_CONFLICT),
+    ("position effect", Refusal.QUANTITY_CONFLICT),
     ("already have an order", Refusal.QUANTITY_CONFLICT),
     ("increment", Refusal.BAD_PRICE),
     ("width", Refusal.BAD_PRICE),
@@ -70,21 +74,25 @@ WORDS: tuple[tuple[str, Refusal], ...] = (
     ("instrument", Refusal.STRIKE_GONE),
     ("expired", Refusal.STRIKE_GONE),
 )
+# An order that closes is judged as one that opens where the broker does not see what it closes, as right after a fill.
+AS_OPENING = ("uncovered", "to open order", "too_close_to_expiration")
 BY_STATUS = {403: Refusal.NOT_PERMITTED}
 
 
-def refusal_of(entries: Iterable[tuple[str, str]], status: int = 0) -> Refusal:
+def refusal_of(entries: Iterable[tuple[str, str]], status: int = 0, effect: Effect | None = None) -> Refusal:
     """Return what the checks that failed mean to us: the first that says anything."""
     pairs = [(code.lower().strip(), text.lower()) for code, text in entries]
+    if effect is Effect.CLOSE and any(words in said for pair in pairs for said in pair for words in AS_OPENING):
+        return Refusal.QUANTITY_CONFLICT
     found = next((CODES[code] for code, _ in pairs if code in CODES), None)
     found = found or next((_by_words(text) for code, text in pairs if code not in UMBRELLA and _by_words(text)), None)
     found = found or next((_by_words(text) for _, text in pairs if _by_words(text)), None)
     return found or BY_STATUS.get(status, Refusal.UNKNOWN)
 
 
-def refusal_of_text(text: str) -> Refusal:
+def refusal_of_text(text: str, effect: Effect | None = None) -> Refusal:
     """Return what the reason of a rejected order means to us; it is a code or a sentence."""
-    return refusal_of([(text.replace(" ", "_"), text)])
+    return refusal_of([(text.replace(" ", "_"), text)], effect=effect)
 
 
 def _by_words(text: str) -> Refusal | None:

@@ -1,9 +1,18 @@
 """Our orders in tastytrade's words. The SDK splits our sign (credit positive) into a price and its effect."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
-from tastytrade.order import InstrumentType, LimitOrder, OrderAction, OrderTimeInForce, StopOrder
+from tastytrade.order import (
+    AdvancedInstructions,
+    InstrumentType,
+    LimitOrder,
+    OrderAction,
+    OrderTimeInForce,
+    StopLimitOrder,
+    StopOrder,
+)
 from tastytrade.order import Leg as WireLeg
 
 from thetaloom.domain.book.orders import Effect, Order, TimeInForce
@@ -21,27 +30,50 @@ ACTIONS = {
 }
 
 
-def limit_order(order: Order, limit_price: Price | None = None) -> LimitOrder:
-    """Return an order as it is sent, at its own limit or at another one."""
-    asked = order.limit_price if limit_price is None else limit_price
+def new_order(order: Order) -> LimitOrder:
+    """Return an order as it is placed: one that closes is refused where what it closes is not held.
+
+    Without that word tastytrade turns it into one that opens.
+    """
+    return limit_order(order).model_copy(update={"advanced_instructions": _strict(order)})
+
+
+def replacement(order: Order, limit_price: Price) -> LimitOrder:
+    """Return an order as it replaces itself at another limit; the instructions of the first stand."""
+    return limit_order(replace(order, limit_price=limit_price))
+
+
+def limit_order(order: Order) -> LimitOrder:
+    """Return an order at its limit."""
     return LimitOrder(
         time_in_force=TIMES[order.time_in_force],
         source=SOURCE,
         legs=wire_legs(order.legs, order.quantity, order.effect),
-        price=Decimal(within_width(order.legs, order.effect, asked)),
+        price=Decimal(within_width(order.legs, order.effect, order.limit_price)),
         external_identifier=str(order.client_order_id),
     )
 
 
-def stop_order(order: Order, stop_trigger: Price) -> StopOrder:
-    """Return the order that closes at the market once the net price has come to ``stop_trigger``."""
-    return StopOrder(
-        time_in_force=TIMES[order.time_in_force],
-        source=SOURCE,
-        legs=wire_legs(order.legs, order.quantity, order.effect),
-        stop_trigger=Decimal(stop_trigger),
-        external_identifier=str(order.client_order_id),
-    )
+def stop_order(order: Order, stop_trigger: Price, *, is_strict: bool) -> StopOrder | StopLimitOrder:
+    """Return the order that closes once the net price has come to ``stop_trigger``.
+
+    One leg closes at the market, several at the order's limit: tastytrade has no stop at the market for them.
+    """
+    common = {
+        "time_in_force": TIMES[order.time_in_force],
+        "source": SOURCE,
+        "legs": wire_legs(order.legs, order.quantity, order.effect),
+        "stop_trigger": Decimal(stop_trigger),
+        "external_identifier": str(order.client_order_id),
+        "advanced_instructions": _strict(order) if is_strict else None,
+    }
+    if len(order.legs) == 1:
+        return StopOrder(**common)
+    return StopLimitOrder(price=Decimal(within_width(order.legs, order.effect, order.limit_price)), **common)
+
+
+def _strict(order: Order) -> AdvancedInstructions | None:
+    return AdvancedInstructions(strict_position_effect_validation=True) if order.effect is Effect.CLOSE else None
 
 
 def wire_legs(legs: Sequence[Leg], quantity: int, effect: Effect) -> list[WireLeg]:

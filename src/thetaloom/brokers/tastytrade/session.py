@@ -17,6 +17,7 @@ import httpx2
 from tastytrade import Session
 from tastytrade.utils import TastytradeError, validate_and_parse
 
+from thetaloom.brokers.tastytrade.guarding import without_rules
 from thetaloom.brokers.tastytrade.settings import TastytradeSettings
 from thetaloom.errors import BrokerUnavailable, ConfigError, OutcomeUnknown
 from thetaloom.links.addresses import NOT_REACHED, place_of
@@ -258,7 +259,8 @@ def _checked(held: Any) -> dict[str, Any]:
         raise BrokerUnavailable("tastytrade answered without data")
     if "items" in held and not isinstance(held["items"], list):
         raise BrokerUnavailable("tastytrade answered with no list")  # which must not pass for an empty one
-    return held
+    plain: dict[str, Any] = without_rules(held)
+    return plain
 
 
 def _life(told: Any) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 from tastytrade.order import FeeCalculation, PlacedOrder
 from tastytrade.order import OrderStatus as WireStatus
 
-from thetaloom.brokers.tastytrade.parse import STATUSES, executions_of, fee_each, is_told_whole
+from thetaloom.brokers.tastytrade.parse import STATUSES, executions_of, fee_each, is_told_whole, stood
 from thetaloom.brokers.tastytrade.refusals import refusal_of, refusal_of_text
 from thetaloom.brokers.tastytrade.render import SOURCE
 from thetaloom.brokers.tastytrade.sense import is_sensible
@@ -133,7 +133,7 @@ class Teller:
             return True
         if order.status in NOT_YET:
             return False
-        if STATUSES[order.status] in ENDS and order.live_at is None and not any(leg.fills for leg in order.legs):
+        if STATUSES[order.status] in ENDS and not stood(order):
             self._refuse_replacement(order, sent)
             return False
         self._report(f"replaced:{order.id}", ReportKind.REPLACED, order, sent, limit_price=_limit(order, sent))
@@ -157,7 +157,7 @@ class Teller:
         if kind is None or self._was_replaced(order):
             return
         text = order.reject_reason or ""
-        refusal = refusal_of_text(text) if kind is ReportKind.REJECTED else None
+        refusal = refusal_of_text(text, sent.order.effect) if kind is ReportKind.REJECTED else None
         self._report(f"end:{order.id}", kind, order, sent, message=text, refusal=refusal)
 
     def _was_replaced(self, order: PlacedOrder) -> bool:

@@ -14,10 +14,10 @@ from thetaloom.brokers.tastytrade.account_stream import AccountLine
 from thetaloom.brokers.tastytrade.capabilities import CAPABILITIES
 from thetaloom.brokers.tastytrade.complex_orders import oco_of, otoco_of, placed_group
 from thetaloom.brokers.tastytrade.guarding import read_whole, refused_preview, taken_already
-from thetaloom.brokers.tastytrade.lookups import Lookups, stood
-from thetaloom.brokers.tastytrade.parse import broker_order, holdings_of, snapshot
+from thetaloom.brokers.tastytrade.lookups import Lookups
+from thetaloom.brokers.tastytrade.parse import broker_order, holdings_of, snapshot, stood
 from thetaloom.brokers.tastytrade.refusals import refusal_of
-from thetaloom.brokers.tastytrade.render import limit_order
+from thetaloom.brokers.tastytrade.render import new_order, replacement
 from thetaloom.brokers.tastytrade.session import TastytradeSession, WireRefusal
 from thetaloom.brokers.tastytrade.settings import NAME, TastytradeSettings
 from thetaloom.brokers.tastytrade.told import Teller
@@ -121,12 +121,12 @@ class TastytradeBroker:
         if wrong := wrong_shape(order.legs, legs_max=CAPABILITIES.legs_max):
             return refused_preview(*wrong)
         try:
-            told = self._asked(self._account.place_order(self._session, limit_order(order), dry_run=True))
+            told = self._asked(self._account.place_order(self._session, new_order(order), dry_run=True))
         except WireRefusal as no:
-            return refused_preview(refusal_of(no.entries, no.status), no.words)
+            return refused_preview(refusal_of(no.entries, no.status, order.effect), no.words)
         if told.errors:
             entries = [(one.code, one.message) for one in told.errors]
-            return refused_preview(refusal_of(entries, 0), " ".join(text for _, text in entries))
+            return refused_preview(refusal_of(entries, 0, order.effect), " ".join(text for _, text in entries))
         effect, fees = told.buying_power_effect, told.fee_calculation
         return Preview(
             buying_power_effect=Money(-effect.change_in_buying_power),
@@ -144,9 +144,9 @@ class TastytradeBroker:
             self._teller.reject(order.client_order_id, *wrong)
             return
         try:
-            told = self._change(self._account.place_order(self._session, limit_order(order), dry_run=False))
+            told = self._change(self._account.place_order(self._session, new_order(order), dry_run=False))
         except WireRefusal as no:
-            self._teller.reject(order.client_order_id, refusal_of(no.entries, no.status), no.words)
+            self._teller.reject(order.client_order_id, refusal_of(no.entries, no.status, order.effect), no.words)
             return
         with taken_already("the order"):
             if told.order.external_identifier != order.client_order_id:
@@ -172,7 +172,7 @@ class TastytradeBroker:
             placed = self._change(placed_group(self._account, self._session, group))
         except WireRefusal as no:
             for order in members:
-                self._teller.reject(order.client_order_id, refusal_of(no.entries, no.status), no.words)
+                self._teller.reject(order.client_order_id, refusal_of(no.entries, no.status, order.effect), no.words)
             return None
         with taken_already("the group of orders"):
             for one in (placed.trigger_order, *placed.orders):
@@ -204,7 +204,7 @@ class TastytradeBroker:
         try:
             new = self._change(
                 self._account.replace_order(
-                    self._session, int(sent.broker_order_id), limit_order(sent.order, limit_price)
+                    self._session, int(sent.broker_order_id), replacement(sent.order, limit_price)
                 )
             )
         except WireRefusal as no:

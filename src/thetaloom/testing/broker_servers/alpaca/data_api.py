@@ -27,6 +27,7 @@ class DataApi:
     def __init__(self, backend: Backend, faults: list[str]) -> None:
         self.backend = backend
         self.faults = faults
+        self.adjusted: dict[str, Json] = {}  # what is listed otherwise of a contract, by its symbol
         self.routes: dict[str, Callable[[Asked], Answer]] = {
             SNAPSHOTS: self.snapshots,
             "/v2/stocks/trades/latest": self.trades,
@@ -69,7 +70,12 @@ class DataApi:
             if first <= contract.expires_on <= last
         ]
         page, token = paged(found, asked.query.get("page_token"), int(asked.query.get("limit", "100")))
-        return Answer(body={"option_contracts": [_listing(one) for one in page], "next_page_token": token})
+        return Answer(
+            body={
+                "option_contracts": [_listing(one) | self.adjusted.get(one.compact, {}) for one in page],
+                "next_page_token": token,
+            }
+        )
 
     def chain(self, asked: Asked) -> Answer:
         """The snapshots of a whole chain."""

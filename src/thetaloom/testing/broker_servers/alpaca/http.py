@@ -174,7 +174,7 @@ class _Handler(BaseHTTPRequestHandler):
         for name, text in more.items():
             self.send_header(name, text)
         self.send_header("X-Request-ID", uuid.uuid4().hex)
-        if status == TOO_MANY:
+        if status == TOO_MANY and "Retry-After" not in more:
             self.send_header("Retry-After", "0.05")
         if status != NO_CONTENT:
             self.send_header("Content-Type", "application/json; charset=UTF-8")

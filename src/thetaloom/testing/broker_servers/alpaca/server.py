@@ -25,6 +25,7 @@ class AlpacaServer:
         self.data = DataApi(backend, self.faults)
         self.http = AlpacaHttp(backend, self.keys, self._answer, self.faults)
         self.sockets = AlpacaSockets(self.keys, self.faults, self.data.quotes)
+        self.keeps_legs_back = False  # updates tell of an order without its legs, and of each leg by itself
         self._told: dict[BrokerOrderId, str] = {}
         self._is_running = False
         backend.on_change(self._hear)
@@ -101,7 +102,10 @@ class AlpacaServer:
         shown = self.shelf.shown(change.broker_order_id)
         if shown is not None:
             update = self._update(shown, change)
-            if update is not None:
+            if update is not None and self.keeps_legs_back and len(shown.order.legs) > 1:
+                for record in (*shown.leg_records(), shown.record(nested=False)):
+                    self.sockets.tell_trade(update | {"order": record})
+            elif update is not None:
                 self.sockets.tell_trade(update)
 
     def _update(self, shown: ShownOrder, change: Change) -> Json | None:

@@ -27,6 +27,7 @@ class AlpacaSockets:
         self._lines: dict[ServerConnection, set[str]] = {}
         self._listening: set[ServerConnection] = set()
         self._is_mute = False
+        self.offered = ["trade_updates"]
         self.port = 0
         self.signed_in = 0  # how often somebody did
 
@@ -131,8 +132,10 @@ class AlpacaSockets:
             if asked.get("action") != "listen" or streams != ["trade_updates"]:
                 self.faults.append(f"trade updates: {asked}")
                 continue
-            await self._say(line, {"stream": "listening", "data": {"streams": streams}})
-            self._listening.add(line)
+            offered = [one for one in streams if one in self.offered]
+            await self._say(line, {"stream": "listening", "data": {"streams": offered}})
+            if offered:
+                self._listening.add(line)
 
     async def _quote_line(self, line: ServerConnection) -> None:
         await line.send(msgpack.packb([{"T": "success", "msg": "connected"}]))

@@ -138,19 +138,20 @@ class TradingApi:
             found = [one for one in found if one.order.placed_at > _instant(after)]
         if asked.query.get("direction", "desc") == "desc":
             found.reverse()
-        return Answer(body=[one.record() for one in found[:limit]])
+        nested = asked.query.get("nested", "").lower() == "true"
+        return Answer(body=[record for one in found[:limit] for record in _records(one, nested=nested)])
 
     def by_client_order_id(self, asked: Asked) -> Answer:
         """One order by the id that its client gave it."""
         wanted = asked.query.get("client_order_id", "")
         found = self.shelf.of_client(wanted)
         if found is not None:
-            return Answer(body=found.record())
+            return Answer(body=found.record(nested=False))  # this route has no word for nesting
         raise Turned(404, 40410000, f"order not found for {wanted}")
 
     def order(self, asked: Asked) -> Answer:
         """One order."""
-        return Answer(body=self._shown(asked).record())
+        return Answer(body=self._shown(asked).record(nested=asked.query.get("nested", "").lower() == "true"))
 
     def replace(self, asked: Asked) -> Answer:
         """Put a new order in the place of one."""
@@ -227,6 +228,10 @@ class TradingApi:
         unknown = set(asked.query) - set(fields)
         if unknown:
             self.faults.append(f"{asked.path}: unknown parameters {sorted(unknown)}")
+
+
+def _records(one: ShownOrder, *, nested: bool) -> list[Json]:
+    return [one.record()] if nested or len(one.order.legs) == 1 else [one.record(nested=False), *one.leg_records()]
 
 
 def _instant(text: str) -> datetime:

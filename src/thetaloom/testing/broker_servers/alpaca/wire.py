@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ ENDS = {
     OrderStatus.EXPIRED: "expired",
     OrderStatus.REJECTED: "rejected",
 }
+NOW, SHARES_LATER = timedelta(0), timedelta(microseconds=1_300)  # shares are booked a moment after their contracts
 Json = dict[str, Any]
 T = TypeVar("T")
 
@@ -88,8 +89,8 @@ class ShownOrder:
             return "partially_filled"
         return "new" if self.is_open_market else "accepted"
 
-    def record(self) -> Json:
-        """Return the order, its legs nested."""
+    def record(self, *, nested: bool = True) -> Json:
+        """Return the order, its legs nested or left out."""
         number, legs = self.order.broker_order_id, self.order.legs
         alone = len(legs) == 1
         credit = self.order.limit_price
@@ -107,7 +108,11 @@ class ShownOrder:
         if alone:
             return whole | self._leg_words(legs[0]) | {"order_class": "simple", "legs": None}
         empty = {"asset_class": "", "asset_id": "", "side": "", "symbol": "", "order_class": "mleg"}
-        return whole | empty | {"legs": [self._leg(leg) for leg in legs]}
+        return whole | empty | {"legs": self.leg_records() if nested else None}
+
+    def leg_records(self) -> list[Json]:
+        """Return the legs of an order of several, each an order of its own."""
+        return [self._leg(leg) for leg in self.order.legs]
 
     def _leg(self, leg: Leg) -> Json:
         number = self.order.broker_order_id
@@ -194,7 +199,10 @@ def _other(one: Transaction) -> Json:
     is_delivered = one.contract is None and one.quantity != 0
     word = "OPTRD" if is_delivered else WORDS[one.kind]
     group = one.transaction_id.removesuffix("-shares")
-    record = _common(word, one, named(group)) | {"net_amount": str(one.cash), "group_id": named("group", group)}
+    record = _common(word, one, named(group), later=SHARES_LATER if is_delivered else NOW) | {
+        "net_amount": str(one.cash),
+        "group_id": named("group", group),
+    }
     if one.contract is not None:
         record |= {"symbol": one.contract.compact, "qty": str(one.quantity)}
     elif one.quantity:
@@ -222,12 +230,12 @@ def _trade(one: Transaction, order_id: str | None) -> Json:
     }
 
 
-def _common(word: str, one: Transaction, name: str) -> Json:
+def _common(word: str, one: Transaction, name: str, *, later: timedelta = NOW) -> Json:
     return {
         "id": _activity_id(one, name),
         "activity_type": word,
         "date": f"{one.happened_at:%Y-%m-%d}",
-        "created_at": written(one.happened_at),
+        "created_at": written(one.happened_at + later),
         "status": "executed",
         "currency": "USD",
     }

@@ -18,6 +18,7 @@ class AccountSocket:
     def __init__(self, rest: Rest, is_token: Callable[[str], bool], faults: list[str]) -> None:
         self.is_muted = False
         self.heartbeats = 0
+        self._told = 0
         self.keeps_legs_back = False  # as the real one does: the first message lacks the fills of all legs but one
         self._rest = rest
         self._is_token = is_token
@@ -40,6 +41,11 @@ class AccountSocket:
         if one is not None and not one.is_hidden:
             self._tell(one)
 
+    def tell_other(self, kind: str, data: Any) -> None:
+        """Tell every client of something that is no order."""
+        for line in tuple(self._connected):
+            line.say({"type": kind, "data": data, "timestamp": 0})
+
     def _tell(self, one: Placed) -> None:
         if self.is_muted or one.is_hidden:
             return
@@ -48,8 +54,9 @@ class AccountSocket:
             for leg in shown["legs"][1:]:
                 leg["fills"] = []
         at = int(self._rest.backend.clock.now().timestamp() * 1000)
+        self._told += 1
         for line in tuple(self._connected):
-            line.say({"type": "Order", "data": shown, "timestamp": at})
+            line.say({"type": "Order", "data": shown, "timestamp": at, "ws-sequence": self._told})
 
     def _answer(self, line: SocketLine, said: dict[str, Any]) -> dict[str, Any]:
         action, number = said.get("action"), said.get("request-id")

@@ -33,6 +33,8 @@ FIELDS = frozenset(
         "behavior",
     ]
 )
+REPLACED_FIELDS = FIELDS - {"legs", "advanced-instructions"}
+STRICT = "strict-position-effect-validation"
 LEG_FIELDS = frozenset(["instrument-type", "symbol", "action", "quantity", "remaining-quantity", "fills"])
 TIMES = {"Day": TimeInForce.DAY, "GTC": TimeInForce.GTC}
 TYPES = ("Limit", "Market", "Stop", "Stop Limit")
@@ -61,13 +63,14 @@ class Wanted:
     stop_trigger: Decimal | None
     external_identifier: str | None
     source: str
+    is_strict: bool = False  # an order that closes what is not held is refused, and does not open instead
 
 
 def read_order(body: Any, *, legs_of: Wanted | None = None) -> Wanted:
     """Read an order; a replacement leaves its legs out and has those of the order that it replaces."""
     if not isinstance(body, dict):
         raise Malformed("invalid_request", "the body is no object")
-    unknown = sorted(set(body) - FIELDS)
+    unknown = sorted(set(body) - (FIELDS if legs_of is None else REPLACED_FIELDS))
     if unknown:
         raise Malformed("validation_error", f"{', '.join(unknown)} is not allowed")
     order_type = body.get("order-type")
@@ -80,6 +83,8 @@ def read_order(body: Any, *, legs_of: Wanted | None = None) -> Wanted:
         legs, quantity, effect = _read_legs(body.get("legs"))
     else:
         legs, quantity, effect = legs_of.legs, legs_of.quantity, legs_of.effect
+    if order_type == "Stop" and len(legs) > 1:
+        raise Malformed("validation_error", "stop market orders of several legs are not supported")
     return Wanted(
         legs=legs,
         quantity=quantity,
@@ -90,7 +95,15 @@ def read_order(body: Any, *, legs_of: Wanted | None = None) -> Wanted:
         stop_trigger=_number(body, "stop-trigger") if "Stop" in order_type else None,
         external_identifier=body.get("external-identifier"),
         source=str(body.get("source", "")),
+        is_strict=_is_strict(body) if legs_of is None else legs_of.is_strict,
     )
+
+
+def _is_strict(body: Mapping[str, Any]) -> bool:
+    told = body.get("advanced-instructions", {})
+    if not isinstance(told, dict) or set(told) - {STRICT} or not isinstance(told.get(STRICT, False), bool):
+        raise Malformed("validation_error", "advanced-instructions does not have a valid value")
+    return bool(told.get(STRICT, False))
 
 
 def read_complex(body: Any) -> tuple[str, Wanted | None, list[Wanted]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 
-from thetaloom.domain.book.orders import OrderStatus
+from thetaloom.domain.book.orders import Effect, OrderStatus
 from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import BrokerOrderId
@@ -35,6 +35,7 @@ class Desk:
         """Take an order. Raises ``Malformed`` where a preflight check fails; then there is no order."""
         if wanted.order_type != "Limit":
             raise Malformed("validation_error", f"{wanted.order_type} orders of options are not simulated alone")
+        wanted = self.routed(wanted)
         told = self.backend.place(_wire(wanted), late=late)
         number = int(told.broker_order_id)
         if told.status is OrderStatus.REJECTED:
@@ -45,6 +46,11 @@ class Desk:
         one.is_hidden = late
         self.placed[number] = one
         return one
+
+    def routed(self, wanted: Wanted) -> Wanted:
+        """Return an order as it goes out: one that closes what is not held opens it, unless it is strict."""
+        is_held = self.backend.holdings().keys() >= {leg.contract for leg in wanted.legs}
+        return wanted if is_held or wanted.is_strict else replace(wanted, effect=Effect.OPEN)
 
     def replace(self, number: int, wanted: Wanted) -> Placed:
         """Put another order in the place of one; it waits until the old one is out of the market."""

@@ -10,7 +10,7 @@ from thetaloom.domain.values.instruments import INDEX_ROOTS, OptionContract, Rig
 from thetaloom.errors import InvalidInput
 from thetaloom.testing.broker_servers.backend import Backend
 
-YEAR = timedelta(days=365)
+YEAR, DIVIDEND_BEHIND = timedelta(days=365), timedelta(days=280)
 
 
 def listed(backend: Backend, symbol: str) -> list[OptionContract]:
@@ -142,6 +142,8 @@ def _events(symbol: str, events: Events | None) -> dict[str, Any]:
             "late-flag": 0,
         }
     if events.dividends:
-        told["dividend-ex-date"] = events.dividends[0].ex_on.isoformat()
+        ex_on = events.dividends[0].ex_on
+        told["dividend-ex-date"] = ex_on.isoformat()
+        told["dividend-next-date"] = (ex_on - DIVIDEND_BEHIND).isoformat()  # stale, as the real one was
         told["dividend-rate-per-share"] = str(events.dividends[0].amount or 0)
     return told

@@ -25,7 +25,7 @@ from thetaloom.testing.broker_servers.tastytrade.told import (
 from thetaloom.testing.broker_servers.tastytrade.wire import Asked, Told
 
 Answer = Callable[..., Told]
-PER_PAGE = 50
+ORDERS_PAGE, HISTORY_PAGE = (10, 200), (250, 2_000)  # what it tells unasked, and the most that may be asked for
 
 
 class Rest:
@@ -109,7 +109,7 @@ class Rest:
         return Told(body=enveloped(told, asked.path))
 
     def _dry_run(self, asked: Asked) -> Told:
-        wanted = read_order(asked.json())
+        wanted = self.desk.routed(read_order(asked.json()))
         told = self.backend.preview(wire_order(wanted))
         if told.refusal is not None:
             raise Malformed(CODES[told.refusal], told.message)
@@ -120,7 +120,7 @@ class Rest:
         return Told(status=201, body=enveloped({"order": shown, **effect_json(told)}, asked.path))
 
     def _place(self, asked: Asked, late: bool) -> Told:
-        wanted = read_order(asked.json())
+        wanted = self.desk.routed(read_order(asked.json()))
         told = self.backend.preview(wire_order(wanted))
         one = self.desk.place(wanted, late=late)
         self._soon(self.tell, one)
@@ -152,8 +152,10 @@ class Rest:
 
     def _place_complex(self, asked: Asked, late: bool) -> Told:
         kind, trigger, orders = read_complex(asked.json())
-        judged = trigger or orders[0]
+        judged = self.desk.routed(trigger or orders[0])
         told = self.backend.preview(wire_order(judged))
+        if told.refusal is not None:
+            raise Malformed(CODES[told.refusal], told.message)
         group = self.desk.place_complex(kind, trigger, orders)
         self.desk.sync()
         return Told(status=201, body=enveloped({"complex-order": self._group(group), **effect_json(told)}, asked.path))
@@ -185,7 +187,7 @@ class Rest:
     def _orders(self, asked: Asked) -> Told:
         start = day_of(asked.one("start-date"))
         found = [one for one in self._visible() if start is None or one.received_at.date() >= start]
-        return self._paged(asked, [self.shown(one) for one in reversed(found)])
+        return self._paged(asked, [self.shown(one) for one in reversed(found)], *ORDERS_PAGE)
 
     def _order(self, asked: Asked, number: str) -> Told:
         return Told(body=enveloped(self.shown(self._known(number)), asked.path))
@@ -211,7 +213,7 @@ class Rest:
         found = [one for one in self.backend.transactions() if start is None or one.happened_at.date() >= start]
         if asked.one("sort") != "Asc":
             found.reverse()
-        return self._paged(asked, [self._transaction(one) for one in found])
+        return self._paged(asked, [self._transaction(one) for one in found], *HISTORY_PAGE)
 
     def _transaction(self, one: Transaction) -> dict[str, Any]:
         number = one.broker_order_id
@@ -242,8 +244,10 @@ class Rest:
         symbols = (asked.one("symbols") or "").split(",")
         return Told(body=enveloped(metrics_json(self.backend, symbols), asked.path))
 
-    def _paged(self, asked: Asked, found: list[dict[str, Any]]) -> Told:
-        size, at = int(asked.one("per-page") or PER_PAGE), int(asked.one("page-offset") or 0)
+    def _paged(self, asked: Asked, found: list[dict[str, Any]], usual: int, most: int) -> Told:
+        size, at = int(asked.one("per-page") or usual), int(asked.one("page-offset") or 0)
+        if not 1 <= size <= most:
+            raise Malformed("validation_error", "per-page does not have a valid value")
         pages = max(1, -(-len(found) // size))
         page = {
             "per-page": size,

@@ -9,6 +9,7 @@ from typing import Any
 from thetaloom.domain.book.orders import Effect, OrderStatus, TimeInForce
 from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import AccountSnapshot
+from thetaloom.domain.book.settlements import DELIVERS
 from thetaloom.domain.book.transactions import Transaction, TransactionKind
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.instruments import OptionContract
@@ -37,7 +38,6 @@ SUB_TYPES = {
     TransactionKind.ASSIGNMENT: "Assignment",
     TransactionKind.EXERCISE: "Exercise",
     TransactionKind.EXPIRATION: "Expiration",
-    TransactionKind.CASH_SETTLEMENT: "Cash Settled Assignment",
     TransactionKind.DIVIDEND: "Dividend",
     TransactionKind.INTEREST: "Credit Interest",
     TransactionKind.FEE: "Fee",
@@ -67,6 +67,7 @@ class Placed:
     complex_id: int | None = None
     complex_tag: str | None = None
     is_hidden: bool = False
+    rule: dict[str, Any] | None = None  # of a conditional order
     fills: dict[OptionContract, list[tuple[str, int, Decimal, datetime]]] = field(default_factory=dict)
 
     @property
@@ -86,7 +87,9 @@ def order_json(one: Placed, account: str, now: datetime) -> dict[str, Any]:
         "account-number": account,
         "time-in-force": TIMES[one.time_in_force],
         "order-type": one.order_type,
-        "size": str(one.quantity),
+        "global-request-id": f"{one.number:032x}",
+        "leg-count": len(one.legs),
+        "size": one.quantity,
         "underlying-symbol": one.legs[0].contract.underlying,
         "underlying-instrument-type": "Equity",
         "status": one.status,
@@ -108,7 +111,8 @@ def order_json(one: Placed, account: str, now: datetime) -> dict[str, Any]:
         "stop-trigger": None if one.stop_trigger is None else str(one.stop_trigger),
         "complex-order-id": one.complex_id,
         "complex-order-tag": one.complex_tag,
-        "live-at": stamp(one.received_at) if one.status not in {"Contingent", "Rejected", "Received"} else None,
+        "order-rule": one.rule,
+        "ext-client-order-id": f"SIM{one.number}" if one.status in {"Live", "Filled"} else None,
         "terminal-at": None if one.is_open else stamp(now),
     }
     return told | {key: given for key, given in optional.items() if given is not None}
@@ -269,7 +273,7 @@ def transaction_json(one: Transaction, account: str, action: str | None, order: 
         "id": one.sequence,
         "account-number": account,
         "transaction-type": "Trade" if is_trade else "Receive Deliver" if one.quantity else "Money Movement",
-        "transaction-sub-type": action or SUB_TYPES.get(one.kind, "Transfer"),
+        "transaction-sub-type": _sub_type(one, action),
         "description": f"{one.kind.value} of {abs(one.quantity)}",
         "executed-at": stamp(one.happened_at),
         "transaction-date": one.happened_at.date().isoformat(),
@@ -285,13 +289,22 @@ def transaction_json(one: Transaction, account: str, action: str | None, order: 
             "underlying-symbol": one.symbol,
             "quantity": str(abs(one.quantity)),
         }
-    if one.price is not None:
+    if one.kind is TransactionKind.CASH_SETTLEMENT and one.contract is not None:
+        told["price"] = str(one.contract.strike)  # and not what was paid
+    elif one.price is not None:
         told["price"] = str(one.price)
     if action is not None and (is_trade or one.contract is None):
         told["action"] = action
-    if not is_trade:
-        told["transaction-sub-type"] = SUB_TYPES.get(one.kind, "Transfer")
     return told if order is None else told | {"order-id": order}
+
+
+def _sub_type(one: Transaction, action: str | None) -> str:
+    if one.kind is TransactionKind.CASH_SETTLEMENT:
+        return "Cash Settled Assignment" if one.quantity > 0 else "Cash Settled Exercise"
+    is_delivery = one.kind in DELIVERS and one.contract is None  # shares, told as bought or sold
+    if action is not None and (one.kind is TransactionKind.TRADE or is_delivery):
+        return action
+    return SUB_TYPES.get(one.kind, "Transfer")
 
 
 def error_json(code: str, message: str, entries: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
