@@ -123,3 +123,41 @@ def test_members_of_an_archive_fail_one_by_one(import_file: Import) -> None:
 
     assert found["rows"] == 4
     assert ["none of the known" in str(one["error"]) for one in found["files"]] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "as_format", "says"),
+    [
+        (cboe(), "cboe_json", "is a document without options"),
+        ('{"errors": [{"status": "401", "title": "Unauthorized"}]}', "schwab_json", "Unauthorized"),
+        (json.dumps({"symbol": "X", "status": "FAILED", "callExpDateMap": {}}), "auto", '"status": "FAILED"'),
+        ("<!DOCTYPE html><html><title>403 Forbidden</title>", "cboe_csv", "looks like a web page"),
+        ('\n<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "cboe_json", "looks like a web page"),
+    ],
+    ids=["no-options", "refused", "failed", "page", "xml"],
+)
+def test_an_answer_that_is_no_chain_is_shown(text: str, as_format: str, says: str, import_file: Import) -> None:
+    found = import_file(text, "SPY.json", as_format=as_format)
+
+    assert found["rows"] == 0
+    error = found["files"][0]["error"]
+    assert says in error["message"]
+    assert error["advice"]
+
+
+def test_zeros_in_a_small_file_spoil_their_own_row_alone(import_file: Import) -> None:
+    text = text_of("dolthub")
+
+    found = import_file(text + text.split("\n")[1].replace("AAPL", "AA\0PL") + "\n")
+
+    assert (found["rows"], found["reasons"]) == (2, {"bad_symbol": 1})
+
+
+def test_a_table_packed_under_its_own_name_is_no_bar_of_leans(import_file: Import) -> None:
+    stream = BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("aapl.csv", text_of("dolthub"))
+
+    found = import_file(stream.getvalue(), "aapl.zip")
+
+    assert (found["rows"], [one["format"] for one in found["files"]]) == (2, ["dolthub"])

@@ -70,6 +70,7 @@ REASONS = {
     "bad_entry": "The entry is not what the format puts there.",
 }
 STRIKE_STEP = 0.001
+SPOT_PLACES = 6
 DECIDING = frozenset(f"#{name}" for name in ("strike", *PRICES))  # without these cells a row is none
 DOUBTS = ("unreadable_cells", "missing_markers", "vols_of_other_unit")
 
@@ -89,7 +90,8 @@ def build(batch: pl.DataFrame, layout: Layout, facts: Facts, torn: Mapping[int, 
     sides = layout.sides or {"": {}}
     doubts = dict.fromkeys(DOUBTS, 0)
     shared = read_shared(batch, _choose(batch, layout.columns), layout, facts)
-    frames = [_side(batch, layout, facts, side, shared, doubts) for side in sides]
+    is_whole = ~batch[LINE].is_in(list(torn)) if torn else None
+    frames = [_side(batch, layout, facts, side, shared, doubts, is_whole) for side in sides]
     frame = pl.concat(frames, how="diagonal")
     if torn:
         marks = pl.DataFrame(
@@ -116,7 +118,13 @@ def has_vols_of_other_unit(frame: pl.DataFrame, *, in_percent: bool) -> bool:
 
 
 def _side(
-    batch: pl.DataFrame, layout: Layout, facts: Facts, side: str, shared: pl.DataFrame, doubts: dict[str, int]
+    batch: pl.DataFrame,
+    layout: Layout,
+    facts: Facts,
+    side: str,
+    shared: pl.DataFrame,
+    doubts: dict[str, int],
+    is_whole: pl.Series | None,
 ) -> pl.DataFrame:
     import polars as pl
 
@@ -128,7 +136,8 @@ def _side(
     frame = add_symbols(frame, facts.symbol)
     if layout.told is Told.BY_NEWEST_TRADE:
         frame = add_instants(frame, text, layout, facts)
-    doubts["unreadable_cells"] += sum(int(one.sum()) for one in faults if one.name not in DECIDING)
+    doubtful = [one if is_whole is None else one & is_whole for one in faults if one.name not in DECIDING]
+    doubts["unreadable_cells"] += sum(int(one.sum()) for one in doubtful)
     return with_reasons(settle_numbers(_add_spot(frame, text, facts), layout, doubts))
 
 
@@ -176,13 +185,13 @@ def _add_contract(frame: pl.DataFrame, text: Mapping[str, pl.Series], layout: La
     if "contract_symbol" not in text:
         return frame
     frame = frame.with_columns(cells.stripped(text["contract_symbol"]).alias("contract_symbol"))
-    return _compare_symbol(frame) if layout.is_option_symbol else frame
+    return _compare_symbol(frame, layout)
 
 
-def _compare_symbol(frame: pl.DataFrame) -> pl.DataFrame:
+def _compare_symbol(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     import polars as pl
 
-    named = cells.contracts(frame["contract_symbol"])
+    named = layout.read_contracts(frame["contract_symbol"])
     frame = frame.with_columns(named.rename(lambda name: f"{name}_named"))
     differs = (
         (pl.col("expiration_named") != pl.col("expiration")).fill_null(False)
@@ -206,7 +215,7 @@ def _add_spot(frame: pl.DataFrame, text: Mapping[str, pl.Series], facts: Facts) 
         )
         frame = frame.with_columns(bid.alias("#spot_bid"), ask.alias("#spot_ask"))
         quoted = (pl.col("#spot_bid") > 0) & (pl.col("#spot_ask") >= pl.col("#spot_bid"))
-        middle = pl.when(quoted).then((pl.col("#spot_bid") + pl.col("#spot_ask")) / 2)
+        middle = pl.when(quoted).then(((pl.col("#spot_bid") + pl.col("#spot_ask")) / 2).round(SPOT_PLACES))
         told = pl.col("underlying_price") if "underlying_price" in frame.columns else pl.lit(None, pl.Float64)
         frame = frame.with_columns(pl.coalesce(middle, told).alias("underlying_price"))
     if "underlying_price" not in frame.columns and facts.spot is not None:

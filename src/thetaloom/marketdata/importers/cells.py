@@ -26,6 +26,7 @@ DAY_MICROSECONDS = 86_400_000_000
 OFFSET_SEEN, FEW, VERY_FEW = "+00:00", 2000, 4
 RIGHTS = {"c": "C", "call": "C", "calls": "C", "p": "P", "put": "P", "puts": "P"}
 STRIKE_DIGITS = 1000.0
+UNIX_UNITS = ((1e11, 1_000_000), (1e14, 1_000), (1e17, 1))  # below each figure: microseconds in its unit
 PERCENT_PLACES = 12  # so that 31.04% is 0.3104
 SEEN_FIRST = 100
 RUNS_FROM, RUN_ROWS = 10_000, 8  # where reading runs is worth its trouble
@@ -183,11 +184,12 @@ def _plain_moments(different: pl.Series) -> pl.Series:
 
 
 def from_unix(column: pl.Series) -> pl.Series:
-    """Return instants from seconds, or thousandths of them, since 1970."""
+    """Return instants from seconds, or thousandths to billionths of them, since 1970."""
     import polars as pl
 
     found, _ = numbers(column)
-    factor = 1_000 if (found.max() or 0) > 1e11 else 1_000_000  # type: ignore[operator]  # the largest of a column of floats is a float
+    largest = float(found.max() or 0)  # type: ignore[arg-type]  # the largest of a column of floats is a float
+    factor = next((factor for most, factor in UNIX_UNITS if largest < most), 1 / 1000)
     return (found * factor).cast(pl.Int64, strict=False).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 JSON_BYTES_MAX = 1 << 30
 ROWS_AT_ONCE = 100_000
+STARTED = 120  # characters shown of a document that is none of ours
+WHEN = {"cboe_json": "data.last_trade_time or timestamp", "schwab_json": "quoteTimeInLong"}
 Entry = Mapping[str, Any]
 
 CBOE = Layout(
@@ -78,10 +80,24 @@ def read_json(source: Source, name: str, facts: Facts) -> tuple[Layout, Facts, I
     layout, read = JSON_FORMATS[name]
     document = _document(source)
     if not isinstance(document, dict):
-        raise InvalidInput(f"{source.name} is not {name}: its JSON is no object", details={"path": source.name})
+        raise InvalidInput(
+            f"{source.name} is not {name}: its JSON is no object",
+            advice="A file is one document as the server sent it; of a list of them, each needs a file of its own.",
+            details={"path": source.name},
+        )
     facts, entries = read(document, facts)
+    if not entries:
+        raise InvalidInput(
+            f"{source.name} is a document without options; it begins with {json.dumps(document)[:STARTED]}",
+            advice="The server knew no chain of that symbol, or refused: ask it again, and import what it answers.",
+            details={"path": source.name},
+        )
     if facts.at is None:
-        raise InvalidInput(f"{source.name}: nothing in it tells when it was quoted", details={"path": source.name})
+        raise InvalidInput(
+            f"{source.name}: nothing in it tells when it was quoted",
+            advice=f"A document of {name} tells it under {WHEN[name]}.",
+            details={"path": source.name},
+        )
     return layout, facts, _batches(entries, layout)
 
 

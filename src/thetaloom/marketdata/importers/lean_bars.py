@@ -123,7 +123,8 @@ def checked_factors(path: Path) -> tuple[pl.DataFrame, list[tuple[int, str, str,
             numbers = [float(part) for part in parts[1:4]]
         except ValueError:
             numbers = []
-        if on is None or len(numbers) < 2 or not all(map(math.isfinite, numbers)):
+        is_whole = len(numbers) >= 2 and all(map(math.isfinite, numbers)) and min(numbers[:2]) > 0
+        if on is None or not is_whole:
             bad.append((number, "", "bad_entry", line))
             continue
         rows.append((on, numbers[0], numbers[1], numbers[2] if len(numbers) > 2 else None))

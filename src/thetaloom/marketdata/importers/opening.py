@@ -283,7 +283,7 @@ def head_text(source: Source, size: int = SNIFFED) -> str:
     kind = kind_of(head)
     if kind is not None:
         raise InvalidInput(
-            f"{source.name} is not text; it looks like {kind[0]}", advice=kind[1], details={"path": source.name}
+            f"{source.name} is no table; it looks like {kind[0]}", advice=kind[1], details={"path": source.name}
         )
     encoding = encoding_of(head)
     return codecs.getincrementaldecoder(encoding)(errors="replace").decode(head)
