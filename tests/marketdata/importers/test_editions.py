@@ -56,7 +56,7 @@ OLD = (
     "^SPX (S&P 500 INDEX),2600.1,+1.16,\n"
     "Nov 28 2017 @ 13:05 ET,Bid,2600,Ask,2601,Size,1x1,Vol,0,\n"
     "Calls,Last Sale,Net,Bid,Ask,Vol,Open Int,Puts,Last Sale,Net,Bid,Ask,Vol,Open Int,\n"
-    "17 Dec 2600.00 (SPXW1715L2600-E),1.99,0.2,1.9,1.95,100,2000,17 Dec 2600.00 (SPXW1715X2600-E),1.1,0,1.05,1.1,50,9,\n"
+    "17 Dec 2600.00 (SPXW1715L2600-E),1.99,0.2,1.9,1.95,100,2000,17 Dec 2600.00 (SPXW1715X2600-E),1.1,0,1.05,1.1,5,9,\n"
 )
 
 

@@ -52,7 +52,8 @@ def checked_bars(path: Path, step: str) -> tuple[pl.DataFrame, list[tuple[int, s
     import polars as pl
 
     is_quote = "_quote" in path.name.lower()
-    archive = read_archive(path, QUOTE_COLUMNS if is_quote else ("time", *PRICES, "volume"))
+    columns = QUOTE_COLUMNS if is_quote else ("time", *PRICES, "volume")
+    archive = read_archive(path, columns, columns)
     scale = 1.0 if _is_index(path) else SCALE
     on = read_day(path.name.split("_")[0]) if step in ("minute", "second") else None
     frame = archive.frame

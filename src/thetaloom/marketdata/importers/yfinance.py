@@ -35,5 +35,5 @@ LAYOUT = Layout(
     },
     told=Told.BY_NEWEST_TRADE,
     snapshot="fetched",
-    note="yfinance tells no moment of the fetch: where no column was added that does, the newest trade of the day stands for it.",
+    note="Where no column was added with the moment of the fetch, the newest trade of the day stands for it.",
 )
