@@ -49,6 +49,8 @@ def schwab(*entries: object, **changes: object) -> str:
         (cboe(GOOD, {**GOOD, "bid": "x"}), 1, {"bad_price": 1}),
         (cboe(GOOD, {**GOOD, "ask": 9.99e37}), 1, {"price_too_large": 1}),
         (cboe(GOOD, GOOD), 1, {"duplicate": 1}),
+        (cboe(GOOD, {**GOOD, "option": "QQQ230915C00450000"}), 1, {"other_underlying": 1}),
+        (cboe(GOOD, {**GOOD, "option": "SPY1230915C00450000"}), 2, {}),
         (cboe(GOOD, None, 7, "text", []), 1, {"bad_entry": 4}),
         (cboe(GOOD, {**GOOD, "option": "SPY200915C00450000"}), 1, {"expired": 1}),
         (cboe(GOOD, {**GOOD, "option": "SPY230915C00000000"}), 1, {"bad_strike": 1}),

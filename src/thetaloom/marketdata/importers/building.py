@@ -60,6 +60,7 @@ REASONS = {
     "no_right": "Neither call nor put is told.",
     "bad_right": "What stands for call or put is neither.",
     "symbol_mismatch": "The contract's symbol names another strike, expiration or right than the row.",
+    "other_underlying": "The contract is of another underlying than the document that lists it.",
     "bad_price": "The bid or the ask is text, infinite, or otherwise no number.",
     "negative_price": "The bid or the ask is below zero, -1 and -999 among them.",
     "price_too_large": "The bid or the ask is beyond any option's price, 9.99e+37 among them.",
@@ -133,7 +134,7 @@ def _side(
     typed, faults = _numbers(text, facts)
     frame = pl.DataFrame([batch[LINE], *typed, *faults]).hstack(shared)
     frame = _add_contract(frame.with_columns(pl.lit(side).alias(SIDE)), text, layout, side)
-    frame = add_symbols(frame, facts.symbol)
+    frame = add_symbols(frame, facts.symbol, is_of_one=facts.is_of_one)
     if layout.told is Told.BY_NEWEST_TRADE:
         frame = add_instants(frame, text, layout, facts)
     doubtful = [one if is_whole is None else one & is_whole for one in faults if one.name not in DECIDING]
@@ -305,6 +306,7 @@ def _tests(frame: pl.DataFrame) -> list[tuple[str, pl.Expr]]:
         ("bad_right", "#unread_right"),
         ("no_right", pl.col("right").is_null()),
         ("symbol_mismatch", "#mismatch"),
+        ("other_underlying", "#other_underlying"),
         *(("bad_price", f"#{name}") for name in PRICES),
         *(("negative_price", price < 0) for price in prices),
         *(("price_too_large", price > PRICE_MAX) for price in prices),

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from thetaloom.errors import InvalidInput
+from thetaloom.marketdata.importers.cboe_quotes import DELAY
 from thetaloom.marketdata.importers.cells import EXCHANGE_ZONE, plain_symbol
 from thetaloom.marketdata.importers.dates import read_moment
 from thetaloom.marketdata.importers.layouts import Facts, Layout, Told
@@ -123,13 +124,24 @@ def _document(source: Source) -> Any:
 
 
 def read_cboe(document: Entry, facts: Facts) -> tuple[Facts, list[Any]]:
-    """Take Cboe's answer: the underlying's last trade tells when, in the exchange's time."""
+    """Take Cboe's answer: the underlying's last trade tells when, in the exchange's time.
+
+    Without one the document's own time does, which is a quarter of an hour after its quotes.
+    """
     inner = document.get("data")
     inner = inner if isinstance(inner, dict) else {}
     symbol = facts.symbol or plain_symbol(str(inner.get("symbol") or document.get("symbol") or ""))
-    at = _moment(inner.get("last_trade_time")) or _moment(document.get("timestamp"), utc=True)
+    at, made_at = _moment(inner.get("last_trade_time")), _moment(document.get("timestamp"), utc=True)
+    if at is None and made_at is not None:
+        at = made_at - DELAY
     options = inner.get("options")
-    told = replace(facts, symbol=symbol, at=at or facts.at, spot=_positive(inner.get("current_price")) or facts.spot)
+    told = replace(
+        facts,
+        symbol=symbol,
+        is_of_one=facts.symbol is None and symbol is not None,
+        at=at or facts.at,
+        spot=_positive(inner.get("current_price")) or facts.spot,
+    )
     return told, options if isinstance(options, list) else []
 
 

@@ -69,6 +69,7 @@ class Facts:
     at: datetime | None = None
     spot: float | None = None
     is_comma_decimal: bool = False
+    is_of_one: bool = False  # the file says that all its contracts are of ``symbol``
     calendar: TradingCalendar
 
 

@@ -58,10 +58,11 @@ def _read(spelled: pl.DataFrame, layout: Layout, facts: Facts) -> pl.DataFrame:
     return frame if layout.told is Told.BY_NEWEST_TRADE else add_instants(frame, text, layout, facts)
 
 
-def add_symbols(frame: pl.DataFrame, symbol: str | None) -> pl.DataFrame:
+def add_symbols(frame: pl.DataFrame, symbol: str | None, *, is_of_one: bool = False) -> pl.DataFrame:
     """Add ``underlying`` and, where any is known, ``root``: told by the contract, a column or the file's ``symbol``.
 
-    A root stands for its underlying: SPXW is SPX, AAPL1 is AAPL.
+    A root stands for its underlying: SPXW is SPX, AAPL1 is AAPL. Where the file ``is_of_one`` symbol the contracts of
+    others are marked.
     """
     import polars as pl
 
@@ -80,6 +81,9 @@ def add_symbols(frame: pl.DataFrame, symbol: str | None) -> pl.DataFrame:
     if underlying.null_count():
         underlying = underlying.zip_with(underlying.is_not_null(), symbols_of(told, UNDERLYING))
     frame = frame.with_columns(underlying.alias("underlying"), told.alias("root"))
+    if is_of_one:
+        differs = (symbols_of(told, UNDERLYING) != underlying).fill_null(False)
+        frame = frame.with_columns(differs.alias("#other_underlying"))
     return frame.drop("root") if told.null_count() == height else frame
 
 
