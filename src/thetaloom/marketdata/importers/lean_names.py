@@ -163,7 +163,7 @@ def _begins_with_a_bar(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive, archive.open(archive.namelist()[0]) as stream:
             return re.match(rb"\d{8} \d{2}:\d{2},", stream.read(BAR_BEGINS)) is not None
-    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, NotImplementedError):
+    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError):
         return False
 
 

@@ -178,8 +178,8 @@ def _together(typed: Mapping[str, pl.DataFrame], step: str) -> Together:
     elif trades is not None and frame is not None:
         trades, twice = _once(trades, keys)
         aside.append(twice)
-        frame, alone = _with_trades(frame, trades, keys, carries=step in ("second", "minute"))
-        merged += trades.height - alone
+        frame, apart = _with_trades(frame, trades, keys, carries=step in ("second", "minute"))
+        merged += trades.height - apart
     interest = good.get("openinterest")
     if interest is not None and frame is None:
         frame = interest
