@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +193,15 @@ def test_cells_of_torn_lines_are_no_doubts_of_others(import_file: Import) -> Non
 
     assert found["reasons"] == {"duplicate": 2, "repeated_header": 1}
     assert found["quality"]["unreadable_cells"] == 0
+
+
+def test_one_column_of_dates_tells_the_order_of_day_and_month_for_all(import_file: Import, rows: Rows) -> None:
+    expirations = ("18/01/2013", "04/01/2013", "19/07/2013")
+    text = text_of("l3").split("\n")[0] + "\n"
+    text += "".join(f"SPX,1457,*,,,call,{on},03/01/2013,1450,1,9,9.5,5,1,0.12,,,,,,15\n" for on in expirations)
+
+    found = import_file(text)
+
+    assert (found["rows"], found["rejected"]) == (3, 0)
+    assert set(rows()["session_date"]) == {date(2013, 1, 3)}
+    assert rows()["expiration"].to_list() == [date(2013, 1, 18), date(2013, 1, 4), date(2013, 7, 19)]

@@ -18,6 +18,7 @@ from thetaloom.marketdata.importers.layouts import (
     NUMBERS,
     OUTPUT,
     PRICES,
+    REGULAR,
     Facts,
     Layout,
     Told,
@@ -61,6 +62,7 @@ REASONS = {
     "bad_right": "What stands for call or put is neither.",
     "symbol_mismatch": "The contract's symbol names another strike, expiration or right than the row.",
     "other_underlying": "The contract is of another underlying than the document that lists it.",
+    "odd_deliverable": "The contract delivers something else than a hundred shares, and its root does not show it.",
     "bad_price": "The bid or the ask is text, infinite, or otherwise no number.",
     "negative_price": "The bid or the ask is below zero, -1 and -999 among them.",
     "price_too_large": "The bid or the ask is beyond any option's price, 9.99e+37 among them.",
@@ -186,10 +188,10 @@ def _add_contract(frame: pl.DataFrame, text: Mapping[str, pl.Series], layout: La
     if "contract_symbol" not in text:
         return frame
     frame = frame.with_columns(cells.stripped(text["contract_symbol"]).alias("contract_symbol"))
-    return _compare_symbol(frame, layout)
+    return _compare_symbol(frame, text, layout)
 
 
-def _compare_symbol(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+def _compare_symbol(frame: pl.DataFrame, text: Mapping[str, pl.Series], layout: Layout) -> pl.DataFrame:
     import polars as pl
 
     named = layout.read_contracts(frame["contract_symbol"])
@@ -200,6 +202,11 @@ def _compare_symbol(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         | ((pl.col("strike_named") - pl.col("strike")).abs() > STRIKE_STEP / 2).fill_null(False)
     )
     mended = [differs.alias("#mismatch"), pl.col("root_named").alias("#root")]
+    if "deliverable" in text:
+        # A root with a figure at its end shows by itself that the contract was adjusted.
+        is_odd = (cells.stripped(text["deliverable"]).str.to_uppercase() != REGULAR).fill_null(False)
+        is_hidden = ~pl.col("root_named").str.contains(r"\d$").fill_null(False)
+        mended.append((is_odd & is_hidden).alias("#odd_deliverable"))
     for name in (one for one in ("expiration", "right", "strike") if frame[one].null_count()):
         # What was told and cannot be read is not mended by the symbol.
         unread = pl.col(f"#unread_{name}") if f"#unread_{name}" in frame.columns else pl.lit(False)
@@ -307,6 +314,7 @@ def _tests(frame: pl.DataFrame) -> list[tuple[str, pl.Expr]]:
         ("no_right", pl.col("right").is_null()),
         ("symbol_mismatch", "#mismatch"),
         ("other_underlying", "#other_underlying"),
+        ("odd_deliverable", "#odd_deliverable"),
         *(("bad_price", f"#{name}") for name in PRICES),
         *(("negative_price", price < 0) for price in prices),
         *(("price_too_large", price > PRICE_MAX) for price in prices),

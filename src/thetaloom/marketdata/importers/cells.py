@@ -7,7 +7,7 @@ Dates and words are few and repeated: each spelling is read once and put in its 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -139,16 +139,26 @@ def _placed(column: pl.Series, different: pl.Series, values: pl.Series) -> pl.Se
     return column.replace_strict(different, values, default=None, return_dtype=values.dtype)
 
 
-def days(column: pl.Series) -> pl.Series:
-    """Return the dates of a column, in any spelling; the month stands first unless a cell shows that it cannot."""
+def are_days_first(columns: Iterable[pl.Series]) -> bool:
+    """Say whether the dates of a file have the day before the month: one column may tell of another, such as 03/01."""
+    told = [days_come_first(_changes(column).unique().head(FEW).to_list()) for column in columns]
+    return next((order for order in told if order is not None), False)
+
+
+def _changes(column: pl.Series) -> pl.Series:
+    return column.filter(column.ne_missing(column.shift(1))).drop_nulls()
+
+
+def days(column: pl.Series, *, day_first: bool = False) -> pl.Series:
+    """Return the dates of a column, in any spelling; a cell that shows the order of day and month tells for all."""
     import polars as pl
 
-    changed = column.filter(column.ne_missing(column.shift(1)))
-    day_first = days_come_first(changed.drop_nulls().unique().head(FEW).to_list())
-    return each_once(column, lambda text: read_day(text, day_first=day_first), pl.Date)
+    told = days_come_first(_changes(column).unique().head(FEW).to_list())
+    order = day_first if told is None else told
+    return each_once(column, lambda text: read_day(text, day_first=order), pl.Date)
 
 
-def moments(column: pl.Series, zone_name: str) -> tuple[pl.Series, pl.Series]:
+def moments(column: pl.Series, zone_name: str, *, day_first: bool = False) -> tuple[pl.Series, pl.Series]:
     """Return the instants of a column in UTC, and the dates of the cells that are a date or its midnight.
 
     A time without a zone is of the zone named, and so is the midnight of a mere date.
@@ -164,9 +174,10 @@ def moments(column: pl.Series, zone_name: str) -> tuple[pl.Series, pl.Series]:
             return plain, pl.Series(column.name, [None], dtype=pl.Date).new_from_index(0, len(column))
     different = column.drop_nulls().unique()
     plain = _plain_moments(different)
-    day_first = days_come_first(different.head(FEW).to_list())
+    told = days_come_first(different.head(FEW).to_list())
+    order = day_first if told is None else told
     rest = different.filter(plain.is_null())
-    read = [read_moment(text, zone, day_first=day_first) for text in rest.to_list()]
+    read = [read_moment(text, zone, day_first=order) for text in rest.to_list()]
     at = pl.Series([one.astimezone(UTC) if isinstance(one, datetime) else None for one in read], dtype=instant)
     on = pl.Series([None if isinstance(one, datetime) else one for one in read], dtype=pl.Date)
     known = different.filter(plain.is_not_null())

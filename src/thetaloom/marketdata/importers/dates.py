@@ -74,13 +74,18 @@ def read_moment(text: str, zone: tzinfo, *, day_first: bool = False) -> datetime
     return datetime(day.year, day.month, day.day, hour, minute, second, micro, tzinfo=told_zone or zone)
 
 
-def days_come_first(texts: Iterable[str]) -> bool:
-    """Say whether days stand before months in a column of dates such as 13/01/2020; American order if nothing tells."""
+def days_come_first(texts: Iterable[str]) -> bool | None:
+    """Say whether days stand before months in dates such as 13/01/2020; ``None`` where each may be either."""
+    order = None
     for text in texts:
         found = NUMERIC.match(text.strip(" \"'").split(" ")[0])
-        if found and len(found[1]) < 3 and int(found[1]) > 12 and int(found[2]) <= 12:
+        if found is None or len(found[1]) > 2:
+            continue
+        if int(found[1]) > 12 and int(found[2]) <= 12:
             return True
-    return False
+        if int(found[2]) > 12:
+            order = False
+    return order
 
 
 def _plain(text: str) -> str:

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 NEW_YORK = "America/New_York"
 
 
-def add_instants(frame: pl.DataFrame, text: Mapping[str, pl.Series], layout: Layout, facts: Facts) -> pl.DataFrame:
+def add_instants(
+    frame: pl.DataFrame, text: Mapping[str, pl.Series], layout: Layout, facts: Facts, *, day_first: bool = False
+) -> pl.DataFrame:
     """Add ``quote_time``, ``session_date`` and what is wrong with them: ``#bad_time``, ``#outside``, ``#closed``."""
     import polars as pl
 
@@ -31,7 +33,7 @@ def add_instants(frame: pl.DataFrame, text: Mapping[str, pl.Series], layout: Lay
     elif layout.told is Told.BY_NEWEST_TRADE:
         frame = _newest_trades(frame, text, layout, facts)
     else:
-        frame = _told_by_column(frame, text, layout)
+        frame = _told_by_column(frame, text, layout, day_first)
     return add_session(frame, facts.calendar, is_listed=layout.is_listed)
 
 
@@ -41,7 +43,9 @@ def _instant() -> pl.Datetime:
     return pl.Datetime("us", "UTC")
 
 
-def _told_by_column(frame: pl.DataFrame, text: Mapping[str, pl.Series], layout: Layout) -> pl.DataFrame:
+def _told_by_column(
+    frame: pl.DataFrame, text: Mapping[str, pl.Series], layout: Layout, day_first: bool
+) -> pl.DataFrame:
     import polars as pl
 
     at = pl.Series([None], dtype=_instant()).new_from_index(0, frame.height)
@@ -54,7 +58,7 @@ def _told_by_column(frame: pl.DataFrame, text: Mapping[str, pl.Series], layout: 
         if name == "quote_unix":
             at = cells.from_unix(spelled)
         elif at.null_count():
-            found_at, found_on = cells.moments(spelled, layout.zone)
+            found_at, found_on = cells.moments(spelled, layout.zone, day_first=day_first)
             at, on = at.zip_with(at.is_not_null(), found_at), on.zip_with(on.is_not_null(), found_on)
         if at.null_count() and on.null_count():
             told = told | cells.stripped(spelled).is_not_null()

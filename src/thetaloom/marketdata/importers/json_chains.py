@@ -13,7 +13,7 @@ from thetaloom.errors import InvalidInput
 from thetaloom.marketdata.importers.cboe_quotes import DELAY
 from thetaloom.marketdata.importers.cells import EXCHANGE_ZONE, plain_symbol
 from thetaloom.marketdata.importers.dates import read_moment
-from thetaloom.marketdata.importers.layouts import Facts, Layout, Told
+from thetaloom.marketdata.importers.layouts import REGULAR, Facts, Layout, Told
 from thetaloom.marketdata.importers.opening import Source, encoding_of, opened
 from thetaloom.marketdata.importers.tables import LINE, Batch
 
@@ -53,6 +53,7 @@ SCHWAB = Layout(
     title="Schwab Trader API chain, JSON",
     columns={
         "contract_symbol": ("symbol",),
+        "deliverable": ("deliverable",),
         "right": ("putCall",),
         "expiration": ("expirationDay",),
         "strike": ("strikePrice",),
@@ -169,7 +170,11 @@ def read_schwab(document: Entry, facts: Facts) -> tuple[Facts, list[Any]]:
 
 def _schwab_entry(entry: Any, expiration: str) -> Any:
     # The key of the map is a plain date and a count of days; the entry's own instant is the end of trading in UTC.
-    return {**entry, "expirationDay": expiration.partition(":")[0]} if isinstance(entry, dict) else entry
+    if not isinstance(entry, dict):
+        return entry
+    is_odd = entry.get("nonStandard") is True or entry.get("mini") is True or entry.get("multiplier", 100) != 100
+    told = {"expirationDay": expiration.partition(":")[0], "deliverable": "odd" if is_odd else REGULAR}
+    return {**entry, **told}
 
 
 def _objects(found: Any) -> list[tuple[str, Any]]:

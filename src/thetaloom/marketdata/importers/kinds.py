@@ -9,6 +9,8 @@ UNPACK = "Unpack it, and import what comes of it."
 HEADS: tuple[tuple[bytes, str, str], ...] = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Excel workbook of the old kind", AS_CSV),
     (b"BZh", "a bzip2 file", UNPACK),
+    (b"PK\x03\x04", "a zip archive that was packed once more", UNPACK),
+    (b"\x1f\x8b", "a gzip file that was packed once more", UNPACK),
     (b"\xfd7zXZ\x00", "an xz file", UNPACK),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", UNPACK),
     (b"Rar!\x1a\x07", "a RAR archive", UNPACK),

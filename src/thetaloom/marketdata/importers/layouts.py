@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # Grains: each instant a whole chain, or what changed since the one before.
 SNAPSHOTS, CHANGES = "snapshots", "changes"
+REGULAR = "REGULAR"  # what stands for a contract that delivers a hundred shares, or a hundred times the index
 # Our columns, in the order in which they are written.
 PRICES = ("bid", "ask")
 COUNTS = ("bid_size", "ask_size", "volume", "open_interest")

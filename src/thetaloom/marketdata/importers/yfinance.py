@@ -8,6 +8,7 @@ LAYOUT = Layout(
     needs=("contractSymbol", "lastTradeDate", "strike", "bid", "ask", "impliedVolatility"),
     columns={
         "contract_symbol": ("contractsymbol",),
+        "deliverable": ("contractsize",),
         "underlying": ("underlyingsymbol", "symbol", "ticker", "underlying"),
         "right": ("type", "optiontype", "right", "callput"),
         "expiration": ("expiration", "expirationdate", "expiry"),
