@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from thetaloom.cli.bench_figures import Figure, timed
 from thetaloom.cli.bench_peers import ask_peer, peer_text
@@ -14,6 +16,7 @@ ROWS = 400_000
 BAR = 2.0  # milliseconds for a thousand rows: 500,000 rows in a second
 FIRST_ON = date(2020, 1, 2)
 STRIKES = 100
+LEAN_MINUTES, LEAN_BEGINS = 250, 34_200_000  # of a session of 390; 9:30 in milliseconds
 PEERED = "dolthub"
 OPTIONSDX = (
     "[QUOTE_UNIXTIME], [QUOTE_READTIME], [QUOTE_DATE], [QUOTE_TIME_HOURS], [UNDERLYING_LAST], [EXPIRE_DATE], "
@@ -38,16 +41,37 @@ CBOE = (
 
 
 def imports() -> list[Figure]:
-    """A thousand rows of each text format read, checked, judged and written as a recording."""
-    return [_figure(name, write) for name, write in WRITERS.items()]
+    """A thousand rows of each text format, and of LEAN's archives, read, checked, judged and written as a recording."""
+    texts = [_figure(name, partial(_write_text, name, write)) for name, write in WRITERS.items()]
+    return [*texts, _figure("lean", _write_lean)]
 
 
-def _figure(name: str, write: Callable[[], Iterator[str]]) -> Figure:
+def _write_text(name: str, write: Callable[[], Iterator[str]], home: Path) -> Path:
+    path = home / f"spx_{name}.csv"
+    path.write_text("\n".join(write()) + "\n", encoding="utf-8")
+    return path
+
+
+def _write_lean(home: Path) -> Path:
+    """Write one session by the minute, a member for each contract."""
+    path = home / "option" / "usa" / "minute" / "goog" / f"{FIRST_ON:%Y%m%d}_quote_american.zip"
+    path.parent.mkdir(parents=True)
+    with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+        for number in range(ROWS // LEAN_MINUTES):
+            strike, expiration = 1000 + 5 * (number // 2 % STRIKES), FIRST_ON + timedelta(days=15 + number // 200)
+            right, cents = ("call", "put")[number % 2], number % 97
+            row = f"180000,190000,170000,18{cents:02}00,10,200000,210000,190000,19{cents:02}00,20"
+            lines = (f"{LEAN_BEGINS + 60_000 * at},{row}\n" for at in range(LEAN_MINUTES))
+            member = f"{FIRST_ON:%Y%m%d}_goog_minute_quote_american_{right}_{strike}0000_{expiration:%Y%m%d}.csv"
+            archive.writestr(member, "".join(lines))
+    return path
+
+
+def _figure(name: str, write: Callable[[Path], Path]) -> Figure:
     from thetaloom.market_parts import Wish, import_paths
 
     with TemporaryDirectory(prefix="thetaloom-bench-") as home:
-        path = Path(home) / f"spx_{name}.csv"
-        path.write_text("\n".join(write()) + "\n", encoding="utf-8")
+        path = write(Path(home))
         size = path.stat().st_size
         wish = Wish(
             format_name=name,

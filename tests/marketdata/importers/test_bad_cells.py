@@ -27,7 +27,7 @@ COLUMNS: dict[str, tuple[str, str, str, str, str, str]] = {
 STRIKE, EXPIRATION, DAY, BID, ASK, RIGHT = range(6)
 TWO_ROWS = ("optionsdx", "cboe_csv")  # formats with the call and the put in one line
 HEADERS_AT = {"cboe_csv": 3}
-NAMED_BY_SYMBOL = ("deltaneutral", "l3", "cboe_csv", "yfinance")
+NAMED_BY_SYMBOL = ("deltaneutral", "l3", "cboe_csv", "yfinance", "deribit")
 BAD_STRIKES = {
     "text": "bad_strike",
     "-5": "bad_strike",

@@ -49,6 +49,8 @@ def schwab(*entries: object, **changes: object) -> str:
         (cboe(GOOD, {**GOOD, "bid": "x"}), 1, {"bad_price": 1}),
         (cboe(GOOD, {**GOOD, "ask": 9.99e37}), 1, {"price_too_large": 1}),
         (cboe(GOOD, GOOD), 1, {"duplicate": 1}),
+        (cboe(GOOD, {**GOOD, "option": "QQQ230915C00450000"}), 1, {"other_underlying": 1}),
+        (cboe(GOOD, {**GOOD, "option": "SPY1230915C00450000"}), 2, {}),
         (cboe(GOOD, None, 7, "text", []), 1, {"bad_entry": 4}),
         (cboe(GOOD, {**GOOD, "option": "SPY200915C00450000"}), 1, {"expired": 1}),
         (cboe(GOOD, {**GOOD, "option": "SPY230915C00000000"}), 1, {"bad_strike": 1}),
@@ -58,6 +60,9 @@ def schwab(*entries: object, **changes: object) -> str:
         (cboe({**GOOD, "bid": {"nested": 1}}), 1, {}),
         (schwab(SCHWAB_GOOD, {**SCHWAB_GOOD, "strikePrice": 455.0}), 1, {"symbol_mismatch": 1}),
         (schwab(SCHWAB_GOOD, None, 7), 1, {"bad_entry": 2}),
+        (schwab({**SCHWAB_GOOD, "multiplier": 10.0}), 0, {"odd_deliverable": 1}),
+        (schwab({**SCHWAB_GOOD, "nonStandard": True, "multiplier": 100.0}), 0, {"odd_deliverable": 1}),
+        (schwab({**SCHWAB_GOOD, "mini": True, "symbol": "SPY7  230915C00450000"}), 1, {}),
         (schwab(SCHWAB_GOOD, {**SCHWAB_GOOD, "bid": "NaN"}), 1, {"duplicate": 1}),
         (schwab({**SCHWAB_GOOD, "delta": -999.0, "volatility": "NaN"}), 1, {}),
         (schwab({**SCHWAB_GOOD, "bid": -999.0}), 0, {"negative_price": 1}),
@@ -123,3 +128,41 @@ def test_members_of_an_archive_fail_one_by_one(import_file: Import) -> None:
 
     assert found["rows"] == 4
     assert ["none of the known" in str(one["error"]) for one in found["files"]] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "as_format", "says"),
+    [
+        (cboe(), "cboe_json", "is a document without options"),
+        ('{"errors": [{"status": "401", "title": "Unauthorized"}]}', "schwab_json", "Unauthorized"),
+        (json.dumps({"symbol": "X", "status": "FAILED", "callExpDateMap": {}}), "auto", '"status": "FAILED"'),
+        ("<!DOCTYPE html><html><title>403 Forbidden</title>", "cboe_csv", "looks like a web page"),
+        ('\n<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "cboe_json", "looks like a web page"),
+    ],
+    ids=["no-options", "refused", "failed", "page", "xml"],
+)
+def test_an_answer_that_is_no_chain_is_shown(text: str, as_format: str, says: str, import_file: Import) -> None:
+    found = import_file(text, "SPY.json", as_format=as_format)
+
+    assert found["rows"] == 0
+    error = found["files"][0]["error"]
+    assert says in error["message"]
+    assert error["advice"]
+
+
+def test_zeros_in_a_small_file_spoil_their_own_row_alone(import_file: Import) -> None:
+    text = text_of("dolthub")
+
+    found = import_file(text + text.split("\n")[1].replace("AAPL", "AA\0PL") + "\n")
+
+    assert (found["rows"], found["reasons"]) == (2, {"bad_symbol": 1})
+
+
+def test_a_table_packed_under_its_own_name_is_no_bar_of_leans(import_file: Import) -> None:
+    stream = BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("aapl.csv", text_of("dolthub"))
+
+    found = import_file(stream.getvalue(), "aapl.zip")
+
+    assert (found["rows"], [one["format"] for one in found["files"]]) == (2, ["dolthub"])

@@ -269,7 +269,7 @@ def test_a_line_of_a_million_characters_is_one_rejected_row(import_format: Impor
     [
         (b"", "is empty"),
         (b"\xef\xbb\xbf\n\n", "is empty"),
-        (b"PAR1\x00\x00\x00\x00\x15\x04", "is not text"),
+        (b"PAR1\x00\x00\x00\x00\x15\x04", "is no table; it looks like a Parquet file"),
         (b"hello\nworld\n", "no line at its top has the columns"),
         (zipped("a.csv", b"x" * 5000)[:80], "damaged or cut"),
         (gzip.compress(text_of("dolthub").encode())[:-12], "damaged or cut"),

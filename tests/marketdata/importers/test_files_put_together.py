@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,7 @@ def test_a_header_alone_is_said_to_have_no_rows(import_file: Import) -> None:
     found = import_file(f"{DOLTHUB_HEADER}\n")
 
     assert (found["rows"], found["rejected"]) == (0, 0)
-    assert found["files"][0]["note"].endswith("has a header, and no rows below it")
+    assert found["files"][0]["note"].endswith("holds no rows")
 
 
 def test_intervals_of_datashop_stand_at_their_own_times(import_file: Import, rows: Rows) -> None:
@@ -176,3 +177,31 @@ def test_quotes_under_another_name_are_asked_for_and_not_left_out(
 
     assert found["rows"] == 0
     assert f"line 1: {says}" in found["files"][0]["error"]["message"]
+
+
+def test_a_used_column_that_stands_twice_is_asked_about(import_file: Import) -> None:
+    text = "date,act_symbol,expiration,strike,call_put,bid,bid,ask\n2020-11-27,AAPL,2020-12-18,115,Call,3.75,3.8,3.85\n"
+
+    found = import_file(text)
+
+    assert found["rows"] == 0
+    assert "line 1: the column bid stands twice" in found["files"][0]["error"]["message"]
+
+
+def test_cells_of_torn_lines_are_no_doubts_of_others(import_file: Import) -> None:
+    found = import_file(text_of("dolthub") * 2)
+
+    assert found["reasons"] == {"duplicate": 2, "repeated_header": 1}
+    assert found["quality"]["unreadable_cells"] == 0
+
+
+def test_one_column_of_dates_tells_the_order_of_day_and_month_for_all(import_file: Import, rows: Rows) -> None:
+    expirations = ("18/01/2013", "04/01/2013", "19/07/2013")
+    text = text_of("l3").split("\n")[0] + "\n"
+    text += "".join(f"SPX,1457,*,,,call,{on},03/01/2013,1450,1,9,9.5,5,1,0.12,,,,,,15\n" for on in expirations)
+
+    found = import_file(text)
+
+    assert (found["rows"], found["rejected"]) == (3, 0)
+    assert set(rows()["session_date"]) == {date(2013, 1, 3)}
+    assert rows()["expiration"].to_list() == [date(2013, 1, 18), date(2013, 1, 4), date(2013, 7, 19)]

@@ -197,6 +197,62 @@ def test_rows_and_members_that_cannot_be_right_go_aside(tmp_path: Path, import_f
     assert f"{CALL.format('quote')}:2: noon,1,1,1" in text
 
 
+@pytest.mark.parametrize("folder", ["futureoption/comex/minute/og/202004", "somewhere"])
+def test_options_on_futures_are_refused_because_their_prices_are_not_scaled(
+    folder: str, tmp_path: Path, import_file: Import
+) -> None:
+    name = "20200323_og_minute_quote_american_call_15000000_20200427.csv"
+    path = archive(
+        tmp_path / folder / "20200323_quote_american.zip", {name: "34200000,10.5,11,10,10.8,5,12,13,11,12.5,6\n"}
+    )
+
+    found = import_file(path, as_format="lean")
+
+    assert found["rows"] == 0
+    assert "holds options on futures" in found["files"][0]["error"]["message"]
+
+
+def test_a_fraction_of_a_ten_thousandth_is_no_price(tmp_path: Path, import_file: Import, rows: Rows) -> None:
+    bars = "".join(f"34{at}00000,1,1,1,105000,3,1,1,1,112500,4\n" for at in range(2, 6))
+    text = bars + "34600000,1,1,1,10.5,3,1,1,1,112500,4\n"
+
+    found = import_file(archive(tmp_path / "20151224_quote_american.zip", {CALL.format("quote"): text}))
+
+    assert (found["rows"], found["reasons"]) == (4, {"bad_price": 1})
+    assert set(rows()["bid"]) == {10.5}
+
+
+def damaged(path: Path) -> Path:
+    """Turn over a byte in the middle of the first member."""
+    content = bytearray(path.read_bytes())
+    content[len(CALL.format("quote")) + 60] ^= 0xFF
+    path.write_bytes(bytes(content))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("break_it", "says"),
+    [
+        (lambda path: path.write_bytes(b"<html>") and path, "damaged or cut zip archive"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-40]) and path, "damaged or cut zip archive"),
+        (damaged, "is damaged or cut short"),
+    ],
+    ids=["page", "cut", "damaged"],
+)
+def test_nothing_of_a_damaged_archive_is_imported(
+    break_it: Callable[[Path], Path], says: str, tmp_path: Path, import_file: Import
+) -> None:
+    path = tmp_path / "20151224_quote_american.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as stream:
+        bars = (f"{34_200_000 + 60_000 * at},1,1,1,{105_000 + at % 7},3,1,1,1,112500,4\n" for at in range(300))
+        stream.writestr(CALL.format("quote"), "".join(bars))
+
+    found = import_file(break_it(path), as_format="lean")
+
+    assert (found["rows"], found["rejected"]) == (0, 0)
+    assert says in found["files"][0]["error"]["message"]
+
+
 def test_a_folder_without_lean_files_is_refused(tmp_path: Path, import_file: Import) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "a.csv").write_text("x,y\n1,2\n")
@@ -265,11 +321,11 @@ def test_bars_of_quotes_stand_beside_those_of_trades_and_a_bar_stands_once(
 def test_lines_of_factors_that_are_none_go_aside(tmp_path: Path, import_file: Import, out: Path) -> None:
     path = tmp_path / "factor_files" / "spy.csv"
     path.parent.mkdir()
-    path.write_text("20200102,0.5,1,1\nnever,1,1,1\n20200103,nan,1,1\n20200104\n\n20501231,1,1,0\n")
+    path.write_text("20200102,0.5,1,1\nnever,1,1,1\n20200103,nan,1,1\n20200104\n20200105,-1,1,1\n\n20501231,1,1,0\n")
 
     found = import_file(path)
 
-    assert (found["rows"], found["reasons"]) == (2, {"bad_entry": 3})
+    assert (found["rows"], found["reasons"]) == (2, {"bad_entry": 4})
 
 
 def test_minutes_and_days_of_one_folder_are_played_each_by_itself(lean: Path, import_file: Import, out: Path) -> None:

@@ -50,6 +50,13 @@ def parquet() -> bytes:
         ("chain.xlsx", archive_of(**{"[Content_Types].xml": "<x/>", "xl/workbook.xml": "<x/>"}), "a workbook", "CSV"),
         ("chain.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "an Excel workbook of the old kind", "CSV"),
         ("chain.csv.bz2", bz2.compress(TABLE.encode()), "a bzip2 file", "Unpack it"),
+        (
+            "chain.csv.gz",
+            gzip.compress(gzip.compress(TABLE.encode())),
+            "a gzip file that was packed once more",
+            "Unpack",
+        ),
+        ("chain.zip.gz", gzip.compress(archive_of(a=TABLE)), "a zip archive that was packed once more", "Unpack"),
         ("chain.csv.xz", lzma.compress(TABLE.encode()), "an xz file", "Unpack it"),
         ("chain.tar.gz", tar_of("chain.csv", TABLE.encode()), "a tar archive", "Unpack it"),
         ("chain.csv", parquet(), "a Parquet file", "needs no import"),

@@ -18,6 +18,7 @@ from thetaloom.marketdata.importers.layouts import (
     NUMBERS,
     OUTPUT,
     PRICES,
+    REGULAR,
     Facts,
     Layout,
     Told,
@@ -60,6 +61,8 @@ REASONS = {
     "no_right": "Neither call nor put is told.",
     "bad_right": "What stands for call or put is neither.",
     "symbol_mismatch": "The contract's symbol names another strike, expiration or right than the row.",
+    "other_underlying": "The contract is of another underlying than the document that lists it.",
+    "odd_deliverable": "The contract delivers something else than a hundred shares, and its root does not show it.",
     "bad_price": "The bid or the ask is text, infinite, or otherwise no number.",
     "negative_price": "The bid or the ask is below zero, -1 and -999 among them.",
     "price_too_large": "The bid or the ask is beyond any option's price, 9.99e+37 among them.",
@@ -70,6 +73,7 @@ REASONS = {
     "bad_entry": "The entry is not what the format puts there.",
 }
 STRIKE_STEP = 0.001
+SPOT_PLACES = 6
 DECIDING = frozenset(f"#{name}" for name in ("strike", *PRICES))  # without these cells a row is none
 DOUBTS = ("unreadable_cells", "missing_markers", "vols_of_other_unit")
 
@@ -89,7 +93,8 @@ def build(batch: pl.DataFrame, layout: Layout, facts: Facts, torn: Mapping[int, 
     sides = layout.sides or {"": {}}
     doubts = dict.fromkeys(DOUBTS, 0)
     shared = read_shared(batch, _choose(batch, layout.columns), layout, facts)
-    frames = [_side(batch, layout, facts, side, shared, doubts) for side in sides]
+    is_whole = ~batch[LINE].is_in(list(torn)) if torn else None
+    frames = [_side(batch, layout, facts, side, shared, doubts, is_whole) for side in sides]
     frame = pl.concat(frames, how="diagonal")
     if torn:
         marks = pl.DataFrame(
@@ -116,7 +121,13 @@ def has_vols_of_other_unit(frame: pl.DataFrame, *, in_percent: bool) -> bool:
 
 
 def _side(
-    batch: pl.DataFrame, layout: Layout, facts: Facts, side: str, shared: pl.DataFrame, doubts: dict[str, int]
+    batch: pl.DataFrame,
+    layout: Layout,
+    facts: Facts,
+    side: str,
+    shared: pl.DataFrame,
+    doubts: dict[str, int],
+    is_whole: pl.Series | None,
 ) -> pl.DataFrame:
     import polars as pl
 
@@ -125,10 +136,11 @@ def _side(
     typed, faults = _numbers(text, facts)
     frame = pl.DataFrame([batch[LINE], *typed, *faults]).hstack(shared)
     frame = _add_contract(frame.with_columns(pl.lit(side).alias(SIDE)), text, layout, side)
-    frame = add_symbols(frame, facts.symbol)
+    frame = add_symbols(frame, facts.symbol, is_of_one=facts.is_of_one)
     if layout.told is Told.BY_NEWEST_TRADE:
         frame = add_instants(frame, text, layout, facts)
-    doubts["unreadable_cells"] += sum(int(one.sum()) for one in faults if one.name not in DECIDING)
+    doubtful = [one if is_whole is None else one & is_whole for one in faults if one.name not in DECIDING]
+    doubts["unreadable_cells"] += sum(int(one.sum()) for one in doubtful)
     return with_reasons(settle_numbers(_add_spot(frame, text, facts), layout, doubts))
 
 
@@ -176,13 +188,13 @@ def _add_contract(frame: pl.DataFrame, text: Mapping[str, pl.Series], layout: La
     if "contract_symbol" not in text:
         return frame
     frame = frame.with_columns(cells.stripped(text["contract_symbol"]).alias("contract_symbol"))
-    return _compare_symbol(frame) if layout.is_option_symbol else frame
+    return _compare_symbol(frame, text, layout)
 
 
-def _compare_symbol(frame: pl.DataFrame) -> pl.DataFrame:
+def _compare_symbol(frame: pl.DataFrame, text: Mapping[str, pl.Series], layout: Layout) -> pl.DataFrame:
     import polars as pl
 
-    named = cells.contracts(frame["contract_symbol"])
+    named = layout.read_contracts(frame["contract_symbol"])
     frame = frame.with_columns(named.rename(lambda name: f"{name}_named"))
     differs = (
         (pl.col("expiration_named") != pl.col("expiration")).fill_null(False)
@@ -190,6 +202,11 @@ def _compare_symbol(frame: pl.DataFrame) -> pl.DataFrame:
         | ((pl.col("strike_named") - pl.col("strike")).abs() > STRIKE_STEP / 2).fill_null(False)
     )
     mended = [differs.alias("#mismatch"), pl.col("root_named").alias("#root")]
+    if "deliverable" in text:
+        # A root with a figure at its end shows by itself that the contract was adjusted.
+        is_odd = (cells.stripped(text["deliverable"]).str.to_uppercase() != REGULAR).fill_null(False)
+        is_hidden = ~pl.col("root_named").str.contains(r"\d$").fill_null(False)
+        mended.append((is_odd & is_hidden).alias("#odd_deliverable"))
     for name in (one for one in ("expiration", "right", "strike") if frame[one].null_count()):
         # What was told and cannot be read is not mended by the symbol.
         unread = pl.col(f"#unread_{name}") if f"#unread_{name}" in frame.columns else pl.lit(False)
@@ -206,7 +223,7 @@ def _add_spot(frame: pl.DataFrame, text: Mapping[str, pl.Series], facts: Facts) 
         )
         frame = frame.with_columns(bid.alias("#spot_bid"), ask.alias("#spot_ask"))
         quoted = (pl.col("#spot_bid") > 0) & (pl.col("#spot_ask") >= pl.col("#spot_bid"))
-        middle = pl.when(quoted).then((pl.col("#spot_bid") + pl.col("#spot_ask")) / 2)
+        middle = pl.when(quoted).then(((pl.col("#spot_bid") + pl.col("#spot_ask")) / 2).round(SPOT_PLACES))
         told = pl.col("underlying_price") if "underlying_price" in frame.columns else pl.lit(None, pl.Float64)
         frame = frame.with_columns(pl.coalesce(middle, told).alias("underlying_price"))
     if "underlying_price" not in frame.columns and facts.spot is not None:
@@ -296,6 +313,8 @@ def _tests(frame: pl.DataFrame) -> list[tuple[str, pl.Expr]]:
         ("bad_right", "#unread_right"),
         ("no_right", pl.col("right").is_null()),
         ("symbol_mismatch", "#mismatch"),
+        ("other_underlying", "#other_underlying"),
+        ("odd_deliverable", "#odd_deliverable"),
         *(("bad_price", f"#{name}") for name in PRICES),
         *(("negative_price", price < 0) for price in prices),
         *(("price_too_large", price > PRICE_MAX) for price in prices),

@@ -7,7 +7,7 @@ Dates and words are few and repeated: each spelling is read once and put in its 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -26,6 +26,7 @@ DAY_MICROSECONDS = 86_400_000_000
 OFFSET_SEEN, FEW, VERY_FEW = "+00:00", 2000, 4
 RIGHTS = {"c": "C", "call": "C", "calls": "C", "p": "P", "put": "P", "puts": "P"}
 STRIKE_DIGITS = 1000.0
+UNIX_UNITS = ((1e11, 1_000_000), (1e14, 1_000), (1e17, 1))  # below each figure: microseconds in its unit
 PERCENT_PLACES = 12  # so that 31.04% is 0.3104
 SEEN_FIRST = 100
 RUNS_FROM, RUN_ROWS = 10_000, 8  # where reading runs is worth its trouble
@@ -138,16 +139,26 @@ def _placed(column: pl.Series, different: pl.Series, values: pl.Series) -> pl.Se
     return column.replace_strict(different, values, default=None, return_dtype=values.dtype)
 
 
-def days(column: pl.Series) -> pl.Series:
-    """Return the dates of a column, in any spelling; the month stands first unless a cell shows that it cannot."""
+def are_days_first(columns: Iterable[pl.Series]) -> bool:
+    """Say whether the dates of a file have the day before the month: one column may tell of another, such as 03/01."""
+    told = [days_come_first(_changes(column).unique().head(FEW).to_list()) for column in columns]
+    return next((order for order in told if order is not None), False)
+
+
+def _changes(column: pl.Series) -> pl.Series:
+    return column.filter(column.ne_missing(column.shift(1))).drop_nulls()
+
+
+def days(column: pl.Series, *, day_first: bool = False) -> pl.Series:
+    """Return the dates of a column, in any spelling; a cell that shows the order of day and month tells for all."""
     import polars as pl
 
-    changed = column.filter(column.ne_missing(column.shift(1)))
-    day_first = days_come_first(changed.drop_nulls().unique().head(FEW).to_list())
-    return each_once(column, lambda text: read_day(text, day_first=day_first), pl.Date)
+    told = days_come_first(_changes(column).unique().head(FEW).to_list())
+    order = day_first if told is None else told
+    return each_once(column, lambda text: read_day(text, day_first=order), pl.Date)
 
 
-def moments(column: pl.Series, zone_name: str) -> tuple[pl.Series, pl.Series]:
+def moments(column: pl.Series, zone_name: str, *, day_first: bool = False) -> tuple[pl.Series, pl.Series]:
     """Return the instants of a column in UTC, and the dates of the cells that are a date or its midnight.
 
     A time without a zone is of the zone named, and so is the midnight of a mere date.
@@ -163,9 +174,10 @@ def moments(column: pl.Series, zone_name: str) -> tuple[pl.Series, pl.Series]:
             return plain, pl.Series(column.name, [None], dtype=pl.Date).new_from_index(0, len(column))
     different = column.drop_nulls().unique()
     plain = _plain_moments(different)
-    day_first = days_come_first(different.head(FEW).to_list())
+    told = days_come_first(different.head(FEW).to_list())
+    order = day_first if told is None else told
     rest = different.filter(plain.is_null())
-    read = [read_moment(text, zone, day_first=day_first) for text in rest.to_list()]
+    read = [read_moment(text, zone, day_first=order) for text in rest.to_list()]
     at = pl.Series([one.astimezone(UTC) if isinstance(one, datetime) else None for one in read], dtype=instant)
     on = pl.Series([None if isinstance(one, datetime) else one for one in read], dtype=pl.Date)
     known = different.filter(plain.is_not_null())
@@ -183,11 +195,12 @@ def _plain_moments(different: pl.Series) -> pl.Series:
 
 
 def from_unix(column: pl.Series) -> pl.Series:
-    """Return instants from seconds, or thousandths of them, since 1970."""
+    """Return instants from seconds, or thousandths to billionths of them, since 1970."""
     import polars as pl
 
     found, _ = numbers(column)
-    factor = 1_000 if (found.max() or 0) > 1e11 else 1_000_000  # type: ignore[operator]  # the largest of a column of floats is a float
+    largest = float(found.max() or 0)  # type: ignore[arg-type]  # the largest of a column of floats is a float
+    factor = next((factor for most, factor in UNIX_UNITS if largest < most), 1 / 1000)
     return (found * factor).cast(pl.Int64, strict=False).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 

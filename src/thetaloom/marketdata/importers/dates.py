@@ -25,7 +25,8 @@ MONTHS = {
     12: ("dec", "dez", "dic", "des", "gru"),
 }
 ZONES = {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "UTC": 0, "GMT": 0}
-ZONES |= {"Z": 0, "CET": 1, "CEST": 2, "BST": 1}
+ZONES |= {"Z": 0, "CET": 1, "CEST": 2, "BST": 1, "WET": 0, "WEST": 1, "EET": 2, "EEST": 3, "MSK": 3, "SGT": 8}
+ZONES |= {"HKT": 8, "JST": 9, "KST": 9, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13, "AKST": -9, "AKDT": -8}
 EXCHANGE_WORDS = {"ET", "EASTERN", "NEWYORK", "NY"}
 TIME = re.compile(
     r"(?<![\d.])(\d{1,2})\s*[:h.]\s*(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([ap])?\.?\s*(m)?\.?(?![\d])", re.I
@@ -62,6 +63,8 @@ def read_moment(text: str, zone: tzinfo, *, day_first: bool = False) -> datetime
     told_zone, rest = _zone(plain)
     # A date with points would be taken for a time.
     day_text, clock = _split_time(rest)
+    if clock is not None and told_zone is None and _names_a_zone(rest):
+        return None  # its hour would be another's
     day = _read_day(day_text, day_first)
     if day is None or clock is None or clock == (0, 0, 0, 0):
         return day
@@ -71,13 +74,18 @@ def read_moment(text: str, zone: tzinfo, *, day_first: bool = False) -> datetime
     return datetime(day.year, day.month, day.day, hour, minute, second, micro, tzinfo=told_zone or zone)
 
 
-def days_come_first(texts: Iterable[str]) -> bool:
-    """Say whether days stand before months in a column of dates such as 13/01/2020; American order if nothing tells."""
+def days_come_first(texts: Iterable[str]) -> bool | None:
+    """Say whether days stand before months in dates such as 13/01/2020; ``None`` where each may be either."""
+    order = None
     for text in texts:
         found = NUMERIC.match(text.strip(" \"'").split(" ")[0])
-        if found and len(found[1]) < 3 and int(found[1]) > 12 and int(found[2]) <= 12:
+        if found is None or len(found[1]) > 2:
+            continue
+        if int(found[1]) > 12 and int(found[2]) <= 12:
             return True
-    return False
+        if int(found[2]) > 12:
+            order = False
+    return order
 
 
 def _plain(text: str) -> str:
@@ -100,6 +108,11 @@ def _zone(text: str) -> tuple[tzinfo | None, str]:
     if word in EXCHANGE_WORDS:
         return ZoneInfo("America/New_York"), head
     return None, text
+
+
+def _names_a_zone(text: str) -> bool:
+    last = re.search(r"(?<![A-Za-z])[A-Z]{3,5}$", text.strip("() "))
+    return last is not None and month_number(last[0].lower()) is None
 
 
 def _split_time(text: str) -> tuple[str, tuple[int, int, int, int] | None]:

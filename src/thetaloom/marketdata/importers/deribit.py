@@ -1,8 +1,33 @@
 """Deribit: chains of inverse options as CSV, prices in units of the coin, volatility in percent."""
 
-from thetaloom.marketdata.importers.layouts import Layout, Zone
+from __future__ import annotations
 
-LAYOUT = Layout(
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from thetaloom.marketdata.importers import cells
+from thetaloom.marketdata.importers.layouts import CHANGES, Layout, Zone
+
+if TYPE_CHECKING:
+    import polars as pl
+
+INSTRUMENT = r"^([A-Z0-9_]+)-(\d{1,2}[A-Z]{3}\d{2})-(\d+(?:[d.]\d+)?)-([CP])$"
+
+
+def contracts(column: pl.Series) -> pl.DataFrame:
+    """Return root, expiration, right and strike of instruments such as BTC-28AUG26-46000-P; nothing for others."""
+    import polars as pl
+
+    parts = column.str.to_uppercase().str.replace(r"(\d)D(\d)", "${1}d$2").to_frame("text")
+    found = parts.select(
+        pl.col("text").str.extract(INSTRUMENT, place).alias(name)
+        for place, name in enumerate(("root", "day", "strike", "right"), start=1)
+    )
+    strike = found["strike"].str.replace("d", ".", literal=True).cast(pl.Float64)
+    return found.select("root", "right").with_columns(strike, cells.days(found["day"]).alias("expiration"))
+
+
+CHAIN = Layout(
     name="deribit",
     title="Deribit chain CSV (inverse, prices in the coin)",
     needs=("instrument", "underlying", "expiry", "strike", "type", "mark_iv"),
@@ -28,6 +53,38 @@ LAYOUT = Layout(
     zone=Zone.UTC,
     iv_in_percent=True,
     is_listed=False,
-    is_option_symbol=False,
+    read_contracts=contracts,
     snapshot="fetched",
 )
+SUMMARY = replace(
+    CHAIN,
+    title="Deribit book summary or tickers, saved as CSV",
+    needs=("instrument_name", "mark_iv", "mark_price", "underlying_price"),
+    columns={
+        **CHAIN.columns,
+        "quote_time": ("timestamp", "creationtimestamp", "quotetime"),
+        "last": ("last", "lastprice"),
+        "bid_size": ("bestbidamount",),
+        "ask_size": ("bestaskamount",),
+    },
+)
+TARDIS = replace(
+    CHAIN,
+    title="Deribit options_chain of tardis.dev",
+    needs=("symbol", "timestamp", "local_timestamp", "type", "strike_price", "expiration", "mark_iv"),
+    columns={
+        **CHAIN.columns,
+        "quote_unix": ("timestamp",),
+        "contract_symbol": ("symbol",),
+        "expiration": ("expiration",),
+        "strike": ("strikeprice",),
+        "last": ("lastprice",),
+        "bid_size": ("bidamount",),
+        "ask_size": ("askamount",),
+        "rho": ("rho",),
+    },
+    snapshot=None,
+    grain=CHANGES,
+    note="Each row is a change of one contract: the chain of an instant is what stood before it.",
+)
+EDITIONS = (CHAIN, TARDIS, SUMMARY)

@@ -17,19 +17,20 @@ from thetaloom.marketdata.importers import (
     yfinance,
 )
 from thetaloom.marketdata.importers.layouts import Layout, plain_header
-from thetaloom.marketdata.importers.tables import HEADER_LINES_MAX, SEPARATORS, find_heading
+from thetaloom.marketdata.importers.tables import HEADER_LINES_MAX, SEPARATORS, Heading, find_heading
 
-LAYOUTS: dict[str, Layout] = {
-    module.LAYOUT.name: module.LAYOUT
-    for module in (
-        cboe_quotes,
-        datashop,
-        optionsdx,
-        yfinance,
-        delta_neutral,
-        historical_l3,
-        dolthub,
-        deribit,
+# Each format's editions; the first whose header stands in a file is the one it is read by.
+EDITIONS: dict[str, tuple[Layout, ...]] = {
+    editions[0].name: editions
+    for editions in (
+        cboe_quotes.EDITIONS,
+        (datashop.LAYOUT,),
+        (optionsdx.LAYOUT,),
+        (yfinance.LAYOUT,),
+        (delta_neutral.LAYOUT,),
+        historical_l3.EDITIONS,
+        (dolthub.LAYOUT,),
+        deribit.EDITIONS,
     )
 }
 AUTO = "auto"
@@ -78,8 +79,12 @@ OTHERS = (
 
 
 def list_formats() -> list[FormatNote]:
-    """Return every format in the order of names."""
-    texts = [FormatNote(name=one.name, title=one.title, note=one.note, needs=one.needs) for one in LAYOUTS.values()]
+    """Return every format, and each of its editions, in the order of names."""
+    texts = [
+        FormatNote(name=one.name, title=one.title, note=one.note, needs=one.needs)
+        for editions in EDITIONS.values()
+        for one in editions
+    ]
     return sorted([*texts, *OTHERS], key=lambda one: one.name)
 
 
@@ -87,7 +92,7 @@ def format_named(name: str) -> str:
     """Return the name of a format, however it is spelled; an unknown one raises ``InvalidInput``."""
     plain = name.strip().lower().replace("-", "_")
     plain = ALIASES.get(plain, plain)
-    known = [AUTO, *(one.name for one in list_formats())]
+    known = [AUTO, *dict.fromkeys(one.name for one in list_formats())]
     if plain not in known:
         raise InvalidInput(
             f'format "{name}" is not known',
@@ -97,19 +102,33 @@ def format_named(name: str) -> str:
     return plain
 
 
+def find_edition(text: str, name: str) -> tuple[Layout, Heading] | None:
+    """Return the edition of a format whose header stands at the top of a text, and where it stands."""
+    for layout in EDITIONS[name]:
+        heading = find_heading(text, layout.signature, layout.read_header)
+        if heading is not None:
+            return layout, heading
+    return None
+
+
 def looks_like(text: str) -> tuple[str, ...]:
     """Return the names of the formats that the beginning of a file shows: mostly one, none where none fits."""
-    if re.match(r"[\ufeff\s]*(\{|\[\s*\{)", text):
+    if is_json(text):
         if "callExpDateMap" in text or "putExpDateMap" in text:
             return (SCHWAB_JSON,)
         return (CBOE_JSON,) if '"option"' in text and '"bid"' in text else ()
-    return tuple(one.name for one in LAYOUTS.values() if find_heading(text, one.signature) is not None)
+    return tuple(name for name in EDITIONS if find_edition(text, name) is not None)
+
+
+def is_json(text: str) -> bool:
+    """Say whether a text begins as a JSON document does."""
+    return re.match(r"[\ufeff\s]*(\{|\[\s*\{)", text) is not None
 
 
 def nearest(text: str) -> dict[str, tuple[str, ...]]:
     """Return the formats of which some line at the top lacks the fewest columns, and those; none that lack half."""
-    missing = {layout.name: missing_columns(text, layout) for layout in LAYOUTS.values()}
-    near = {name: lacks for name, lacks in missing.items() if len(lacks) * 2 < len(LAYOUTS[name].needs)}
+    missing = {name: _fewest_missing(text, name) for name in EDITIONS}
+    near = {name: lacks for name, (layout, lacks) in missing.items() if len(lacks) * 2 < len(layout.needs)}
     fewest = min(map(len, near.values()), default=0)
     return {name: lacks for name, lacks in near.items() if len(lacks) == fewest}
 
@@ -119,12 +138,27 @@ def oddly_parted(text: str) -> tuple[str, ...]:
     lines = text.splitlines()[:HEADER_LINES_MAX]
     whole = [plain_header(line) for line in lines if not any(separator in line for separator in SEPARATORS)]
     return tuple(
-        one.name for one in LAYOUTS.values() if any(all(map(line.__contains__, one.signature)) for line in whole)
+        name
+        for name in EDITIONS
+        if any(all(map(line.__contains__, one.signature)) for one in _told_by_names(name) for line in whole)
     )
 
 
-def missing_columns(text: str, layout: Layout) -> tuple[str, ...]:
+def missing_columns(text: str, name: str) -> tuple[str, ...]:
     """Return what the line at the top lacks that has the most of the columns which a format needs."""
+    return _fewest_missing(text, name)[1]
+
+
+def _told_by_names(name: str) -> list[Layout]:
+    return [one for one in EDITIONS[name] if one.read_header is None]
+
+
+def _fewest_missing(text: str, name: str) -> tuple[Layout, tuple[str, ...]]:
+    lacking = [(layout, _missing(text, layout)) for layout in _told_by_names(name)]
+    return min(lacking, key=lambda one: len(one[1]))
+
+
+def _missing(text: str, layout: Layout) -> tuple[str, ...]:
     best: frozenset[str] = frozenset()
     for name in layout.signature:
         heading = find_heading(text, {name})

@@ -1,8 +1,10 @@
 """historicaloptiondata.com level 3: end-of-day CSV with greeks."""
 
+from dataclasses import replace
+
 from thetaloom.marketdata.importers.layouts import Layout
 
-LAYOUT = Layout(
+LOWER_CASE = Layout(
     name="l3",
     title="historicaloptiondata.com L3 CSV",
     needs=("underlying", "optionroot", "type", "expiration", "quotedate", "strike", "bid", "ask"),
@@ -27,3 +29,18 @@ LAYOUT = Layout(
         "vega": ("vega",),
     },
 )
+# What the vendor sends: L2 without volatility and greeks, L3 with them.
+AS_SENT = replace(
+    LOWER_CASE,
+    title="historicaloptiondata.com (Delta Neutral) L2 and L3 CSV",
+    needs=("UnderlyingSymbol", "Type", "Expiration", "DataDate", "Strike", "Bid", "Ask"),
+    columns={
+        **LOWER_CASE.columns,
+        "underlying": ("underlyingsymbol",),
+        "underlying_price": ("underlyingprice",),
+        "contract_symbol": ("optionsymbol", "optionroot", "aka"),
+        "quote_date": ("datadate",),
+        "implied_vol": ("iv", "ivmean", "impliedvol"),
+    },
+)
+EDITIONS = (LOWER_CASE, AS_SENT)

@@ -22,7 +22,7 @@ from thetaloom.marketdata.importers.collecting import (
     without_duplicates,
     write_recording,
 )
-from thetaloom.marketdata.importers.neighbours import SNAPSHOTS, Neighbours
+from thetaloom.marketdata.importers.neighbours import Neighbours
 from thetaloom.marketdata.importers.opening import Source
 from thetaloom.marketdata.importers.quality import CHAINS_MAX, Quality, count_rows, judge_chains, missing_sessions
 from thetaloom.marketdata.importers.rejected import RejectedRows
@@ -97,7 +97,7 @@ def recognize(source: Source, wish: Wish) -> Recognized:
         name=source.name,
         format_name=table.format_name,
         snapshot=table.layout.snapshot,
-        grain=SNAPSHOTS,
+        grain=table.layout.grain,
         is_listed=table.layout.is_listed,
         batches=batches,
     )
@@ -155,7 +155,7 @@ def import_recognized(
         output=str(output) if kept else None,
         rejected_to=str(rejected.path) if rejected.reasons else None,
         quality=quality.as_dict(),
-        note=note if kept else "" if read else f"{source.name} has a header, and no rows below it",
+        note=note if kept else "" if read else f"{source.name} holds no rows",
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.marketdata.importers import cells
 from thetaloom.marketdata.importers.cells import RUN_ROWS, RUNS_FROM
-from thetaloom.marketdata.importers.layouts import Facts, Layout, Told, Zone
+from thetaloom.marketdata.importers.layouts import Facts, Layout, Told
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 NEW_YORK = "America/New_York"
 
 
-def add_instants(frame: pl.DataFrame, text: Mapping[str, pl.Series], layout: Layout, facts: Facts) -> pl.DataFrame:
+def add_instants(
+    frame: pl.DataFrame, text: Mapping[str, pl.Series], layout: Layout, facts: Facts, *, day_first: bool = False
+) -> pl.DataFrame:
     """Add ``quote_time``, ``session_date`` and what is wrong with them: ``#bad_time``, ``#outside``, ``#closed``."""
     import polars as pl
 
@@ -29,9 +31,9 @@ def add_instants(frame: pl.DataFrame, text: Mapping[str, pl.Series], layout: Lay
         at, on, bad = pl.lit(facts.at, _instant()), pl.lit(None, pl.Date), pl.lit(False)
         frame = frame.with_columns(at.alias("quote_time"), on.alias("#on"), bad.alias("#bad_time"))
     elif layout.told is Told.BY_NEWEST_TRADE:
-        frame = _newest_trades(frame, text, facts)
+        frame = _newest_trades(frame, text, layout, facts)
     else:
-        frame = _told_by_column(frame, text, layout)
+        frame = _told_by_column(frame, text, layout, day_first)
     return add_session(frame, facts.calendar, is_listed=layout.is_listed)
 
 
@@ -41,10 +43,11 @@ def _instant() -> pl.Datetime:
     return pl.Datetime("us", "UTC")
 
 
-def _told_by_column(frame: pl.DataFrame, text: Mapping[str, pl.Series], layout: Layout) -> pl.DataFrame:
+def _told_by_column(
+    frame: pl.DataFrame, text: Mapping[str, pl.Series], layout: Layout, day_first: bool
+) -> pl.DataFrame:
     import polars as pl
 
-    zone = "UTC" if layout.zone is Zone.UTC else "exchange"
     at = pl.Series([None], dtype=_instant()).new_from_index(0, frame.height)
     on = pl.Series([None], dtype=pl.Date).new_from_index(0, frame.height)
     told = pl.Series([False]).new_from_index(0, frame.height)
@@ -55,7 +58,7 @@ def _told_by_column(frame: pl.DataFrame, text: Mapping[str, pl.Series], layout: 
         if name == "quote_unix":
             at = cells.from_unix(spelled)
         elif at.null_count():
-            found_at, found_on = cells.moments(spelled, zone)
+            found_at, found_on = cells.moments(spelled, layout.zone, day_first=day_first)
             at, on = at.zip_with(at.is_not_null(), found_at), on.zip_with(on.is_not_null(), found_on)
         if at.null_count() and on.null_count():
             told = told | cells.stripped(spelled).is_not_null()
@@ -63,24 +66,23 @@ def _told_by_column(frame: pl.DataFrame, text: Mapping[str, pl.Series], layout: 
     return frame.with_columns(at.alias("quote_time"), on.alias("#on"), (told & ~found).alias("#bad_time"))
 
 
-def _newest_trades(frame: pl.DataFrame, text: Mapping[str, pl.Series], facts: Facts) -> pl.DataFrame:
-    # The moment of the fetch was not recorded: the newest trade of the day is the last moment that is known of.
+def _newest_trades(frame: pl.DataFrame, text: Mapping[str, pl.Series], layout: Layout, facts: Facts) -> pl.DataFrame:
+    # Where the moment of the fetch was not recorded, the newest trade of the day is the last moment that is known of.
     import polars as pl
 
-    trades = text["last_trade"] if "last_trade" in text else pl.Series([None] * frame.height, dtype=pl.String)
-    at, _ = cells.moments(trades, "UTC")
-    on = (
-        cells.days(cells.stripped(text["quote_date"]))
-        if "quote_date" in text
-        else pl.Series([None] * frame.height, dtype=pl.Date)
-    )
-    told = on.is_not_null() if "quote_date" not in text else cells.stripped(text["quote_date"]).is_not_null()
-    frame = frame.with_columns(at.alias("#trade"), on.alias("#on"), (told & on.is_null()).alias("#bad_time"))
+    nothing = pl.Series([None], dtype=pl.String).new_from_index(0, frame.height)
+    trades, _ = cells.moments(text.get("last_trade", nothing), "UTC")
+    fetched = cells.stripped(text.get("quote_date", nothing))
+    at, on = cells.moments(fetched, layout.zone)
+    unread = fetched.is_not_null() & at.is_null() & on.is_null()
+    told = (at.alias("#at"), trades.alias("#trade"), on.alias("#on"), unread.alias("#bad_time"))
+    frame = frame.with_columns(told)
     keys = ["underlying", "#on"] if frame["underlying"].n_unique() > 1 else ["#on"]
     on_wall = pl.col("#trade").dt.convert_time_zone(NEW_YORK).dt.date()
     on_the_day = pl.when(pl.col("#on").is_null() | (on_wall == pl.col("#on"))).then(pl.col("#trade"))
     frame = frame.with_columns(on_the_day.max().over(keys).alias("quote_time"))
-    return frame.with_columns(pl.col("quote_time").fill_null(pl.lit(facts.at, _instant()))).drop("#trade")
+    at_last = pl.coalesce("#at", "quote_time", pl.lit(facts.at, _instant()))
+    return frame.with_columns(at_last.alias("quote_time")).drop("#at", "#trade")
 
 
 def add_session(frame: pl.DataFrame, calendar: TradingCalendar, *, is_listed: bool) -> pl.DataFrame:

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from thetaloom.errors import InvalidInput
+from thetaloom.marketdata.importers.cboe_quotes import DELAY
 from thetaloom.marketdata.importers.cells import EXCHANGE_ZONE, plain_symbol
 from thetaloom.marketdata.importers.dates import read_moment
-from thetaloom.marketdata.importers.layouts import Facts, Layout, Told
+from thetaloom.marketdata.importers.layouts import REGULAR, Facts, Layout, Told
 from thetaloom.marketdata.importers.opening import Source, encoding_of, opened
 from thetaloom.marketdata.importers.tables import LINE, Batch
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 JSON_BYTES_MAX = 1 << 30
 ROWS_AT_ONCE = 100_000
+STARTED = 120  # characters shown of a document that is none of ours
+WHEN = {"cboe_json": "data.last_trade_time or timestamp", "schwab_json": "quoteTimeInLong"}
 Entry = Mapping[str, Any]
 
 CBOE = Layout(
@@ -50,6 +53,7 @@ SCHWAB = Layout(
     title="Schwab Trader API chain, JSON",
     columns={
         "contract_symbol": ("symbol",),
+        "deliverable": ("deliverable",),
         "right": ("putCall",),
         "expiration": ("expirationDay",),
         "strike": ("strikePrice",),
@@ -78,10 +82,24 @@ def read_json(source: Source, name: str, facts: Facts) -> tuple[Layout, Facts, I
     layout, read = JSON_FORMATS[name]
     document = _document(source)
     if not isinstance(document, dict):
-        raise InvalidInput(f"{source.name} is not {name}: its JSON is no object", details={"path": source.name})
+        raise InvalidInput(
+            f"{source.name} is not {name}: its JSON is no object",
+            advice="A file is one document as the server sent it; of a list of them, each needs a file of its own.",
+            details={"path": source.name},
+        )
     facts, entries = read(document, facts)
+    if not entries:
+        raise InvalidInput(
+            f"{source.name} is a document without options; it begins with {json.dumps(document)[:STARTED]}",
+            advice="The server knew no chain of that symbol, or refused: ask it again, and import what it answers.",
+            details={"path": source.name},
+        )
     if facts.at is None:
-        raise InvalidInput(f"{source.name}: nothing in it tells when it was quoted", details={"path": source.name})
+        raise InvalidInput(
+            f"{source.name}: nothing in it tells when it was quoted",
+            advice=f"A document of {name} tells it under {WHEN[name]}.",
+            details={"path": source.name},
+        )
     return layout, facts, _batches(entries, layout)
 
 
@@ -107,13 +125,24 @@ def _document(source: Source) -> Any:
 
 
 def read_cboe(document: Entry, facts: Facts) -> tuple[Facts, list[Any]]:
-    """Take Cboe's answer: the underlying's last trade tells when, in the exchange's time."""
+    """Take Cboe's answer: the underlying's last trade tells when, in the exchange's time.
+
+    Without one the document's own time does, which is a quarter of an hour after its quotes.
+    """
     inner = document.get("data")
     inner = inner if isinstance(inner, dict) else {}
     symbol = facts.symbol or plain_symbol(str(inner.get("symbol") or document.get("symbol") or ""))
-    at = _moment(inner.get("last_trade_time")) or _moment(document.get("timestamp"), utc=True)
+    at, made_at = _moment(inner.get("last_trade_time")), _moment(document.get("timestamp"), utc=True)
+    if at is None and made_at is not None:
+        at = made_at - DELAY
     options = inner.get("options")
-    told = replace(facts, symbol=symbol, at=at or facts.at, spot=_positive(inner.get("current_price")) or facts.spot)
+    told = replace(
+        facts,
+        symbol=symbol,
+        is_of_one=facts.symbol is None and symbol is not None,
+        at=at or facts.at,
+        spot=_positive(inner.get("current_price")) or facts.spot,
+    )
     return told, options if isinstance(options, list) else []
 
 
@@ -141,7 +170,11 @@ def read_schwab(document: Entry, facts: Facts) -> tuple[Facts, list[Any]]:
 
 def _schwab_entry(entry: Any, expiration: str) -> Any:
     # The key of the map is a plain date and a count of days; the entry's own instant is the end of trading in UTC.
-    return {**entry, "expirationDay": expiration.partition(":")[0]} if isinstance(entry, dict) else entry
+    if not isinstance(entry, dict):
+        return entry
+    is_odd = entry.get("nonStandard") is True or entry.get("mini") is True or entry.get("multiplier", 100) != 100
+    told = {"expirationDay": expiration.partition(":")[0], "deliverable": "odd" if is_odd else REGULAR}
+    return {**entry, **told}
 
 
 def _objects(found: Any) -> list[tuple[str, Any]]:

@@ -7,9 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from thetaloom.domain.values.calendar import TradingCalendar
+from thetaloom.marketdata.importers import cells
 
+if TYPE_CHECKING:
+    import polars as pl
+
+# Grains: each instant a whole chain, or what changed since the one before.
+SNAPSHOTS, CHANGES = "snapshots", "changes"
+REGULAR = "REGULAR"  # what stands for a contract that delivers a hundred shares, or a hundred times the index
 # Our columns, in the order in which they are written.
 PRICES = ("bid", "ask")
 COUNTS = ("bid_size", "ask_size", "volume", "open_interest")
@@ -50,7 +58,7 @@ class Told(StrEnum):
     """How a format says when a row was quoted."""
 
     BY_COLUMN = "by column"  # an instant; one at midnight, or a mere date, is the close of its session
-    BY_NEWEST_TRADE = "by newest trade"  # of the symbol and date: the moment of the quotes was not recorded
+    BY_NEWEST_TRADE = "by newest trade"  # of the symbol and date, unless a column tells the moment of the fetch
     BY_FILE = "by file"  # one moment for all rows, said above them
 
 
@@ -62,12 +70,13 @@ class Facts:
     at: datetime | None = None
     spot: float | None = None
     is_comma_decimal: bool = False
+    is_of_one: bool = False  # the file says that all its contracts are of ``symbol``
     calendar: TradingCalendar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """One format of delimited text.
+    """One format of delimited text, or one of its editions where its vendor has changed the columns.
 
     ``columns`` names for each of our columns the headers it may stand under, as ``plain_header`` writes them.
     ``sides`` does so for formats with the call and the put of a strike in one row: one mapping for each, which
@@ -83,10 +92,12 @@ class Layout:
     zone: Zone = Zone.EXCHANGE
     iv_in_percent: bool = False
     is_listed: bool = True  # on an exchange with sessions; crypto trades at all hours
-    is_option_symbol: bool = True  # ``contract_symbol`` is an OCC symbol, in one of its spellings
-    snapshot: str = "close"
+    read_contracts: Callable[[pl.Series], pl.DataFrame] = cells.contracts  # what ``contract_symbol`` names
+    snapshot: str | None = "close"  # what to call its instants; none for a feed of changes
+    grain: str = SNAPSHOTS
     needs_symbol: bool = False  # no row says of what
     read_preamble: Callable[[Sequence[str], Facts], Facts] | None = None
+    read_header: Callable[[Sequence[str]], Sequence[str] | None] | None = None  # names by place; none for another's
     note: str = ""
 
     @property

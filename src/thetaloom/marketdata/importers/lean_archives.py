@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from thetaloom.marketdata.importers import cells
-from thetaloom.marketdata.importers.opening import MEMBERS_MAX, Source, list_sources, opened
+from thetaloom.marketdata.importers.opening import read_members
 from thetaloom.marketdata.importers.tables import LINE, Heading, read_batch
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 SCALE = 10_000.0
 MEMBER = "#member"
 NEW_YORK = "America/New_York"
+MANY_TIMES = 4
 DAY_MILLISECONDS = 86_400_000
 QUOTE_COLUMNS = (
     "time",
@@ -73,52 +76,34 @@ class Archive:
     next_line: int  # the number that the next archive's first line may have
 
 
-def read_archive(path: Path, columns: Iterable[str], first: int = 1) -> Archive:
-    """Read every member of an archive of CSV files without headers; their lines are numbered from ``first``."""
+def read_archive(path: Path, columns: Sequence[str], wanted: Collection[str], first: int = 1) -> Archive:
+    """Read the ``wanted`` columns of all members of an archive of CSV files without headers.
+
+    Their lines are numbered from ``first``. All columns but the time and the last are numbers already, as far as every
+    cell is one.
+    """
     import polars as pl
 
-    names: list[str] = []
-    starts: list[int] = []
-    texts: list[bytes] = []
-    number = first
-    for name, text in _members(path):
-        names.append(name)
-        starts.append(number)
-        texts.append(text)
-        number += text.count(b"\n")
+    names, texts = read_members(path)
+    counts = np.fromiter((text.count(b"\n") for text in texts), np.int64, len(texts))
+    starts = first + np.concatenate(([0], np.cumsum(counts)))
+    next_line = int(starts[-1])
+    lines = MemberLines(names, starts[:-1].tolist(), texts)
     heading = Heading(names=tuple(columns), separator=",", line=0, preamble=())
     whole = b"".join(texts)
-    batch = read_batch(whole, first, heading, heading.names) if whole else None
-    if batch is None:
-        empty = pl.DataFrame(schema={LINE: pl.Int64, MEMBER: pl.UInt32, **dict.fromkeys(columns, pl.String)})
-        return Archive(frame=empty, members=names, torn={}, lines=MemberLines(names, starts, texts), next_line=number)
-    at = pl.Series(MEMBER, starts).search_sorted(batch.frame[LINE], side="right") - 1
+    if not whole:
+        empty = pl.DataFrame(schema={LINE: pl.Int64, MEMBER: pl.UInt32, **dict.fromkeys(wanted, pl.String)})
+        return Archive(frame=empty, members=names, torn={}, lines=lines, next_line=next_line)
+    batch = read_batch(whole, first, heading, wanted, frozenset(columns) - {"time"})
+    member_of = np.repeat(np.arange(len(names), dtype=np.uint32), counts)
+    members = pl.Series(MEMBER, member_of[batch.frame[LINE].to_numpy() - first])
     return Archive(
-        frame=batch.frame.with_columns(at.alias(MEMBER)),
+        frame=batch.frame.with_columns(members),
         members=names,
         torn=dict(batch.torn),
-        lines=MemberLines(names, starts, texts),
-        next_line=number,
+        lines=lines,
+        next_line=next_line,
     )
-
-
-def _members(path: Path) -> Iterable[tuple[str, bytes]]:
-    import zipfile
-
-    sources = list_sources(path)
-    if len(sources) > MEMBERS_MAX or any(len(one.members) != 1 for one in sources):
-        for one in sources:
-            with opened(one) as stream:
-                yield one.name, _ended(stream.read())
-        return
-    # Opened once: an archive has thousands of members.
-    with opened(Source(path=path)) as stream, zipfile.ZipFile(stream) as archive:
-        for one in sources:
-            yield one.members[0], _ended(archive.read(one.members[0]))
-
-
-def _ended(text: bytes) -> bytes:
-    return text if not text or text.endswith(b"\n") else text + b"\n"
 
 
 def bar_ends(frame: pl.DataFrame, days: pl.Series, step: str) -> pl.DataFrame:
@@ -129,6 +114,14 @@ def bar_ends(frame: pl.DataFrame, days: pl.Series, step: str) -> pl.DataFrame:
     """
     import polars as pl
 
+    told = pl.DataFrame([frame["time"], days.alias("day")])
+    different = told.unique()
+    if different.height * MANY_TIMES < told.height:
+        # Contracts share their minutes: each is looked at once.
+        ends = bar_ends(different.select("time"), different["day"], step).with_columns(different["day"])
+        return frame.with_columns(
+            told.join(ends, on=["time", "day"], how="left", nulls_equal=True, maintain_order="left").drop("time", "day")
+        )
     text = frame["time"].str.strip_chars(" \r")
     millis = text.cast(pl.Int64, strict=False)
     # Counted on the wall clock: on days on which the clocks change midnight is an hour farther away, or nearer.

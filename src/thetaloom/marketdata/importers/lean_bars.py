@@ -52,7 +52,8 @@ def checked_bars(path: Path, step: str) -> tuple[pl.DataFrame, list[tuple[int, s
     import polars as pl
 
     is_quote = "_quote" in path.name.lower()
-    archive = read_archive(path, QUOTE_COLUMNS if is_quote else ("time", *PRICES, "volume"))
+    columns = QUOTE_COLUMNS if is_quote else ("time", *PRICES, "volume")
+    archive = read_archive(path, columns, columns)
     scale = 1.0 if _is_index(path) else SCALE
     on = read_day(path.name.split("_")[0]) if step in ("minute", "second") else None
     frame = archive.frame
@@ -123,7 +124,8 @@ def checked_factors(path: Path) -> tuple[pl.DataFrame, list[tuple[int, str, str,
             numbers = [float(part) for part in parts[1:4]]
         except ValueError:
             numbers = []
-        if on is None or len(numbers) < 2 or not all(map(math.isfinite, numbers)):
+        is_whole = len(numbers) >= 2 and all(map(math.isfinite, numbers)) and min(numbers[:2]) > 0
+        if on is None or not is_whole:
             bad.append((number, "", "bad_entry", line))
             continue
         rows.append((on, numbers[0], numbers[1], numbers[2] if len(numbers) > 2 else None))

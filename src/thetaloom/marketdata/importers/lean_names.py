@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -24,6 +25,7 @@ CONTRACT = re.compile(
 BARS = re.compile(r"^(?P<day>\d{8})_(?P<symbol>[a-z0-9.]+)_(?P<step>minute|second)_(?P<tick>trade|quote)\.csv$", re.I)
 DAILY_BARS = re.compile(r"^(?P<symbol>[a-z0-9.]+)\.csv$", re.I)
 OPTION_ZIP = re.compile(r"^(?P<key>.+)_(?P<tick>quote|trade|openinterest)_(?P<style>american|european)\.zip$", re.I)
+BAR_BEGINS = 15  # bytes: 20151224 00:00,
 GRAINS = ("second", "minute", "hour", "daily", "universe")
 BARS_ZIP = re.compile(r"^(?P<day>\d{8})_(?P<tick>quote|trade)\.zip$", re.I)
 
@@ -116,7 +118,8 @@ def _zip_job(path: Path) -> LeanJob | None:
         day = told["day"] if told else ""
         stem = f"{told['symbol'].upper() if told else ''}_{day}_{told['step'] if told else ''}"
         return LeanJob(kind=Kind.BARS, paths=(path,), stem=stem + _quote_mark(path))
-    if DAILY_BARS.match(first) and step in ("daily", "hour") and Path(first).stem.lower() == path.stem.lower():
+    is_named = DAILY_BARS.match(first) and Path(first).stem.lower() == path.stem.lower()
+    if is_named and step in ("daily", "hour") and (step in path.parts or _begins_with_a_bar(path)):
         return LeanJob(kind=Kind.BARS, paths=(path,), stem=f"{path.stem.upper()}_{step}")
     return None
 
@@ -153,6 +156,15 @@ def _first_member(path: Path) -> str | None:
             return next((Path(name).name for name in archive.namelist() if not name.endswith("/")), None)
     except (zipfile.BadZipFile, OSError, RuntimeError):
         return None
+
+
+def _begins_with_a_bar(path: Path) -> bool:
+    # Any table may be packed under its own name.
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(archive.namelist()[0]) as stream:
+            return re.match(rb"\d{8} \d{2}:\d{2},", stream.read(BAR_BEGINS)) is not None
+    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError):
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

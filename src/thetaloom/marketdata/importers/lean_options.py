@@ -31,18 +31,23 @@ if TYPE_CHECKING:
 LAYOUT = Layout(name="lean", title="LEAN data folder or zip", columns={})
 CONTRACT = ["expiration", "strike", "right"]
 SIZES = ("bid_size", "ask_size")
+PRICES = ("bid", "ask", "last")
+NUMBERS = (*PRICES, *SIZES, "volume", "open_interest")
+WANTED = frozenset(("time", *NUMBERS))
 
 
 def recognize_options(job: LeanJob, calendar: TradingCalendar) -> Recognized:
     """Return the archives of one symbol and day, or year, as one source."""
     step = job.grain
     ticks = {_tick(path): path for path in job.paths}
+    if "futureoption" in (part.lower() for part in job.paths[0].parts):
+        raise _futures(job.paths[0])
 
     def batches() -> Iterator[Taken]:
         import polars as pl
 
         archives = _read_all(ticks)
-        typed = {tick: _typed(archive, tick, step, calendar) for tick, archive in archives.items()}
+        typed = {tick: _typed(archive, ticks[tick], tick, step, calendar) for tick, archive in archives.items()}
         lines = reduce(add, (archive.lines for archive in archives.values()))
         put_together = _together(typed, step)
         whole = _with_underlying(put_together.frame, job.paths[0], step)
@@ -69,7 +74,7 @@ def _read_all(ticks: Mapping[str, Path]) -> dict[str, Archive]:
     archives: dict[str, Archive] = {}
     first = 1
     for tick, path in ticks.items():
-        archives[tick] = read_archive(path, COLUMNS[tick], first)
+        archives[tick] = read_archive(path, COLUMNS[tick], WANTED, first)
         first = archives[tick].next_line
     return archives
 
@@ -78,30 +83,25 @@ def _tick(path: Path) -> str:
     return next((tick for tick in COLUMNS if f"_{tick}" in path.name.lower()), "quote")
 
 
-def _typed(archive: Archive, tick: str, step: str, calendar: TradingCalendar) -> pl.DataFrame:
+def _typed(archive: Archive, path: Path, tick: str, step: str, calendar: TradingCalendar) -> pl.DataFrame:
     import polars as pl
 
     found = [contract_of(name) for name in archive.members]
     if not any(found):
-        raise InvalidInput(f"{archive.members[:1]}: no member is named as LEAN names contracts")
+        raise InvalidInput(
+            f"{path} holds no member that is named as LEAN names contracts",
+            advice="A member is named as 20151224_goog_minute_quote_american_call_7500000_20160115.csv.",
+            details={"path": str(path)},
+        )
     schema = {name: getattr(pl, kind) for name, kind in _SCHEMA.items()}
-    listed = pl.DataFrame([_row(at, one) for at, one in enumerate(found)], schema=schema)
-    frame = archive.frame.with_columns(pl.col(MEMBER).cast(pl.Int64)).join(
-        listed, on=MEMBER, how="left", maintain_order="left"
-    )
+    listed = pl.DataFrame([_row(one) for one in found], schema=schema)
+    frame = archive.frame.hstack(listed[archive.frame[MEMBER]])
     frame = bar_ends(frame, frame["day"], "tick" if tick == "openinterest" and step in ("second", "minute") else step)
     frame = add_session(frame.drop("day"), calendar, is_listed=True)
     if step == "hour":
         # The last bar of a session is as long as the session lets it be.
         frame = frame.with_columns(pl.min_horizontal("quote_time", "#close").alias("quote_time"))
-    names = {name: name for name in ("bid", "ask", "bid_size", "ask_size", "last", "volume", "open_interest")}
-    for name in names:
-        if name in frame.columns:
-            found_numbers, faulty = cells.numbers(frame[name])
-            scaled = (found_numbers / SCALE).round(PLACES) if name in ("bid", "ask", "last") else found_numbers
-            frame = frame.with_columns(scaled.alias(name), faulty.alias(f"#{name}"))
-    frame = frame.with_columns(pl.lit("").alias(SIDE))
-    checked = with_reasons(frame)
+    checked = with_reasons(frame.with_columns(*_numbers(frame, path), pl.lit("").alias(SIDE)))
     torn = pl.col(LINE).replace_strict(archive.torn, default=None, return_dtype=pl.String)
     unnamed = pl.Series("#unnamed", [one is None for one in found])
     unnamed_rows = unnamed.gather(archive.frame[MEMBER])
@@ -110,8 +110,28 @@ def _typed(archive: Archive, tick: str, step: str, calendar: TradingCalendar) ->
     )
 
 
+def _numbers(frame: pl.DataFrame, path: Path) -> list[pl.Series]:
+    found: list[pl.Series] = []
+    for name in (one for one in NUMBERS if one in frame.columns):
+        numbers, faulty = cells.numbers(frame[name])
+        if name in PRICES:
+            is_fraction = (numbers != numbers.floor()).fill_null(False)
+            if is_fraction.sum() * 2 > len(numbers):
+                raise _futures(path)
+            numbers, faulty = (numbers / SCALE).round(PLACES), faulty | is_fraction
+        found += [numbers.alias(name), faulty.alias(f"#{name}")]
+    return found
+
+
+def _futures(path: Path) -> InvalidInput:
+    return InvalidInput(
+        f"{path} holds options on futures, or prices that are not in ten-thousandths of a dollar",
+        advice="Of LEAN's options those on shares, funds and indices are read.",
+        details={"path": str(path)},
+    )
+
+
 _SCHEMA = {
-    MEMBER: "Int64",
     "day": "Date",
     "root": "String",
     "underlying": "String",
@@ -121,12 +141,11 @@ _SCHEMA = {
 }
 
 
-def _row(at: int, one: LeanContract | None) -> dict[str, object]:
+def _row(one: LeanContract | None) -> dict[str, object]:
     if one is None:
-        return dict.fromkeys(_SCHEMA) | {MEMBER: at}
+        return dict.fromkeys(_SCHEMA)
     root = cells.plain_symbol(one.symbol) or ""
     return {
-        MEMBER: at,
         "day": one.day,
         "root": root,
         "underlying": INDEX_ROOTS[root].underlying if root in INDEX_ROOTS else root,
@@ -159,8 +178,8 @@ def _together(typed: Mapping[str, pl.DataFrame], step: str) -> Together:
     elif trades is not None and frame is not None:
         trades, twice = _once(trades, keys)
         aside.append(twice)
-        merged += trades.join(frame, on=keys, how="semi").height
-        frame = _with_trades(frame, trades, keys, carries=step in ("second", "minute"))
+        frame, apart = _with_trades(frame, trades, keys, carries=step in ("second", "minute"))
+        merged += trades.height - apart
     interest = good.get("openinterest")
     if interest is not None and frame is None:
         frame = interest
@@ -187,18 +206,28 @@ def _once(frame: pl.DataFrame, keys: list[str]) -> tuple[pl.DataFrame, pl.DataFr
     return frame.filter(is_first), frame.filter(~is_first).with_columns(pl.lit("duplicate").alias(REASON))
 
 
-def _with_trades(quotes: pl.DataFrame, trades: pl.DataFrame, keys: list[str], *, carries: bool) -> pl.DataFrame:
+def _with_trades(
+    quotes: pl.DataFrame, trades: pl.DataFrame, keys: list[str], *, carries: bool
+) -> tuple[pl.DataFrame, int]:
+    """Return quotes and trades together, and how many trades stand in rows of their own."""
     import polars as pl
 
-    frame = quotes.join(trades.select(*keys, "last", "volume"), on=keys, how="left", maintain_order="left")
-    alone = trades.join(quotes.select(keys), on=keys, how="anti", maintain_order="left")
+    # Few minutes have trades: the quotes are looked through once.
+    pairs = trades.select(*keys, "last", "volume").with_row_index("#trade")
+    pairs = pairs.join(quotes.select(keys).with_row_index("#quote"), on=keys, how="inner")
+    nothing = pl.Series([None], dtype=pl.Float64).new_from_index(0, quotes.height)
+    told = (nothing.scatter(pairs["#quote"], pairs[name]).alias(name) for name in ("last", "volume"))
+    frame = quotes.with_columns(*told)
+    is_alone = pl.Series([True]).new_from_index(0, trades.height).scatter(pairs["#trade"].unique(), False)
+    alone = trades.filter(is_alone)
     if alone.is_empty():
-        return frame
-    carried = ["bid", "ask", *(name for name in SIZES if name in quotes.columns)]
+        return frame, 0
     if carries:
-        before = quotes.select(*keys, *carried).sort("quote_time")
+        carried = ["bid", "ask", *(name for name in SIZES if name in quotes.columns)]
+        before = quotes.join(alone.select(CONTRACT).unique(), on=CONTRACT, how="semi")
+        before = before.select(*keys, *carried).sort("quote_time", maintain_order=True)
         alone = alone.sort("quote_time").join_asof(before, on="quote_time", by=CONTRACT, check_sortedness=False)
-    return pl.concat([frame, alone], how="diagonal")
+    return pl.concat([frame, alone], how="diagonal"), alone.height
 
 
 def _with_underlying(frame: pl.DataFrame, path: Path, step: str) -> pl.DataFrame:

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thetaloom.marketdata.importers.collecting import GRAIN
-from thetaloom.marketdata.importers.layouts import KEYS
+from thetaloom.marketdata.importers.layouts import CHANGES, KEYS, SNAPSHOTS
 from thetaloom.marketdata.recorded.looking import INDEX_ROOTS
 
 if TYPE_CHECKING:
     import polars as pl
 
 MOMENT = ["underlying", "quote_time"]
-SNAPSHOTS, CHANGES = "snapshots", "changes"  # grains: each instant a whole chain, or what changed since the one before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import struct
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator
@@ -27,6 +28,8 @@ UNPACKED_TIMES_MAX, UNPACKED_FREE = 200, 1 << 28
 LINE_BYTES_MAX = 1 << 26
 MEMBER_BYTES_MAX = 1 << 30  # of an archive inside an archive, which has to be held in memory
 GZIP, ZSTD, ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
+LOCAL_HEAD = struct.Struct("<4s22xHH")  # of a member in a zip archive: its mark, and two sizes
+ENCRYPTED = 1
 EMPTY_ZIP = b"PK\x05\x06"
 
 
@@ -91,24 +94,31 @@ def _members(path: Path) -> Iterator[tuple[str, ...]]:
 
 def _members_of(stream: BinaryIO, name: str, before: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     with _archive(stream, name) as archive:
-        listed = [one for one in archive.infolist() if not one.is_dir() and "__MACOSX" not in one.filename]
-        if len(listed) > MEMBERS_MAX:
-            raise InvalidInput(f"{name} has {len(listed):,} members; {MEMBERS_MAX:,} are the most that are read")
-        if not listed:
-            raise InvalidInput(f"{name} is an archive without files", details={"path": name})
-        if is_workbook({one.filename for one in listed}):
-            raise InvalidInput(f"{name} is a workbook, not text", advice=AS_CSV, details={"path": name})
-        packed = stream.seek(0, io.SEEK_END)
-        if sum(one.file_size for one in listed) > _unpacked_max(packed):
-            raise _bomb(name)
-        for one in listed:
+        for one in _listed(archive, stream.seek(0, io.SEEK_END), name):
             here = (*before, one.filename)
-            if not one.filename.lower().endswith(".zip"):
+            if not _is_archive(one.filename):
                 yield here
                 continue
             if len(here) >= ZIPS_DEEP_MAX:
                 raise InvalidInput(f"{name}: archives in archives go deeper than {ZIPS_DEEP_MAX}")
             yield from _members_of(_held(archive, one, name), f"{name}!{one.filename}", here)
+
+
+def _listed(archive: zipfile.ZipFile, packed: int, name: str) -> list[zipfile.ZipInfo]:
+    listed = [one for one in archive.infolist() if not one.is_dir() and "__MACOSX" not in one.filename]
+    if len(listed) > MEMBERS_MAX:
+        raise InvalidInput(f"{name} has {len(listed):,} members; {MEMBERS_MAX:,} are the most that are read")
+    if not listed:
+        raise InvalidInput(f"{name} is an archive without files", details={"path": name})
+    if is_workbook({one.filename for one in listed}):
+        raise InvalidInput(f"{name} is a workbook, not text", advice=AS_CSV, details={"path": name})
+    if sum(one.file_size for one in listed) > _unpacked_max(packed):
+        raise _bomb(name)
+    return listed
+
+
+def _is_archive(member: str) -> bool:
+    return member.lower().endswith(".zip")
 
 
 @contextmanager
@@ -121,6 +131,35 @@ def reading(path: Path) -> Iterator[BinaryIO]:
         raise InvalidInput(f"{path} cannot be read: {error.strerror or error}", details={"path": str(path)}) from error
 
 
+def read_members(path: Path) -> tuple[list[str], list[bytes]]:
+    """Return the names and the texts of a plain archive's members, each text ended by a line feed unless empty.
+
+    The archive is opened once: it may have thousands of members.
+    """
+    with reading(path) as stream, _damage(Source(path=path)), _archive(stream, str(path)) as archive:
+        packed = path.read_bytes()
+        listed = _listed(archive, len(packed), str(path))
+        texts = [_unpacked_member(archive, one, packed) for one in listed]
+    ended = [text if not text or text.endswith(b"\n") else text + b"\n" for text in texts]
+    return [one.filename for one in listed], ended
+
+
+def _unpacked_member(archive: zipfile.ZipFile, one: zipfile.ZipInfo, packed: bytes) -> bytes:
+    # What zipfile does for a plain member in many steps, in one: small members are read five times as fast.
+    head = packed[one.header_offset : one.header_offset + LOCAL_HEAD.size]
+    if one.compress_type != zipfile.ZIP_DEFLATED or one.flag_bits & ENCRYPTED or len(head) < LOCAL_HEAD.size:
+        return archive.read(one)
+    magic, name_size, extra_size = LOCAL_HEAD.unpack(head)
+    start = one.header_offset + LOCAL_HEAD.size + name_size + extra_size
+    if magic != ZIP:
+        return archive.read(one)
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    text = unpacker.decompress(packed[start : start + one.compress_size], one.file_size + 1)
+    if len(text) != one.file_size or zlib.crc32(text) != one.CRC:
+        raise zipfile.BadZipFile(f"Bad CRC-32 for file {one.filename!r}")
+    return text
+
+
 @contextmanager
 def opened(source: Source) -> Iterator[BinaryIO]:
     """Give the bytes of a source, unpacked; damaged packing is said when it is come upon."""
@@ -129,7 +168,7 @@ def opened(source: Source) -> Iterator[BinaryIO]:
         for member in source.members:
             archive = _archive(inner, source.name)
             one = archive.getinfo(member)
-            inner = _held(archive, one, source.name) if member.lower().endswith(".zip") else _member(archive, one)
+            inner = _held(archive, one, source.name) if _is_archive(member) else _member(archive, one)
         yield _unpacked(inner, source)
 
 
@@ -283,7 +322,7 @@ def head_text(source: Source, size: int = SNIFFED) -> str:
     kind = kind_of(head)
     if kind is not None:
         raise InvalidInput(
-            f"{source.name} is not text; it looks like {kind[0]}", advice=kind[1], details={"path": source.name}
+            f"{source.name} is no table; it looks like {kind[0]}", advice=kind[1], details={"path": source.name}
         )
     encoding = encoding_of(head)
     return codecs.getincrementaldecoder(encoding)(errors="replace").decode(head)

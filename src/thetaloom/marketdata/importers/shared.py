@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 SHARED = ("quote_unix", "quote_time", "quote_date", "underlying", "root", "expiration")
+DAYS = ("expiration", "quote_date", "quote_time")
 ROOT, UNDERLYING, OTHER_ROOT = range(3)
 ADJUSTED = re.compile(r"[A-Z]+[1-9]")
 
@@ -44,7 +45,8 @@ def _read(spelled: pl.DataFrame, layout: Layout, facts: Facts) -> pl.DataFrame:
     text = {name: spelled[name] for name in spelled.columns}
     nothing = text.pop("#nothing")
     spelled_day = text.get("expiration", nothing)
-    frame = pl.DataFrame({"expiration": cells.days(spelled_day)})
+    day_first = cells.are_days_first(text[name] for name in DAYS if name in text)
+    frame = pl.DataFrame({"expiration": cells.days(spelled_day, day_first=day_first)})
     if frame["expiration"].null_count():
         unread = frame["expiration"].is_null() & cells.stripped(spelled_day).is_not_null()
         frame = frame.with_columns(unread.alias("#unread_expiration"))
@@ -55,13 +57,16 @@ def _read(spelled: pl.DataFrame, layout: Layout, facts: Facts) -> pl.DataFrame:
         )
     if "root" in text:
         frame = frame.with_columns(symbols_of(text["root"], ROOT).alias("#named_root"))
-    return frame if layout.told is Told.BY_NEWEST_TRADE else add_instants(frame, text, layout, facts)
+    return (
+        frame if layout.told is Told.BY_NEWEST_TRADE else add_instants(frame, text, layout, facts, day_first=day_first)
+    )
 
 
-def add_symbols(frame: pl.DataFrame, symbol: str | None) -> pl.DataFrame:
+def add_symbols(frame: pl.DataFrame, symbol: str | None, *, is_of_one: bool = False) -> pl.DataFrame:
     """Add ``underlying`` and, where any is known, ``root``: told by the contract, a column or the file's ``symbol``.
 
-    A root stands for its underlying: SPXW is SPX, AAPL1 is AAPL.
+    A root stands for its underlying: SPXW is SPX, AAPL1 is AAPL. Where the file ``is_of_one`` symbol the contracts of
+    others are marked.
     """
     import polars as pl
 
@@ -80,6 +85,9 @@ def add_symbols(frame: pl.DataFrame, symbol: str | None) -> pl.DataFrame:
     if underlying.null_count():
         underlying = underlying.zip_with(underlying.is_not_null(), symbols_of(told, UNDERLYING))
     frame = frame.with_columns(underlying.alias("underlying"), told.alias("root"))
+    if is_of_one:
+        differs = (symbols_of(told, UNDERLYING) != underlying).fill_null(False)
+        frame = frame.with_columns(differs.alias("#other_underlying"))
     return frame.drop("root") if told.null_count() == height else frame
 
 

@@ -9,12 +9,20 @@ from dataclasses import dataclass
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.errors import InvalidInput
 from thetaloom.marketdata.importers.cells import plain_symbol
-from thetaloom.marketdata.importers.formats import AUTO, LAYOUTS, looks_like, missing_columns, nearest, oddly_parted
+from thetaloom.marketdata.importers.formats import (
+    AUTO,
+    find_edition,
+    is_json,
+    looks_like,
+    missing_columns,
+    nearest,
+    oddly_parted,
+)
 from thetaloom.marketdata.importers.json_chains import JSON_FORMATS, read_json
 from thetaloom.marketdata.importers.layouts import PRICES, Facts, Layout, Told
 from thetaloom.marketdata.importers.number_style import has_decimal_commas
 from thetaloom.marketdata.importers.opening import Source, head_text, opened
-from thetaloom.marketdata.importers.tables import BATCH_BYTES, Batch, Heading, find_heading, read_batches
+from thetaloom.marketdata.importers.tables import BATCH_BYTES, Batch, Heading, read_batches
 
 WHOLE_BYTES_MAX = 1 << 30  # of formats of which no row can be told before the last was read
 SYMBOL_IN_NAME = re.compile(r"^\^?_?([A-Za-z]{1,6})(?=[_\-. 0-9]|$)")
@@ -35,7 +43,7 @@ def open_table(source: Source, format_name: str, symbol: str | None, calendar: T
     text = head_text(source)
     if not text.strip("\ufeff \r\n\t\0"):
         raise InvalidInput(f"{source.name} is empty", details={"path": source.name})
-    if "\0" in text[:4096]:
+    if "\0" in text[:4096] and not looks_like(text):
         raise InvalidInput(
             f"{source.name} is not text; it looks like a program's own file",
             advice="Write it as CSV in the layout of one of the formats; `thetaloom data formats` lists them.",
@@ -44,15 +52,16 @@ def open_table(source: Source, format_name: str, symbol: str | None, calendar: T
     name = _told_by_content(source, text) if format_name == AUTO else format_name
     told = symbol or _symbol_of(source)
     if name in JSON_FORMATS:
-        _refuse_other(source, name, text)
+        if not is_json(text) or name not in (looks_like(text) or (name,)):
+            raise _other(source, name, text)
         layout, facts, batches = read_json(source, name, Facts(symbol=plain_symbol(symbol or ""), calendar=calendar))
         return OpenedTable(format_name=name, layout=layout, facts=facts, batches=batches)
-    layout = LAYOUTS[name]
-    heading = find_heading(text, layout.signature)
-    if heading is None:
-        _refuse_other(source, name, text, missing=missing_columns(text, layout))
-        raise AssertionError("a refusal was raised")
+    found = find_edition(text, name)
+    if found is None:
+        raise _other(source, name, text, missing=missing_columns(text, name))
+    layout, heading = found
     _check_quotes(source, heading, layout)
+    _check_names(source, heading, layout)
     named = plain_symbol(told) if told and (symbol or layout.needs_symbol) else None
     is_comma = has_decimal_commas(text, heading, layout.number_headers())
     facts = Facts(symbol=named, calendar=calendar, is_comma_decimal=is_comma)
@@ -125,19 +134,17 @@ def _told_by_content(source: Source, text: str) -> str:
     )
 
 
-def _refuse_other(source: Source, wanted: str, text: str, missing: tuple[str, ...] = ()) -> None:
+def _other(source: Source, wanted: str, text: str, missing: tuple[str, ...] = ()) -> InvalidInput:
     found = looks_like(text)
-    if wanted in found:
-        return
     if found:
-        raise InvalidInput(
+        return InvalidInput(
             f"{source.name} is not {wanted}: it looks like {' or '.join(found)}",
             advice=f"Import it as {found[0]}, or as {AUTO}.",
             details={"path": source.name, "looks_like": found[0]},
         )
     told = f": no line at its top has the columns {', '.join(missing)}" if missing else ""
-    raise InvalidInput(
-        f"{source.name} is not {wanted}{told}",
+    return InvalidInput(
+        f"{source.name} is not {wanted}{told}; it begins with {_start(text)!r}",
         advice="`thetaloom data formats` lists the formats with the columns they need.",
         details={"path": source.name, "missing": list(missing)},
     )
@@ -155,6 +162,20 @@ def _check_quotes(source: Source, heading: Heading, layout: Layout) -> None:
                     advice="Name the column so, or import the file as what it is with --format.",
                     details={"path": source.name, "line": heading.line, "missing": list(named)},
                 )
+
+
+def _check_names(source: Source, heading: Heading, layout: Layout) -> None:
+    # Of two columns of one name nothing tells which is meant; where the call and the put of a strike share a row
+    # the second is the put's.
+    known = layout.headers()
+    twice = [name for name in heading.names if name.endswith("#2") and name.removesuffix("#2") in known - {name}]
+    doubtful = [name.removesuffix("#2") for name in twice if name not in known]
+    if doubtful:
+        raise InvalidInput(
+            f"{source.name}, line {heading.line}: the column {doubtful[0]} stands twice",
+            advice="Leave one of them, or name the other otherwise: nothing tells which of the two is meant.",
+            details={"path": source.name, "line": heading.line, "columns": doubtful},
+        )
 
 
 def _start(text: str) -> str:

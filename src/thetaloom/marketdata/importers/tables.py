@@ -7,7 +7,7 @@ under the wrong headers.
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
@@ -77,8 +77,10 @@ class Lines:
         return self._found
 
 
-def find_heading(text: str, wanted: Collection[str]) -> Heading | None:
-    """Return the first line among those at the top that has all ``wanted`` headers."""
+def find_heading(
+    text: str, wanted: Collection[str], read: Callable[[Sequence[str]], Sequence[str] | None] | None = None
+) -> Heading | None:
+    """Return the first line among those at the top that has all ``wanted`` headers; ``read`` names them otherwise."""
     lines = text.split("\n") if "\n" in text else text.split("\r")
     for number, line in enumerate(lines[:HEADER_LINES_MAX], start=1):
         letters = plain_header(line)
@@ -87,10 +89,11 @@ def find_heading(text: str, wanted: Collection[str]) -> Heading | None:
         for separator in sorted(SEPARATORS, key=line.count, reverse=True):
             names = split_line(line.strip("\r\ufeff"), separator)
             plain = [plain_header(name) for name in names]
-            if set(wanted) <= set(plain):
+            told = plain if read is None else read(plain)
+            if told is not None and set(wanted) <= set(plain):
                 above = tuple(one.strip("\r\ufeff") for one in lines[: number - 1])
                 mark = max((name.strip() for name in names), key=len)
-                return Heading(names=_numbered(plain), separator=separator, line=number, preamble=above, mark=mark)
+                return Heading(names=_numbered(told), separator=separator, line=number, preamble=above, mark=mark)
     return None
 
 

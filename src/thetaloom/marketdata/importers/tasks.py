@@ -37,7 +37,8 @@ def list_tasks(path: Path, wish: Wish) -> list[Task]:
         if not jobs:
             raise InvalidInput(
                 f"{path} is not {LEAN}: no file of it is named as in a LEAN data folder",
-                advice="Name the data folder, or an archive such as 20151224_quote_american.zip.",
+                advice="Name the data folder, or an archive such as 20151224_quote_american.zip. "
+                "Seconds, minutes, hours and days are read; ticks are not.",
                 details={"path": str(path)},
             )
         return [_lean_task(job) for job in jobs]

@@ -1,0 +1,175 @@
+"""Formats whose vendors change the columns, or whose files come in other languages: each edition is read as itself."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.marketdata.importers.conftest import Import
+from tests.marketdata.importers.layouts_by_hand import (
+    CBOE_DATE,
+    CBOE_HEADER,
+    CBOE_ROW,
+    CBOE_TITLE,
+    YFINANCE_HEADER,
+    YFINANCE_ROWS,
+)
+
+Rows = Callable[[], pl.DataFrame]
+
+AS_SENT = (
+    "UnderlyingSymbol,UnderlyingPrice,Exchange,OptionSymbol,OptionExt,Type,Expiration,DataDate,Strike,Last,Bid,Ask,"
+    "Volume,OpenInterest,IV,Delta,Gamma,Theta,Vega,AKA\n"
+    "SPY,143.88,*,SPY130104C00120000,,call,01/04/2013,01/02/2013,120,24.1,25.3,26.4,5,12,0.5,0.99,0.001,-1.2,0.3,"
+    "SPY130104C00120000\n"
+)
+LEVEL_2 = (
+    "UnderlyingSymbol,UnderlyingPrice,Exchange,OptionRoot,OptionExt,Type,Expiration,DataDate,Strike,Last,Bid,Ask,"
+    "Volume,OpenInterest,T1OpenInterest\n"
+    "SPY,143.88,*,SPY130104C00120000,,call,01/04/2013,01/02/2013,120,24.1,25.3,26.4,5,12,13\n"
+)
+TARDIS_HEADER = (
+    "exchange,symbol,timestamp,local_timestamp,type,strike_price,expiration,open_interest,last_price,bid_price,"
+    "bid_amount,bid_iv,ask_price,ask_amount,ask_iv,mark_price,mark_iv,underlying_index,underlying_price,delta,gamma,"
+    "vega,theta,rho\n"
+)
+TARDIS = (
+    "deribit,BTC-9JUN20-9875-P,{at},1591574400196008,put,9875,1591689600000000,0.1,0.0295,0.0205,7.5,46.55,0.0235,5,"
+    "53.92,0.0219,49.99,SYN.BTC-9JUN20,9745.94,-0.64914,0.00091,2.36934,-10.57,-3.02\n"
+)
+SUMMARY = (
+    "volume_usd,volume,underlying_price,underlying_index,open_interest,mark_price,mark_iv,last,instrument_name,"
+    "creation_timestamp,bid_price,ask_price\n"
+    "100,0.1,63844.8,BTC-28AUG26,495.0,0.00252,54.93,0.0024,{name},1784259639000,0.0024,0.0027\n"
+)
+GERMAN = (
+    "Verfallsdatum,Calls,Letzter Verkauf,Netto,Geld,Brief,Volumen,IV,Delta,Gamma,Offenes Interesse,Ausübungspreis,Puts,"
+    "Letzter Verkauf,Netto,Geld,Brief,Volumen,IV,Delta,Gamma,Offenes Interesse"
+)
+SPANISH = (
+    "Fecha de vencimiento,Calls,Última venta,Neto,Bid,Ask,Volumen,IV,Delta,Gamma,Interés abierto,Strike,Puts,Última "
+    "venta,Neto,Bid,Ask,Volumen,IV,Delta,Gamma,Interés abierto"
+)
+OLD = (
+    "^SPX (S&P 500 INDEX),2600.1,+1.16,\n"
+    "Nov 28 2017 @ 13:05 ET,Bid,2600,Ask,2601,Size,1x1,Vol,0,\n"
+    "Calls,Last Sale,Net,Bid,Ask,Vol,Open Int,Puts,Last Sale,Net,Bid,Ask,Vol,Open Int,\n"
+    "17 Dec 2600.00 (SPXW1715L2600-E),1.99,0.2,1.9,1.95,100,2000,17 Dec 2600.00 (SPXW1715X2600-E),1.1,0,1.05,1.1,5,9,\n"
+)
+
+
+def page(header: str, row: str = CBOE_ROW) -> str:
+    """A page of Cboe's with these headers."""
+    return "\n".join(["", CBOE_TITLE, CBOE_DATE, header, row, ""])
+
+
+def first(rows: Rows, *names: str) -> Sequence[Any]:
+    """Some columns of the first call, or the first row."""
+    return rows().sort("right").select(names).row(0)
+
+
+@pytest.mark.parametrize(("text", "iv"), [(AS_SENT, 0.5), (LEVEL_2, None)], ids=["level-3", "level-2"])
+def test_the_vendors_own_headers_of_l3_are_read(text: str, iv: float | None, import_file: Import, rows: Rows) -> None:
+    found = import_file(text, "L3_options_20130102.csv")
+
+    assert (found["rows"], found["rejected"], found["files"][0]["format"]) == (1, 0, "l3")
+    told = rows().row(0, named=True)
+    assert told["quote_time"] == datetime(2013, 1, 2, 21, tzinfo=UTC)
+    assert (told["root"], told["expiration"], told["strike"], told["right"]) == ("SPY", date(2013, 1, 4), 120.0, "C")
+    assert (told["bid"], told["ask"], told["underlying_price"], told.get("implied_vol")) == (25.3, 26.4, 143.88, iv)
+
+
+def test_the_archive_of_tardis_is_a_feed_of_changes(import_file: Import, rows: Rows) -> None:
+    found = import_file(
+        TARDIS_HEADER + TARDIS.format(at=1591574399413000) + TARDIS.format(at=1591574401000000), "x.csv"
+    )
+
+    assert (found["rows"], found["rejected"], found["files"][0]["format"]) == (2, 0, "deribit")
+    told = rows().row(0, named=True)
+    assert told["quote_time"] == datetime(2020, 6, 7, 23, 59, 59, 413000, tzinfo=UTC)
+    assert (told["underlying"], told["expiration"], told["right"]) == ("BTC", date(2020, 6, 9), "P")
+    assert (told["bid"], told["ask"], told["bid_size"], told["implied_vol"]) == (0.0205, 0.0235, 7.5, 0.4999)
+    assert "snapshot" not in told  # an instant holds one contract, and is no chain
+
+
+@pytest.mark.parametrize(
+    ("name", "strike", "reasons"),
+    [
+        ("BTC-28AUG26-46000-P", 46000.0, {}),
+        ("XRP-28AUG26-0d65-P", 0.65, {}),
+        ("BTC-PERPETUAL", None, {"no_symbol": 1}),
+        ("BTC_USDC-28AUG26-46000-P", None, {"bad_symbol": 1}),  # linear: its prices are dollars
+    ],
+)
+def test_deribits_instruments_tell_the_contract(
+    name: str, strike: float | None, reasons: dict[str, int], import_file: Import, rows: Rows
+) -> None:
+    found = import_file(SUMMARY.format(name=name), "x.csv", as_format="deribit")
+
+    assert found["reasons"] == reasons, found
+    if strike is not None:
+        told = first(rows, "expiration", "strike", "right", "quote_time")
+        assert told == (date(2026, 8, 28), strike, "P", datetime(2026, 7, 17, 3, 40, 39, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("header", [GERMAN, SPANISH, CBOE_HEADER], ids=["german", "spanish", "english"])
+def test_cboes_columns_are_told_by_their_places_in_any_language(header: str, import_file: Import, rows: Rows) -> None:
+    found = import_file(page(header), "spy_quotedata.csv")
+
+    assert (found["rows"], found["rejected"], found["files"][0]["format"]) == (2, 0, "cboe_csv")
+    names = ("bid", "ask", "last", "volume", "open_interest", "implied_vol", "strike", "expiration")
+    assert first(rows, *names) == (2.05, 2.1, 2.1, 1500, 3000, 0.12, 450.0, date(2023, 9, 15))
+
+
+def test_cboes_columns_in_another_order_are_told_by_their_names(import_file: Import, rows: Rows) -> None:
+    header = CBOE_HEADER.replace("Bid,Ask", "Ask,Bid")
+    row = CBOE_ROW.replace("2.05,2.1,", "2.1,2.05,").replace("1.15,1.2,", "1.2,1.15,")
+
+    import_file(page(header, row), "spy_quotedata.csv")
+
+    assert first(rows, "bid", "ask") == (2.05, 2.1)
+
+
+def test_cboes_old_labels_tell_the_contract(import_file: Import, rows: Rows) -> None:
+    found = import_file(OLD, "quotedata.dat")
+
+    assert (found["rows"], found["rejected"], found["files"][0]["format"]) == (2, 0, "cboe_csv")
+    call, put = rows().sort("right").to_dicts()
+    assert (call["root"], call["expiration"], call["strike"], call["right"]) == (
+        "SPXW",
+        date(2017, 12, 15),
+        2600.0,
+        "C",
+    )
+    assert (put["right"], put["bid"], put["ask"], put["open_interest"]) == ("P", 1.05, 1.1, 9)
+    assert (call["quote_time"], call["underlying_price"]) == (datetime(2017, 11, 28, 17, 50, tzinfo=UTC), 2600.1)
+
+
+@pytest.mark.parametrize("name", ["date", "timestamp", "fetched_at"])
+def test_two_fetches_of_a_day_are_two_instants_of_yfinance(name: str, import_file: Import, rows: Rows) -> None:
+    times = ("2025-12-02 10:15:00", "2025-12-02T19:15:00Z")
+    text = "\n".join([f"{name},{YFINANCE_HEADER}", *(f"{at},{YFINANCE_ROWS[0]}" for at in times)])
+
+    found = import_file(text, "AAPL.csv")
+
+    assert (found["rows"], found["rejected"]) == (2, 0)
+    assert rows()["quote_time"].to_list() == [datetime(2025, 12, 2, hour, 15, tzinfo=UTC) for hour in (15, 19)]
+
+
+@pytest.mark.parametrize(
+    ("page_time", "hour"), [("4:31 AM AEST", 18), ("3:31 AM JST", 18), ("4:31 PM XYZT", None), ("2:31 PM EDT", 18)]
+)
+def test_an_hour_of_an_unknown_zone_is_not_taken_for_new_yorks(
+    page_time: str, hour: int | None, import_file: Import, rows: Rows
+) -> None:
+    day = 14 if page_time.endswith("EDT") else 15
+    dated = CBOE_DATE.replace("14, 2023 at 2:31 PM EDT", f"{day}, 2023 at {page_time}")
+
+    found = import_file("\n".join(["", CBOE_TITLE, dated, CBOE_HEADER, CBOE_ROW, ""]), "spy.csv")
+
+    if hour is None:
+        assert "the date of the page cannot be read" in found["files"][0]["error"]["message"]
+    else:
+        assert set(rows()["quote_time"]) == {datetime(2023, 9, 14, hour, 16, tzinfo=UTC)}
