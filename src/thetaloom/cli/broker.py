@@ -32,7 +32,7 @@ def list_command(
     name: Annotated[str | None, typer.Argument(help="Only this broker, with all its secrets and options.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the brokers that can be traded at, what each needs, and what it can do."""
+    """List the brokers that can be traded at and what each needs; with --json also what each can do."""
     found = found_brokers()
     if name is not None:
         check_connectable(name)
