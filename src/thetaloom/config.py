@@ -343,7 +343,7 @@ def _contradictions(settings: Settings) -> tuple[tuple[bool, str, str], ...]:
         (
             is_live and not settings.allow_live,
             "mode is live but allow_live is false",
-            f"Set {named}ALLOW_LIVE=true as well, or paper.",
+            'Set `allow_live = true` in config.toml as well, or mode = "paper".',
         ),
         (
             is_live and on_paper,

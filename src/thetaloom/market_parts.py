@@ -14,6 +14,7 @@ from thetaloom.marketdata.importers.formats import AUTO as AUTO
 from thetaloom.marketdata.importers.formats import format_named as format_named
 from thetaloom.marketdata.importers.formats import list_formats as list_formats
 from thetaloom.marketdata.importers.importing import Wish as Wish
+from thetaloom.marketdata.importers.listing import folders_below as folders_below
 from thetaloom.marketdata.importers.listing import list_folder as list_folder
 from thetaloom.marketdata.importers.runs import Heard as Heard
 from thetaloom.marketdata.importers.runs import import_paths as import_paths

@@ -31,6 +31,7 @@ from thetaloom.pulses import Pulse
 from thetaloom.store.database import Database
 from thetaloom.store.vault import Vault
 
+SECONDS = "%Y-%m-%d %H:%M:%SZ"
 CLOCK_AHEAD_MAX = timedelta(minutes=1)  # by which the books may know more than the wall's clock
 ClockKind = Literal["virtual", "paced"]
 CommitHook = Callable[[Literal["before", "after"]], None]
@@ -163,8 +164,8 @@ def _refuse_early_clock(clock: Clock, known_until: datetime | None) -> None:
     now = clock.now()
     if known_until is not None and known_until - now > CLOCK_AHEAD_MAX:
         raise ConfigError(
-            f"it is {now.isoformat()} by the clock, and the books know of {known_until.isoformat()} already",
-            advice="Set this computer's clock right; or set another THETALOOM_HOME.",
+            f"it is {now:{SECONDS}} by the clock, and the books know of {known_until:{SECONDS}} already",
+            advice="Set another THETALOOM_HOME; or set the clock right, this computer's or the simulator's.",
         )
 
 

@@ -109,6 +109,7 @@ def test_the_recipe_makes_a_broker_that_is_listed_and_certified(package: Path) -
     listed = {one["name"]: one for one in json.loads(run("broker", "list", "--json")[1])}
     code, outcomes = certificate("acme", "--only", "restart")
 
+    assert "to practise" not in run("broker", "list", "acme")[1]  # nobody wrote a server of it
     assert (listed["acme"]["package"], listed["acme"]["is_certifiable"]) == ("thetaloom-acme", True)
     assert code == 0 and outcomes["RST-004"] == "passed" and "failed" not in outcomes.values()
 

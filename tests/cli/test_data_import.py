@@ -131,6 +131,22 @@ def test_recordings_of_a_folder_are_listed_and_can_be_checked(thetaloom: Command
     assert json.loads(checked.stdout)[0]["contracts"] == 2
 
 
+def test_folders_of_another_grain_are_named_below_what_is_listed(
+    thetaloom: Command, folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    thetaloom("data", "import", "dolthub", folder / FILES["dolthub"][0], "--out", out)
+    (whole,) = out.glob("*.parquet")
+    for name in ("daily", "underlying"):  # bars of underlyings are no recordings
+        (out / name).mkdir()
+        (out / name / "AAPL_2020.parquet").write_bytes(whole.read_bytes())
+
+    told = thetaloom("data", "list", out).output.replace("\n", "")
+
+    assert f"each folder listed by itself: {out}/daily" in told
+    assert f"{out}/underlying" not in told
+
+
 def test_a_damaged_recording_is_listed_with_its_problem(thetaloom: Command, tmp_path: Path) -> None:
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 and nothing more")
 

@@ -57,6 +57,21 @@ def test_the_gates_are_gone_through_before_there_are_keys(new_home: Path, thetal
     assert not any(live[f"gate: {name}"]["is_well"] for name in ("account", "session"))
 
 
+def test_a_simulator_that_does_not_run_is_the_brokers_no_and_the_gates_are_told(
+    new_home: Path, thetaloom: Command
+) -> None:
+    (new_home / "config.toml").write_text(
+        'broker = "ibkr"\nmarket = "broker"\nbroker_options = { simulator_url = "http://127.0.0.1:9" }\n'
+    )
+
+    found = findings(thetaloom)
+
+    assert "database" not in found and not found["broker"]["is_well"]
+    assert "broker simulate" in found["broker"]["advice"]
+    assert found["gate: mode"]["found"] == "shut; paper mode does not need it"
+    assert found["gate: session"]["found"] == "not known until the sign-in at the broker works"
+
+
 def test_one_broker_is_listed_with_every_secret_and_option(home: Path, thetaloom: Command) -> None:
     told = thetaloom("broker", "list", "tastytrade")
 

@@ -3,14 +3,19 @@
 import csv
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from starlette.testclient import TestClient
 
+from tests.web.conftest import COOKIES, ORIGIN
 from thetaloom.bootstrap import Platform
 from thetaloom.cli.price import price_case
+from thetaloom.config import MarketSource
 from thetaloom.domain.market.chain import from_date, from_strike
 from thetaloom.domain.values.instruments import parse_option_symbol
+from thetaloom.errors import MarketDataUnavailable
+from thetaloom.web.app import create_app
 
 
 def test_a_chain_holds_every_contract_of_its_expiration_as_the_source_gives_it(
@@ -111,6 +116,27 @@ def test_symbols_are_found_by_letters_and_names_with_the_ways_to_go_on(browser: 
     assert "Nobody knows &lt;b&gt;" in browser.get("/symbols?query=%3Cb%3E").text
     assert browser.get("/symbols?query=ZZZQ").status_code == 200
     assert browser.get("/symbols?query=a%00").status_code == 422
+
+
+def test_symbols_are_found_while_the_market_cannot_be_asked(
+    platform: Platform, browser: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offline(*_: object) -> None:
+        raise MarketDataUnavailable("this computer is offline")
+
+    monkeypatch.setattr(platform.market, "underlying", offline)
+
+    found = browser.get("/symbols?query=alphabet")
+
+    assert found.status_code == 200
+    assert 'href="/chains/GOOG"' in found.text and '<span class="unknown">unknown</span>' in found.text
+
+
+def test_delayed_quotes_are_marked_as_such(platform: Platform) -> None:
+    settings = platform.settings.model_copy(update={"market": MarketSource.CBOE})
+    app = create_app(replace(platform, settings=settings))
+
+    assert "DELAYED MARKET" in TestClient(app, base_url=ORIGIN, cookies=COOKIES).get("/symbols").text
 
 
 def test_a_watchlist_is_added_changed_and_removed(browser: TestClient) -> None:

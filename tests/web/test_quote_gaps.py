@@ -75,7 +75,7 @@ def test_many_gaps_are_cut_to_the_newest_and_none_leaves_the_strip(position: Pos
 
     assert shown is not None
     assert (len(shown.rows), shown.count) == (ROWS_MAX, 60)
-    assert shown.rows[0].length == "no end was told"
-    assert shown.text == "60 times, 59 s in all, 1 without a told end"
+    assert shown.rows[0].length == "no end told so far"
+    assert shown.text == "60 times, 59 s in all, 1 with no end told so far"
     assert all(mark.x >= 0 and mark.x + mark.width <= WIDTH for mark in shown.marks)
     assert gaps_shown(position, [], now) is None

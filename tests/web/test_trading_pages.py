@@ -63,6 +63,7 @@ def test_an_empty_page_says_what_to_do_and_knows_the_account(browser: TestClient
     assert "$100,000.00" in text and "of the risk budget is in use" in text
     assert 'data-quote="GOOG" data-field="last">748' in text
     assert " style=" not in text and "onclick" not in text
+    assert 'data-field="bid"' not in text  # no source tells both sides of an underlying
 
 
 def test_a_proposal_is_shown_with_all_that_a_decision_needs(

@@ -78,10 +78,11 @@ def test_before_its_proposal_is_made_a_run_says_that_it_is_being_made(
         connection.execute(delete(proposals).where(proposals.c.id == proposal_id))
 
     early = client.post(f"/api/workflow/approve/{run_id}")
+    page = client.get(f"/runs/{run_id}", headers={"accept": "text/html"}).text
     why = what_comes_next(run_detail(platform.database, platform.user_id, RunId(run_id)))
 
     assert (early.status_code, early.json()["code"]) == (409, "no_proposal")
-    assert "is being made" in early.json()["message"] and "is being made" in why
+    assert "is being made" in early.json()["message"] and "is being made" in why and "is being made" in page
 
 
 def test_a_proposal_with_another_hash_is_not_approved(client: TestClient, proposal_id: str) -> None:

@@ -20,6 +20,7 @@ from thetaloom.ports.broker import BrokerCapabilities
 from thetaloom.ports.broker_plugin import SetupField
 from thetaloom.testing.broker_contract import SCENARIOS, Scenario
 from thetaloom.testing.broker_contract.certifying import Certified, Outcome, certify, quiet, summary
+from thetaloom.testing.broker_servers.practice import has_server
 
 app = typer.Typer(help="Look at brokers, certify an adapter, practise on a simulated one, and allow real money.")
 app.command("simulate")(simulate_command)
@@ -32,7 +33,7 @@ def list_command(
     name: Annotated[str | None, typer.Argument(help="Only this broker, with all its secrets and options.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the brokers that can be traded at, what each needs, and what it can do."""
+    """List the brokers that can be traded at and what each needs; with --json also what each can do."""
     found = found_brokers()
     if name is not None:
         check_connectable(name)
@@ -42,7 +43,7 @@ def list_command(
         emit([_record(one) for one in found.values()])
         return
     rows = [(one.name, _title(one), one.package or "thetaloom", _needs(one), one.problem) for one in found.values()]
-    table("brokers", ("name", "broker", "from", "secrets it needs", "problem"), rows, whole=("name",))
+    table("brokers", ("name", "broker", "from", "what it needs", "problem"), rows, whole=("name",))
     if name is None:
         say("The paper broker is always there and needs nothing.")
         say("[bold]next:[/] thetaloom broker list NAME tells how to connect to it, with its secrets and options")
@@ -53,7 +54,8 @@ def list_command(
     if secrets:
         table("secrets, by `thetaloom secret set`", ("secret", "is", "what it is"), secrets, whole=("secret",))
     table("options, in broker_options", ("option", "if not set", "what it is"), options, whole=("option",))
-    say(f"[bold]to practise:[/] thetaloom broker simulate {escape(name)}")
+    if has_server(name):
+        say(f"[bold]to practise:[/] thetaloom broker simulate {escape(name)}")
     say("[bold]to connect:[/]")
     for line in connecting(name, fields):
         say(f"  {escape(line)}")

@@ -36,7 +36,7 @@ app.command("sources")(data_sources.sources)
 
 @app.command()
 def check(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Parquet files, or folders of them.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Parquet files, or folders of them.")],
     symbol: Annotated[str | None, typer.Option("--symbol", help="Only this symbol.")] = None,
     at: Annotated[
         str | None, typer.Option("--at", help="Instant such as 2026-01-05T15:00:00Z; the last one if not given.")

@@ -37,7 +37,7 @@ QUALITY_WORDS = {
 def import_files(
     named: Annotated[
         list[str],
-        typer.Argument(metavar="PATH…", help="Files, archives, or folders of them; a format may be named before them."),
+        typer.Argument(metavar="PATH", help="Files, archives, or folders of them; a format may be named before them."),
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder for the recordings.")],
     symbol: Annotated[
@@ -170,7 +170,7 @@ def list_recordings(
     as_json: JsonOption = False,
 ) -> None:
     """List the recordings of a folder: symbols, sessions, instants and rows of each."""
-    from thetaloom.market_parts import list_folder
+    from thetaloom.market_parts import folders_below, list_folder
 
     found = list_folder(folder)
     if as_json:
@@ -178,3 +178,6 @@ def list_recordings(
         return
     rows = [(one.file, " ".join(one.symbols), one.first, one.last, one.instants, one.rows) for one in found]
     table("", ("file", "symbols", "first", "last", "instants", "rows"), rows)
+    below = ", ".join(str(one) for one in folders_below(folder))
+    if below:
+        say(f"[bold]more recordings, each folder listed by itself:[/] {escape(below)}")

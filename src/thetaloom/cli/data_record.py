@@ -33,7 +33,7 @@ EVERY_SECONDS_MIN, EVERY_SECONDS_MAX = 0.1, 86_400
 
 
 def record(
-    symbols: Annotated[list[str], typer.Argument(metavar="SYMBOL…", help="Underlyings, such as SPY or SPX.")],
+    symbols: Annotated[list[str], typer.Argument(metavar="SYMBOL", help="Underlyings, such as SPY or SPX.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the files; it is made if need be.")],
     market: Annotated[
         str | None, typer.Option("--market", help="Source: synthetic, recorded, cboe, broker, or a broker's name.")

@@ -12,9 +12,7 @@ from thetaloom.ports.links import LinkStatus
 
 
 def sources(
-    symbols: Annotated[
-        list[str] | None, typer.Argument(metavar="[SYMBOL…]", help="Underlyings to ask for now.")
-    ] = None,
+    symbols: Annotated[list[str] | None, typer.Argument(metavar="SYMBOL", help="Underlyings to ask for now.")] = None,
     market: Annotated[
         str | None, typer.Option("--market", help="Source: synthetic, recorded, cboe, broker, or a broker's name.")
     ] = None,
@@ -61,7 +59,7 @@ def sources(
                 one.symbol,
                 one.source or "nobody",
                 _age(one.as_of, shown.now),
-                "; ".join(f"{name}: {reason}" for name, reason in one.passed_over),
+                "; ".join(f"{name}: {reason.removeprefix(f'{name}: ')}" for name, reason in one.passed_over),
             )
             for one in shown.symbols
         ]

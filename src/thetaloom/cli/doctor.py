@@ -14,12 +14,12 @@ import typer
 from thetaloom import __version__
 from thetaloom.broker_parts import is_new_home
 from thetaloom.cli.access import lives
-from thetaloom.cli.doctor_live import Finding, connections, gate_findings, gates_before_setup, setup_findings
+from thetaloom.cli.doctor_live import Finding, connections, gate_findings, gates_before_signing_in, setup_findings
 from thetaloom.cli.output import EXIT_FAILED, JsonOption, emit, say, shown_instant, table
 from thetaloom.cli.words import money_text
 from thetaloom.config import PAPER_BROKER, MarketSource, Settings, load_settings
 from thetaloom.domain.strategy.hard_stops import needs_bars, needs_events
-from thetaloom.errors import BrokerUnavailable, ConfigError, NotAllowed, ThetaloomError
+from thetaloom.errors import ConfigError, NotAllowed, StoreUnavailable, ThetaloomError, Unavailable
 from thetaloom.ports.market_data import ReplayedMarket
 from thetaloom.store.halt_files import FOLDER, HaltFiles
 
@@ -59,7 +59,7 @@ def _findings() -> list[Finding]:
     ]
     setup = setup_findings(settings)
     if not all(finding.is_well for finding in setup):
-        return [*findings, *setup, _flags(settings), *gates_before_setup(settings)]
+        return [*findings, *setup, _flags(settings), *gates_before_signing_in(settings)]
     return findings + setup + _of_platform(settings)
 
 
@@ -83,10 +83,15 @@ def _of_platform(settings: Settings) -> list[Finding]:
             found = [_asked(name, lambda look=look: look(platform)) for name, look in looks.items()]  # type: ignore[misc]  # mypy does not infer a lambda with a default
             return found + gate_findings(platform)
     except ThetaloomError as error:
-        at_broker = settings.broker != PAPER_BROKER and isinstance(error, ConfigError | NotAllowed | BrokerUnavailable)
-        name = "broker" if at_broker else "database"
-        broken = Finding(name=name, is_well=False, found=error.message, advice=error.advice)
-        return [broken, _flags(settings)]
+        broken = Finding(name=_who_fails(settings, error), is_well=False, found=error.message, advice=error.advice)
+        return [broken, _flags(settings), *gates_before_signing_in(settings)]
+
+
+def _who_fails(settings: Settings, error: ThetaloomError) -> str:
+    is_told_by_broker = isinstance(error, ConfigError | NotAllowed | Unavailable) and not isinstance(
+        error, StoreUnavailable
+    )
+    return "broker" if settings.broker != PAPER_BROKER and is_told_by_broker else "database"
 
 
 def _flags(settings: Settings) -> Finding:

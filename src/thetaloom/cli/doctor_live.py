@@ -49,11 +49,11 @@ def setup_findings(settings: Settings) -> list[Finding]:
     return [Finding(name="broker setup", is_well=not advice, found=f"{plugin.title}: {found}", advice=" ".join(advice))]
 
 
-def gates_before_setup(settings: Settings) -> list[Finding]:
+def gates_before_signing_in(settings: Settings) -> list[Finding]:
     """Go through the gates of live trading as far as the settings tell: the broker cannot be asked yet."""
     if settings.broker == PAPER_BROKER:
         return [NO_GATES]
-    unknown = "not known before the broker can be reached"
+    unknown = "not known until the sign-in at the broker works"
     later = [
         Finding(name=f"gate: {name}", is_well=not settings.wants_live, found=unknown) for name in ("account", "session")
     ]

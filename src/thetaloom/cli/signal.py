@@ -88,7 +88,7 @@ def show_command(
 @app.command("send")
 def send_command(
     words: Annotated[
-        list[str], typer.Argument(metavar="MESSAGE…", help="Such as BUY SPY 5m, or JSON; - reads standard input.")
+        list[str], typer.Argument(metavar="MESSAGE", help="Such as BUY SPY 5m, or JSON; - reads standard input.")
     ],
     source: Annotated[str, typer.Option("--source", help="As if this source had sent it.")] = MANUAL,
     strategy: Annotated[str | None, typer.Option("--strategy", metavar="ID", help="The strategy to run.")] = None,

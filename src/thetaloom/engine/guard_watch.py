@@ -154,7 +154,7 @@ class GuardWatch:
 def _flaws(position: Position, decision: GuardDecision) -> dict[str, str]:
     found = []
     for leg, view in zip(position.held_legs, decision.mark.legs, strict=False):
-        names = ", ".join(deduction.flaw.value for deduction in view.score.deductions)
+        names = ", ".join(deduction.flaw.words for deduction in view.score.deductions)
         if names:
-            found.append(f"{leg.contract.occ_symbol}: {names}")
+            found.append(f"{leg.contract.notation}: {names}")
     return {"quotes": "; ".join(found)} if found else {}

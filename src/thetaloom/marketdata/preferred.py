@@ -221,7 +221,7 @@ class PreferredMarket:
 
     def _answer_of(self, symbol: str, look: _Look[Answer]) -> Answer | None:
         if look.speaker is None and look.is_known:
-            why = "; ".join(f"{name}: {reason}" for name, reason in look.passed_over)
+            why = "; ".join(f"{name}: {reason.removeprefix(f'{name}: ')}" for name, reason in look.passed_over)
             raise MarketDataUnavailable(
                 f"no source of {symbol} is young enough: {why}",
                 advice="`thetaloom data sources` shows how the sources stand.",

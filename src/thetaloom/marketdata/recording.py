@@ -152,7 +152,12 @@ class Recorder:
 def gap_text(gap: Gap) -> dict[str, str]:
     """Return a gap as it is written down and printed."""
     return {
-        "from": f"{gap.starts_at:%Y-%m-%dT%H:%M:%S.%fZ}",
-        "until": f"{gap.ends_at:%Y-%m-%dT%H:%M:%S.%fZ}",
+        "from": _written(gap.starts_at),
+        "until": _written(gap.ends_at),
         "reason": gap.reason,
     }
+
+
+def _written(at: datetime) -> str:
+    fraction = f".{at:%f}" if at.microsecond else ""
+    return f"{at:%Y-%m-%dT%H:%M:%S}{fraction}Z"

@@ -9,7 +9,7 @@ from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.book.reports import ReportKind as K
 from thetaloom.domain.values.ids import ClientOrderId
 from thetaloom.domain.values.money import Price
-from thetaloom.errors import BrokerUnavailable, MarketDataUnavailable, OutcomeUnknown
+from thetaloom.errors import BrokerUnavailable, ConfigError, MarketDataUnavailable, OutcomeUnknown
 from thetaloom.testing import builders as b
 from thetaloom.testing.broker_servers.troubles import ServerTrouble as T
 
@@ -20,6 +20,14 @@ UNKNOWN = [T.ERROR_AFTER_TAKING, T.CUT_AFTER_TAKING, T.CUT_BEFORE_TAKING, T.DOWN
 def sent(desk: Desk) -> list[tuple[str, str]]:
     """Return the orders that were sent."""
     return [one for one in desk.server.http.requests if one == SUBMITS[0]]
+
+
+def test_keys_that_are_not_taken_are_said_once_with_what_to_do(desk: Desk) -> None:
+    with pytest.raises(ConfigError) as caught:
+        desk.connect(secrets={"key-id": "PKSIM", "secret-key": "another"})
+
+    assert caught.value.message.count("does not take the keys") == 1
+    assert caught.value.advice.startswith("Make new keys")
 
 
 @pytest.mark.parametrize("trouble", UNKNOWN)

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
+from structlog.testing import capture_logs
 
 from thetaloom.brokers.ibkr.plugin import PLUGIN
 from thetaloom.domain.book.reports import ReportKind as K
@@ -55,6 +56,7 @@ def test_an_account_with_real_money_is_refused_in_paper_mode(bench: Bench) -> No
         bench.connect()
 
     assert caught.value.code == "live_account_in_paper_mode"
+    assert "with the paper account" in caught.value.advice
 
 
 def test_a_paper_account_is_refused_in_live_mode(bench: Bench) -> None:
@@ -62,6 +64,7 @@ def test_a_paper_account_is_refused_in_live_mode(bench: Bench) -> None:
         bench.connect(is_live=True)
 
     assert caught.value.code == "paper_account_in_live_mode"
+    assert "with the live account" in caught.value.advice
 
 
 def test_an_account_with_real_money_says_so_in_live_mode(bench: Bench) -> None:
@@ -71,8 +74,19 @@ def test_an_account_with_real_money_says_so_in_live_mode(bench: Bench) -> None:
 
 
 def test_an_account_that_tws_does_not_have_is_refused(bench: Bench) -> None:
-    with pytest.raises(ConfigError, match="DU1234567"):
+    with pytest.raises(ConfigError, match="DU1234567") as caught:
         bench.connect(account="DU7654321")
+
+    assert "Set broker_account" in caught.value.advice
+
+
+def test_a_line_that_we_hang_up_is_not_told_as_lost(bench: Bench) -> None:
+    bench.connect()
+
+    with capture_logs() as logged:
+        bench.disconnect()
+
+    assert "stream_lost" not in {line["event"] for line in logged}
 
 
 def test_a_symbol_is_resolved_to_its_contract_id(bench: Bench) -> None:

@@ -53,6 +53,15 @@ def test_no_line_that_is_cut_tells_the_name_of_a_class(desk: Desk) -> None:
     }
 
 
+def test_where_nobody_listens_the_address_is_told_once(desk: Desk) -> None:
+    nobody = {"api_url": "http://127.0.0.1:9"}
+
+    with pytest.raises(BrokerUnavailable) as caught:
+        desk.connect(options=desk.server.options | nobody)
+
+    assert caught.value.message.count("127.0.0.1") == 1
+
+
 class Proxy:
     """Takes CONNECT and passes bytes on; it remembers where to."""
 

@@ -49,7 +49,7 @@ def line(name: str, value: str, limit: str, distance: str, reason: Reason = Reas
         ),
         (
             verdict_line("trigger", denied(Reason.MARKET_CLOSED, next_open="2026-08-03T13:30:00+00:00")),
-            "wait until the exchange opens: 2026-08-03T13:30:00+00:00",
+            "wait until the exchange opens: 2026-08-03 13:30 UTC",
         ),
         (
             verdict_line(

@@ -21,6 +21,7 @@ from thetaloom.ports.broker_plugin import BrokerSetup, Use
 from thetaloom.ports.links import LinkStatus
 
 FORBIDDEN = 403
+NEW_KEYS = "Make new keys at Alpaca, of the kind that the mode needs, and store them."
 ASKED_SHARE = 0.1  # of all requests, for what no stream tells: assignments, fees and the like
 
 
@@ -110,10 +111,12 @@ def _account_number(session: AlpacaSession, settings: AlpacaSettings) -> str:
         told = session.read(session.trading.get_account)
     except BrokerUnavailable as error:
         if error.details.get("status") == UNAUTHORIZED:
-            raise _wrong_keys(error.message) from error
+            raise ConfigError(error.message, advice=NEW_KEYS) from error
         raise
     if isinstance(told, No):
-        raise _wrong_keys(told.message) if told.status == FORBIDDEN else BrokerUnavailable(told.message)
+        if told.status == FORBIDDEN:
+            raise ConfigError(f"alpaca does not take the keys: {told.message}", advice=NEW_KEYS)
+        raise BrokerUnavailable(told.message)
     number = _checked(told)
     if settings.account and settings.account != number:
         raise ConfigError(
@@ -131,10 +134,3 @@ def _checked(told: Raw) -> str:
     if told.get("account_blocked") or told.get("trading_blocked"):
         raise BrokerUnavailable(f"alpaca has blocked account {number} for trading")
     return number
-
-
-def _wrong_keys(message: str) -> ConfigError:
-    return ConfigError(
-        f"alpaca does not take the keys: {message}",
-        advice="Make new keys at Alpaca, of the kind that the mode needs, and store them.",
-    )

@@ -159,12 +159,16 @@ class Connection:
 
     async def _leave(self) -> None:
         self.broker.hearing.flush()
+        self._session.stream.stop()  # first: a line that we hang up is not a lost one
         self._session.hang_up()
 
     def _chosen(self, accounts: list[str]) -> str:
         wanted = self._setup.account
         if wanted and wanted not in accounts:
-            raise ConfigError(f"TWS has no account {wanted}; it has {', '.join(accounts)}")
+            raise ConfigError(
+                f"TWS has no account {wanted}; it has {', '.join(accounts)}",
+                advice="Set broker_account to one of them, or log in to TWS or IB Gateway as the user of that account.",
+            )
         if not wanted and len(accounts) != 1:
             raise ConfigError(
                 f"TWS has {len(accounts)} accounts: {', '.join(accounts)}", advice="Set broker_account to one of them."
@@ -174,6 +178,14 @@ class Connection:
     def _check_kind(self, account: str) -> None:
         is_paper = parse.is_paper(account)
         if is_paper and self._setup.is_live:
-            raise NotAllowed("paper_account_in_live_mode", f"{account} is a paper account, and real money is wanted")
+            raise NotAllowed(
+                "paper_account_in_live_mode",
+                f"{account} is a paper account, and the mode is live",
+                advice="Log in to TWS or IB Gateway with the live account and set its port, or trade in paper mode.",
+            )
         if not is_paper and not self._setup.is_live:
-            raise NotAllowed("live_account_in_paper_mode", f"{account} is an account with real money")
+            raise NotAllowed(
+                "live_account_in_paper_mode",
+                f"{account} is an account with real money, and the mode is paper",
+                advice="Log in to TWS or IB Gateway with the paper account, and set its port.",
+            )

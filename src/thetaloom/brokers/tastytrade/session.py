@@ -224,7 +224,8 @@ class TastytradeSession(Session):
         is_late = isinstance(error, TimeoutError | httpx2.TimeoutException)
         cause = deepest(error) if isinstance(error, httpx2.ConnectError) else error
         why = f"nothing within {self._patience_seconds:g} seconds" if is_late else words_of(cause)
-        return f"{why} (at {place_of(self._client.base_url)})"
+        place = place_of(self._client.base_url)
+        return why if place in why else f"{why} (at {place})"
 
     def _raise_refusal(self, response: httpx2.Response) -> None:
         if response.status_code // 100 != 2:

@@ -59,6 +59,11 @@ class Flaw(StrEnum):
     CONVEXITY = "convexity"
     OFF_SMILE = "off_smile"
 
+    @property
+    def words(self) -> str:
+        """The flaw as people read it."""
+        return "older than one seen before it" if self is Flaw.OUT_OF_ORDER else self.value.replace("_", " ")
+
 
 DAMNING = frozenset(
     {

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -126,8 +127,8 @@ def what_would_change(line: CheckLine) -> str:
         what = line.name.replace("ex-dividend", "the ex-dividend date")
         verb = "are" if line.name == "earnings" else "is"
         return f"wait until {facts['wait_until']}: {what} {verb} {days} {'day' if days == '1' else 'days'} away"
-    if "next_open" in facts:
-        return f"wait until the exchange opens: {facts['next_open']}"
+    if facts.get("next_open"):
+        return f"wait until the exchange opens: {datetime.fromisoformat(facts['next_open']):%Y-%m-%d %H:%M} UTC"
     if line.answer == Answer.UNKNOWN.value:
         return _once_known(line)
     if line.reason == Reason.NO_EXPIRATION.value and "nearest_below" in facts:

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from thetaloom.errors import InvalidInput
+from thetaloom.marketdata.importers.lean_underlyings import FOLDER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,11 @@ def list_folder(folder: Path) -> list[ListedRecording]:
     if not folder.is_dir():
         raise InvalidInput(f"{folder} is no folder", details={"path": str(folder)})
     return [_listed(path) for path in sorted(folder.glob("*.parquet"))]
+
+
+def folders_below(folder: Path) -> list[Path]:
+    """Return the folders just below that hold recordings of another grain."""
+    return sorted({path.parent for path in folder.glob("*/*.parquet")} - {folder / FOLDER})
 
 
 def _listed(path: Path) -> ListedRecording:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from http.server import BaseHTTPRequestHandler
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from thetaloom.testing.broker_servers.standing import StandingMarket
 from thetaloom.testing.broker_servers.troubles import ServerTrouble
 from thetaloom.testing.loopback_http import LoopbackHttp, Quiet
 
+SERVERS = "thetaloom.testing.broker_servers"
 FIRST_DAY = date(2026, 1, 5)
 TICK_SECONDS = 0.1  # of real time between two looks of its exchange at the market
 FOLLOWED_SECONDS = 5.0  # after the last look of a follower it is thought gone; so long a jump waits for it at most
@@ -182,13 +184,17 @@ def open_practice(
         practice.stop()
 
 
+def has_server(name: str) -> bool:
+    """Tell whether a broker can be practised on."""
+    return find_spec(f"{SERVERS}.{name}") is not None
+
+
 def server_class(name: str) -> Callable[[Backend], BrokerServer]:
     """Return the class of a broker's server, as ``AlpacaServer`` of alpaca. Raises ``NotFound``."""
-    place = f"thetaloom.testing.broker_servers.{name}.server"
-    try:
-        module = import_module(place)
-    except ModuleNotFoundError as error:
-        raise NotFound(f"there is no simulated {name}", advice="`thetaloom broker list` shows the brokers.") from error
+    if not has_server(name):
+        raise NotFound(f"there is no simulated {name}", advice=f"`thetaloom broker list {name}` tells how to connect.")
+    place = f"{SERVERS}.{name}.server"
+    module = import_module(place)
     wanted = f"{name}server"
     found = next((made for known, made in vars(module).items() if known.lower() == wanted), None)
     if found is None:

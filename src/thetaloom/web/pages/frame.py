@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from thetaloom.bootstrap import Platform
+from thetaloom.config import MarketSource
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.people import Person
@@ -76,7 +77,7 @@ NOTICES: Mapping[str, str] = {
 class Frame:
     """The frame of a page."""
 
-    mark: str  # SYNTHETIC, RECORDED or SIMULATED: nobody may take these prices for LIVE ones
+    mark: str  # SYNTHETIC, RECORDED, SIMULATED or DELAYED: nobody may take these prices for LIVE ones
     source: str
     exchange: str
     exchange_zone: str
@@ -143,6 +144,8 @@ def frame_of(front: Front, section: str, notice: str = "") -> Frame:
 def _mark(platform: Platform) -> str:
     if platform.market.synthetic:
         return "SYNTHETIC"
+    if platform.settings.market is MarketSource.CBOE:
+        return "DELAYED"
     if isinstance(platform.market, ReplayedMarket):
         return "RECORDED"
     return "SIMULATED" if platform.settings.is_simulated else "LIVE"

@@ -59,7 +59,7 @@ def gaps_shown(position: Position, gaps: Sequence[QuoteGap], now: datetime) -> G
 
 def _length(gap: QuoteGap) -> str:
     if gap.seconds is None:
-        return "no end was told"
+        return "no end told so far"
     return age(gap.seconds) if gap.seconds else "under 1 s"
 
 
@@ -76,7 +76,8 @@ def _text(gaps: Sequence[QuoteGap]) -> str:
     unended = sum(gap.ended_at is None for gap in gaps)
     count = len(blind) + unended
     times = "once" if count == 1 else f"{count} times"
-    return f"{times}, {age(seconds)} in all" + (f", {unended} without a told end" if unended else "")
+    known = f", {age(seconds)} in all" if blind else ""
+    return times + known + (f", {unended} with no end told so far" if unended else "")
 
 
 def _merged(gaps: Sequence[QuoteGap]) -> list[tuple[datetime, datetime]]:

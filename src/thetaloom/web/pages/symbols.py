@@ -10,6 +10,7 @@ from starlette.responses import Response
 from thetaloom.domain.market.symbols import QUERY_MAX, SymbolRecord
 from thetaloom.domain.values.money import Price
 from thetaloom.engine.schedule_commands import FindSymbols
+from thetaloom.errors import Unavailable
 from thetaloom.store.queries.symbols import search_symbols
 from thetaloom.web.front import Front, FrontDoor
 from thetaloom.web.pages.dashboard import Choice, choices
@@ -81,5 +82,9 @@ def _found(front: Front, wanted: str) -> list[SymbolRecord]:
 
 def _row(front: Front, record: SymbolRecord) -> SymbolRow:
     market = front.platform.market
-    known = market.underlying(record.symbol) is not None
-    return SymbolRow(record=record, last=market.spot(record.symbol, front.now) if known else None, is_traded=known)
+    try:
+        known = market.underlying(record.symbol) is not None
+        last = market.spot(record.symbol, front.now) if known else None
+    except Unavailable:  # what the registry knows of it stands all the same
+        known, last = True, None
+    return SymbolRow(record=record, last=last, is_traded=known)
