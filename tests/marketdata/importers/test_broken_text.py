@@ -22,8 +22,10 @@ from tests.marketdata.importers.layouts_by_hand import (
 )
 from thetaloom.domain.market.rates import RateCurve
 from thetaloom.domain.values.calendar import TradingCalendar
+from thetaloom.marketdata.clocks import VirtualClock
 from thetaloom.marketdata.importers.importing import Wish
 from thetaloom.marketdata.importers.runs import import_paths
+from thetaloom.marketdata.recorded.market import RecordedMarket
 
 Rows = Callable[[], pl.DataFrame]
 CALL, PUT = DOLTHUB_ROWS
@@ -342,3 +344,45 @@ def test_an_import_ended_in_the_middle_leaves_what_was_finished_and_goes_on(
     assert left == ["first.parquet", "imported.json"]
     assert [one.skipped for one in found.files] == [True, False]
     assert sorted(path.name for path in out.iterdir()) == ["first.parquet", "imported.json", "second.parquet"]
+
+
+def test_a_line_that_ends_in_the_old_way_among_others_spoils_itself_alone(import_format: Import) -> None:
+    found = import_format(
+        "dolthub", ("2020-11-27,AAPL,2020-12-18,115.00,Put", "2020-11-27,AA\rPL,2020-12-18,115.00,Put")
+    )
+    in_header = import_format("deribit", ("mark_price,", "\r,"))
+
+    assert (found["rows"], found["reasons"]) == (1, {"bad_symbol": 1})
+    assert (in_header["rows"], in_header["rejected"]) == (2, 0)
+
+
+def test_a_contract_without_its_root_is_the_one_of_the_usual_root(import_format: Import, rows: Rows, out: Path) -> None:
+    line = text_of("l3").split("\n")[1].replace("SPX", "AAPL")
+
+    found = import_format("l3", more=f"{line}\n{line.replace('AAPL170317C02250000', '')}\n")
+
+    assert (found["rows"], found["reasons"]) == (3, {"duplicate": 1})
+    at = rows()["quote_time"][0]
+    assert RecordedMarket.from_paths([out], VirtualClock(at)).chain("AAPL", at) is not None
+
+
+@pytest.mark.parametrize(
+    ("told", "at"),
+    [
+        ("10:15 2020-11-27", (15, 15)),
+        ("2020-11-27 10:15:00-0500", (15, 15)),
+        ("2020-11-27 10:15 AM -05:00", (15, 15)),
+        ("2020-11-27T16:15:30.5+01:00", (15, 15)),
+        ("2020-11-27 10:15-30:00", None),
+    ],
+)
+def test_the_strokes_of_a_date_are_no_offset(
+    told: str, at: tuple[int, int] | None, import_format: Import, rows: Rows
+) -> None:
+    found = import_format("dolthub", ("2020-11-27,AAPL,2020-12-18,115.00,Call", f"{told},AAPL,2020-12-18,115.00,Call"))
+
+    if at is None:
+        assert found["reasons"] == {"bad_time": 1}
+    else:
+        moment = rows().filter(pl.col("right") == "C")["quote_time"][0]
+        assert (moment.hour, moment.minute) == at

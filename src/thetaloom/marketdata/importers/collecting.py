@@ -18,6 +18,7 @@ from thetaloom.marketdata.importers.building import REASON
 from thetaloom.marketdata.importers.cells import RUN_ROWS
 from thetaloom.marketdata.importers.layouts import KEYS, OUTPUT
 from thetaloom.marketdata.importers.writing import write_frame, write_pieces
+from thetaloom.marketdata.recorded.looking import INDEX_ROOTS
 
 if TYPE_CHECKING:
     import polars as pl
@@ -117,10 +118,13 @@ def without_duplicates(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]
     """Part the rows whose contract stood at that instant before from the others; the first in the file stays."""
     import polars as pl
 
-    keys = [name for name in KEYS if name in frame.columns]
-    if _are_plainly_distinct(pl.DataFrame([frame[name] for name in keys])):
+    keys = pl.DataFrame([frame[name] for name in KEYS if name in frame.columns])
+    if "root" in keys.columns and keys["root"].null_count():
+        # What names no root is of the usual one, as where it is played.
+        keys = keys.with_columns(pl.coalesce("root", pl.col("underlying").replace(INDEX_ROOTS)))
+    if _are_plainly_distinct(keys):
         return frame, frame.clear()
-    first = frame.select(pl.struct(keys).hash().is_first_distinct())
+    first = keys.select(pl.struct(pl.all()).hash().is_first_distinct())
     is_first = first.to_series()
     if is_first.all():
         return frame, frame.clear()

@@ -32,6 +32,10 @@ TIME = re.compile(
     r"(?<![\d.])(\d{1,2})\s*[:h.]\s*(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([ap])?\.?\s*(m)?\.?(?![\d])", re.I
 )
 OFFSET = re.compile(r"\s*(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?\s*$")
+CLOCK_BEFORE = re.compile(
+    r"\d[:h.]\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?\s*(?:[ap]\.?\s*m\.?)?$", re.I
+)  # not a date's strokes
+OFFSET_MINUTES_LIMIT = 15 * 60
 NUMERIC = re.compile(r"^(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})$")
 COMPACT = re.compile(r"^(\d{4})(\d{2})(\d{2})$")
 EPOCH = re.compile(r"^(\d{10})((?:\d{3}){0,3}|\.\d+)$", re.ASCII)  # in seconds, or thousandths to billionths of them
@@ -95,10 +99,11 @@ def _plain(text: str) -> str:
 
 def _zone(text: str) -> tuple[tzinfo | None, str]:
     offset = OFFSET.search(text)
-    if offset and ":" in text[: offset.start()]:
+    if offset and CLOCK_BEFORE.search(text[: offset.start()]):
         minutes = int(offset[2]) * 60 + int(offset[3] or 0)
         sign = 1 if offset[1] == "+" else -1
-        return timezone(timedelta(minutes=sign * minutes)), text[: offset.start()]
+        if minutes < OFFSET_MINUTES_LIMIT:
+            return timezone(timedelta(minutes=sign * minutes)), text[: offset.start()]
     if text.endswith("Z") and text[-2:-1].isdigit():
         return UTC, text[:-1]
     head, _, last = text.rpartition(" ")

@@ -11,18 +11,14 @@ from thetaloom.marketdata.importers.layouts import CHANGES, Layout, Zone
 if TYPE_CHECKING:
     import polars as pl
 
-INSTRUMENT = r"^([A-Z0-9_]+)-(\d{1,2}[A-Z]{3}\d{2})-(\d+(?:[d.]\d+)?)-([CP])$"
+INSTRUMENT = r"^(?<root>[A-Z0-9_]+)-(?<day>\d{1,2}[A-Z]{3}\d{2})-(?<strike>\d+(?:[d.]\d+)?)-(?<right>[CP])$"
 
 
 def contracts(column: pl.Series) -> pl.DataFrame:
     """Return root, expiration, right and strike of instruments such as BTC-28AUG26-46000-P; nothing for others."""
     import polars as pl
 
-    parts = column.str.to_uppercase().str.replace(r"(\d)D(\d)", "${1}d$2").to_frame("text")
-    found = parts.select(
-        pl.col("text").str.extract(INSTRUMENT, place).alias(name)
-        for place, name in enumerate(("root", "day", "strike", "right"), start=1)
-    )
+    found = column.str.extract_groups(INSTRUMENT).struct.unnest()
     strike = found["strike"].str.replace("d", ".", literal=True).cast(pl.Float64)
     return found.select("root", "right").with_columns(strike, cells.days(found["day"]).alias("expiration"))
 

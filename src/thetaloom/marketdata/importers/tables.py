@@ -98,10 +98,10 @@ def find_heading(
 
 
 def split_line(line: str, separator: str) -> list[str]:
-    """Split one line as CSV; a quote that is never closed ends with the line."""
+    """Split one line as CSV; a quote that is never closed ends with the line, and a stray end of line is a space."""
     if len(line) > LINE_CHARACTERS_MAX:
         return line.split(separator)
-    return next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+    return next(csv.reader([line.replace("\r", " ")], delimiter=separator, skipinitialspace=True), [])
 
 
 def _numbered(names: Sequence[str]) -> tuple[str, ...]:
