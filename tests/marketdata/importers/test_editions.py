@@ -1,7 +1,9 @@
 """Formats whose vendors change the columns, or whose files come in other languages: each edition is read as itself."""
 
+import zipfile
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -173,3 +175,23 @@ def test_an_hour_of_an_unknown_zone_is_not_taken_for_new_yorks(
         assert "the date of the page cannot be read" in found["files"][0]["error"]["message"]
     else:
         assert set(rows()["quote_time"]) == {datetime(2023, 9, 14, hour, 16, tzinfo=UTC)}
+
+
+def test_what_is_sent_beside_the_options_is_left_out_by_name(import_file: Import, rows: Rows, tmp_path: Path) -> None:
+    path = tmp_path / "L3_20130102.zip"
+    stocks = "symbol,quotedate,open,high,low,close,volume,adjustedclose\nSPY,01/02/2013,145,146,144,146,1000,146\n"
+    sums = (
+        '"symbol","quotedate","iv30call","iv30put","iv30mean","callvol","putvol","totalvol","calloi","putoi","totaloi"\n'
+        "SPY,01/02/2013,0.1,0.2,0.15,1,2,3,4,5,9\n"
+    )
+    members = {"L3_options_20130102.csv": AS_SENT, "L3_stockquotes_20130102.csv": stocks, "L3_optionstats.csv": sums}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in members.items():
+            archive.writestr(name, text)
+
+    found = import_file(path)
+    alone = import_file(stocks, "L3_stockquotes_20130102.csv")
+
+    assert (found["rows"], rows().height, [one["error"] for one in found["files"]]) == (1, 1, [None] * 3)
+    assert ["left out" in one["note"] for one in found["files"]] == [False, True, True]
+    assert alone["files"][0]["error"]["code"] == "invalid_input"

@@ -44,3 +44,8 @@ AS_SENT = replace(
     },
 )
 EDITIONS = (LOWER_CASE, AS_SENT)
+# Columns of the tables in the same archive: prices of shares, and sums over all options of a symbol.
+COMPANIONS = (
+    frozenset({"symbol", "quotedate", "open", "high", "low", "close", "adjustedclose"}),
+    frozenset({"symbol", "quotedate", "iv30call", "iv30put", "calloi", "putoi"}),
+)

@@ -18,6 +18,7 @@ from thetaloom.marketdata.importers.formats import (
     nearest,
     oddly_parted,
 )
+from thetaloom.marketdata.importers.historical_l3 import COMPANIONS
 from thetaloom.marketdata.importers.json_chains import JSON_FORMATS, read_json
 from thetaloom.marketdata.importers.layouts import PRICES, Facts, Layout, Told
 from thetaloom.marketdata.importers.number_style import has_decimal_commas
@@ -74,6 +75,13 @@ def open_table(source: Source, format_name: str, symbol: str | None, calendar: T
             details={"path": source.name},
         )
     return OpenedTable(format_name=name, layout=layout, facts=facts, batches=_batches(source, heading, layout, facts))
+
+
+def is_companion(source: Source) -> bool:
+    """Tell whether a source is a table that a vendor packs beside its options, as of the prices of shares."""
+    header = head_text(source).lstrip("\ufeff \r\n\t").split("\n", 1)[0]
+    columns = {name.strip(' \r"').lower() for name in header.split(",")}
+    return any(columns >= known for known in COMPANIONS)
 
 
 def _batches(source: Source, heading: Heading, layout: Layout, facts: Facts) -> Iterator[Batch]:

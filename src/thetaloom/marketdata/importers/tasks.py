@@ -15,6 +15,7 @@ from thetaloom.marketdata.importers.lean_underlyings import import_underlying
 from thetaloom.marketdata.importers.lean_universe import recognize_universe
 from thetaloom.marketdata.importers.manifest import MANIFEST
 from thetaloom.marketdata.importers.opening import Source, list_sources
+from thetaloom.marketdata.importers.sources import is_companion
 
 Heard = Callable[[int], None]
 
@@ -49,13 +50,17 @@ def list_tasks(path: Path, wish: Wish) -> list[Task]:
     own = {one.resolve() for one in (wish.out / MANIFEST, *(wish.out / "rejected").glob("*.csv"))}
     written = {one for one in path.rglob("*") if one.resolve() in own}
     others = list_sources(path, leave_out=lean_files | written)
-    return [*map(_lean_task, jobs), *map(_text_task, others)]
+    is_alone = len(jobs) + len(others) == 1
+    return [*map(_lean_task, jobs), *(_text_task(one, is_alone=is_alone) for one in others)]
 
 
-def _text_task(source: Source) -> Task:
+def _text_task(source: Source, *, is_alone: bool) -> Task:
     def run(stem: str, wish: Wish, heard: Heard) -> ImportedFile:
         if source.refused is not None:
             raise source.refused
+        if not is_alone and is_companion(source):
+            note = f"{source.name} is sent beside the options, and holds none: it was left out"
+            return ImportedFile(source=source.name, format=wish.format_name, note=note)
         return import_recognized(recognize(source, wish), stem, wish, heard)
 
     return Task(name=source.name, paths=(source.path,), members=source.members, stem=source.stem, run=run)
