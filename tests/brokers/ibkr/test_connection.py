@@ -8,8 +8,10 @@ from contextlib import closing
 import pytest
 
 from thetaloom.brokers.ibkr.plugin import PLUGIN
+from thetaloom.brokers.ibkr.positions import MARK, read_held
 from thetaloom.domain.book.reports import ReportKind as K
 from thetaloom.domain.values.ids import ClientOrderId
+from thetaloom.domain.values.money import Money
 from thetaloom.errors import BrokerUnavailable, ConfigError, NotAllowed
 from thetaloom.ports.broker_plugin import BrokerSetup, ConnectedBroker, Use
 from thetaloom.ports.links import LinkStatus
@@ -283,3 +285,16 @@ def test_balances_are_asked_for_one_after_the_other_however_many_ask(bench: Benc
 
     assert len(held_back) == 1
     assert len(set(told)) == 1 and told[0] is not None
+
+
+def test_cash_that_came_by_itself_is_counted_with_the_next_opening(bench: Bench) -> None:
+    bench.connect()
+    values = bench.server.shared.accounts.values
+    bench.disconnect()
+    richer = {**values(), "TotalCashValue": "123456.78"}
+    bench.server.shared.accounts.values = lambda: richer  # type: ignore[method-assign]  # interest of a month
+
+    bench.connect()
+
+    kept = bench.connection.book.mark(MARK)
+    assert kept is not None and read_held(kept).cash == Money("123456.78")
