@@ -152,7 +152,7 @@ class TwsBooks:
         known = read_held(kept)
         before = known.after(self._book.transactions(known.sequence))
         if not is_explained(before, held):
-            # The balances are asked for only here: TWS computes the margin of the whole account for them.
+            # The balances are asked for only where they are needed: TWS computes the whole margin for them.
             cash = parse.money_of((await self._summary()).get("TotalCashValue"))
             self._book.record(self._steps(before, replace(held, cash=cash)))
             before = known.after(self._book.transactions(known.sequence))
