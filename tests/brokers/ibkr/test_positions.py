@@ -66,3 +66,15 @@ def test_an_index_option_is_settled_at_a_price_that_fits_the_cash() -> None:
     (found,) = steps(before, now, spots={"SPX": Price(5590)})
 
     assert (found.kind, found.cash) == (TransactionKind.CASH_SETTLEMENT, Money(-1_000))
+
+
+def test_an_index_option_that_ended_with_cash_that_no_price_explains_is_not_called_worthless() -> None:
+    before, now = Held(contracts={SPX: -1}, cash=Money(100_000)), Held(cash=Money(99_000))
+
+    assert steps(before, now) == [] == steps(before, now, spots={"SPX": Price(5650)})
+
+
+def test_an_index_option_that_ended_and_moved_no_cash_was_worth_nothing() -> None:
+    found = steps(Held(contracts={SPX: -1}, cash=Money(100_000)), Held(cash=Money(100_000)))
+
+    assert kinds(found) == [TransactionKind.EXPIRATION]

@@ -73,7 +73,7 @@ class TwsBooks:
         await self.working()
         await self.completed()
         self._end_what_is_past()
-        await self.compare_positions()
+        await self.compare_positions(counts_cash=True)
 
     async def executions(self) -> None:
         """Have all executions of today told again; those that are known change nothing."""
@@ -135,8 +135,12 @@ class TwsBooks:
             shares=positions.shares,
         )
 
-    async def compare_positions(self) -> None:
-        """Write down what positions tell and nothing else: exercise, assignment, expiration."""
+    async def compare_positions(self, *, counts_cash: bool = False) -> None:
+        """Write down what positions tell and nothing else: exercise, assignment, expiration.
+
+        With ``counts_cash`` the cash is counted anew where they tell nothing: interest, fees and deposits, of which
+        the socket says nothing, must not stand between the cash and its explanation for ever.
+        """
         positions, kept = await self.positions(), self._book.mark(MARK)
         held = Held(contracts=positions.contracts, shares=positions.shares)
         if kept is None:
@@ -148,11 +152,13 @@ class TwsBooks:
         known = read_held(kept)
         before = known.after(self._book.transactions(known.sequence))
         if not is_explained(before, held):
-            # The balances are asked for only here: TWS computes the margin of the whole account for them.
+            # The balances are asked for only where they are needed: TWS computes the whole margin for them.
             cash = parse.money_of((await self._summary()).get("TotalCashValue"))
             self._book.record(self._steps(before, replace(held, cash=cash)))
             before = known.after(self._book.transactions(known.sequence))
-        if is_explained(before, held) and before.sequence != known.sequence:
+        elif counts_cash:
+            before = replace(before, cash=parse.money_of((await self._summary()).get("TotalCashValue")))
+        if is_explained(before, held) and before != known:
             self._book.put_mark(MARK, before.to_text())
 
     def _steps(self, before: Held, now: Held) -> list[Transaction]:

@@ -113,7 +113,8 @@ def _certain(
     fitting = [one for one in _ways(gone, at, spot) if _shares_of(one) == shares]
     if cash is not None:
         exact = [one for one in fitting if _cash_of(one) == cash]
-        fitting = exact or fitting
+        is_cash_settled = any(one.contract.is_index and one.has_ended for one in gone)
+        fitting = exact if is_cash_settled else exact or fitting  # only the cash tells what an index was worth
     return fitting[0] if len(fitting) == 1 else []
 
 
