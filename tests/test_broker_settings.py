@@ -32,6 +32,7 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
     ({"broker_account": "5WT00001"}, "no broker is"),
     ({"broker_options": {"api_url": "x"}}, "no broker is"),
     ({"broker": "alpaca", "speed": 60}, "not replayed"),
+    ({"market_sources": "cboe:1200"}, "market_sources is set, but the market is synthetic"),
 ]
 
 

@@ -361,13 +361,13 @@ def _contradictions(settings: Settings) -> tuple[tuple[bool, str, str], ...]:
             f"Set {named}MARKET=broker, or {named}BROKER=paper.",
         ),
         (
-            on_paper and settings.market is MarketSource.BROKER,
-            "market is broker but the broker is paper, which has no data of its own",
-            f"Set {named}MARKET to the name of the broker whose data you want, or to cboe.",
+            settings.market in REPLAYED and bool(settings.market_sources),
+            f"market_sources is set, but the market is {market}: it speaks alone and nobody else is asked",
+            f"Set {named}MARKET to cboe or to the name of a broker, or take market_sources out.",
         ),
         (
-            on_paper and market == PAPER_BROKER,
-            "market is paper, which has no data of its own",
+            on_paper and market in (MarketSource.BROKER, PAPER_BROKER),
+            f"market is {market}, but the paper broker has no data of its own",
             f"Set {named}MARKET to synthetic, recorded, cboe or the name of a broker.",
         ),
         (

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -113,6 +114,17 @@ def test_a_broker_that_did_not_say_is_said_not_to_have(
     page = browser.get(f"/approvals/{propose(platform, client)['id']}").text
 
     assert rows_of(page)["buying power tied up"][1:] == ["not told", "unknown"]
+
+
+def test_of_a_broker_without_a_dry_run_it_is_said_that_the_numbers_are_ours(
+    platform: Platform, browser: TestClient, proposal_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    can = replace(platform.paper.capabilities, preview=False)
+    monkeypatch.setattr(type(platform.paper), "capabilities", can)
+    monkeypatch.setattr(platform.paper, "simulated", False)
+
+    for path in (f"/approvals/{proposal_id}", f"/trading/?proposal={proposal_id}"):
+        assert "This broker has no dry run" in browser.get(path).text
 
 
 def test_a_broker_that_was_not_asked_is_not_spoken_of(browser: TestClient, proposal_id: str) -> None:

@@ -67,6 +67,11 @@ def tells_beforehand(desk: Desk) -> bool:
     return desk.broker.capabilities.preview and not desk.broker.simulated
 
 
+def has_no_dry_run(desk: Desk) -> bool:
+    """Tell whether the exchange is another's and cannot be asked beforehand."""
+    return not desk.broker.capabilities.preview and not desk.broker.simulated
+
+
 def ask_dry_run(desk: Desk, run: WorkflowRun, evaluation: Evaluation, quantity: int) -> DryRun | None:
     """Ask for a dry run at mid, no longer than the settings allow; ``None`` where there is no price to ask at."""
     mid = quoted_mid(evaluation)

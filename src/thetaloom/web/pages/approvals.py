@@ -18,7 +18,7 @@ from thetaloom.domain.strategy.evaluation import LegEvaluation, TouchChance
 from thetaloom.domain.values.ids import ProposalId
 from thetaloom.domain.values.money import Money
 from thetaloom.engine.commands import ApproveProposal, RejectProposal
-from thetaloom.engine.dry_runs import DryRunShown, dry_run_shown
+from thetaloom.engine.dry_runs import DryRunShown, dry_run_shown, has_no_dry_run
 from thetaloom.engine.findings import Judgement, RiskFinding
 from thetaloom.errors import InvalidInput
 from thetaloom.store.queries.paging import Window
@@ -85,6 +85,7 @@ class ProposalView:
     picture: PayoffPicture | None
     risk: RiskFinding | None  # how the quantity was found, and the budget
     dry_run: DryRunShown | None  # None: the broker was not asked
+    has_no_dry_run: bool
     factors: Sequence[FactorRow]
     targets: Sequence[TargetOrder]
     changes: Sequence[ProposalChange]  # of the version whose place it took
@@ -165,6 +166,7 @@ def proposal(front: FrontDoor, proposal_id: str, notice: Notice = "") -> Respons
         else picture_of(front, judged.evaluation, found.spot, found.as_of, found.symbol, found.quantity),
         risk=risk,
         dry_run=dry_run_shown(risk, found.fees),
+        has_no_dry_run=has_no_dry_run(front.platform.desk),
         factors=() if risk is None or risk.sizing is None else factor_rows(risk.sizing),
         targets=() if judged is None else _targets(front, found, judged),
         changes=evidence.changes,

@@ -10,7 +10,7 @@ from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.strategy.evaluation import Evaluation
 from thetaloom.domain.values.instruments import ExerciseStyle, Right
 from thetaloom.domain.values.money import Price
-from thetaloom.engine.dry_runs import DryRunShown, dry_run_shown
+from thetaloom.engine.dry_runs import DryRunShown, dry_run_shown, has_no_dry_run
 from thetaloom.store.queries.proposal_evidence import evidence_of_proposals
 from thetaloom.web.api.suggestion_records import Suggestion
 from thetaloom.web.front import Front
@@ -50,6 +50,7 @@ class Ticket:
     payoff: str  # JSON; empty where a leg's volatility is not known
     ages: Sequence[Age]
     dry_run: DryRunShown | None  # None: the broker was not asked
+    has_no_dry_run: bool
     score: str  # that lets it enter; empty: none, or it does not
 
 
@@ -79,6 +80,7 @@ def ticket_of(front: Front, proposal: Proposal, undo_seconds: int) -> Ticket:
         payoff="" if evaluation is None else payoff_numbers(front, proposal, evaluation, net),
         ages=_ages(front, shown),
         dry_run=dry_run_shown(found.risk, proposal.fees),
+        has_no_dry_run=has_no_dry_run(front.platform.desk),
         score=_score_text(shown),
     )
 
