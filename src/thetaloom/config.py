@@ -331,14 +331,15 @@ def _shown(entry: object) -> object:
 
 
 def _refuse_contradictions(settings: Settings) -> None:
-    for holds, message, advice in _contradictions(settings):
-        if holds:
-            raise ConfigError(message, advice=advice)
+    if found := [(message, advice) for holds, message, advice in _contradictions(settings) if holds]:
+        messages, advices = zip(*found, strict=True)
+        told = settings.model_dump(include={"mode", "allow_live", "broker"})
+        raise ConfigError("; ".join(messages), advice=" ".join(advices), details=told)
 
 
 def _contradictions(settings: Settings) -> tuple[tuple[bool, str, str], ...]:
-    broker, market, is_live, named = settings.broker, str(settings.market), settings.wants_live, ENVIRONMENT_PREFIX
-    on_paper = broker == PAPER_BROKER
+    broker, on_paper = settings.broker, settings.broker == PAPER_BROKER
+    market, is_live, named = str(settings.market), settings.wants_live, ENVIRONMENT_PREFIX
     return (
         (
             is_live and not settings.allow_live,

@@ -14,7 +14,14 @@ import typer
 from thetaloom import __version__
 from thetaloom.broker_parts import is_new_home
 from thetaloom.cli.access import lives
-from thetaloom.cli.doctor_live import Finding, connections, gate_findings, gates_before_signing_in, setup_findings
+from thetaloom.cli.doctor_live import (
+    Finding,
+    connections,
+    gate_findings,
+    gates_before_settings,
+    gates_before_signing_in,
+    setup_findings,
+)
 from thetaloom.cli.output import EXIT_FAILED, JsonOption, emit, say, shown_instant, table
 from thetaloom.cli.words import money_text
 from thetaloom.config import PAPER_BROKER, MarketSource, Settings, load_settings
@@ -51,7 +58,8 @@ def _findings() -> list[Finding]:
     try:
         settings = load_settings()
     except ThetaloomError as error:
-        return [*findings, Finding(name="settings", is_well=False, found=error.message, advice=error.advice)]
+        broken = Finding(name="settings", is_well=False, found=error.message, advice=error.advice)
+        return [*findings, broken, *gates_before_settings(error)]
     findings += [
         Finding(name="settings", is_well=True, found=f"{settings.mode.value} mode, home {settings.home_folder}"),
         _asked("disk", lambda: _disk(settings)),

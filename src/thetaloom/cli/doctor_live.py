@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from thetaloom.broker_parts import broker_named, kept_secrets, missing_sdk, sentence
-from thetaloom.config import PAPER_BROKER, Settings
+from thetaloom.config import PAPER_BROKER, Mode, Settings
 from thetaloom.domain.book.live_gates import GateFacts, shut_gates
 from thetaloom.errors import ThetaloomError
 
@@ -53,11 +53,21 @@ def gates_before_signing_in(settings: Settings) -> list[Finding]:
     """Go through the gates of live trading as far as the settings tell: the broker cannot be asked yet."""
     if settings.broker == PAPER_BROKER:
         return [NO_GATES]
+    return _gates_unasked(is_live=settings.wants_live, allows_live=settings.allow_live)
+
+
+def gates_before_settings(error: ThetaloomError) -> list[Finding]:
+    """Go through the gates where live trading was asked for, and its settings contradict themselves."""
+    is_live, allows_live = (error.details.get(name) for name in ("mode", "allow_live"))
+    if is_live != Mode.LIVE or error.details.get("broker") == PAPER_BROKER:
+        return []
+    return _gates_unasked(is_live=True, allows_live=bool(allows_live))
+
+
+def _gates_unasked(*, is_live: bool, allows_live: bool) -> list[Finding]:
     unknown = "not known until the sign-in at the broker works"
-    later = [
-        Finding(name=f"gate: {name}", is_well=not settings.wants_live, found=unknown) for name in ("account", "session")
-    ]
-    return [*_gates_of_settings(is_live=settings.wants_live, allows_live=settings.allow_live), *later]
+    later = [Finding(name=f"gate: {name}", is_well=not is_live, found=unknown) for name in ("account", "session")]
+    return [*_gates_of_settings(is_live=is_live, allows_live=allows_live), *later]
 
 
 def connections(platform: "Platform") -> Finding:
