@@ -122,6 +122,15 @@ def test_a_recorded_risk_limit_becomes_a_line_with_its_distance() -> None:
     assert what_would_change(said) == "max positions 11 positions must fall by 1 to 10"
 
 
+def test_a_recorded_quotient_is_told_to_four_places() -> None:
+    verdict = {"answer": "deny", "reason": "max_bid_ask_percent", "facts": {}}
+    recorded = {"name": "spread", "verdict": verdict, "value": "12.30769230769230769230769231", "limit": "10"}
+
+    said = recorded_line(recorded)
+
+    assert (said.value, said.limit, said.distance) == ("12.3077", "10", "-2.3077")
+
+
 def test_what_is_allowed_blocks_nothing() -> None:
     assert blocking_reasons([line_of(make_check("score", ALLOWED, "80", ">= 35", ""))]) == ()
 

@@ -13,6 +13,7 @@ from thetaloom.domain.values.reasons import Answer, Reason, Verdict
 TOP = 3
 SHORT_WORDS = frozenset({"iv", "hv", "rsi", "adx", "atr", "atm", "dte", "sma", "macd", "pop", "vix", "obv"})
 STRICT = "more than "
+LONG = re.compile(r"-?\d+\.\d{5,}")  # of a number that nobody reads to its end, as of a quotient
 ONCE = Decimal(1)
 
 # What no better price can change comes first, and what a person cannot wait for comes last.
@@ -88,7 +89,7 @@ def recorded_line(check: Mapping[str, Any], step: str = "") -> CheckLine:
     verdict = check["verdict"]
     value, limit = _text(check.get("value")), _text(check.get("limit"))
     is_allowed = verdict["answer"] == Answer.ALLOW.value
-    distance = check.get("distance") or verdict["facts"].get("over_by")
+    distance = _text(check.get("distance") or verdict["facts"].get("over_by"))
     return CheckLine(
         step=step,
         name=check["name"],
@@ -228,4 +229,7 @@ def _difference(value: str | None, limit: str | None) -> str:
 
 
 def _text(number: object) -> str | None:
-    return None if number is None else str(number)
+    if number is None:
+        return None
+    text = str(number)
+    return number_text(Decimal(text)) if LONG.fullmatch(text) else text
