@@ -190,8 +190,8 @@ def test_a_restart_goes_on_in_the_same_file_and_notes_the_gap(
     assert len(frame) == 2 * len(QUOTES)
     assert noted["gaps"] == [
         {
-            "from": f"{began:%Y-%m-%dT%H:%M:%S.%fZ}",
-            "until": f"{clock.now():%Y-%m-%dT%H:%M:%S.%fZ}",
+            "from": f"{began:%Y-%m-%dT%H:%M:%SZ}",
+            "until": f"{clock.now():%Y-%m-%dT%H:%M:%SZ}",
             "reason": "nothing was recording",
         }
     ]
