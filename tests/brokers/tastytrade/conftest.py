@@ -13,6 +13,7 @@ from thetaloom.brokers.tastytrade.trading import TastytradeBroker
 from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.reports import BrokerReport, ReportKind
 from thetaloom.domain.values.ids import ClientOrderId
+from thetaloom.links.report_book import ReportBook
 from thetaloom.ports.broker_plugin import BrokerSetup
 from thetaloom.testing import builders as b
 from thetaloom.testing.broker_contract.told import folded
@@ -130,3 +131,11 @@ def _connected(desk: Desk, options: Mapping[str, str]) -> Iterator[Desk]:
     assert until(lambda: opened._book.mark("transactions") is not None)
     yield desk
     assert desk.server.faults == []
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Iterator[ReportBook]:
+    """The book of an account of which nothing was told yet."""
+    opened = ReportBook(f"sqlite:///{tmp_path}/told.db", "tastytrade", b.ACCOUNT, FakeClock())
+    yield opened
+    opened.close()

@@ -1,8 +1,6 @@
 """tastytrade's history in our book: each execution once, under the id that its order tells."""
 
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,11 +24,10 @@ SHORT = ORDER.legs[0].contract
 
 
 @pytest.fixture
-def book(tmp_path: Path) -> Iterator[ReportBook]:
-    opened = ReportBook(f"sqlite:///{tmp_path}/told.db", "tastytrade", b.ACCOUNT, FakeClock())
-    opened.note_sent(ORDER)
-    yield opened
-    opened.close()
+def book(book: ReportBook) -> ReportBook:
+    """The book of the account, in which one order was sent."""
+    book.note_sent(ORDER)
+    return book
 
 
 def accept(book: ReportBook) -> None:

@@ -3,9 +3,7 @@
 Neither an answer nor a message says when an order went live, and an order that was edited in an app has no id of ours.
 """
 
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,11 +25,10 @@ AT = FakeClock().now()
 
 
 @pytest.fixture
-def book(tmp_path: Path) -> Iterator[ReportBook]:
-    opened = ReportBook(f"sqlite:///{tmp_path}/told.db", "tastytrade", b.ACCOUNT, FakeClock())
-    opened.note_sent(ORDER)
-    yield opened
-    opened.close()
+def book(book: ReportBook) -> ReportBook:
+    """The book of the account, in which one order was sent."""
+    book.note_sent(ORDER)
+    return book
 
 
 def told(number: int, status: str, *, price: str = "1.50", done: int = 0, **more: Any) -> PlacedOrder:

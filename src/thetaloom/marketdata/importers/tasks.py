@@ -58,10 +58,14 @@ def _text_task(source: Source, *, is_alone: bool) -> Task:
     def run(stem: str, wish: Wish, heard: Heard) -> ImportedFile:
         if source.refused is not None:
             raise source.refused
-        if not is_alone and is_companion(source):
+        try:
+            recognized = recognize(source, wish)
+        except InvalidInput:
+            if is_alone or not is_companion(source):
+                raise
             note = f"{source.name} is sent beside the options, and holds none: it was left out"
             return ImportedFile(source=source.name, format=wish.format_name, note=note)
-        return import_recognized(recognize(source, wish), stem, wish, heard)
+        return import_recognized(recognized, stem, wish, heard)
 
     return Task(name=source.name, paths=(source.path,), members=source.members, stem=source.stem, run=run)
 
