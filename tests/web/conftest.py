@@ -146,8 +146,11 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(params=[1280, 390])
-def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
-    """A page of a desk and of a phone; a complaint of the console, or a request to elsewhere, fails the test."""
+def page(request: pytest.FixtureRequest, chromium: Browser, address: str) -> Iterator[Page]:
+    """A page of a desk and of a phone; a complaint of the console, or a request to elsewhere, fails the test.
+
+    It asks for the server, so that it is closed before the server goes away: a page left open would complain of that.
+    """
     context = chromium.new_context(viewport={"width": request.param, "height": 900})
     context.set_default_timeout(120_000)
     context.add_cookies([{"name": COOKIE, "value": SESSION, "domain": "127.0.0.1", "path": "/"}])

@@ -27,27 +27,27 @@ SHOWN = """() => Object.fromEntries([...document.querySelectorAll(".chart-number
 
 
 @pytest.fixture
-def served(charted: Platform) -> Iterator[str]:  # noqa: F811  # the fixture imported above
+def address(charted: Platform) -> Iterator[str]:  # noqa: F811  # the fixture imported above
     """Where a server of this test alone listens."""
-    with serving(charted) as address:
-        yield address
+    with serving(charted) as found:
+        yield found
 
 
-def told_of_the_run(page: Page, served: str) -> Any:
+def told_of_the_run(page: Page, address: str) -> Any:
     """Return what the API tells of the only run's charts."""
-    run_id = page.request.get(f"{served}/api/workflow/list").json()["items"][0]["id"]
-    return page.request.get(f"{served}/api/charts/run/{run_id}").json()
+    run_id = page.request.get(f"{address}/api/workflow/list").json()["items"][0]["id"]
+    return page.request.get(f"{address}/api/charts/run/{run_id}").json()
 
 
 @pytest.mark.parametrize(("frame", "at", "ground"), [("daily", 0, "dark"), ("weekly", 1, "light")])
 def test_the_chart_of_a_run_draws_the_numbers_of_its_evidence(
-    page: Page, served: str, frame: str, at: int, ground: str
+    page: Page, address: str, frame: str, at: int, ground: str
 ) -> None:
-    told = told_of_the_run(page, served)
+    told = told_of_the_run(page, address)
     chart = told["charts"][at]
     series = chart["series"]
 
-    page.goto(f"{served}/runs/{told['run_id']}?frame={frame}&ground={ground}#chart")
+    page.goto(f"{address}/runs/{told['run_id']}?frame={frame}&ground={ground}#chart")
     page.wait_for_selector("[data-drawn]")
 
     assert page.get_attribute("[data-drawn]", "data-drawn") == chart["numbers"]
@@ -68,10 +68,10 @@ def test_the_chart_of_a_run_draws_the_numbers_of_its_evidence(
     assert page.locator(".chart-title").count() == 7
 
 
-def test_the_chart_is_read_by_keyboard(page: Page, served: str) -> None:
-    page.goto(f"{served}/charts/SPY")
+def test_the_chart_is_read_by_keyboard(page: Page, address: str) -> None:
+    page.goto(f"{address}/charts/SPY")
     page.wait_for_selector("[data-drawn]")
-    candles = page.request.get(f"{served}/api/charts/symbol/SPY").json()["charts"][0]["series"]["candles"]
+    candles = page.request.get(f"{address}/api/charts/symbol/SPY").json()["charts"][0]["series"]["candles"]
 
     page.locator(".chart").focus()
     for key, at in (("Home", 0), ("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("End", -1), ("Escape", -1)):
@@ -84,13 +84,13 @@ def test_the_chart_is_read_by_keyboard(page: Page, served: str) -> None:
     assert page.evaluate("document.activeElement.className") == "chart"
 
 
-def test_a_chart_whose_numbers_do_not_come_says_so_and_links_to_the_picture(chromium: Browser, served: str) -> None:
+def test_a_chart_whose_numbers_do_not_come_says_so_and_links_to_the_picture(chromium: Browser, address: str) -> None:
     context = chromium.new_context()
     context.add_cookies([{"name": COOKIE, "value": SESSION, "domain": "127.0.0.1", "path": "/"}])
     opened = context.new_page()
     opened.route("**/api/charts/symbol/SPY", lambda asked: asked.fulfill(status=503, body="{}"))
 
-    opened.goto(f"{served}/charts/SPY")
+    opened.goto(f"{address}/charts/SPY")
 
     expect(opened.locator(".chart-failed")).to_contain_text("The chart could not be drawn here.")
     link = opened.get_by_role("link", name="The picture", exact=True)

@@ -32,8 +32,8 @@ SOON = """document.getElementById("execute").dataset.undoSeconds = "0.3" """
 
 
 @pytest.fixture
-def desk(chromium: Browser) -> Iterator[Page]:
-    """A page of a desk that must not complain."""
+def desk(chromium: Browser, address: str) -> Iterator[Page]:
+    """A page of a desk that must not complain, closed before the server goes away."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     context.add_cookies([{"name": COOKIE, "value": SESSION, "domain": "127.0.0.1", "path": "/"}])
     page = context.new_page()
