@@ -137,6 +137,10 @@ class Orders(Protocol):
         """Return the entry orders staged from ``since`` on that were sent, or may have been."""
         ...
 
+    def correct(self, before: Order, after: Order) -> None:
+        """Write a closed order whose fills were busted or corrected: here alone what is filled may become less."""
+        ...
+
     def save(self, order: Order) -> None:
         """Write the order. Raises ``StaleVersionError`` for an older copy than the stored one.
 

@@ -1,0 +1,161 @@
+"""Fills of ours that the exchange busted or corrected: booked anew where it is certain, else left to later phases."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from thetaloom.domain.book.corrections import (
+    BUSTED,
+    BookedOrder,
+    Correction,
+    CorrectionInputs,
+    decide_correction,
+)
+from thetaloom.domain.book.elsewhere import legs_in_words
+from thetaloom.domain.book.looks import Link, LinkedTransaction
+from thetaloom.domain.book.orders import Effect
+from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.resting import beyond_held
+from thetaloom.domain.run.events import EventKind
+from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, WorkflowRun
+from thetaloom.domain.values.ids import ClientOrderId, PositionId
+from thetaloom.domain.values.reasons import Answer, Reason, Verdict
+from thetaloom.engine.imbalance import mind_legs
+from thetaloom.engine.last_gate import legs_note
+from thetaloom.engine.lineage import Decider, Executed, record
+from thetaloom.engine.order_manager import ask_cancel
+from thetaloom.engine.position_alerts import mind_alerts
+from thetaloom.engine.reconciliation.doubts import set_aside
+from thetaloom.engine.reconciliation.round import Round, summed
+from thetaloom.engine.step import ended, tell
+from thetaloom.errors import InvariantError
+
+CORRECTION_DECIDER = Decider(name="trade_correction", inputs=CorrectionInputs, decide=decide_correction)
+LOOKED_AT = frozenset({RunStatus.MONITORING, RunStatus.CLOSING})
+
+Rows = Sequence[LinkedTransaction]
+
+
+def book_corrections(now: Round, waiting: Rows) -> list[LinkedTransaction]:
+    """Book what busts and corrections make of our positions; return what is left, trades of others among it."""
+    if not any(one.corrects for one in waiting):
+        return list(waiting)
+    rows = now.uow.looks.linked_since(now.account, now.now - now.options.reach)
+    by_id = {one.transaction_id: one for one in rows}
+    mine: dict[PositionId, list[LinkedTransaction]] = {}
+    for one in waiting:
+        trade = _trade_of(one, by_id)
+        if trade is not None and trade is not one and trade.link is Link.ORDER:
+            mine.setdefault(PositionId(trade.linked_to[1]), []).append(one)
+    left = [one for one in waiting if not any(one in group for group in mine.values())]
+    for position_id, group in mine.items():
+        position = now.uow.positions.get(position_id)
+        if position is None or not now.reaches(position.symbol, position_id) or not _book(now, position, group, by_id):
+            left += group
+    return left
+
+
+def _trade_of(one: LinkedTransaction, by_id: Mapping[str, LinkedTransaction]) -> LinkedTransaction | None:
+    """Return the trade that a correction goes back to, through whatever corrected it before."""
+    seen = {one.transaction_id}
+    while one.corrects:
+        before = by_id.get(one.corrects)
+        if before is None or before.transaction_id in seen:
+            return None
+        seen.add(before.transaction_id)
+        one = before
+    return one
+
+
+def _book(now: Round, position: Position, group: Rows, by_id: Mapping[str, LinkedTransaction]) -> bool:
+    began = time.perf_counter_ns()
+    run = now.uow.runs.get(position.run_id)
+    if run is None:
+        raise InvariantError(f"{position.id} has no run")
+    earlier = [one for one in by_id.values() if one.link is Link.CORRECTION and position.id in one.linked_to]
+    orders = now.uow.orders.of_run(run.id)
+    given = CorrectionInputs(
+        position=position,
+        booked=tuple(
+            BookedOrder(order=one, fills=tuple(now.uow.orders.fills_of(one.client_order_id))) for one in orders
+        ),
+        before=_corrections(earlier, by_id),
+        fresh=_corrections(group, by_id),
+        at=now.now,
+    )
+    said = decide_correction(given)
+    executed = Executed(
+        step=StepName.MANAGE_POSITION,
+        decider=CORRECTION_DECIDER,
+        inputs=given,
+        output=said,
+        started_at=now.now,
+        duration_us=(time.perf_counter_ns() - began) // 1000,
+    )
+    if said.position is None:
+        return False
+    run = now.uow.runs.save(record(now.desk, now.uow, run, executed))
+    was = {one.client_order_id: one for one in orders}
+    for order in said.orders:
+        now.uow.orders.correct(was[order.client_order_id], order)
+    after = now.uow.positions.save(said.position)
+    mind_alerts(now.desk, now.uow, position, after, now.now)
+    _tell(now, run, given, after)
+    now.uow.runs.save(_moved(now, run, position, after))
+    if position.loose or after.loose:
+        mind_legs(now.desk, now.uow, after, now.now)
+    for over in beyond_held(after, now.uow.orders.of_run(run.id)):
+        ask_cancel(now.desk, now.uow, over, Reason.MORE_THAN_HELD)
+        now.deliver.append(over.client_order_id)
+    for one, correction in zip(group, given.fresh, strict=True):
+        now.uow.looks.link([replace(one, link=Link.CORRECTION, linked_to=(correction.order, position.id))])
+    now.moved.add(run.id)
+    now.wake.append(run.id)
+    now.counts.updated += 1
+    return True
+
+
+def _corrections(rows: Iterable[LinkedTransaction], by_id: Mapping[str, LinkedTransaction]) -> tuple[Correction, ...]:
+    found = []
+    for one in rows:
+        trade = _trade_of(one, by_id)
+        if trade is None:
+            raise InvariantError(f"{one.transaction_id} corrects a trade that is not there")
+        order, takes_back = ClientOrderId(trade.linked_to[0]), trade.quantity * one.quantity < 0
+        found.append(Correction(order=order, told=one.transaction, takes_back=takes_back))
+    return tuple(found)
+
+
+def _moved(now: Round, run: WorkflowRun, before: Position, after: Position) -> WorkflowRun:
+    enters = any(one.effect is Effect.OPEN and one.is_open for one in now.uow.orders.of_run(run.id))
+    if not after.is_open:
+        if run.is_final or enters:
+            return replace(run, updated_at=now.now)
+        outcome = Outcome.UNFILLED if after.ended_as == BUSTED else Outcome.CLOSED
+        return ended(now.uow, run, outcome, Verdict(answer=Answer.ALLOW, reason=Reason.TRADE_BUSTED), now.now)
+    came = [one for one in after.loose if one not in before.loose]
+    if came:  # another risk than was approved, and no order of ours made it: a person says how it goes on
+        legs = legs_in_words(summed({one.contract: one.quantity} for one in came))
+        now.halts.append(f"{legs_note(after.id)}: {legs}")
+        tell(now.uow, run, EventKind.LEGS_ORPHANED, now.now, position=after.id, legs=legs)
+        return set_aside(now, run, Reason.TRADE_BUSTED)
+    if run.status in LOOKED_AT:
+        return replace(run, due_at=now.now, updated_at=now.now)
+    return replace(run, updated_at=now.now)
+
+
+def _tell(now: Round, run: WorkflowRun, given: CorrectionInputs, after: Position) -> None:
+    replaced = {one.told.corrects for one in given.fresh if not one.takes_back}
+    for one in given.fresh:
+        kind = EventKind.TRADE_CORRECTED if one.told.corrects in replaced else EventKind.TRADE_BUSTED
+        if one.told.contract is None or (one.takes_back and kind is EventKind.TRADE_CORRECTED):
+            continue  # what stands in its place is told
+        legs = legs_in_words({one.told.contract: one.told.quantity})
+        facts = {"position": after.id, "order": one.order, "trade": one.told.corrects, "legs": legs}
+        tell(now.uow, run, kind, now.now, **facts, price=one.told.price, realized_pnl=after.realized_pnl)
+        now.note(f"{after.id}: the exchange {'corrected' if not one.takes_back else 'busted'} a trade: {legs}")
+    if given.position.is_open and not after.is_open:
+        facts = {"position": after.id, "realized_pnl": after.realized_pnl, "reason": Reason.TRADE_BUSTED.value}
+        tell(now.uow, run, EventKind.POSITION_CLOSED, now.now, **facts)
+    elif after.is_open and not given.position.is_open:
+        tell(now.uow, run, EventKind.POSITION_OPENED, now.now, position=after.id, reason=Reason.TRADE_BUSTED.value)
