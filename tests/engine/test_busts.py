@@ -197,3 +197,37 @@ def test_a_position_goes_on_when_the_broker_holds_its_contracts_again(bench: Des
         position = bench.position(run)
         assert position is not None
         assert [one for one in uow.alerts.standing_of(ANNA, position.id) if one.cause == "book_in_doubt"] == []
+
+
+def test_a_trade_busted_while_its_order_works_cancels_the_order_and_is_booked_when_it_is_over(bench: DeskBench) -> None:
+    bench.save(TWO)
+    run = bench.start_run()
+    order = bench.order(run).client_order_id
+    bench.broker.fill(order, 1)
+    bench.engine.settle()
+    bench.broker.bust(SHORT)
+    bench.broker.bust(LONG)
+
+    reconcile(bench.desk)
+    aside = bench.run(run)
+    bench.engine.settle()
+    reconcile(bench.desk)
+
+    position = bench.position(run)
+    assert (aside.status, aside.reason) == (RunStatus.PAUSED, "book_in_doubt")
+    assert position is not None and position_status(position) is PositionStatus.BUSTED
+    assert (bench.order(run).status, bench.order(run).filled) == (OrderStatus.CANCELED, 0)
+    assert (bench.run(run).status, bench.run(run).outcome) == (RunStatus.COMPLETED, Outcome.UNFILLED)
+    assert find_drifts(bench.desk) == () and bench.replay(run).identical
+
+
+def test_a_corrected_price_of_a_trade_elsewhere_moves_no_contract(bench: DeskBench) -> None:
+    run = bench.enter(TWO)
+    bench.broker.trade_elsewhere([replace(leg, ratio=-leg.ratio) for leg in bench.order(run).legs], 1, Price("-0.40"))
+    reconcile(bench.desk)
+    bench.broker.correct(SHORT, 1, Price("1.00"))
+
+    found = reconcile(bench.desk)
+
+    position = bench.position(run)
+    assert found.findings == () and found.drifts == () and position is not None and position.quantity == 1

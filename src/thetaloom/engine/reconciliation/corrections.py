@@ -48,11 +48,24 @@ def book_corrections(now: Round, waiting: Rows) -> list[LinkedTransaction]:
         if trade is not None and trade is not one and trade.link is Link.ORDER:
             mine.setdefault(PositionId(trade.linked_to[1]), []).append(one)
     left = [one for one in waiting if not any(one in group for group in mine.values())]
+    left = _without_prices(now, left, by_id)
     for position_id, group in mine.items():
         position = now.uow.positions.get(position_id)
         if position is None or not now.reaches(position.symbol, position_id) or not _book(now, position, group, by_id):
             left += group
     return left
+
+
+def _without_prices(now: Round, waiting: Rows, by_id: Mapping[str, LinkedTransaction]) -> list[LinkedTransaction]:
+    """Link corrections of a price alone of trades that were not ours: no contract moved; return the others."""
+    by_trade: dict[str, list[LinkedTransaction]] = {}
+    for one in waiting:
+        by_trade.setdefault(one.corrects, []).append(one)
+    still = [group for name, group in by_trade.items() if name and not sum(one.quantity for one in group)]
+    for group in still:
+        to = by_id[group[0].corrects].linked_to if group[0].corrects in by_id else ()
+        now.uow.looks.link(replace(one, link=Link.CORRECTION, linked_to=to) for one in group)
+    return [one for one in waiting if not any(one in group for group in still)]
 
 
 def _trade_of(one: LinkedTransaction, by_id: Mapping[str, LinkedTransaction]) -> LinkedTransaction | None:
@@ -93,7 +106,7 @@ def _book(now: Round, position: Position, group: Rows, by_id: Mapping[str, Linke
         duration_us=(time.perf_counter_ns() - began) // 1000,
     )
     if said.position is None:
-        return False
+        return _waits(now, run, given)
     run = now.uow.runs.save(record(now.desk, now.uow, run, executed))
     was = {one.client_order_id: one for one in orders}
     for order in said.orders:
@@ -112,6 +125,19 @@ def _book(now: Round, position: Position, group: Rows, by_id: Mapping[str, Linke
     now.moved.add(run.id)
     now.wake.append(run.id)
     now.counts.updated += 1
+    return True
+
+
+def _waits(now: Round, run: WorkflowRun, given: CorrectionInputs) -> bool:
+    """Tell whether an order that is corrected works still: it is canceled, and the next look books what it did."""
+    moved = {one.order for one in given.fresh}
+    if not any(one.order.is_open and one.order.client_order_id in moved for one in given.booked):
+        return False
+    contracts = {one.told.contract for one in given.fresh if one.told.contract is not None}
+    now.strange |= contracts
+    now.undecided.add(given.position.id)
+    now.persists(f"bust:{given.position.id}", f"a trade of {given.position.id} was busted while its order works")
+    now.uow.runs.save(set_aside(now, run, Reason.BOOK_IN_DOUBT))
     return True
 
 
@@ -155,7 +181,7 @@ def _tell(now: Round, run: WorkflowRun, given: CorrectionInputs, after: Position
         tell(now.uow, run, kind, now.now, **facts, price=one.told.price, realized_pnl=after.realized_pnl)
         now.note(f"{after.id}: the exchange {'corrected' if not one.takes_back else 'busted'} a trade: {legs}")
     if given.position.is_open and not after.is_open:
-        facts = {"position": after.id, "realized_pnl": after.realized_pnl, "reason": Reason.TRADE_BUSTED.value}
-        tell(now.uow, run, EventKind.POSITION_CLOSED, now.now, **facts)
+        brought, why = after.realized_pnl, Reason.TRADE_BUSTED.value
+        tell(now.uow, run, EventKind.POSITION_CLOSED, now.now, position=after.id, realized_pnl=brought, reason=why)
     elif after.is_open and not given.position.is_open:
         tell(now.uow, run, EventKind.POSITION_OPENED, now.now, position=after.id, reason=Reason.TRADE_BUSTED.value)

@@ -34,7 +34,12 @@ def settle_doubts(now: Round) -> None:
         if finding is not None and run.status in TRADES:
             now.uow.runs.save(set_aside(now, run, Reason.BOOK_IN_DOUBT))
             _alert(now, position, run, finding)
-        elif finding is None and run.status is RunStatus.PAUSED and run.reason == DOUBT:
+        elif (
+            position.id not in now.undecided
+            and finding is None
+            and run.status is RunStatus.PAUSED
+            and run.reason == DOUBT
+        ):
             _resume(now, position, run)
 
 

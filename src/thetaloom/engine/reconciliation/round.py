@@ -44,6 +44,7 @@ class Round:
         self.moved: set[RunId] = set()
         self.halts: list[str] = []  # why the account takes no new risk
         self.strange: set[OptionContract] = set()  # moved by more than the trades that wait explain
+        self.undecided: set[PositionId] = set()  # of which a trade was busted while its order works
         self.suspects: dict[str, str] = {}
         self.phases: list[PhaseResult] = []
         self._counts = PhaseCounts(notes=[])

@@ -51,9 +51,9 @@ class VenueBooks:
         everything = self.transactions(0)
         rows = after_correction(everything, contract, quantity, price, self._clock.now())
         trade = next(one for one in everything if one.transaction_id == rows[0].corrects)
-        order = {"client_order_id": trade.client_order_id, "broker_order_id": trade.broker_order_id}
+        ours, theirs = trade.client_order_id, trade.broker_order_id
         with self.write() as ledger:
-            ledger.record([replace(one, **order) for one in rows])
+            ledger.record([replace(one, client_order_id=ours, broker_order_id=theirs) for one in rows])
         self.forget()
 
     def booked(self, key: ClientOrderId) -> BookedOrder:
