@@ -12,6 +12,7 @@ from thetaloom.domain.run.runs import Outcome, RunStatus
 from thetaloom.domain.strategy.strategies import SizeRule
 from thetaloom.domain.values.money import NOTHING, Money, Price
 from thetaloom.engine import commands
+from thetaloom.engine.journal import read_entry
 from thetaloom.engine.reconcile import find_drifts, reconcile
 from thetaloom.errors import NotAllowed
 from thetaloom.testing import builders
@@ -41,6 +42,9 @@ def test_an_entry_busted_whole_ends_its_position_and_its_run_as_such(bench: Desk
     assert found.findings == () and find_drifts(bench.desk) == ()
     assert bench.faults(run) == [] and bench.replay(run).identical
     assert reconcile(bench.desk).changed == 0
+    with bench.store.reading() as uow:
+        entry = read_entry(bench.desk, uow, position, bench.clock.now())
+    assert (entry.quantity, entry.is_open, entry.steps) == (0, False, ())
 
 
 def test_a_price_that_is_corrected_is_the_price_of_the_position(bench: DeskBench) -> None:

@@ -39,7 +39,10 @@ class Correction:
 
     order: ClientOrderId
     told: Transaction
-    takes_back: bool
+
+    def takes_back(self, order: Order) -> bool:
+        """Tell whether it goes against the order, and so undoes what that did."""
+        return any(leg.contract == self.told.contract and leg.ratio * self.told.quantity < 0 for leg in order.legs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,17 +98,9 @@ def standing(booked: Iterable[BookedOrder], corrections: Sequence[Correction]) -
                 fills = _after(one.order, fills, correction)
         if fills is None:
             return None
-        found.append(BookedOrder(order=one.order, fills=tuple(fills)))
+        left = (now for now, told in zip(fills, one.fills, strict=True) if now.legs or not told.legs)
+        found.append(BookedOrder(order=one.order, fills=tuple(left)))
     return tuple(found)
-
-
-def book_fill(position: Position, order: Order, fill: Fill) -> Position:
-    """Return the position after a fill of an order that takes no more than is held."""
-    if order.purpose in LEGS_ALONE:
-        fill = with_legs(fill, order.legs)  # of some legs of the structure alone
-    if order.effect is Effect.OPEN:
-        return position.with_open_fill(fill)
-    return position.with_close_fill(fill, order.part, keep=NONE_KEPT)
 
 
 def _id(one: BookedOrder) -> ClientOrderId:
@@ -116,7 +111,7 @@ def _after(order: Order, fills: list[Fill], correction: Correction) -> list[Fill
     told, fills = correction.told, list(fills)
     if told.contract is None or told.price is None:
         return None
-    if not correction.takes_back:
+    if not correction.takes_back(order):
         if not fills:
             return None
         more = LegFill(contract=told.contract, quantity=told.quantity, price=told.price)
@@ -160,8 +155,16 @@ def _put_together(position: Position, booked: Iterable[BookedOrder]) -> Position
         closes = order.effect is Effect.CLOSE and ALONE_MARK not in fill.fill_id
         if closes and _whole(order.legs, fill.legs) > units_held(made, order.legs):
             return None
-        made = book_fill(made, order, fill)
+        made = _booked(made, order, fill)
     return made
+
+
+def _booked(position: Position, order: Order, fill: Fill) -> Position:
+    if order.purpose in LEGS_ALONE:
+        fill = with_legs(fill, order.legs)  # of some legs of the structure alone
+    if order.effect is Effect.OPEN:
+        return position.with_open_fill(fill)
+    return position.with_close_fill(fill, order.part, keep=NONE_KEPT)
 
 
 def _is_same(made: Position, held: Position) -> bool:

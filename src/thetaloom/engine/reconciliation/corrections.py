@@ -1,12 +1,11 @@
 """Fills of ours that the exchange busted or corrected: booked anew where it is certain, else left to later phases."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from thetaloom.domain.book.corrections import (
     BUSTED,
-    BookedOrder,
     Correction,
     CorrectionInputs,
     decide_correction,
@@ -27,6 +26,7 @@ from thetaloom.engine.order_manager import ask_cancel
 from thetaloom.engine.position_alerts import mind_alerts
 from thetaloom.engine.reconciliation.doubts import set_aside
 from thetaloom.engine.reconciliation.round import Round, summed
+from thetaloom.engine.standing_fills import booked_of, corrections_of
 from thetaloom.engine.step import ended, tell
 from thetaloom.errors import InvariantError
 
@@ -85,15 +85,12 @@ def _book(now: Round, position: Position, group: Rows, by_id: Mapping[str, Linke
     run = now.uow.runs.get(position.run_id)
     if run is None:
         raise InvariantError(f"{position.id} has no run")
-    earlier = [one for one in by_id.values() if one.link is Link.CORRECTION and position.id in one.linked_to]
-    orders = now.uow.orders.of_run(run.id)
+    booked = booked_of(now.uow, position)
     given = CorrectionInputs(
         position=position,
-        booked=tuple(
-            BookedOrder(order=one, fills=tuple(now.uow.orders.fills_of(one.client_order_id))) for one in orders
-        ),
-        before=_corrections(earlier, by_id),
-        fresh=_corrections(group, by_id),
+        booked=booked,
+        before=corrections_of(now.uow, position),
+        fresh=_fresh(group, by_id),
         at=now.now,
     )
     said = decide_correction(given)
@@ -108,7 +105,7 @@ def _book(now: Round, position: Position, group: Rows, by_id: Mapping[str, Linke
     if said.position is None:
         return _waits(now, run, given)
     run = now.uow.runs.save(record(now.desk, now.uow, run, executed))
-    was = {one.client_order_id: one for one in orders}
+    was = {one.order.client_order_id: one.order for one in booked}
     for order in said.orders:
         now.uow.orders.correct(was[order.client_order_id], order)
     after = now.uow.positions.save(said.position)
@@ -141,15 +138,13 @@ def _waits(now: Round, run: WorkflowRun, given: CorrectionInputs) -> bool:
     return True
 
 
-def _corrections(rows: Iterable[LinkedTransaction], by_id: Mapping[str, LinkedTransaction]) -> tuple[Correction, ...]:
-    found = []
-    for one in rows:
-        trade = _trade_of(one, by_id)
-        if trade is None:
-            raise InvariantError(f"{one.transaction_id} corrects a trade that is not there")
-        order, takes_back = ClientOrderId(trade.linked_to[0]), trade.quantity * one.quantity < 0
-        found.append(Correction(order=order, told=one.transaction, takes_back=takes_back))
-    return tuple(found)
+def _fresh(group: Rows, by_id: Mapping[str, LinkedTransaction]) -> tuple[Correction, ...]:
+    trades = ((one, _trade_of(one, by_id)) for one in group)
+    return tuple(
+        Correction(order=ClientOrderId(trade.linked_to[0]), told=one.transaction)
+        for one, trade in trades
+        if trade is not None
+    )
 
 
 def _moved(now: Round, run: WorkflowRun, before: Position, after: Position) -> WorkflowRun:
@@ -171,15 +166,18 @@ def _moved(now: Round, run: WorkflowRun, before: Position, after: Position) -> W
 
 
 def _tell(now: Round, run: WorkflowRun, given: CorrectionInputs, after: Position) -> None:
-    replaced = {one.told.corrects for one in given.fresh if not one.takes_back}
+    orders = {one.order.client_order_id: one.order for one in given.booked}
+    back = {one.told.transaction_id: one.takes_back(orders[one.order]) for one in given.fresh}
+    replaced = {one.told.corrects for one in given.fresh if not back[one.told.transaction_id]}
     for one in given.fresh:
         kind = EventKind.TRADE_CORRECTED if one.told.corrects in replaced else EventKind.TRADE_BUSTED
-        if one.told.contract is None or (one.takes_back and kind is EventKind.TRADE_CORRECTED):
+        if one.told.contract is None or (back[one.told.transaction_id] and kind is EventKind.TRADE_CORRECTED):
             continue  # what stands in its place is told
         legs = legs_in_words({one.told.contract: one.told.quantity})
         facts = {"position": after.id, "order": one.order, "trade": one.told.corrects, "legs": legs}
         tell(now.uow, run, kind, now.now, **facts, price=one.told.price, realized_pnl=after.realized_pnl)
-        now.note(f"{after.id}: the exchange {'corrected' if not one.takes_back else 'busted'} a trade: {legs}")
+        word = "busted" if kind is EventKind.TRADE_BUSTED else "corrected"
+        now.note(f"{after.id}: the exchange {word} a trade: {legs}")
     if given.position.is_open and not after.is_open:
         brought, why = after.realized_pnl, Reason.TRADE_BUSTED.value
         tell(now.uow, run, EventKind.POSITION_CLOSED, now.now, position=after.id, realized_pnl=brought, reason=why)
