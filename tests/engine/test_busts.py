@@ -64,7 +64,7 @@ def test_a_price_that_is_corrected_is_the_price_of_the_position(bench: DeskBench
 
 def test_an_entry_busted_in_part_keeps_what_stands(bench: DeskBench) -> None:
     run = bench.enter(TWO)
-    price = bench.position(run).entry_price  # type: ignore[union-attr]  # it was entered
+    entered = bench.position(run)
     for contract in (SHORT, LONG):
         one = next(each for each in bench.broker.transactions(0) if each.contract == contract)
         assert one.price is not None
@@ -74,7 +74,7 @@ def test_an_entry_busted_in_part_keeps_what_stands(bench: DeskBench) -> None:
 
     position, order = bench.position(run), bench.order(run)
     assert position is not None and (position.quantity, position.opened_quantity, position.loose) == (1, 1, ())
-    assert position.entry_price == price
+    assert entered is not None and position.entry_price == entered.entry_price
     assert (order.status, order.filled, order.quantity) == (OrderStatus.CANCELED, 1, 2)
     assert bench.run(run).status is RunStatus.MONITORING and find_drifts(bench.desk) == ()
 
@@ -82,7 +82,8 @@ def test_an_entry_busted_in_part_keeps_what_stands(bench: DeskBench) -> None:
 def test_a_busted_close_brings_the_position_back_at_its_own_price(bench: DeskBench) -> None:
     run = bench.enter()
     before = bench.position(run)
-    bench.engine.handle(commands.ClosePosition(user_id=ANNA, position_id=before.id))  # type: ignore[union-attr]
+    assert before is not None
+    bench.engine.handle(commands.ClosePosition(user_id=ANNA, position_id=before.id))
     bench.engine.settle()
     closing = bench.orders(run)[-1]
     bench.broker.fill(closing.client_order_id)
@@ -95,7 +96,7 @@ def test_a_busted_close_brings_the_position_back_at_its_own_price(bench: DeskBen
     reconcile(bench.desk)
 
     position = bench.position(run)
-    assert before is not None and position is not None and position.lots == before.lots
+    assert position is not None and position.lots == before.lots
     assert position.realized == NOTHING and position.closed_at is None
     assert bench.run(run).status is RunStatus.MONITORING and find_drifts(bench.desk) == ()
     assert bench.orders(run)[-1].filled == 0
