@@ -176,9 +176,11 @@ class Executions:
         """Return what takes back trades whose executions TWS tells no more, where they are all that ``differs``.
 
         TWS has no word for a trade that was busted: the execution is left out of its list, and the position changes.
+        Only trades of our orders count: of those of other clients its list need not tell.
         """
         rows, now = self._book.transactions(0), self._clock.now()
         today, corrected = now.astimezone(NEW_YORK).date(), {one.corrects for one in rows}
+        ours = {_base_of(one) for one in rows if one.client_order_id is not None} - told
         found: list[Transaction] = []
         for contract, difference in differs.items():
             mine = [
@@ -189,7 +191,7 @@ class Executions:
                 and one.transaction_id not in corrected
                 and not one.transaction_id.endswith(BACK)
                 and one.happened_at.astimezone(NEW_YORK).date() == today
-                and _base_of(one) not in told
+                and _base_of(one) in ours
             ]
             if mine and sum(one.quantity for one in mine) == -difference:
                 found += [taken_back(one, f"{one.transaction_id}{BACK}", now) for one in mine]

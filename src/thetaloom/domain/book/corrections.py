@@ -5,6 +5,7 @@ them. That is only done where the fills as they were told make exactly the posit
 something else happened, a trade elsewhere or an assignment, is left to a person.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,6 +19,7 @@ from thetaloom.domain.book.spreads import with_legs
 from thetaloom.domain.book.transactions import Transaction
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import ClientOrderId
+from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import NOTHING, Price
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict
 
@@ -178,8 +180,10 @@ def _closed_at(before: Position, made: Position, at: datetime) -> datetime | Non
 
 def _filled(one: BookedOrder) -> Order:
     order = one.order
-    told = [fill for fill in one.fills if fill.legs and ALONE_MARK not in fill.fill_id]
-    filled = sum(_whole(order.legs, fill.legs) for fill in told)
+    done: Counter[OptionContract] = Counter()
+    for leg in (leg for fill in one.fills if ALONE_MARK not in fill.fill_id for leg in fill.legs):
+        done[leg.contract] += leg.quantity
+    filled = max(0, min(done[leg.contract] // leg.ratio for leg in order.legs))
     status = order.status
     if filled >= order.quantity:
         status = OrderStatus.FILLED
