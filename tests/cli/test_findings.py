@@ -1,14 +1,21 @@
 """A real holding from elsewhere at the command line: asked about, adopted, left alone, or given to a position."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from tests.cli.test_position_doors import ask
 from tests.cli.test_position_doors import held as held
 from tests.cli.test_position_doors import traded as traded
 from thetaloom.bootstrap import open_demo
+from thetaloom.cli.reconcile import decide_by
 from thetaloom.config import load_settings
+from thetaloom.domain.book.elsewhere import Finding, FindingKind
+from thetaloom.domain.book.fills import LegFill
 from thetaloom.domain.strategy.structures import Leg
+from thetaloom.domain.values.ids import UserId
+from thetaloom.domain.values.money import Price
+from thetaloom.testing import builders
 
 DEMO = "goog-demo-put-credit-spread"
 
@@ -82,3 +89,22 @@ def test_a_close_is_given_to_the_position_that_a_person_names(held: str) -> None
     assert (given["id"], given["is_open"]) == (other, False)
     rest = answer("reconcile")
     assert (rest["findings"], rest["drifts"]) == ([], [])
+
+
+def test_what_to_do_about_contracts_that_are_gone_names_the_position() -> None:
+    gone = LegFill(contract=builders.contract("SPY 2026-01-16 P 560"), quantity=2, price=Price(0))
+    one = Finding(
+        id="f-1",
+        user_id=UserId("anna"),
+        account_id=builders.ACCOUNT,
+        kind=FindingKind.CONTRACTS_DIFFER,
+        key="sums:one",
+        text="they differ",
+        legs=(gone,),
+        candidates=("pos-1",),
+        found_at=builders.NOW,
+    )
+
+    assert decide_by(one).endswith("thetaloom position assign f-1 pos-1")
+    assert decide_by(replace(one, candidates=("pos-1", "pos-2"))).endswith("thetaloom position assign f-1 POSITION")
+    assert decide_by(replace(one, legs=(), candidates=())) == "It ends by itself when the difference is gone."

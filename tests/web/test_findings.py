@@ -109,3 +109,27 @@ def test_the_page_asks_and_takes_the_answer_without_javascript(
     assert client.get("/api/positions", params={"open": True}).json()["total"] == 2
     bad = browser.post(f"/reconcile/{asked['id']}/adoption", data={"strategy": DEMO, "price": "NaN"})
     assert 400 <= bad.status_code < 500
+
+
+def test_contracts_that_are_gone_at_the_broker_stop_the_run_and_leave_the_position_by_a_button(
+    platform: Platform, client: TestClient, browser: TestClient, held: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform.paper, "holdings", dict)
+    for _ in range(3):
+        client.post("/api/sync-positions", json={})
+    standing = client.get("/api/findings", params={"standing": True}).json()["items"]
+    page = browser.get("/reconcile").text
+    run = client.get(f"/api/workflow/status/{held['run_id']}").json()["run"]
+
+    answers = [
+        client.post(f"/api/findings/{one['id']}/assign", json={"position_id": held["id"]}).json() for one in standing
+    ]
+
+    assert {one["kind"] for one in standing} == {"contracts_differ"} and len(standing) == len(held["legs"])
+    assert (run["status"], run["reason"]) == ("PAUSED", "book_in_doubt")
+    assert "Nothing of these contracts is traded by itself" in page and page.count("It was this one") == len(standing)
+    assert [one["is_open"] for one in answers] == [True, False], answers
+    ended = client.get(f"/api/workflow/status/{held['run_id']}").json()["run"]
+    assert (ended["status"], ended["reason"]) == ("COMPLETED", "closed_elsewhere")
+    client.post("/api/sync-positions", json={})
+    assert client.get("/api/findings", params={"standing": True}).json()["total"] == 0

@@ -57,6 +57,8 @@ EVENTS: Mapping[EventKind, str] = {
     EventKind.ROLL_INTERRUPTED: "The old side of a roll is closed, and its successor was not opened.",
     EventKind.POSITION_ROLLED: "The first fill of a successor was booked; both positions are one chain.",
     EventKind.RUN_RESTARTED: "A completed run has started the next one, which waits until it has cooled down.",
+    EventKind.TRADE_BUSTED: "The exchange took a trade back after it was reported; the position follows.",
+    EventKind.TRADE_CORRECTED: "The exchange corrected a trade's price or quantity; the position follows.",
     EventKind.CONTRACTS_ENDED: "The broker told what became of expired contracts.",
     EventKind.EARLY_ASSIGNED: "A sold contract was assigned before its expiration.",
     EventKind.DEFENCE_ADVISED: "The ways out of an early assignment, in money.",

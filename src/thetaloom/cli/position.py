@@ -238,7 +238,7 @@ def ignore(finding: FindingArgument, as_json: JsonOption = False) -> None:
 
 @app.command()
 def assign(finding: FindingArgument, position: PositionArgument, as_json: JsonOption = False) -> None:
-    """Say which position lost the contracts that a trade elsewhere closed."""
+    """Say which position lost the contracts that a trade elsewhere closed, or that are gone at the broker."""
     with opened() as platform:
         wish = AssignClose(user_id=platform.user_id, finding_id=finding, position_id=PositionId(position))
         carry_out(platform, wish)

@@ -17,6 +17,7 @@ from thetaloom.errors import InvariantError
 DECIDE = {
     FindingKind.UNKNOWN_HOLDING: "thetaloom position adopt {id} STRATEGY   or   thetaloom position ignore {id}",
     FindingKind.WHOSE_CLOSE: "thetaloom position assign {id} POSITION",
+    FindingKind.CONTRACTS_DIFFER: "If they are gone at the broker: thetaloom position assign {id} POSITION",
     FindingKind.ORPHAN_ORDER: "thetaloom reconcile --cancel-orphans   or   thetaloom position ignore {id}",
 }
 
@@ -125,4 +126,7 @@ def decide_by(one: Finding, *, dry_run: bool = False) -> str:
     """Return what a person can do about a finding."""
     if dry_run:
         return "A dry run keeps nothing: reconcile first, then decide."
-    return DECIDE.get(one.kind, "It ends by itself when the difference is gone.").format(id=one.id)
+    can_be_said = one.kind is not FindingKind.CONTRACTS_DIFFER or bool(one.legs)
+    words = DECIDE.get(one.kind) if can_be_said else None
+    named = words.replace("POSITION", one.candidates[0]) if words and len(one.candidates) == 1 else words
+    return (named or "It ends by itself when the difference is gone.").format(id=one.id)

@@ -11,6 +11,7 @@ from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.run.runs import RunStatus, WorkflowRun
 from thetaloom.domain.run.why import Why as Reading
 from thetaloom.domain.values.ids import UserId
+from thetaloom.domain.values.reasons import Reason
 from thetaloom.store.database import Database
 from thetaloom.store.queries.runs import RunDetail
 from thetaloom.store.queries.why import why_of
@@ -71,6 +72,8 @@ def what_comes_next(detail: RunDetail) -> str:
             if held is not None and held.shares_held and not held.holds_contracts:
                 return f"it {shares_text(held)}; `thetaloom position sell-shares {held.id}` ends it"
             return f"the exit rules watch every quote{due}; `thetaloom position close` ends it by hand"
+        case RunStatus.PAUSED if run.reason == Reason.BOOK_IN_DOUBT.value:
+            return "it goes on when both books hold the same; if they never will: thetaloom reconcile"
         case RunStatus.PAUSED | RunStatus.ERROR:
             return f"it waits for a person: thetaloom run resume {run.id}"
     return f"the step {run.next_step.value if run.next_step else 'after the next event'}{due}"

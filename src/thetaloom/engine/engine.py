@@ -24,6 +24,7 @@ from thetaloom.engine.order_doubt import break_proofs
 from thetaloom.engine.order_reports import REPORT_DECIDER
 from thetaloom.engine.reconcile import Reconciled, settle_in_flight
 from thetaloom.engine.reconciliation.adoption import ADOPTION_DECIDER
+from thetaloom.engine.reconciliation.corrections import CORRECTION_DECIDER
 from thetaloom.engine.reconciliation.holdings import ELSEWHERE_DECIDER
 from thetaloom.engine.reconciliation.schedule import LookSchedule
 from thetaloom.engine.runner import work
@@ -48,6 +49,7 @@ DECIDERS: Mapping[str, Decider] = {
             SETTLEMENT_DECIDER,
             ELSEWHERE_DECIDER,
             ADOPTION_DECIDER,
+            CORRECTION_DECIDER,
             INTAKE_DECIDER,
             GAP_DECIDER,
         )

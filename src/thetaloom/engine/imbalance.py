@@ -110,10 +110,14 @@ def mind_legs(desk: Desk, uow: UnitOfWork, position: Position, now: datetime) ->
         return
     loose = contracts_of(position.loose)
     bare, risk = naked(loose), money_at_risk(loose)
-    asks = imbalance_policy_of(desk, uow, position.run_id) is ImbalancePolicy.ASK
+    run = uow.runs.get(position.run_id)
+    is_aside = run is not None and run.returns_to is not None  # nothing is unwound before it is resumed
+    asks = is_aside or imbalance_policy_of(desk, uow, position.run_id) is ImbalancePolicy.ASK
     alone = ", ".join(f"{number:+d} {contract.notation}" for contract, number in loose.items()) or "legs that cancel"
     risk_text = "without a bound" if risk is None else f"up to {risk:,.0f} dollars" if bare else "what they are worth"
-    if bare and not asks:
+    if is_aside:
+        action = f"Resume its run, then close it or leave it to its strategy: thetaloom run resume {position.run_id}"
+    elif bare and not asks:
         action = f"None if the unwinding fills; watch it: thetaloom position show {position.id}"
     else:
         action = f"Close the position with its loose legs: thetaloom position close {position.id}"

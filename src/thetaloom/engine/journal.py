@@ -7,6 +7,7 @@ from thetaloom.domain.book.protection import ProtectionShown, shown_protection
 from thetaloom.domain.values.ids import PositionId, UserId
 from thetaloom.engine import commands
 from thetaloom.engine.desk import Desk
+from thetaloom.engine.standing_fills import standing_fills
 from thetaloom.engine.trade_facts import read_entry_record, read_exit_record, read_plan
 from thetaloom.engine.trade_record import JournalEntry, TradeRecord, journal_entry
 from thetaloom.errors import InvalidInput, NotFound
@@ -18,8 +19,7 @@ NOTE_MAX = 4000
 def read_entry(desk: Desk, uow: UnitOfWork, position: Position, now: datetime) -> JournalEntry:
     """Return the journal of one position."""
     run = uow.runs.get(position.run_id)
-    orders = uow.orders.of_run(position.run_id)
-    filled = [(order, fill) for order in orders for fill in uow.orders.fills_of(order.client_order_id)]
+    filled = [(one.order, fill) for one in standing_fills(uow, position) for fill in one.fills]
     trades = sorted(filled, key=lambda one: one[1].filled_at)
     proposals = uow.proposals.of_run(position.run_id)
     watch, care = uow.watches.get(position.id), uow.care.get(position.id)

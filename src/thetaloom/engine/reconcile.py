@@ -29,6 +29,7 @@ from thetaloom.engine.reconciliation.answers import Options, Phase, Record
 from thetaloom.engine.reconciliation.answers import Reconciled as Reconciled
 from thetaloom.engine.reconciliation.closures import process_closures
 from thetaloom.engine.reconciliation.discovery import discover
+from thetaloom.engine.reconciliation.doubts import settle_doubts
 from thetaloom.engine.reconciliation.history import read_transactions
 from thetaloom.engine.reconciliation.holdings import sync_positions
 from thetaloom.engine.reconciliation.looking import BrokerLook, look_at_broker
@@ -188,7 +189,7 @@ def _phases(
         (Phase.DISCOVER, discover),
         (Phase.POSITIONS, sync_positions),
         (Phase.CLOSURES, process_closures),
-        (Phase.ORDER_STATES, settle_states),
+        (Phase.ORDER_STATES, _settle_states),
         (Phase.TARGETS, repair_targets),
     )
     is_still = look.is_still and uow.accounts.report_cursor(now.account) == look.report_cursor
@@ -212,6 +213,11 @@ def _phases(
     )
     _tell(now, found)
     return found, now
+
+
+def _settle_states(now: Round) -> None:
+    settle_states(now)
+    settle_doubts(now)
 
 
 def _finish(now: Round) -> None:

@@ -137,6 +137,10 @@ class Orders(Protocol):
         """Return the entry orders staged from ``since`` on that were sent, or may have been."""
         ...
 
+    def correct(self, before: Order, after: Order) -> None:
+        """Write a closed order whose fills were busted or corrected: here alone what is filled may become less."""
+        ...
+
     def save(self, order: Order) -> None:
         """Write the order. Raises ``StaleVersionError`` for an older copy than the stored one.
 
@@ -279,6 +283,10 @@ class Looks(Protocol):
     def add_transactions(self, new: Iterable[LinkedTransaction]) -> None: ...
     def waiting(self, account: AccountId, since: datetime) -> Sequence[LinkedTransaction]:
         """Return the transactions from ``since`` on that nothing explains yet, oldest first."""
+        ...
+
+    def corrections(self, account: AccountId) -> Sequence[LinkedTransaction]:
+        """Return the busts and corrections of our fills that are booked, oldest first."""
         ...
 
     def link(self, linked: Iterable[LinkedTransaction]) -> None: ...

@@ -30,6 +30,7 @@ broker_transactions = Table(
     needed("fees", Exact(Money)),
     Column("client_order_id", Text),
     Column("broker_order_id", Text),
+    needed("corrects", Text),
     needed("link", Word(Link)),
     needed("linked_to", Structured(tuple[str, ...])),  # an order, positions, findings
     PrimaryKeyConstraint("account_id", "sequence"),

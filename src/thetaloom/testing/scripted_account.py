@@ -12,7 +12,7 @@ from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.ports.clock import Clock
 from thetaloom.testing.builders import Number
-from thetaloom.testing.scripted_transactions import after, ended, moved, traded
+from thetaloom.testing.scripted_transactions import after, after_correction, ended, moved, traded
 
 
 class ScriptedAccount:
@@ -67,6 +67,14 @@ class ScriptedAccount:
     def trade_shares_elsewhere(self, symbol: str, quantity: int, price: Price) -> None:
         """Buy shares as another program would, or sell them when negative."""
         self.post(TransactionKind.TRADE, price.times(-quantity), symbol=symbol, shares=quantity)
+
+    def bust(self, contract: OptionContract) -> None:
+        """Let the exchange take back the newest trade of a contract."""
+        self._happen(lambda _, at: after_correction(self.happened, contract, 0, None, at))
+
+    def correct(self, contract: OptionContract, quantity: int, price: Price) -> None:
+        """Let the newest trade of a contract have been of so many contracts at another price."""
+        self._happen(lambda _, at: after_correction(self.happened, contract, quantity, price, at))
 
     def post(self, kind: TransactionKind, cash: Money, *, symbol: str = "", shares: int = 0) -> None:
         """Move cash, and shares where told: dividends, interest, fees, transfers."""

@@ -13,6 +13,7 @@ from thetaloom.domain.book.transactions import (
     Transaction,
     TransactionKind,
     cash_settled,
+    corrected,
     exercised,
     trade_transactions,
 )
@@ -105,6 +106,20 @@ def executed(done: LegExecution, broker_order_id: BrokerOrderId) -> tuple[Transa
         legs=(LegFill(contract=done.contract, quantity=done.quantity, price=done.price),),
     )
     return trade_transactions(fill, broker_order_id)
+
+
+def after_correction(
+    happened: Sequence[Transaction], contract: OptionContract, quantity: int, price: Price | None, at: datetime
+) -> tuple[Transaction, ...]:
+    """Return what lets the newest trade of a contract have been of so many contracts; of none, it is busted."""
+    done = {one.corrects for one in happened}
+    mine = [one for one in happened if one.contract == contract and one.kind is TransactionKind.TRADE]
+    trade = next((one for one in reversed(mine) if not one.corrects and one.transaction_id not in done), None)
+    if trade is None:
+        raise InvalidInput(f"no trade of {contract.notation} stands that could be busted or corrected")
+    signed = quantity if trade.quantity > 0 else -quantity
+    paid = price or trade.price or Price(0)
+    return corrected(trade, f"corrected:{trade.transaction_id}", at, quantity=signed, price=paid)
 
 
 def shares_of(order: ShareOrder, price: Price, at: datetime) -> Transaction:

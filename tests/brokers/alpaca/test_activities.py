@@ -125,3 +125,44 @@ def test_what_was_called_off_moves_nothing(account: Account) -> None:
     account.told = [activity(*PUT_560, status="canceled"), activity(*BOUGHT, status="canceled", id="2")]
 
     assert account.read() == []
+
+
+EXECUTION = "5f596936-6f23-4cef-bdf1-3806aae57dbf"
+
+
+def execution(number: str, **more: object) -> dict[str, Any]:
+    """Return a sale of two contracts as the activities have it."""
+    told = {"id": f"20260105100000000::{number}", "activity_type": "FILL", "type": "fill", "side": "sell"}
+    when = {"transaction_time": "2026-01-05T15:00:00Z", "qty": "2", "price": "2.00", "symbol": "SPY260116P00560000"}
+    return told | when | more
+
+
+@pytest.mark.parametrize("word", ["execution_type", "type"])
+def test_a_bust_is_no_second_sale_whichever_field_says_so(account: Account, word: str) -> None:
+    account.told = [execution("b", **{word: "trade_bust"}, previous_id=EXECUTION), execution(EXECUTION)]
+
+    sale, back = account.read()
+
+    assert (sale.quantity, back.quantity, back.cash) == (-2, 2, -sale.cash)
+    assert back.corrects == sale.transaction_id and account.read() == [sale, back]
+
+
+def test_a_bust_of_what_was_never_told_waits_for_it(account: Account) -> None:
+    account.told = [execution("b", execution_type="trade_bust", previous_id=EXECUTION)]
+    assert account.read() == []
+
+    account.told.append(execution(EXECUTION))
+
+    assert [one.quantity for one in account.read()] == [-2, 2]
+
+
+def test_a_correction_counts_what_stands_in_place_of_the_trade(account: Account) -> None:
+    account.told = [
+        execution(EXECUTION),
+        execution("c", execution_type="trade_correct", previous_id=EXECUTION, qty="1", price="1.90"),
+        execution("d", execution_type="trade_bust", previous_id="c"),
+    ]
+
+    moved = [(one.quantity, one.price) for one in account.read()]
+
+    assert moved == [(-2, Price("2.00")), (2, Price("2.00")), (-1, Price("1.90")), (1, Price("1.90"))]

@@ -101,18 +101,33 @@ def test_an_execution_whose_commission_is_late_is_told_without_it_and_the_fee_is
     assert (trade.fees, fee.kind, fee.fees) == (Money(0), TransactionKind.FEE, Money("-0.65"))
 
 
-def test_a_correction_moves_the_cash_and_no_contract(
+def test_a_correction_takes_the_trade_back_and_stands_in_its_place(
     bench: Bench, order: Order, leg: ToldExecution, say: Callable[..., None]
 ) -> None:
     corrected = replace(leg, execution_id="0000aaaa.0001.01.02", price=Decimal("2.05"))
-    say(telling.execution(leg), telling.commission(leg))
-    say(telling.execution(corrected), telling.commission(corrected))
-    bench.until(lambda: len(bench.connection.broker.transactions(0)) == 2)
+    again = replace(leg, execution_id="0000aaaa.0001.01.03", quantity=Decimal(0))
+    for told in (leg, corrected, corrected, leg, again):
+        say(telling.execution(told), telling.commission(told))
+    bench.until(lambda: len(bench.connection.broker.transactions(0)) == 4)
 
-    trade, correction = bench.connection.broker.transactions(0)
-    assert (trade.quantity, trade.cash) == (-1, Money(200))
-    assert (correction.quantity, correction.cash, correction.fees) == (0, Money(5), Money(0))
+    trade, back, now, busted = bench.connection.broker.transactions(0)
+    assert [(one.quantity, one.cash) for one in (trade, back)] == [(-1, Money(200)), (1, Money(-200))]
+    assert (now.quantity, now.cash, now.fees) == (-1, Money(205), Money(0))
+    assert (busted.quantity, busted.cash, busted.corrects) == (1, Money(-205), now.transaction_id)
+    assert back.corrects == now.corrects == trade.transaction_id
     assert bench.kinds(order) == [K.ACCEPTED, K.LEG_FILLED]
+
+
+def test_a_bust_of_what_was_never_told_is_nothing(
+    bench: Bench, order: Order, leg: ToldExecution, say: Callable[..., None]
+) -> None:
+    busted = replace(leg, execution_id="0000aaaa.0001.01.02", quantity=Decimal(0))
+    other = replace(leg, execution_id="0000aaaa.0002.01.01")
+    for told in (busted, other):
+        say(telling.execution(told), telling.commission(told))
+    bench.until(lambda: K.LEG_FILLED in bench.kinds(order))
+
+    assert len(bench.connection.broker.transactions(0)) == 1
 
 
 @pytest.mark.parametrize(

@@ -205,3 +205,60 @@ def test_contracts_that_a_corporate_action_moves_are_no_trade(book: ReportBook) 
     History(book, FakeClock()).record([moved(9, "Symbol Change", action="Sell to Close")], NOBODY)
 
     assert [(one.kind, one.quantity) for one in book.transactions(0)] == [(T.TRANSFER, -2)]
+
+
+def reversal(number: int, of: int, quantity: int, price: str, *, back: str = "0.0") -> WireTransaction:
+    """Return what takes back a sale, told with the sale's own side, and fees that are given back with it."""
+    told = trade(number, quantity, price)
+    value = Decimal(price) * quantity * 100
+    debit = {"value": -value, "net_value": -value + Decimal(back), "commission": Decimal(back)}
+    return told.model_copy(update={**debit, "reverses_id": of})
+
+
+def test_a_trade_that_is_reversed_is_taken_back_execution_by_execution(book: ReportBook) -> None:
+    accept(book)
+    tell(book, "f1", 1, "1.20")
+    tell(book, "f2", 2, "1.20")
+    history = History(book, FakeClock())
+    history.record([trade(1, 3, "1.20")], NOBODY)
+
+    history.record([trade(1, 3, "1.20"), reversal(2, 1, 3, "1.20", back="1.0")], NOBODY)
+    again = History(book, FakeClock()).record([trade(1, 3, "1.20"), reversal(2, 1, 3, "1.20", back="1.0")], NOBODY)
+
+    first, second, *back = book.transactions(0)
+    assert [one.corrects for one in back] == [first.transaction_id, second.transaction_id]
+    assert [one.quantity for one in back] == [1, 2] and {one.client_order_id for one in back} == {None}
+    assert sum((one.cash + one.fees for one in book.transactions(0)), Money(0)) == Money(0) and again == NOBODY
+
+
+def test_the_next_trade_of_the_order_stands_in_the_place_of_the_one_that_was_reversed(book: ReportBook) -> None:
+    accept(book)
+    tell(book, "f1", 3, "1.20")
+    history = History(book, FakeClock())
+    told = [trade(1, 3, "1.20"), reversal(2, 1, 3, "1.20"), trade(3, 3, "1.10")]
+
+    assert history.record(told, NOBODY) == NOBODY
+
+    sale, back, now = book.transactions(0)
+    assert back.corrects == now.corrects == sale.transaction_id
+    assert (now.quantity, now.cash, now.client_order_id) == (-3, Money(330), None)
+    assert now.broker_order_id == BrokerOrderId(str(NUMBER))
+
+
+def test_what_reverses_a_trade_waits_with_it_for_its_order(book: ReportBook) -> None:
+    accept(book)
+    history = History(book, FakeClock())
+    told = [trade(1, 3, "1.20"), reversal(2, 1, 3, "1.20")]
+
+    assert history.record(told, NOBODY) == {NUMBER} and book.transactions(0) == []
+    tell(book, "f1", 3, "1.20")
+    history.record(told, frozenset({NUMBER}))
+
+    assert [one.quantity for one in book.transactions(0)] == [-3, 3]
+
+
+def test_what_reverses_a_trade_that_nobody_knows_is_the_opposite_of_its_cash(book: ReportBook) -> None:
+    History(book, FakeClock()).record([reversal(2, 1, 3, "1.20")], frozenset({NUMBER}))
+
+    (back,) = book.transactions(0)
+    assert (back.quantity, back.cash, back.corrects) == (3, Money(-360), "")

@@ -9,13 +9,15 @@ from decimal import Decimal
 from thetaloom.brokers.alpaca.parse import Raw, count, instant, number, readable, text
 from thetaloom.brokers.alpaca.tables import ACTIVITIES
 from thetaloom.domain.book.leg_fills import LegExecution
-from thetaloom.domain.book.transactions import Transaction, TransactionKind
+from thetaloom.domain.book.transactions import Transaction, TransactionKind, corrected
 from thetaloom.domain.values.ids import BrokerOrderId, ClientOrderId, FillId
 from thetaloom.domain.values.instruments import OptionContract, parse_option_symbol
 from thetaloom.domain.values.money import NOTHING, Money, Price
 from thetaloom.errors import InvalidInput
 
 SHARES_OF = {"OPASN": TransactionKind.ASSIGNMENT, "OPEXC": TransactionKind.EXERCISE}
+BUST = "trade_bust"
+CORRECTIONS = frozenset({BUST, "trade_correct"})
 _COMPACT_TAIL = 15  # yymmdd, the right and eight digits
 
 
@@ -89,6 +91,27 @@ def transaction_of(raw: Raw, delivery: Delivery | None, ours: ClientOrderId | No
         price=price,
         cash=cash,
     )
+
+
+def is_correction(raw: Raw) -> bool:
+    """Tell whether an activity takes a trade back, or corrects it: it is no trade, though it looks like one."""
+    return not CORRECTIONS.isdisjoint({str(raw.get("execution_type")), str(raw.get("type"))})
+
+
+@readable
+def corrections_of(raw: Raw, known: Iterable[Transaction]) -> tuple[Transaction, ...]:
+    """Return what takes back a trade that is ``known``, and what stands in its place. Nothing else is guessed."""
+    before = text(raw, "previous_id")
+    trade = next((one for one in known if one.transaction_id.endswith(f"::{before}")), None)
+    if trade is None or trade.kind is not TransactionKind.TRADE:
+        raise InvalidInput("alpaca busts or corrects a trade that is not known", details={"field": "previous_id"})
+    is_busted = BUST in {raw.get("execution_type"), raw.get("type")}
+    count_now = 0 if is_busted else count(raw.get("qty"), "qty")
+    if count_now < 0:
+        raise InvalidInput(f"alpaca corrects a trade to {count_now}", details={"field": "qty"})
+    price = (trade.price or Price(0)) if is_busted else _price(raw)
+    signed = count_now if trade.quantity > 0 else -count_now
+    return corrected(trade, _name_of(raw), happened_at(raw), quantity=signed, price=price)
 
 
 def is_delivery(raw: Raw) -> bool:

@@ -10,11 +10,14 @@ import structlog
 
 from thetaloom.brokers.alpaca import sdk
 from thetaloom.brokers.alpaca.activities import (
+    CORRECTIONS,
     Delivery,
+    corrections_of,
     deliveries_of,
     delivery_of,
     execution_of,
     happened_at,
+    is_correction,
     is_delivery,
     order_id_of,
     transaction_of,
@@ -80,7 +83,7 @@ class AlpacaBooks:
             if order is None:
                 self.read_activities()
                 return
-            if "fill" in event:
+            if "fill" in event or event in CORRECTIONS:
                 self.read_activities()
             sent = self.note(order, reason=str(update.get("reason") or ""))
             if sent is not None and event in REFUSED_EVENTS:
@@ -286,7 +289,7 @@ class AlpacaBooks:
                 at = happened_at(raw)
                 if not EARLIEST_AT < at < self._clock.now() + AHEAD_MAX:
                     raise InvalidInput(f"alpaca told {at.isoformat()} as the time of an activity")
-                transaction = self._take_one(raw, name, deliveries)
+                transaction = None if is_correction(raw) else self._take_one(raw, name, deliveries)
             except InvalidInput as error:
                 # It is read again with the next activities, and the balance will not add up meanwhile.
                 log.error("alpaca_activity_unreadable", told=str(raw.get("activity_type")), error=error.message)
@@ -297,8 +300,17 @@ class AlpacaBooks:
             newest = at if newest is None else max(newest, at)
         # Shares stand right behind their contracts, whatever was booked in between.
         self._book.record(sorted(moved.values(), key=lambda one: (one.happened_at, one.contract is None)))
+        self._correct([raw for raw in found if is_correction(raw)])
         self._taken |= {name for name, one in moved.items() if one.client_order_id or not one.broker_order_id}
         return newest
+
+    def _correct(self, found: Sequence[Raw]) -> None:
+        """Write down which trades were busted or corrected; the trades themselves are written already."""
+        for raw in found:
+            try:
+                self._book.record(corrections_of(raw, self._book.transactions(0)))
+            except InvalidInput as error:  # as an activity that cannot be read
+                log.error("alpaca_correction_unreadable", error=error.message)
 
     def _take_one(self, raw: Raw, name: str, deliveries: Sequence[Delivery]) -> Transaction | None:
         order_id = order_id_of(raw)

@@ -149,6 +149,12 @@ NOTES = (
         source="alpaca-py#557 and #630",
     ),
     BrokerNote(
+        topic="busts",
+        text="A bust or a correction looks like a fill of its order and is told apart by its kind of execution; it "
+        "names the execution that it takes back.",
+        source=f"{_SPEC}, execution_type and previous_id of activities",
+    ),
+    BrokerNote(
         topic="rate limit",
         text="200 requests a minute of orders and books, and as many of market data, counted apart and each page for "
         "itself. 429 says by Retry-After when to come again.",

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from ib_async import Contract, ExecutionFilter, OrderState, Trade
+from ib_async import Contract, ExecutionFilter, Fill, OrderState, Trade
 from ib_async import Order as TwsOrder
 from ib_async.wrapper import RequestError
 
 from thetaloom.brokers.ibkr import parse
 from thetaloom.brokers.ibkr.desk import INACTIVE, OVER, OrderDesk, ended_status, told_limit
+from thetaloom.brokers.ibkr.executions import Executions
 from thetaloom.brokers.ibkr.positions import MARK, Held, explained, is_explained, read_held
 from thetaloom.brokers.ibkr.registry import Registry
 from thetaloom.brokers.ibkr.render import CURRENCY
@@ -50,6 +51,7 @@ class TwsBooks:
         session: Session,
         registry: Registry,
         desk: OrderDesk,
+        executions: Executions,
         book: ReportBook,
         clock: Clock,
         calendar: TradingCalendar,
@@ -59,6 +61,7 @@ class TwsBooks:
         self._session = session
         self._registry = registry
         self._desk = desk
+        self._executions = executions
         self._book = book
         self._clock = clock
         self._calendar = calendar
@@ -75,10 +78,10 @@ class TwsBooks:
         self._end_what_is_past()
         await self.compare_positions(counts_cash=True)
 
-    async def executions(self) -> None:
-        """Have all executions of today told again; those that are known change nothing."""
+    async def executions(self) -> list[Fill]:
+        """Have all executions of today told again, and return them; those that are known change nothing."""
         chosen = ExecutionFilter(acctCode=self._account)
-        await self._ask(lambda tws: tws.reqExecutionsAsync(chosen))
+        return list(await self._ask(lambda tws: tws.reqExecutionsAsync(chosen)))
 
     async def working(self) -> list[Trade]:
         """Return the orders that work, of everybody."""
@@ -154,12 +157,19 @@ class TwsBooks:
         if not is_explained(before, held):
             # The balances are asked for only where they are needed: TWS computes the whole margin for them.
             cash = parse.money_of((await self._summary()).get("TotalCashValue"))
-            self._book.record(self._steps(before, replace(held, cash=cash)))
+            steps = self._steps(before, replace(held, cash=cash)) or await self._busted(before, held)
+            self._book.record(steps)
             before = known.after(self._book.transactions(known.sequence))
         elif counts_cash:
             before = replace(before, cash=parse.money_of((await self._summary()).get("TotalCashValue")))
         if is_explained(before, held) and before != known:
             self._book.put_mark(MARK, before.to_text())
+
+    async def _busted(self, before: Held, now: Held) -> list[Transaction]:
+        contracts = {*before.contracts, *now.contracts}
+        differs = {one: now.contracts.get(one, 0) - before.contracts.get(one, 0) for one in contracts}
+        told = frozenset(parse.execution_base(one.execution.execId)[0] for one in await self.executions())
+        return self._executions.gone(told, {one: number for one, number in differs.items() if number})
 
     def _steps(self, before: Held, now: Held) -> list[Transaction]:
         spots = {one.underlying: self._spot_of(one.underlying) for one in before.contracts}

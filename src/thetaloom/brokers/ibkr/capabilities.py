@@ -40,8 +40,14 @@ NOTES = (
     BrokerNote(
         topic="executions",
         text="Executions come leg by leg, in any order, before or after the order's status, with commissions later. A"
-        " corrected execution ends in .02 and counts once; the summary of a combination is no execution.",
+        " corrected execution ends in .02 and takes the place of the first one; the summary of a combination is none.",
         source="erdewit/ib_insync#36, QuantConnect/Lean.Brokerages.InteractiveBrokers#249",
+    ),
+    BrokerNote(
+        topic="busts",
+        text="TWS has no word for a trade that was busted. It is told as such where the position has changed by just"
+        " the executions of today that TWS lists no longer; what does not fit is a difference for a person.",
+        source="TWS API: execDetails and reqExecutions tell trades that stand",
     ),
     BrokerNote(
         topic="status",

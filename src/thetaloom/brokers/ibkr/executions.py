@@ -6,10 +6,10 @@ a fee. A commission that comes later still is booked by itself. The summary that
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import structlog
 from ib_async import CommissionReport, Contract, Execution
@@ -17,7 +17,7 @@ from ib_async import CommissionReport, Contract, Execution
 from thetaloom.brokers.ibkr import parse
 from thetaloom.domain.book.leg_fills import LegExecution
 from thetaloom.domain.book.reports import ReportKind
-from thetaloom.domain.book.transactions import Transaction, TransactionKind
+from thetaloom.domain.book.transactions import Transaction, TransactionKind, corrected, taken_back
 from thetaloom.domain.values.ids import BrokerOrderId, ClientOrderId, FillId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import NOTHING, Money, Price
@@ -30,6 +30,8 @@ log = structlog.get_logger()
 
 OPTION = "OPT"
 TRADED = frozenset({OPTION, "STK"})  # as positions are read: currencies, futures and bonds are none of ours
+MARK, BACK = "exec:", ":taken-back"  # of the ids of transactions
+NEW_YORK = ZoneInfo("America/New_York")
 COUNT_MAX = 10_000_000
 AHEAD_MAX, EARLIEST_AT = timedelta(days=1), datetime(2000, 1, 1, tzinfo=UTC)  # of what can have happened
 Whose = Callable[[Execution], ClientOrderId | None]
@@ -76,7 +78,8 @@ class Executions:
         """Tell whether it can have happened, and to the order that it names."""
         try:
             side, shares, at = parse.sign_of(execution.side), execution.shares, execution.time
-            is_whole = 0 < shares <= COUNT_MAX and shares == int(shares)
+            revision = parse.execution_base(execution.execId)[1]
+            is_whole = -(revision > 1) < shares <= COUNT_MAX and shares == int(shares)
             is_in_time = EARLIEST_AT < at < self._clock.now() + AHEAD_MAX
         except (InvalidInput, *NONSENSE):
             return False
@@ -119,11 +122,13 @@ class Executions:
         before = self._kept(base)
         if price is None or (before is not None and before.revision >= revision):
             return
+        if before is None and not execution.shares:
+            return  # busted before we heard of it
         quantity = int(execution.shares) * parse.sign_of(execution.side)
         if before is None:
             self._write_new(contract, execution, base, quantity, price, fees)
         else:
-            self._correct(contract, execution, quantity, before.price, price)
+            self._correct(base, execution, quantity, price)
         self._keep(_Written(base=base, revision=revision, price=price, has_fees=fees is not None))
 
     def _write_new(
@@ -167,12 +172,38 @@ class Executions:
             f"exec:{base}", ReportKind.LEG_FILLED, client_order_id, at=at, broker_order_id=perm_id, execution=done
         )
 
-    def _correct(self, contract: Contract, execution: Execution, quantity: int, before: Price, now: Price) -> None:
-        # The contracts are counted already; what a correction moves is the cash between the two prices.
-        multiplier = int(contract.multiplier or 1) if contract.secType == OPTION else 1
-        cash = Money(Decimal(now - before) * -quantity * multiplier)
-        if cash:
-            self._move(f"exec:{execution.execId}", contract.symbol, cash, NOTHING, execution.time, execution)
+    def gone(self, told: frozenset[str], differs: Mapping[OptionContract, int]) -> list[Transaction]:
+        """Return what takes back trades whose executions TWS tells no more, where they are all that ``differs``.
+
+        TWS has no word for a trade that was busted: the execution is left out of its list, and the position changes.
+        Only trades of our orders count: of those of other clients its list need not tell.
+        """
+        rows, now = self._book.transactions(0), self._clock.now()
+        today, corrected = now.astimezone(NEW_YORK).date(), {one.corrects for one in rows}
+        ours = {_base_of(one) for one in rows if one.client_order_id is not None} - told
+        found: list[Transaction] = []
+        for contract, difference in differs.items():
+            mine = [
+                one
+                for one in rows
+                if one.contract == contract
+                and one.transaction_id.startswith(MARK)
+                and one.transaction_id not in corrected
+                and not one.transaction_id.endswith(BACK)
+                and one.happened_at.astimezone(NEW_YORK).date() == today
+                and _base_of(one) in ours
+            ]
+            if mine and sum(one.quantity for one in mine) == -difference:
+                found += [taken_back(one, f"{one.transaction_id}{BACK}", now) for one in mine]
+        return found
+
+    def _correct(self, base: str, execution: Execution, quantity: int, price: Price) -> None:
+        # The trade that stands is taken back, and what it should have been stands in its place.
+        rows = self._book.transactions(0)
+        mine = [one for one in rows if _base_of(one) == base and not one.transaction_id.endswith(BACK)]
+        if mine and (mine[-1].quantity, mine[-1].price) != (quantity, price):
+            name = f"{MARK}{execution.execId}"
+            self._book.record(corrected(mine[-1], name, self._clock.now(), quantity=quantity, price=price))
 
     def _write_late(self, number: str, fees: Money) -> None:
         base, _ = parse.execution_base(number)
@@ -196,25 +227,6 @@ class Executions:
                     )
                 ]
             )
-
-    def _move(self, name: str, symbol: str, cash: Money, fees: Money, at: datetime, execution: Execution) -> None:
-        self._book.record(
-            [
-                Transaction(
-                    sequence=0,
-                    transaction_id=name,
-                    kind=TransactionKind.FEE,
-                    happened_at=at,
-                    symbol=symbol,
-                    contract=None,
-                    quantity=0,
-                    price=None,
-                    cash=cash,
-                    fees=fees,
-                    client_order_id=self._whose(execution),
-                )
-            ]
-        )
 
     def _known(self, number: str) -> "_Written | None":
         base, revision = parse.execution_base(number)
@@ -248,3 +260,11 @@ class _Written:
 
     def with_fees(self) -> "_Written":
         return replace(self, has_fees=True)
+
+
+def _base_of(one: Transaction) -> str:
+    """Return which execution a transaction is of, in whichever of its corrections; nothing for any other."""
+    name = one.transaction_id
+    if not name.startswith(MARK):
+        return ""
+    return parse.execution_base(name.removeprefix(MARK))[0] if one.corrects else name.removeprefix(MARK)

@@ -86,6 +86,7 @@ class IbkrBroker:
             session=session,
             registry=self.registry,
             desk=self._desk,
+            executions=self._executions,
             book=book,
             clock=clock,
             calendar=calendar,

@@ -62,6 +62,12 @@ NOTES = (
         source="field reports on closing orders",
     ),
     BrokerNote(
+        topic="busts",
+        text="A transaction that takes back another one names it as reverses-id; whatever side it tells, it is taken"
+        " for the opposite of that one. The next trade of the same order and contract stands in its place.",
+        source=SDK,
+    ),
+    BrokerNote(
         topic="token",
         text="A token lives 15 minutes; it is renewed after 10. Requests without a User-Agent of the form"
         " product/version are refused.",

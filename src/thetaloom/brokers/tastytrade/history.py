@@ -14,7 +14,7 @@ from tastytrade.account import Transaction as WireTransaction
 from thetaloom.brokers.tastytrade.parse import is_delivery, transaction_of
 from thetaloom.domain.book.leg_fills import LegExecution
 from thetaloom.domain.book.settlements import DELIVERS
-from thetaloom.domain.book.transactions import Transaction
+from thetaloom.domain.book.transactions import Transaction, TransactionKind, taken_back
 from thetaloom.domain.values.ids import BrokerOrderId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import NOTHING, Price
@@ -45,9 +45,9 @@ class History:
         ids, held = {one.transaction_id for one in known}, dict[OptionContract, int]()
         for old in known:
             _move(held, old)
-        untold = set[int]()
+        untold, untold_ids = set[int](), set[int]()  # orders, and trades: what reverses one waits with it
         for one in sorted(found, key=lambda one: (one.executed_at, is_delivery(one))):  # shares after their contracts
-            if str(one.id) in ids or self._is_recorded(one):
+            if str(one.id) in ids or self._is_recorded(one) or one.reverses_id in untold_ids:
                 continue
             sent = None if one.order_id is None else self._book.sent_as(BrokerOrderId(str(one.order_id)))
             moved = transaction_of(one, None if sent is None else sent.client_order_id, held)
@@ -55,9 +55,10 @@ class History:
                 moved = self._delivered(one.id, moved, known)
             if moved is None:
                 continue
-            parts = self._parts(moved, sent, ids)
+            parts = self._reversed(one, moved, known) or self._parts(moved, sent, ids) or replacement(moved, known)
             if one.order_id is not None and (not parts or (sent is None and one.order_id not in asked)):
                 untold.add(one.order_id)
+                untold_ids.add(one.id)
                 continue
             self._book.record(parts)
             self._mark(one, parts)
@@ -82,14 +83,23 @@ class History:
         told = [one.execution for one in self._book.reports_since(0) if one.client_order_id == sent.client_order_id]
         return as_executions(moved, [one for one in told if one is not None and one.execution_id not in ids])
 
+    def _reversed(self, one: WireTransaction, moved: Transaction, known: Sequence[Transaction]) -> list[Transaction]:
+        if one.reverses_id is None or moved.contract is None or moved.kind is not TransactionKind.TRADE:
+            return []
+        told = self._book.mark(f"{RECORDED}{one.reverses_id}") or ""
+        before = {str(one.reverses_id), *told.split()}
+        trades = [each for each in known if each.transaction_id in before and each.kind is TransactionKind.TRADE]
+        return reversals(moved, trades)
+
     def _is_recorded(self, one: WireTransaction) -> bool:
-        if one.order_id is not None and one.id not in self._recorded and self._book.mark(f"{RECORDED}{one.id}"):
+        has_parts = one.order_id is not None or one.reverses_id is not None
+        if has_parts and one.id not in self._recorded and self._book.mark(f"{RECORDED}{one.id}"):
             self._recorded.add(one.id)
         return one.id in self._recorded
 
     def _mark(self, one: WireTransaction, parts: Sequence[Transaction]) -> None:
         if [part.transaction_id for part in parts] != [str(one.id)]:
-            self._book.put_mark(f"{RECORDED}{one.id}", "yes")
+            self._book.put_mark(f"{RECORDED}{one.id}", " ".join(part.transaction_id for part in parts))
             self._recorded.add(one.id)
 
 
@@ -117,6 +127,37 @@ def as_executions(moved: Transaction, told: Iterable[LegExecution]) -> list[Tran
         )
         for one, paid in zip(chosen, cash, strict=True)
     ]
+
+
+def reversals(moved: Transaction, trades: Sequence[Transaction]) -> list[Transaction]:
+    """Return a trade that was reversed as what takes back each of its executions, whichever side it names itself.
+
+    One of a trade that nobody knows is the opposite of what moved its cash.
+    """
+    if not trades:
+        sign = 1 if moved.cash < 0 else -1
+        return [replace(moved, quantity=sign * abs(moved.quantity), client_order_id=None)]
+    name = moved.transaction_id
+    back = [
+        taken_back(one, name if len(trades) == 1 else f"{name}:{number}", moved.happened_at)
+        for number, one in enumerate(trades, start=1)
+    ]
+    rest = moved.cash + moved.fees - sum((one.cash for one in back), NOTHING)  # fees that were given back
+    return [*back[:-1], replace(back[-1], cash=back[-1].cash + rest)]
+
+
+def replacement(moved: Transaction, known: Sequence[Transaction]) -> list[Transaction]:
+    """Return a trade that no execution of its order tells as what stands in the place of one that was taken back."""
+    trade = next((each for each in known if _stands_for(moved, each, known)), None)
+    return [] if trade is None else [replace(moved, client_order_id=None, corrects=trade.transaction_id)]
+
+
+def _stands_for(moved: Transaction, trade: Transaction, known: Sequence[Transaction]) -> bool:
+    """Tell whether a trade is what one that was taken back should have been: of its order, and not told before."""
+    if moved.contract is None or (trade.contract, trade.broker_order_id) != (moved.contract, moved.broker_order_id):
+        return False
+    back = [one.quantity * trade.quantity for one in known if one.corrects == trade.transaction_id]
+    return moved.quantity * trade.quantity > 0 and bool(back) and all(sign < 0 for sign in back)
 
 
 def _brought(ended: Transaction, shares: Transaction) -> bool:

@@ -27,6 +27,7 @@ class Link(StrEnum):
     WAITING = "waiting"  # nothing yet
     ORDER = "order"  # a fill of ours
     ELSEWHERE = "elsewhere"  # a trade that was not ours: positions that lost contracts, or findings
+    CORRECTION = "correction"  # a fill of ours that the exchange busted or corrected
     SETTLEMENT = "settlement"  # assignment, exercise, expiration
     CASH = "cash"  # no contract moved
 
@@ -59,6 +60,7 @@ class LinkedTransaction:
     fees: Money = NOTHING
     client_order_id: ClientOrderId | None = None
     broker_order_id: BrokerOrderId | None = None
+    corrects: str = ""
     link: Link = Link.WAITING
     linked_to: tuple[str, ...] = ()
 
@@ -78,6 +80,7 @@ class LinkedTransaction:
             fees=self.fees,
             client_order_id=self.client_order_id,
             broker_order_id=self.broker_order_id,
+            corrects=self.corrects,
         )
 
 
@@ -99,6 +102,7 @@ def unlinked(one: Transaction, account: AccountId, user: UserId) -> LinkedTransa
         fees=one.fees,
         client_order_id=one.client_order_id,
         broker_order_id=one.broker_order_id,
+        corrects=one.corrects,
         link=link,
     )
 

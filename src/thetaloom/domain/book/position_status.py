@@ -24,6 +24,7 @@ class PositionStatus(StrEnum):
     ROLLED = "rolled"
     ADJUSTED = "adjusted"
     EXPIRED = "expired"
+    BUSTED = "busted"  # nothing of its entry stands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

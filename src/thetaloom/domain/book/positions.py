@@ -45,7 +45,7 @@ class Position:
     exits_fired: tuple[int, ...] = ()  # indices of the partial exit rules that have had their turn
     keep_asked: Mapping[str, int] | None = None  # spreads that a person's partial close leaves, by name
     endings: tuple[str, ...] = ()  # kinds of the transactions that ended contracts of it without an order
-    ended_as: str = ""  # how it ended where that is not simply closed: expired, rolled, adjusted
+    ended_as: str = ""  # how it ended where that is not simply closed: expired, rolled, adjusted, busted
     rolled_from: PositionId | None = None
     chain_id: PositionId = ITSELF  # the first position of a chain of rolls
     version: int = 0
@@ -257,6 +257,22 @@ class Position:
         kept, gain = netted_shares((*self.shares, lot))
         after = replace(self, shares=kept, realized=self.realized + gain, closed_at=None)
         return after if after.is_open else replace(after, closed_at=lot.since)
+
+    def opened_at_price(self, contract: OptionContract) -> Price:
+        """Return the average price of one contract that is held; zero where nobody said what it was done at."""
+        paid, count = Price(0), 0
+        for spread in self.spreads:
+            for lot in spread.lots:
+                for leg, price in zip(spread.legs, lot.leg_prices, strict=False):
+                    if leg.contract == contract:
+                        paid, count = (
+                            paid + price * lot.quantity * abs(leg.ratio),
+                            count + lot.quantity * abs(leg.ratio),
+                        )
+        for one in self.loose:
+            if one.contract == contract:
+                paid, count = paid + one.price * abs(one.quantity), count + abs(one.quantity)
+        return paid / count if count else Price(0)
 
     @property
     def shares_held(self) -> int:

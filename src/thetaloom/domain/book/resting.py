@@ -19,7 +19,10 @@ from thetaloom.domain.values.reasons import Reason
 
 REPLACEMENTS_MAX = 3  # of one spread's target on one day, after it ended at the broker without our asking
 # We took it back ourselves, and it comes back once the cause is gone; a person's cancel is a person's wish.
-TAKEN_BACK = frozenset({Reason.TARGET_WITHDRAWN.value, Reason.TARGETS_REPLACED.value, Reason.MORE_THAN_HELD.value})
+TAKEN_BACK = frozenset(
+    reason.value
+    for reason in (Reason.TARGET_WITHDRAWN, Reason.TARGETS_REPLACED, Reason.MORE_THAN_HELD, Reason.BOOK_IN_DOUBT)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ of its transactions, and what it holds is the sum of their quantities.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -48,6 +48,7 @@ class Transaction:
     fees: Money = NOTHING  # negative: we pay them
     client_order_id: ClientOrderId | None = None
     broker_order_id: BrokerOrderId | None = None
+    corrects: str = ""  # the id of a trade that was busted or corrected: this takes it back, or stands in its place
 
     def __post_init__(self) -> None:
         if not self.transaction_id:
@@ -108,6 +109,34 @@ def trade_transactions(fill: Fill, broker_order_id: BrokerOrderId | None = None)
         )
         for number, (leg, fee) in enumerate(zip(fill.legs, fees, strict=True), start=1)
     )
+
+
+def taken_back(trade: Transaction, transaction_id: str, at: datetime) -> Transaction:
+    """Return what undoes a trade that was busted; its fees are not given back with it, and no order made it."""
+    return replace(
+        trade,
+        sequence=0,
+        transaction_id=transaction_id,
+        happened_at=at,
+        quantity=-trade.quantity,
+        cash=-trade.cash,
+        fees=NOTHING,
+        client_order_id=None,
+        broker_order_id=None,
+        corrects=trade.transaction_id,
+    )
+
+
+def corrected(
+    trade: Transaction, transaction_id: str, at: datetime, *, quantity: int, price: Price
+) -> tuple[Transaction, ...]:
+    """Return what takes a trade back and stands in its place; nothing stands there where no contract is left."""
+    gone = taken_back(trade, f"{transaction_id}:taken-back", at)
+    if not quantity:
+        return (gone,)
+    size = 1 if trade.contract is None else trade.contract.multiplier
+    cash = price.times(size, -quantity)
+    return gone, replace(gone, transaction_id=transaction_id, quantity=quantity, price=price, cash=cash)
 
 
 def worth_at(contract: OptionContract, spot: Price) -> Price:

@@ -39,6 +39,8 @@ class EventKind(StrEnum):
     POSITION_REDUCED = "PositionReduced"
     POSITION_CLOSED = "PositionClosed"
     LEGS_ORPHANED = "LegsOrphaned"
+    TRADE_BUSTED = "TradeBusted"
+    TRADE_CORRECTED = "TradeCorrected"
     CONTRACTS_ENDED = "ContractsEnded"
     EARLY_ASSIGNED = "EarlyAssigned"
     DEFENCE_ADVISED = "DefenceAdvised"

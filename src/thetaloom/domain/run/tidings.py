@@ -213,6 +213,8 @@ _TELLERS: Mapping[EventKind, Callable[[str, Event], Message | None]] = {
     EventKind.RUN_FAILED: _trouble("A run failed", "strategy", "step", "order", "reason", "message"),
     EventKind.FINDING_RAISED: _trouble("A difference with the broker", "finding", "what", "text"),
     EventKind.SCHEDULE_MISSED: _trouble("A schedule was missed", "schedule", "count", "newest"),
+    EventKind.TRADE_BUSTED: _trouble("The exchange busted a trade", "position", "legs", "price", "realized_pnl"),
+    EventKind.TRADE_CORRECTED: _trouble("The exchange corrected a trade", "position", "legs", "price", "realized_pnl"),
     EventKind.EARLY_ASSIGNED: _trouble("Assigned before expiration", "position", "contracts", "shares"),
     EventKind.SETTLEMENT_DIFFERED: _trouble("The broker settled otherwise", "position", "differences"),
     EventKind.SETTLEMENT_MISSED: _trouble("Nobody settled what expired", "position", "contracts", once=True),

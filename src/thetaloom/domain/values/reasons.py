@@ -299,6 +299,11 @@ class Reason(StrEnum):
         "settlement_missing",
         "Contracts have expired, and the broker has not said what became of them; look into the account.",
     )
+    TRADE_BUSTED = "trade_busted", "The exchange busted the trade, or corrected it, after it was reported."
+    BOOK_IN_DOUBT = (
+        "book_in_doubt",
+        "The broker holds less than the position, so nothing of it is traded. `thetaloom reconcile` tells what to do.",
+    )
     CLOSED_ELSEWHERE = "closed_elsewhere", "The contracts were closed at the broker by a trade that was not ours."
     CANCELED_BY_USER = "canceled_by_user", "A person canceled the run."
     STEP_FAILED = "step_failed", "A step ended with an error; the record holds its message."

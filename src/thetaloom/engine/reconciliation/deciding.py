@@ -22,6 +22,7 @@ from thetaloom.engine.reconciliation.round import Round
 from thetaloom.errors import NotAllowed, NotFound
 
 T = TypeVar("T")
+SUMS = "sums:"  # begins the key of a finding that holdings and transactions differ
 
 
 def adopt_position(desk: Desk, command: commands.AdoptPosition) -> Position:
@@ -54,8 +55,10 @@ def assign_close(desk: Desk, command: commands.AssignClose) -> Position:
 
     def settle(now: Round, found: Finding) -> Position:
         position = now.positions.get(command.position_id)
-        if found.kind is not FindingKind.WHOSE_CLOSE:
-            raise _not_that(found, "only a close can be given to a position")
+        if found.kind is not FindingKind.WHOSE_CLOSE and not (
+            found.kind is FindingKind.CONTRACTS_DIFFER and found.legs
+        ):
+            raise _not_that(found, "only what closed or is gone can be given to a position")
         if position is None or position.user_id != command.user_id:
             raise NotFound(
                 f"no open position has the id {command.position_id!r}",
@@ -64,9 +67,11 @@ def assign_close(desk: Desk, command: commands.AssignClose) -> Position:
         held, gone = position.held, found.contracts
         if any(held.get(one, 0) * number >= 0 or abs(held[one]) < abs(number) for one, number in gone.items()):
             raise NotAllowed("more_than_held", f"{position.id} does not hold all that went: {found.text}")
+        if found.kind is FindingKind.CONTRACTS_DIFFER:
+            found = _as_it_is(now, found, position)
         holders = [one for one in now.holders if one.id != found.id]
         trade = OutsideTrade(
-            name=found.key.removeprefix("whose:"),
+            name=found.key.removeprefix("whose:") if found.kind is FindingKind.WHOSE_CLOSE else found.id,
             happened_at=found.found_at,
             legs=found.legs,
             fees=found.fees,
@@ -78,6 +83,27 @@ def assign_close(desk: Desk, command: commands.AssignClose) -> Position:
         return after
 
     return _settled(desk, command.user_id, command.finding_id, settle)
+
+
+def _as_it_is(now: Round, found: Finding, position: Position) -> Finding:
+    """Return what is gone, held against the broker's books of now, at the prices at which it was opened.
+
+    Nobody told a trade: as far as our books can know there was none, and nothing was won or lost by it.
+    """
+    legs = []
+    for leg in found.legs:
+        theirs, ours = now.look.holdings.get(leg.contract, 0), now.ours.get(leg.contract, 0)
+        if theirs - ours != leg.quantity:
+            raise NotAllowed(
+                "finding_outdated", f"the broker holds {theirs} {leg.contract.notation} by now: look again"
+            )
+        legs.append(replace(leg, price=position.opened_at_price(leg.contract)))
+    before = now.look.before
+    if before is not None and found.key.startswith(SUMS):  # from here on its holdings are what the sums begin with
+        symbols = {leg.contract.occ_symbol: now.look.holdings.get(leg.contract, 0) for leg in legs}
+        held = {symbol: number for symbol, number in ({**before.contracts, **symbols}).items() if number}
+        now.uow.looks.save(replace(before, looks=before.looks + 1, contracts=held))
+    return replace(found, legs=tuple(legs))
 
 
 def _settled(desk: Desk, user: UserId, finding: str, settle: Callable[[Round, Finding], T]) -> T:

@@ -96,7 +96,7 @@ def _sums(now: Round) -> None:
             f" we agree with {'its ' if with_us != 'neither' else ''}{with_us}"
         )
         if now.persists(key, text):
-            now.raise_finding(FindingKind.CONTRACTS_DIFFER, key, text, halt=True, symbol=contract.underlying)
+            now.raise_lost(key, text, contract)
     for key in standing:
         _end(now, key, "holdings and transactions agree again")
 

@@ -18,6 +18,7 @@ from thetaloom.domain.book.reports import BrokerReport, ReportKind
 from thetaloom.domain.values.ids import ClientOrderId, FillId, make_position_id
 from thetaloom.domain.values.money import NOTHING, Price
 from thetaloom.engine.order_manager import book_report
+from thetaloom.engine.reconciliation.corrections import book_corrections
 from thetaloom.engine.reconciliation.round import Round
 from thetaloom.errors import DomainError, InvariantError
 
@@ -44,7 +45,7 @@ def read_transactions(now: Round) -> None:
         order = now.uow.orders.get(order_id)
         if order is not None and now.reaches(group[0].symbol, make_position_id(order.run_id)):
             _link(now, order, name, group)
-    now.waiting = tuple(others)
+    now.waiting = tuple(book_corrections(now, others))
     if now.moved:
         now.read_positions()
 

@@ -260,7 +260,7 @@ def _ask_unexplained(now: Round, contract: OptionContract, number: int, ours: in
     if not now.persists(key, text):
         return
     if is_lost:
-        now.raise_finding(FindingKind.CONTRACTS_DIFFER, key, text, halt=True, symbol=contract.underlying)
+        now.raise_lost(key, text, contract)
         return
     is_shrunk = bool(_shrink(now, contract, number, "the broker does not hold it any more"))
     left = _gap(now).get(contract, 0) if is_shrunk else number

@@ -7,12 +7,14 @@ from time import perf_counter
 from typing import Any
 
 from thetaloom.domain.book.elsewhere import Finding, FindingKind, FindingStatus, Holder, OutsideTrade, holder_of
+from thetaloom.domain.book.fills import LegFill
 from thetaloom.domain.book.looks import LinkedTransaction
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.reports import BrokerOrder
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.values.ids import BrokerOrderId, ClientOrderId, PositionId, RunId, UserId, make_finding_id
 from thetaloom.domain.values.instruments import OptionContract
+from thetaloom.domain.values.money import Price
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.reconciliation.answers import Drift, Options, Phase, PhaseCounts, PhaseResult
 from thetaloom.engine.reconciliation.looking import BrokerLook
@@ -42,6 +44,7 @@ class Round:
         self.moved: set[RunId] = set()
         self.halts: list[str] = []  # why the account takes no new risk
         self.strange: set[OptionContract] = set()  # moved by more than the trades that wait explain
+        self.undecided: set[PositionId] = set()  # of which a trade was busted while its order works
         self.suspects: dict[str, str] = {}
         self.phases: list[PhaseResult] = []
         self._counts = PhaseCounts(notes=[])
@@ -131,7 +134,8 @@ class Round:
         """
         standing = self.findings.get(key)
         if standing is not None:
-            found = replace(standing, text=text)
+            legs = more.get("legs", ()) if kind is FindingKind.CONTRACTS_DIFFER else standing.legs
+            found = replace(standing, text=text, legs=legs)
         else:
             number = self.uow.looks.findings_about(self.account, key) + 1
             found = Finding(
@@ -153,6 +157,21 @@ class Round:
             self.uow.looks.save_finding(found)
         self.findings[key] = found
         return found
+
+    def raise_lost(self, key: str, text: str, contract: OptionContract) -> Finding:
+        """Keep that contracts are gone at the broker, or held there otherwise than is told.
+
+        Its legs are what the broker holds less of than our positions do.
+        """
+        ours, theirs = self.ours.get(contract, 0), self.look.holdings.get(contract, 0)
+        legs: tuple[LegFill, ...] = ()
+        if theirs * ours < ours * ours:
+            legs = (LegFill(contract=contract, quantity=theirs - ours, price=Price(0)),)
+        holders = tuple(one.id for one in self.positions.values() if one.held.get(contract, 0) * ours > 0)
+        more: dict[str, Any] = {"symbol": contract.underlying, "legs": legs, "prices_known": False}
+        return self.raise_finding(
+            FindingKind.CONTRACTS_DIFFER, key, text, halt=True, candidates=holders if legs else (), **more
+        )
 
     def settle_finding(self, found: Finding, status: FindingStatus, how: str) -> Finding:
         """End a finding."""

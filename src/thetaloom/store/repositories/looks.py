@@ -69,6 +69,11 @@ class SqlLooks:
         wanted = (table.c.account_id == account, table.c.link == Link.WAITING, table.c.happened_at >= since)
         return values_of(LinkedTransaction, self._connection.execute(_TRANSACTIONS.where(*wanted)))
 
+    def corrections(self, account: AccountId) -> Sequence[LinkedTransaction]:
+        """Return the busts and corrections of our fills that are booked, oldest first."""
+        wanted = (broker_transactions.c.account_id == account, broker_transactions.c.link == Link.CORRECTION)
+        return values_of(LinkedTransaction, self._connection.execute(_TRANSACTIONS.where(*wanted)))
+
     def link(self, linked: Iterable[LinkedTransaction]) -> None:
         """Write what explains transactions."""
         rows = [

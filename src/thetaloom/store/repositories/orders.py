@@ -60,6 +60,7 @@ _NEXT_SEQUENCE = select(func.coalesce(func.max(table.c.sequence), 0) + 1).scalar
 _OWNER_OF_RUN = select(runs.c.user_id).where(runs.c.id == bindparam("of_run")).scalar_subquery()
 _OWNER_OF_ORDER = select(table.c.user_id).where(table.c.client_order_id == bindparam("of_order")).scalar_subquery()
 # An order has no version: what may only grow says whether a copy is stale, and a closed order never opens again.
+# A correction alone makes less of what is filled.
 _UPDATE = update(table).where(
     table.c.client_order_id == bindparam("of_order"),
     table.c.filled <= bindparam("filled_now"),
@@ -121,6 +122,16 @@ class SqlOrders:
             f"order {order.client_order_id} went on since this copy of it was read",
             details={"status": order.status, "filled": order.filled, "revision": order.revision},
         )
+
+    def correct(self, before: Order, after: Order) -> None:
+        """Write a closed order whose fills were busted or corrected: here alone what is filled may become less.
+
+        Raises ``StaleVersionError`` where a fill came to it meanwhile.
+        """
+        row = row_of(after, is_open=after.is_open)
+        of = (table.c.client_order_id == row.pop("client_order_id"), table.c.filled == before.filled)
+        if self._connection.execute(update(table).where(*of, ~table.c.is_open).values(row)).rowcount != 1:
+            raise StaleVersionError(f"order {after.client_order_id} went on since this copy of it was read")
 
     def add_fill(self, fill: Fill) -> bool:
         """Add a fill of a stored order; False when this fill of this order is known already."""

@@ -13,6 +13,7 @@ A test module of an adapter needs no more than this, with ``rig`` a fixture that
 
 from thetaloom.testing.broker_contract import (
     books,
+    busts,
     entry,
     fills,
     groups,
@@ -35,7 +36,7 @@ from thetaloom.testing.broker_contract.world import SignIn as SignIn
 from thetaloom.testing.broker_contract.world import Wire as Wire
 
 _PLACES = list(GROUPS)
-_MODULES = (orders, fills, books, legs, groups, life, unknown, pressed, lines, market, entry)
+_MODULES = (orders, fills, books, busts, legs, groups, life, unknown, pressed, lines, market, entry)
 SCENARIOS: tuple[Scenario, ...] = tuple(
     sorted(
         (one for module in _MODULES for one in module.SCENARIOS),

@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from thetaloom.ports.market_data import SymbolSearch
+from thetaloom.testing.broker_contract.world import Busts
 
 if TYPE_CHECKING:
     from thetaloom.testing.broker_contract.rig import Rig
@@ -23,6 +24,7 @@ class Ability(StrEnum):
     # of the rig: what stands around the broker
     SESSIONS = "sessions", "no night passes on this rig"
     OUTSIDE = "outside", "nothing happens outside of this rig"
+    BUSTS = "busts", "no trade is busted or corrected on this rig"
     JUDGES = "judges", "this rig's broker takes whatever is ordered"
     WIRE = "wire", "no wire lies between us and this broker"
     STREAMS = "streams", "this broker speaks on no stream"
@@ -48,6 +50,7 @@ class Ability(StrEnum):
         return {
             Ability.SESSIONS: rig.next_session is not None and rig.close_market is not None,
             Ability.OUTSIDE: rig.outside is not None,
+            Ability.BUSTS: isinstance(rig.outside, Busts),
             Ability.JUDGES: rig.judges,
             Ability.WIRE: rig.wire is not None,
             Ability.STREAMS: rig.streams is not None,

@@ -18,7 +18,7 @@ from thetaloom.ports.market_data import MarketData
 from thetaloom.testing import builders
 from thetaloom.testing.broker_contract.abilities import Ability
 from thetaloom.testing.broker_contract.told import folded
-from thetaloom.testing.broker_contract.world import Outside, SignIn, Streams, Wire
+from thetaloom.testing.broker_contract.world import Busts, Outside, SignIn, Streams, Wire
 
 T = TypeVar("T")
 LOOK_SECONDS = 0.02  # between two looks at what no report tells, such as how a line stands
@@ -75,6 +75,11 @@ class Rig:
     def world(self) -> Outside:
         """The world, for scenarios that need it."""
         return _there(self.outside, "no outside")
+
+    @property
+    def exchange(self) -> Busts:
+        """The exchange that busts and corrects, for scenarios that need it."""
+        return _there(self.outside if isinstance(self.outside, Busts) else None, "no busts")
 
     @property
     def line(self) -> Wire:

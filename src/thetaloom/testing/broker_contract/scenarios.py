@@ -32,6 +32,7 @@ GROUPS = {  # in the order of the pages
     "LAT": "Late and double reports",
     "RST": "Restarts",
     "ASG": "Assignment, exercise and the world outside",
+    "BST": "Trades that are busted or corrected",
     "REC": "Reconciliation with the broker's books",
     "STR": "Streams that fall silent or break",
     "TOK": "Tokens that expire",

@@ -15,8 +15,8 @@ from thetaloom.testing import builders as b
 from thetaloom.testing.bench import SPREAD_QUOTES
 from thetaloom.testing.broker_contract.rig import Rig
 from thetaloom.testing.broker_contract.rigs import DAY_ENDS, EVENING, NIGHT
-from thetaloom.testing.broker_contract.world import Outside
 from thetaloom.testing.broker_servers.backend import Backend, WireOrder
+from thetaloom.testing.broker_servers.world import World
 from thetaloom.testing.clock import FakeClock
 from thetaloom.testing.market import FixedMarket
 
@@ -151,7 +151,7 @@ def warm_up(folder: Path) -> None:
 class ToldWorld:
     """The world outside of a backend; whatever happens in it has been told to our side when its call is over."""
 
-    def __init__(self, world: Outside, rig: Callable[[], Rig], number_of: NumberOf) -> None:
+    def __init__(self, world: World, rig: Callable[[], Rig], number_of: NumberOf) -> None:
         self._world, self._rig, self._number_of = world, rig, number_of
         self._theirs: dict[BrokerOrderId, BrokerOrderId] = {}  # as the broker shows them, and as the exchange does
 
@@ -178,6 +178,16 @@ class ToldWorld:
     def trade_shares_elsewhere(self, symbol: str, quantity: int, price: Price) -> None:
         """Trade shares as another program."""
         self._world.trade_shares_elsewhere(symbol, quantity, price)
+        self._rig().settle()
+
+    def bust(self, contract: OptionContract) -> None:
+        """Let the exchange take back the newest trade of a contract."""
+        self._world.bust(contract)
+        self._rig().settle()
+
+    def correct(self, contract: OptionContract, quantity: int, price: Price) -> None:
+        """Let the newest trade of a contract have been of so many contracts at another price."""
+        self._world.correct(contract, quantity, price)
         self._rig().settle()
 
     def place_elsewhere(

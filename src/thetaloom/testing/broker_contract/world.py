@@ -5,7 +5,7 @@ A rig offers what it can; a scenario says what it needs.
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from thetaloom.domain.book.orders import Effect
 from thetaloom.domain.strategy.structures import Leg
@@ -73,6 +73,19 @@ class Outside(Protocol):
 
     def cancel_elsewhere(self, broker_order_id: BrokerOrderId) -> None:
         """Cancel an order as another program."""
+        ...
+
+
+@runtime_checkable
+class Busts(Protocol):
+    """An exchange that takes trades back or corrects them after they were reported."""
+
+    def bust(self, contract: OptionContract) -> None:
+        """Let the exchange take back the newest trade of a contract."""
+        ...
+
+    def correct(self, contract: OptionContract, quantity: int, price: Price) -> None:
+        """Let the newest trade of a contract have been of so many contracts at another price."""
         ...
 
 

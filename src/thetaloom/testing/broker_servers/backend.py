@@ -76,7 +76,7 @@ class Backend:
         self.lock = self._lock = threading.RLock()  # a server that keeps books of its own shares it
         self._books = VenueBooks(self.paper, url, cash, clock=clock, calendar=calendar, lock=self._lock)
         self._troubles, self._hears = Troubles(), list[Callable[[Change], None]]()
-        self.world = World(self.paper, self._changing, self._newest, self.cancel)
+        self.world = World(self.paper, self._changing, self._newest, self.cancel, self._books.correct)
         self._known: dict[BrokerOrderId, _Known] = {}
         self._visible: dict[ClientOrderId, BrokerOrderId] = {}  # the newest id of each order in the books
         self._hidden: set[BrokerOrderId] = set()
@@ -212,8 +212,12 @@ class Backend:
         return self._books.booked(self._known[broker_order_id].key).effect
 
     def executions(self, after: int = 0) -> list[Transaction]:
-        """Return what was done, one leg each, with the newest id of its order; oldest first."""
-        return [one for one in self.transactions(after) if one.kind is TransactionKind.TRADE and one.contract]
+        """Return what was done, one leg each, with the newest id of its order; oldest first.
+
+        What busts and corrections made of it later is among the transactions.
+        """
+        trades = [one for one in self.transactions(after) if one.kind is TransactionKind.TRADE and one.contract]
+        return [one for one in trades if not one.corrects]
 
     def transactions(self, after: int = 0) -> list[Transaction]:
         """Return every movement of cash, contracts and shares, with the newest id of its order; oldest first."""

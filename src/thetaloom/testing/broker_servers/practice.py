@@ -1,9 +1,10 @@
 """A simulated broker to practise on: its server, a market made by a seed, a clock at a pace, and a way to trouble it.
 
 The routes of control are on a port of their own: ``GET /clock``, ``GET /books``, ``POST /clock {"at"}`` (forward
-only), ``POST /trouble {"call", "trouble"}``, ``POST /streams/drop``, ``POST /tokens/expire``, ``POST /down {"on"}``
-and ``POST /mute {"on"}``. Whoever lives by this clock asks ``GET /clock/follow`` and hears of a jump before the
-market does: else it would hear of quotes and fills of a time that it has not come to.
+only), ``POST /trouble {"call", "trouble"}``, ``POST /streams/drop``, ``POST /tokens/expire``, ``POST /down {"on"}``,
+``POST /mute {"on"}``, ``POST /bust {"contract"}`` and ``POST /correct {"contract", "quantity", "price"}``, which are
+of the newest trade of a contract. Whoever lives by this clock asks ``GET /clock/follow`` and hears of a jump before
+the market does: else it would hear of quotes and fills of a time that it has not come to.
 """
 
 import json
@@ -19,6 +20,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from thetaloom.domain.values.instruments import OptionContract, parse_option_symbol
+from thetaloom.domain.values.money import Price
 from thetaloom.errors import InvalidInput, NotFound
 from thetaloom.marketdata.calendar_table import SHIPPED_TABLE, read_table
 from thetaloom.marketdata.clocks import PacedClock, checked
@@ -34,7 +37,17 @@ TICK_SECONDS = 0.1  # of real time between two looks of its exchange at the mark
 FOLLOWED_SECONDS = 5.0  # after the last look of a follower it is thought gone; so long a jump waits for it at most
 BODY_BYTES_MAX = 10_000
 OF_TESTS = ("request_timeout_seconds", "silence_seconds", "heartbeat_seconds")  # theirs are short; a person's are not
-CONTROL_ROUTES = ("/clock", "/books", "/trouble", "/streams/drop", "/mute", "/tokens/expire", "/down")
+CONTROL_ROUTES = (
+    "/clock",
+    "/books",
+    "/trouble",
+    "/streams/drop",
+    "/mute",
+    "/tokens/expire",
+    "/down",
+    "/bust",
+    "/correct",
+)
 CALLS = ("submit", "replace", "cancel", "read", "stream")
 
 
@@ -135,6 +148,8 @@ class Practice:
             "/tokens/expire": self.server.expire_tokens,
             "/down": lambda: self.server.go_down(asked.get("on") is True),
             "/mute": lambda: self.server.mute(asked.get("on") is True),
+            "/bust": lambda: self.backend.world.bust(_contract(asked)),
+            "/correct": lambda: self.backend.world.correct(_contract(asked), *_done(asked)),
         }
         if path not in deeds:
             raise NotFound(f"there is no {path}; there are {', '.join(deeds)}")
@@ -161,6 +176,20 @@ class Practice:
         if call not in CALLS or trouble not in set(ServerTrouble):
             raise InvalidInput(f"call is one of {', '.join(CALLS)}; trouble is one of {', '.join(ServerTrouble)}")
         self.backend.plan(call, ServerTrouble(trouble))
+
+
+def _contract(asked: Mapping[str, Any]) -> OptionContract:
+    return parse_option_symbol(str(asked.get("contract")))
+
+
+def _done(asked: Mapping[str, Any]) -> tuple[int, Price]:
+    try:
+        quantity, price = int(asked.get("quantity", 0)), Price(str(asked.get("price")))
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise InvalidInput("a correction is to a quantity and a price; a good one: 1 and 1.95") from error
+    if quantity < 1 or price < 0:
+        raise InvalidInput("a correction is to one contract or more, at no price below zero")
+    return quantity, price
 
 
 @contextmanager

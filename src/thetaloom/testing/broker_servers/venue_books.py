@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from threading import RLock
 from typing import TypeVar
 
@@ -12,9 +13,10 @@ from thetaloom.domain.book.transactions import Transaction
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.ids import AccountId, ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
-from thetaloom.domain.values.money import Money
+from thetaloom.domain.values.money import Money, Price
 from thetaloom.errors import NotFound
 from thetaloom.ports.clock import Clock
+from thetaloom.testing.scripted_transactions import after_correction
 
 T = TypeVar("T")
 
@@ -27,7 +29,7 @@ class VenueBooks:
     ) -> None:
         account = AccountId(paper.account_id)
         self._books = Books(url, account, cash, opened_at=clock.now(), settles_at=calendar.settles_at)
-        self._paper, self._lock = paper, lock
+        self._paper, self._lock, self._clock = paper, lock, clock
         self._known: dict[str, object] = {}
         paper.on_report(self.forget)
 
@@ -43,6 +45,16 @@ class VenueBooks:
     def write(self) -> AbstractContextManager[Ledger]:
         """Change the books; ``forget`` has to follow."""
         return self._books.write()
+
+    def correct(self, contract: OptionContract, quantity: int, price: Price | None) -> None:
+        """Let the newest trade of a contract have been of so many contracts, at another price; none: it is busted."""
+        everything = self.transactions(0)
+        rows = after_correction(everything, contract, quantity, price, self._clock.now())
+        trade = next(one for one in everything if one.transaction_id == rows[0].corrects)
+        ours, theirs = trade.client_order_id, trade.broker_order_id
+        with self.write() as ledger:
+            ledger.record([replace(one, client_order_id=ours, broker_order_id=theirs) for one in rows])
+        self.forget()
 
     def booked(self, key: ClientOrderId) -> BookedOrder:
         """Return an order. Raises ``NotFound``."""

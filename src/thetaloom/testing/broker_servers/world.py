@@ -21,11 +21,13 @@ class World:
         changing: Callable[[], AbstractContextManager[None]],
         newest: Callable[[], BrokerOrderId],
         cancel: Callable[[BrokerOrderId], bool],
+        correct: Callable[[OptionContract, int, Price | None], None],
     ) -> None:
         self._paper = paper
         self._changing = changing
         self._newest = newest
         self._cancel = cancel
+        self._correct = correct
 
     def assign(self, contract: OptionContract, quantity: int | None = None) -> None:
         """Let sold contracts be exercised against the account."""
@@ -64,3 +66,13 @@ class World:
         """Cancel an order as another program."""
         if not self._cancel(broker_order_id):
             raise NotFound(f"no order {broker_order_id} works")
+
+    def bust(self, contract: OptionContract) -> None:
+        """Let the exchange take back the newest trade of a contract."""
+        with self._changing():
+            self._correct(contract, 0, None)
+
+    def correct(self, contract: OptionContract, quantity: int, price: Price) -> None:
+        """Let the newest trade of a contract have been of so many contracts at another price."""
+        with self._changing():
+            self._correct(contract, quantity, price)

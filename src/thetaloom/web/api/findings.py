@@ -68,7 +68,7 @@ async def ignore(front: FrontDoor, finding_id: Id) -> Finding:
 
 @router.post("/{finding_id}/assign", responses=COMMANDED)
 async def assign(front: FrontDoor, finding_id: Id, asked: Assign) -> position_records.HeldPosition:
-    """Say which position lost the contracts that a trade elsewhere closed."""
+    """Say which position lost the contracts that a trade elsewhere closed, or that are gone at the broker."""
     command = AssignClose(user_id=front.user, finding_id=finding_id, position_id=PositionId(asked.position_id))
     return _held(front, await front.ask(command, Position))
 

@@ -25,7 +25,14 @@ STATUS_OF: Mapping[EventKind, OrderStatus] = {
 }
 ALERTS = frozenset({EventKind.ALERT_RAISED, EventKind.ALERT_ENDED})
 MOVES_MONEY = frozenset(
-    {EventKind.ORDER_ACCEPTED, EventKind.ORDER_FILLED, EventKind.CONTRACTS_ENDED, EventKind.SHARES_TRADED}
+    {
+        EventKind.ORDER_ACCEPTED,
+        EventKind.ORDER_FILLED,
+        EventKind.TRADE_BUSTED,
+        EventKind.TRADE_CORRECTED,
+        EventKind.CONTRACTS_ENDED,
+        EventKind.SHARES_TRADED,
+    }
 )
 
 

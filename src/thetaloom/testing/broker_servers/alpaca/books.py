@@ -34,14 +34,19 @@ class AlpacaShelf:
     def sync(self) -> None:
         """Take over what the backend has done since."""
         with self.lock:
-            for one in self.backend.transactions(self._seen):
+            fresh = self.backend.transactions(self._seen)
+            names = {one.transaction_id for one in fresh}
+            for one in fresh:
                 self._seen = one.sequence
+                if one.transaction_id.removesuffix(":taken-back") in names - {one.transaction_id}:
+                    continue  # one activity tells of a correction: what stands in the place of the trade
                 number = one.broker_order_id
                 owner = None
                 if one.kind is TransactionKind.TRADE and one.contract is not None and number is not None:
                     order = self.backend.order(number)
                     if order is not None:
-                        self._done.setdefault(number, []).append(one)
+                        if not one.corrects:
+                            self._done.setdefault(number, []).append(one)
                         owner = leg_uuid(number, one.contract, alone=len(order.legs) == 1)
                 self._activities.append(activity_of(one, owner))
                 if one.fees:

@@ -6,7 +6,14 @@ from thetaloom.testing.broker_servers.alpaca.data_api import DataApi
 from thetaloom.testing.broker_servers.alpaca.http import AlpacaHttp
 from thetaloom.testing.broker_servers.alpaca.sockets import AlpacaSockets
 from thetaloom.testing.broker_servers.alpaca.trading_api import Answer, Asked, TradingApi
-from thetaloom.testing.broker_servers.alpaca.wire import Json, ShownOrder, named, order_name, written
+from thetaloom.testing.broker_servers.alpaca.wire import (
+    Json,
+    ShownOrder,
+    event_of,
+    named,
+    order_name,
+    written,
+)
 from thetaloom.testing.broker_servers.backend import Backend, Change, Changed
 
 SECRET = "simulated"
@@ -111,6 +118,9 @@ class AlpacaServer:
     def _update(self, shown: ShownOrder, change: Change) -> Json | None:
         at = {"timestamp": written(self.backend.clock.now()), "order": shown.record()}
         one = change.execution
+        if change.of is Changed.EXECUTION and one is not None and one.corrects:
+            told = {"event": event_of(one), "reason": event_of(one).upper()}
+            return at | told | {"execution_id": named(one.transaction_id), "previous_execution_id": named(one.corrects)}
         if change.of is Changed.EXECUTION and one is not None:
             return at | {
                 "event": "fill" if shown.word == "filled" else "partial_fill",

@@ -212,9 +212,16 @@ def _other(one: Transaction) -> Json:
     return record
 
 
+def event_of(one: Transaction) -> str:
+    """Return the word for what takes a trade back, or corrects it."""
+    return "trade_bust" if one.transaction_id.endswith(":taken-back") else "trade_correct"
+
+
 def _trade(one: Transaction, order_id: str | None) -> Json:
-    side = "buy" if one.quantity > 0 else "sell"
-    return {
+    is_busted = bool(one.corrects) and event_of(one) == "trade_bust"
+    side = "buy" if (one.quantity > 0) != is_busted else "sell"  # a bust names the side of what it takes back
+    told = {} if not one.corrects else {"execution_type": event_of(one), "previous_id": named(one.corrects)}
+    return told | {
         "id": _activity_id(one, named(one.transaction_id)),
         "activity_type": "FILL",
         "transaction_time": written(one.happened_at),

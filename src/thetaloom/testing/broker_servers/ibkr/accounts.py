@@ -98,11 +98,18 @@ class Accounts:
         """Return a trade as an execution; ``None`` for what moved without one."""
         if transaction.kind is not TransactionKind.TRADE or not transaction.quantity:
             return None
+        if transaction.transaction_id.endswith(":taken-back"):
+            return None  # TWS does not say so: the execution is told no more, and the position has changed
+        revision = 1
+        if transaction.corrects:
+            rows = self._backend.transactions()
+            number = next(one.sequence for one in rows if one.transaction_id == transaction.corrects)
+            revision = 2
         placed = self.placed.get(transaction.broker_order_id or BrokerOrderId(""), Placed())
         contract = self._contract(transaction)
         price = Decimal(transaction.price or 0)
         return ToldExecution(
-            execution_id=f"0000e0d5.{number:08x}.01.01",
+            execution_id=f"0000e0d5.{number:08x}.01.{revision:02}",
             order_id=placed.order_id,
             client_id=placed.client_id,
             perm_id=int(transaction.broker_order_id or 0),

@@ -54,7 +54,9 @@ class Shared:
 
     def executions(self) -> list[ToldExecution]:
         """Return all executions of the account."""
-        rows = self.backend.transactions()
+        everything = self.backend.transactions()
+        gone = {one.corrects for one in everything}
+        rows = [one for one in everything if one.transaction_id not in gone]
         told = (self.accounts.executions(one, one.sequence) for one in rows)
         return [one for one in told if one is not None]
 

@@ -221,7 +221,16 @@ class Rest:
         side = "Buy" if one.quantity > 0 else "Sell"
         placed = None if order is None else self.desk.placed.get(order)
         effect = "Open" if placed is None else placed.effect.value.capitalize()
-        return transaction_json(one, self.account, f"{side} to {effect}" if one.quantity else None, order)
+        told = transaction_json(one, self.account, f"{side} to {effect}" if one.quantity else None, order)
+        return told | self._reversed(one)
+
+    def _reversed(self, one: Transaction) -> dict[str, Any]:
+        # What takes a trade back names it, and repeats its action; what stands in its place is a trade as any other.
+        if not one.transaction_id.endswith(":taken-back"):
+            return {}
+        trade = next(each for each in self.backend.transactions() if each.transaction_id == one.corrects)
+        told = self._transaction(trade)
+        return {"reverses-id": told["id"]} | {name: told[name] for name in ("action", "transaction-sub-type")}
 
     def _quote_token(self, asked: Asked) -> Told:
         told = {"token": "sim-quote-token", "dxlink-url": self._dxlink_url(), "level": "api"}
