@@ -60,6 +60,7 @@ class EventKind(StrEnum):
     POSITION_BLINDED = "PositionBlinded"
     POSITION_SIGHTED = "PositionSighted"
     EXIT_TRIGGERED = "ExitTriggered"
+    EXIT_WITHHELD = "ExitWithheld"
     RUN_COMPLETED = "RunCompleted"
     RUN_FAILED = "RunFailed"
     RUN_PAUSED = "RunPaused"
