@@ -227,9 +227,7 @@ def test_a_roll_closes_nothing_that_it_may_not_open_again(
     assert live.bench.position(held.run_id) == held
 
 
-def test_each_worker_has_switches_of_its_own_and_none_sends_what_another_denied(
-    database: Database
-) -> None:
+def test_each_worker_has_switches_of_its_own_and_none_sends_what_another_denied(database: Database) -> None:
     live = LiveDesk(database)
     other_switches = HeldSwitches()
     other_switches.held = replace(other_switches.held, allows_live=False)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from itertools import product
+from itertools import cycle, product
 from typing import Any
 
 import pytest
@@ -22,11 +22,12 @@ from thetaloom.cli import access
 from thetaloom.cli.app import app
 from thetaloom.domain.run.runs import RunStatus
 from thetaloom.domain.run.signal_sources import SignalSource, SourceAuth
-from thetaloom.engine.commands import SaveSignalSource
+from thetaloom.engine.commands import ApproveProposal, SaveSignalSource
 from thetaloom.errors import NotAllowed
 
 AT_NIGHT = pytest.mark.skipif("TESTS_ALL_BROKERS" not in os.environ, reason="every pair at night: make nightly")
 SECRET = "a-secret-of-the-source"
+INTERVALS = cycle(("1", "5", "15", "30", "60"))  # else a signal were the one before once more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +101,8 @@ def signal(home: LiveHome, _: str) -> str:
     now, before = home.platform.clock.now(), home.newest_run()
     home.do(SaveSignalSource(source=SignalSource(**source, saved_at=now)))
     home.platform.source_secrets.put("tv", SECRET)
-    body = json.dumps({"ticker": SYMBOL, "action": "buy", "interval": "5", "timestamp": now.isoformat()}).encode()
+    said = {"ticker": SYMBOL, "action": "buy", "interval": next(INTERVALS), "timestamp": now.isoformat()}
+    body = json.dumps(said).encode()
     signed = {"x-signature": f"sha256={hmac.new(SECRET.encode(), body, sha256).hexdigest()}"}
     answer = home.client.post("/webhook/tv", content=body, headers=signed)
     assert answer.status_code == 202, answer.text
@@ -188,3 +190,76 @@ def test_no_door_leads_past_a_gate(home: LiveHome, door: Door, gate: str) -> Non
     assert (told["run"]["outcome"], told["run"]["reason"]) == ("denied", GATES[gate].value)
     assert told["why"]["text"] == GATES[gate].text
     assert any(GATES[gate].value in one["reason"] for one in (*told["steps"], *told["orders"]))
+
+
+@pytest.mark.parametrize("gate", ["allow_live", *(pytest.param(one, marks=AT_NIGHT) for one in ("mode", "account"))])
+def test_what_was_approved_before_a_restart_waits_for_the_gates(home: LiveHome, gate: str) -> None:
+    run = home.propose()
+    before, proposal = home.sent(), home.proposal(run)["id"]
+    home.loop.stop()
+    approval = ApproveProposal(user_id=home.platform.user_id, proposal_id=proposal)
+    home.platform.engine.handle(approval)  # written down, and nothing is done about it any more
+    home.down()
+    home.shut(gate)
+
+    with pytest.raises(NotAllowed) as refused:
+        home.up()
+    typed = CliRunner().invoke(app, ["run", "show", run])
+    sent_meanwhile = home.sent()
+    home.open_all()
+    home.up()
+    home.wait(lambda: len(home.sent()) > len(before))
+
+    assert (refused.value.code, typed.exit_code) == (GATES[gate].value, 0)
+    assert sent_meanwhile == before
+    home.client.post(f"/api/workflow/cancel/{run}")
+    home.wait_for(run, RunStatus.COMPLETED, RunStatus.MONITORING)
+
+
+@pytest.mark.parametrize(
+    "gate", ["account", *(pytest.param(one, marks=AT_NIGHT) for one in ("mode", "allow_live", "session"))]
+)
+def test_a_command_without_a_server_sends_nothing_past_a_gate(home: LiveHome, gate: str) -> None:
+    run = home.propose()
+    before, proposal = home.sent(), home.proposal(run)["id"]
+    home.down()
+    home.shut(gate)
+
+    typed = CliRunner().invoke(app, ["approval", "approve", proposal])
+
+    sent_meanwhile = home.sent()
+    home.open_all()
+    home.up()
+    assert sent_meanwhile == before
+    told = home.told(run)["run"]
+    if gate in {"mode", "session"}:  # nobody signs in to another kind of account
+        assert typed.exit_code != 0 and told["status"] == RunStatus.PENDING_APPROVAL.value
+        home.client.post(f"/api/workflow/cancel/{run}")
+    else:
+        assert (told["outcome"], told["reason"]) == ("denied", GATES[gate].value)
+
+
+def enter(home: LiveHome) -> str:
+    """Open a position, and return its id."""
+    run = execute_at_natural(home, home.propose())
+    home.wait_for(run, RunStatus.MONITORING)
+    return str(home.told(run)["position"]["id"])
+
+
+def test_a_leave_that_was_withdrawn_lets_exits_through_and_another_mode_makes_them_wait(home: LiveHome) -> None:
+    position = enter(home)
+    held = home.client.get(f"/api/positions/{position}").json()
+    before = home.sent()
+    home.shut("mode")
+
+    home.ask(f"/api/positions/{position}/close")
+    waiting = home.wait(lambda: [one for one in home.told(held["run_id"])["orders"] if one["reason"]])
+    sent_meanwhile = home.sent()
+    home.open_all()
+    for gate in ("allow_live", "account"):
+        home.shut(gate)
+    home.jump(home.platform.clock.now() + timedelta(minutes=2))
+    home.wait(lambda: len(home.sent()) > len(before))
+
+    assert [(one["status"], one["reason"]) for one in waiting] == [("STAGED", GATES["mode"].value)]
+    assert sent_meanwhile == before
