@@ -7,7 +7,7 @@ around that one refusal, for its clock; everything else is what a server runs.
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from thetaloom.broker_parts import OWNER
 from thetaloom.config import SIMULATOR_URL, Settings, load_settings
 from thetaloom.domain.run.runs import RunStatus
 from thetaloom.domain.strategy.rules import ApprovalMode, ApprovalRule
-from thetaloom.domain.values.ids import AccountId, RunId, StrategyId
+from thetaloom.domain.values.ids import AccountId, StrategyId
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.commands import Command
 from thetaloom.engine.loop import EngineLoop
