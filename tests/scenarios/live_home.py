@@ -178,6 +178,11 @@ class LiveHome:
         """Return the id of the run that was started last."""
         return str(self.client.get("/api/workflow/list").json()["items"][0]["id"])
 
+    def wait_for_another(self, run: str) -> str:
+        """Wait for a run that is newer than this one, and return its id."""
+        self.wait(lambda: self.newest_run() != run)
+        return self.newest_run()
+
     @staticmethod
     def wait(met: Callable[[], T], story: Callable[[], str] = str) -> T:
         """Return the first answer that holds."""

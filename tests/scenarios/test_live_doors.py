@@ -97,23 +97,23 @@ def send_on_the_wire(home: LiveHome, run: str) -> str:
 
 
 def signal(home: LiveHome, _: str) -> str:
-    source = {"name": "tv", "user_id": home.platform.user_id, "auth": SourceAuth.HMAC, "strategy_id": BY_RULE}
-    now, before = home.platform.clock.now(), home.newest_run()
-    home.do(SaveSignalSource(source=SignalSource(**source, saved_at=now)))
+    user, now, before = home.platform.user_id, home.platform.clock.now(), home.newest_run()
+    source = SignalSource(name="tv", user_id=user, auth=SourceAuth.HMAC, strategy_id=BY_RULE, saved_at=now)
+    home.do(SaveSignalSource(source=source))
     home.platform.source_secrets.put("tv", SECRET)
     said = {"ticker": SYMBOL, "action": "buy", "interval": next(INTERVALS), "timestamp": now.isoformat()}
     body = json.dumps(said).encode()
     signed = {"x-signature": f"sha256={hmac.new(SECRET.encode(), body, sha256).hexdigest()}"}
     answer = home.client.post("/webhook/tv", content=body, headers=signed)
     assert answer.status_code == 202, answer.text
-    return home.wait(lambda: (run := home.newest_run()) != before and run)
+    return home.wait_for_another(before)
 
 
 def be_due(home: LiveHome, _: str) -> str:
     before = home.newest_run()
     schedule = home.ask("/api/schedules", strategy_id=BY_RULE, symbols=[SYMBOL], cron="* * * * *")
     home.jump(home.platform.clock.now() + timedelta(minutes=1))
-    run = home.wait(lambda: (found := home.newest_run()) != before and found)
+    run = home.wait_for_another(before)
     home.client.delete(f"/api/schedules/{schedule['id']}")
     return run
 
