@@ -196,8 +196,8 @@ def test_an_exit_that_waits_for_a_gate_is_told_once_and_sent_when_it_opens(
     live.bench.pass_time(seconds=60)
 
     assert (waiting.status, waiting.reason) == (OrderStatus.STAGED, reason.value)
-    told = live.bench.facts(EventKind.EXIT_WITHHELD)
-    assert live.bench.events(run).count(EventKind.EXIT_WITHHELD) == 1
+    told = live.bench.facts(EventKind.EXIT_BARRED)
+    assert live.bench.events(run).count(EventKind.EXIT_BARRED) == 1
     assert (told["order"], told["text"]) == (waiting.client_order_id, reason.text)
     assert live.bench.sent("submit").count(waiting.client_order_id) == 1
     assert live.bench.order(run, Effect.CLOSE).reason == ""

@@ -108,10 +108,10 @@ def _withhold(desk: Desk, uow: UnitOfWork, order: Order, gate: Reason) -> None:
     """Leave an exit staged until its gate opens, and tell so once."""
     if order.reason == gate.value:
         return
-    log.error("exit_withheld", order=order.client_order_id, reason=gate.value)
+    log.error("exit_barred", order=order.client_order_id, reason=gate.value)
     uow.orders.save(replace(order, reason=gate.value))
     facts = {"reason": gate.value, "text": gate.text}
-    tell_order(uow, order, EventKind.EXIT_WITHHELD, desk.clock.now(), **facts)
+    tell_order(uow, order, EventKind.EXIT_BARRED, desk.clock.now(), **facts)
     uow.commit()
 
 
