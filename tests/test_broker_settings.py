@@ -21,7 +21,7 @@ from thetaloom.store.upgrading import upgrade
 ACCOUNT = AccountId("LIVE-1")
 SIMULATED = {"simulator_url": "http://127.0.0.1:1"}
 CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
-    ({"mode": "live"}, "allow_live is false"),
+    ({"mode": "live"}, "the broker is paper"),
     ({"mode": "live", "allow_live": True}, "the broker is paper"),
     ({"mode": "live", "allow_live": True, "broker": "alpaca", "broker_options": SIMULATED}, "a simulated one"),
     ({"broker": "alpaca", "market": "synthetic"}, "synthetic market may never reach an order"),

@@ -342,11 +342,6 @@ def _contradictions(settings: Settings) -> tuple[tuple[bool, str, str], ...]:
     market, is_live, named = str(settings.market), settings.wants_live, ENVIRONMENT_PREFIX
     return (
         (
-            is_live and not settings.allow_live,
-            "mode is live but allow_live is false",
-            'Set `allow_live = true` in config.toml as well, or mode = "paper".',
-        ),
-        (
             is_live and on_paper,
             "mode is live but the broker is paper, which has no real money",
             f"Set {named}BROKER to a broker, or mode = paper.",

@@ -2,15 +2,20 @@
 
 import logging
 import sys
+from contextlib import suppress
 
 import structlog
 
 
 class _StandardError:
-    """Writes to whatever standard error is at the moment: a stream that was replaced and closed breaks nothing."""
+    """Writes to whatever standard error is at the moment, and loses a line that cannot be written.
+
+    A full disk, or a reader that went away, must not end the engine in the middle of what the line tells of.
+    """
 
     def msg(self, message: str) -> None:
-        print(message, file=sys.stderr, flush=True)  # noqa: T201  # this is where logs go
+        with suppress(OSError, ValueError):  # the second is of a stream that was closed
+            print(message, file=sys.stderr, flush=True)  # noqa: T201  # this is where logs go
 
     debug = info = warning = error = critical = exception = fatal = log = msg
 

@@ -52,7 +52,7 @@ def test_the_gates_are_gone_through_before_there_are_keys(new_home: Path, thetal
     (new_home / "config.toml").write_text(f'{settings}mode = "live"\nallow_live = true\n')
     live = findings(thetaloom)
 
-    assert "allow_live" in half["settings"]["found"]
+    assert "allow_live = true" in half["gate: allow_live"]["advice"]
     assert {name: one["found"] for name, one in half.items() if name.startswith("gate: ")} == {
         "gate: mode": "open",
         "gate: allow_live": "shut",

@@ -1,14 +1,16 @@
 """The engine's own thread: commands and their answers, outages, failures and the end."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from thetaloom.dispatch.aside import AsideProcess
+from thetaloom.domain.book.halts import StandingHalt
 from thetaloom.domain.run.runs import RunStatus, WorkflowRun
 from thetaloom.engine import commands
-from thetaloom.engine.loop import EngineLoop
+from thetaloom.engine.loop import SWEEP_SECONDS, EngineLoop
 from thetaloom.errors import ConfigError, NotFound, StoreUnavailable
 from thetaloom.testing.desk import ANNA, STRATEGY, DeskBench
 
@@ -169,6 +171,28 @@ def test_an_outage_of_the_store_does_not_end_the_loop(make_loop: MakeLoop) -> No
     assert through.wait(PATIENCE)
     loop.stop()
     assert loop.failure is None
+
+
+def test_a_flag_that_cannot_be_heeded_lets_the_loop_rest(lite: DeskBench, make_loop: MakeLoop) -> None:
+    turns: list[str] = []
+    twice = threading.Event()
+    loop: EngineLoop
+
+    def fail() -> None:
+        lite.desk.halts.hoist(StandingHalt(scope="strategy:other", reason="full", by="anna", at=""))
+        turns.append(loop.held_up_by)
+        if len(turns) == 2:
+            twice.set()
+        raise StoreUnavailable("the disk is full")
+
+    loop = make_loop(fail)
+    began = time.monotonic()
+    loop.start()
+    assert twice.wait(PATIENCE)
+    loop.stop()
+
+    assert turns[:2] == ["", "the disk is full"]
+    assert time.monotonic() - began > SWEEP_SECONDS / 2  # the flag alone would have woken it at once
 
 
 def test_a_broker_that_is_down_at_the_start_is_waited_for(lite: DeskBench, loop: EngineLoop) -> None:

@@ -14,7 +14,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import func, select, text
 
-from tests.builders import a_run
+from tests.builders import ANNA, a_run
+from thetaloom.domain.values.ids import AccountId
 from thetaloom.errors import ConfigError, InvariantError, StoreDamaged, StoreUnavailable
 from thetaloom.store.backup import backup, restore
 from thetaloom.store.database import Database, open_database
@@ -308,6 +309,28 @@ def test_a_backup_is_restored_where_there_was_nothing(sqlite_database: Database,
 
     check_version(other)
     assert count_runs(other) == 1
+
+
+@pytest.mark.parametrize("is_allowed", [True, False])
+def test_a_backup_brings_no_leave_for_real_money_back(
+    sqlite_database: Database, tmp_path: Path, is_allowed: bool
+) -> None:
+    account = AccountId("LIVE-1")
+    add_runs(sqlite_database, 1)
+    with SqlStore(sqlite_database).unit_of_work() as uow:
+        uow.accounts.ensure(account, ANNA, "alpaca", is_live=True)
+        uow.commit()
+    backup(sqlite_database, tmp_path / "copy.db")
+    with SqlStore(sqlite_database).unit_of_work() as uow:
+        uow.accounts.allow_live(account, is_allowed=is_allowed)
+        uow.commit()
+
+    forbidden = restore(sqlite_database, tmp_path / "copy.db")
+    elsewhere = restore(open_database(tmp_path / "other.db"), tmp_path / "copy.db")
+
+    assert (forbidden, elsewhere) == ([] if is_allowed else [account], [account])
+    with SqlStore(sqlite_database).reading() as uow:
+        assert uow.accounts.is_live(account) is is_allowed
 
 
 def test_a_backup_never_writes_over_a_file(sqlite_database: Database, tmp_path: Path) -> None:

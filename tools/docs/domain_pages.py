@@ -71,6 +71,7 @@ EVENTS: Mapping[EventKind, str] = {
     EventKind.POSITION_BLINDED: "A leg's quotes have been bad for so long that nobody watches the position's price.",
     EventKind.POSITION_SIGHTED: "The quotes of a position that was blind can be believed again.",
     EventKind.EXIT_TRIGGERED: "An exit rule, or a person, asked to close a position.",
+    EventKind.EXIT_BARRED: "A closing order waits, unsent, because a live gate is shut that bars exits as well.",
     EventKind.RUN_COMPLETED: "A run ended; the facts hold its outcome and reason.",
     EventKind.RUN_FAILED: "A step ended with an error and the run waits for a person.",
     EventKind.RUN_PAUSED: "A person set a run aside.",

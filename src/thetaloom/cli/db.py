@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from thetaloom.cli.access import is_served
-from thetaloom.cli.output import JsonOption, emit, say
+from thetaloom.cli.output import JsonOption, emit, note, say
 from thetaloom.config import load_settings
 from thetaloom.errors import NotAllowed
 from thetaloom.store.backup import backup as write_backup
@@ -65,11 +65,13 @@ def restore(
                     f"all that the database holds would be replaced by {path}",
                     advice="Back it up, then add --confirm.",
                 )
-        restore_backup(database, path)
+        forbidden = restore_backup(database, path)
         settings = load_settings()
         for broker, copied in _copied(path).items():
             copy_back(copied, _file_of(settings.books_url(broker)))
         _report("restored from", path, as_json=as_json)
+        for account in forbidden:
+            note(f"real money is allowed on {account} no more: `thetaloom broker allow-live {account}`")
 
 
 def _books() -> dict[str, Path]:

@@ -15,7 +15,7 @@ from thetaloom.cli.access import lives
 from thetaloom.cli.known_names import check_broker, check_market
 from thetaloom.cli.output import say, shown_instant
 from thetaloom.config import PAPER_BROKER, MarketSource, Mode, Settings, load_settings
-from thetaloom.errors import InvariantError, NotAllowed, Unavailable
+from thetaloom.errors import ConfigError, InvariantError, NotAllowed, Unavailable
 
 if TYPE_CHECKING:
     from thetaloom.bootstrap import Platform, Pulse
@@ -44,11 +44,22 @@ def up(
     check_broker(broker)
     check_market(market)
     settings = load_settings(port=port, host=host, market=market, broker=broker, speed=speed, mode=mode)
+    _refuse_live_unallowed(settings)
     listening = _listen(settings)
     try:
         _serve(settings, listening)
     finally:
         listening.close()
+
+
+def _refuse_live_unallowed(settings: Settings) -> None:
+    # No other command is refused for this: what is held must come off after the leave was withdrawn, too.
+    if settings.wants_live and not settings.allow_live:
+        raise ConfigError(
+            "mode is live but allow_live is false",
+            advice='Set `allow_live = true` in config.toml as well, or mode = "paper".',
+            details=settings.model_dump(include={"mode", "allow_live", "broker"}),
+        )
 
 
 def _serve(settings: Settings, listening: socket.socket) -> None:

@@ -82,7 +82,7 @@ def refuse_unless_pending(uow: UnitOfWork, proposal: Proposal, now: datetime) ->
     if proposal.status is not ProposalStatus.PENDING:
         raise NotAllowed(
             Reason.APPROVAL_ALREADY_DECIDED.value,
-            f"{proposal.id} was {proposal.status.value} by {proposal.decided_by}",
+            f"{proposal.id} was {proposal.status.value} already",
             details={"status": proposal.status.value, "decided_by": proposal.decided_by},
         )
     if now >= proposal.expires_at:

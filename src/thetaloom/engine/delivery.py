@@ -37,6 +37,7 @@ from thetaloom.errors import (
     OutcomeUnknown,
     StaleVersionError,
 )
+from thetaloom.ports.store import UnitOfWork
 
 log = structlog.get_logger()
 
@@ -80,14 +81,14 @@ def _deliver(desk: Desk, client_order_id: ClientOrderId, again: bool, *, session
         if is_new:
             gate = shut_gate(desk, uow, order, session=session)
             if gate is not None and order.effect is Effect.CLOSE:
-                log.error("exit_not_sent", order=client_order_id, reason=gate.value)  # it waits for the gate to open
+                _withhold(desk, uow, order, gate)
                 return
             barred = gate or barred_by(desk, uow, order)
             if barred is not None:
                 withdraw(desk, uow, order, barred)
                 uow.commit()
                 return
-            order = order.moved_to(OrderStatus.SUBMITTED)
+            order = replace(order.moved_to(OrderStatus.SUBMITTED), reason="")  # no gate withholds it any more
             uow.orders.save(order)
             tell_order(uow, order, EventKind.ORDER_SUBMITTED, desk.clock.now())
             uow.commit()
@@ -101,6 +102,17 @@ def _deliver(desk: Desk, client_order_id: ClientOrderId, again: bool, *, session
         _look_first(desk, order)
     else:
         _ask_again(desk, order)
+
+
+def _withhold(desk: Desk, uow: UnitOfWork, order: Order, gate: Reason) -> None:
+    """Leave an exit staged until its gate opens, and tell so once."""
+    if order.reason == gate.value:
+        return
+    log.error("exit_barred", order=order.client_order_id, reason=gate.value)
+    uow.orders.save(replace(order, reason=gate.value))
+    facts = {"reason": gate.value, "text": gate.text}
+    tell_order(uow, order, EventKind.EXIT_BARRED, desk.clock.now(), **facts)
+    uow.commit()
 
 
 def _ask(desk: Desk, order: Order, call: Callable[[], T], then: Callable[[T], None] = lambda told: None) -> None:

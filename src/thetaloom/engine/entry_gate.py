@@ -13,6 +13,7 @@ from thetaloom.engine.desk import Desk
 from thetaloom.engine.findings import RiskFinding
 from thetaloom.engine.imbalance import conflict_of, conflict_verdict
 from thetaloom.engine.last_gate import halts_now
+from thetaloom.engine.live_gates import shut_for_entry
 from thetaloom.engine.order_work import (
     QUOTE_RETRY,
     LegQuote,
@@ -40,6 +41,7 @@ class Gate:
     decided_at: datetime
     session_opened_at: datetime | None  # of the session that is on; None while the market is closed
     conflict: Conflict | None = None  # with what others hold or are opening
+    shut: Reason | None = None  # the first of the live gates that is
 
 
 def read_gate(
@@ -60,6 +62,7 @@ def read_gate(
         halts = halts_now(desk, uow)
         conflict = conflict_of(desk, uow, run.id, proposal.legs, instead=instead)
         stored = uow.proposals.get(proposal.id)
+        shut = shut_for_entry(desk, uow, run.id, session=snapshot.is_live)
     if stored is None or proposal.decided_at is None or approved.trade is None:
         raise InvariantError(f"{run.id}: executing without a decided proposal")
     # Once the old side of a roll is off, what was approved is under way: its age counts from there.
@@ -79,6 +82,7 @@ def read_gate(
         decided_at=decided_at,
         session_opened_at=_session_opened_at(desk, now),
         conflict=conflict,
+        shut=shut,
     )
 
 
@@ -112,6 +116,8 @@ def pass_gate(gate: Gate, proposal: Proposal, now: datetime) -> tuple[Verdict, t
             stored=proposal.content_hash[:12],
         )
         return changed, ()
+    if gate.shut is not None:  # looked at here as well, so that a roll closes nothing that it may not open again
+        return denied(gate.shut), ()
     if now > gate.give_up_at:
         return denied(Reason.APPROVAL_EXPIRED, approved_until=gate.give_up_at.isoformat()), ()
     if gate.conflict is not None:

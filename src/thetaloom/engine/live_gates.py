@@ -2,7 +2,7 @@
 
 from thetaloom.domain.book.live_gates import WRONG_ACCOUNT, GateFacts, shut_gates
 from thetaloom.domain.book.orders import Effect, Order, OrderStatus
-from thetaloom.domain.values.ids import ClientOrderId
+from thetaloom.domain.values.ids import ClientOrderId, RunId
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.engine.desk import Desk
 from thetaloom.errors import NotAllowed
@@ -40,8 +40,13 @@ def shut_gate(desk: Desk, uow: UnitOfWork, order: Order, *, session: bool) -> Re
     """Return the gate that this order may not pass, if any."""
     if order.effect is Effect.CLOSE:  # a leave that was withdrawn must not lock a position in
         return shut_for_exits(desk, uow, session=session)
+    return shut_for_entry(desk, uow, order.run_id, session=session)
+
+
+def shut_for_entry(desk: Desk, uow: UnitOfWork, run: RunId, *, session: bool) -> Reason | None:
+    """Return the gate that new risk of a run may not pass, if any."""
     shut = shut_gates(facts_of(desk, uow, session=session))
-    if not desk.broker.simulated and any(proposal.synthetic for proposal in uow.proposals.of_run(order.run_id)):
+    if not desk.broker.simulated and any(proposal.synthetic for proposal in uow.proposals.of_run(run)):
         return Reason.SYNTHETIC_DATA  # decided on in a made world, whatever the market is now
     return next(iter(shut), None)
 

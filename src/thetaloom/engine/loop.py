@@ -43,6 +43,7 @@ class EngineLoop:
         self._stop = threading.Event()
         self._ended = threading.Event()
         self._is_settled = False
+        self._held_up_by = ""
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -55,6 +56,11 @@ class EngineLoop:
     def failure(self) -> BaseException | None:
         """What ended the thread, if anything did."""
         return self._failure
+
+    @property
+    def held_up_by(self) -> str:
+        """What kept the turn before from its end: a full disk, a locked database, a broker at the start; or nothing."""
+        return self._held_up_by
 
     def start(self) -> None:
         """Start the thread; it settles what was in doubt first."""
@@ -102,9 +108,11 @@ class EngineLoop:
             self._answer_posted()
             turns = self.engine.settle(TURNS_MAX)
             self._each_turn()
+            self._held_up_by = ""
             return 0.0 if turns == TURNS_MAX else self._patience()
         except Unavailable as error:
             log.warning("engine_waits", error=error.message)
+            self._held_up_by = error.message
             self._answer_posted()  # whoever asks hears of the outage instead of waiting for its end
             return SWEEP_SECONDS
 
@@ -127,7 +135,10 @@ class EngineLoop:
                 self._on_failure()
 
     def _rest(self, seconds: float) -> None:
-        while seconds > 0 and not self._wake.wait(min(seconds, FLAG_LOOK_SECONDS)) and not self.engine.halts.has_news:
+        # A flag that the turn before could not heed is no news: the gates before the wire look at it by themselves.
+        while seconds > 0 and not self._wake.wait(min(seconds, FLAG_LOOK_SECONDS)):
+            if self.engine.halts.has_news and not self._held_up_by:
+                return
             seconds -= FLAG_LOOK_SECONDS
 
     def _answer_posted(self) -> None:

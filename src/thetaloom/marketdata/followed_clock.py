@@ -16,6 +16,7 @@ from thetaloom.links.network_words import deepest, words_of
 from thetaloom.marketdata.clocks import checked
 
 LOOK_SECONDS = 0.25
+WALL_SPEED = 1.0
 ANSWER_SECONDS = 2.0
 BYTES_MAX = 4096
 
@@ -29,7 +30,10 @@ class FarTime:
 
 
 class FollowedClock:
-    """Shows the other's time, only ever forward; where the other is silent, it stands still."""
+    """Shows the other's time, only ever forward; where the other is silent, it goes on no faster than the wall's.
+
+    So what was heard last grows old while nothing more is heard.
+    """
 
     def __init__(self, read: Callable[[], FarTime], monotonic: Callable[[], float] = time.monotonic) -> None:
         self._read, self._monotonic = read, monotonic
@@ -50,9 +54,11 @@ class FollowedClock:
     def now(self) -> datetime:
         """Return the other's time as last heard, and what has passed since; never less than was shown before."""
         with self._lock:
-            # Without news it goes on for as long as two looks take: a clock that is ahead could not come back.
-            passed = min(self._monotonic() - self._heard_at, 2 * LOOK_SECONDS)
-            self._shown = max(self._shown, self._heard.now + timedelta(seconds=passed * self._heard.speed))
+            # At the other's pace for as long as two looks take: a clock that is ahead could not come back.
+            passed = self._monotonic() - self._heard_at
+            paced = min(passed, 2 * LOOK_SECONDS)
+            since = paced * self._heard.speed + (passed - paced) * min(self._heard.speed, WALL_SPEED)
+            self._shown = max(self._shown, self._heard.now + timedelta(seconds=since))
             return self._shown
 
     def call_at(self, at: datetime, ring: Callable[[], None]) -> None:

@@ -32,8 +32,12 @@ def copy_out(source: Path, path: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def restore(database: Database, path: Path) -> None:
-    """Put the backup at ``path`` in the place of all that the database holds; nothing else may have it open."""
+def restore(database: Database, path: Path) -> list[str]:
+    """Put the backup at ``path`` in the place of all that the database holds; nothing else may have it open.
+
+    A backup gives nobody a leave that was withdrawn since: real money stays allowed only where it is now as well. The
+    accounts on which it was allowed in the backup alone are returned.
+    """
     if not path.is_file():
         raise ConfigError(f"there is no backup {path}")
     target = database.path
@@ -42,8 +46,10 @@ def restore(database: Database, path: Path) -> None:
     version = schema_version(open_database(path))
     if version not in revisions():
         raise ConfigError(f"{path} has schema {version}, which this Thetaloom does not know")
+    allowed = set() if schema_version(database) is None else _allowed_accounts(target)
     database.close()
     copy_back(path, target)
+    return _forbid_others(target, allowed)
 
 
 def copy_back(path: Path, target: Path) -> None:
@@ -53,6 +59,21 @@ def copy_back(path: Path, target: Path) -> None:
     target.touch(mode=0o600)
     with _named_errors():
         _copy(path, target)
+
+
+def _allowed_accounts(path: Path) -> set[str]:
+    try:
+        with closing(_connect(path)) as connection:
+            return {account for (account,) in connection.execute("SELECT id FROM accounts WHERE is_live")}
+    except sqlite3.DatabaseError:
+        return set()  # damage is what backups are for; unknown is not allowed
+
+
+def _forbid_others(path: Path, allowed: set[str]) -> list[str]:
+    others = sorted(_allowed_accounts(path) - allowed)
+    with _named_errors(), closing(_connect(path)) as connection, connection:
+        connection.executemany("UPDATE accounts SET is_live = 0 WHERE id = ?", [(account,) for account in others])
+    return others
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -93,6 +93,8 @@ def words_of(link: LinkStatus) -> str:
 
 
 def _keeping_up(front: Front) -> Check:
+    if front.loop is not None and front.loop.held_up_by:
+        return Check(name="lag", passed=False, message=f"the engine waits: {front.loop.held_up_by}")
     lag = lag_of(front, backlog(front.database, front.now)).total_seconds() / front.platform.speed
     late = front.loop is not None and lag > LAG_SECONDS_MAX
     return Check(name="lag", passed=not late, message=f"the oldest due run has waited {lag:.1f} s")

@@ -29,6 +29,7 @@ from thetaloom.domain.values.money import Money
 from thetaloom.engine.lineage import PICTURE_MARK, verify_run
 from thetaloom.errors import InvalidInput
 from thetaloom.store.queries.market_view import RecordedView
+from thetaloom.store.queries.people import names_of
 from thetaloom.store.queries.run_evidence import RunEvidence, run_evidence
 from thetaloom.store.queries.runs import RunDetail, run_detail
 from thetaloom.store.queries.story import tell_step
@@ -75,6 +76,7 @@ class ReportView:
 
     frame: None = None
     zone: str
+    names: Mapping[str, str]  # of everybody by id
     detail: RunDetail
     proposal: Proposal | None  # that was traded on, else the last one
     headline: str
@@ -106,6 +108,7 @@ def report_of(platform: Platform, user: UserId, run: RunId) -> str:
     proposal = _proposal(detail)
     view = ReportView(
         zone=platform.desk.calendar.zone_name,
+        names=names_of(platform.database),
         detail=detail,
         proposal=proposal,
         headline=headline_of(detail, why),

@@ -4,7 +4,7 @@ import json
 import threading
 import urllib.request
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.error import HTTPError
 
@@ -66,17 +66,21 @@ def test_who_follows_the_clock_hears_of_a_jump_before_the_market_moves(tmp_path:
         clock.close()
 
 
-def test_a_clock_stands_still_where_the_simulator_is_silent(tmp_path: Path) -> None:
-    with open_practice("alpaca", tmp_path, speed=3600) as practice:
+@pytest.mark.parametrize(("speed", "minute"), [(3600, 60), (1, 60), (0.5, 30)])
+def test_a_clock_goes_on_no_faster_than_the_wall_where_the_simulator_is_silent(
+    tmp_path: Path, speed: float, minute: int
+) -> None:
+    wall = 0.0
+    with open_practice("alpaca", tmp_path, speed=speed) as practice:
         url = practice.url
-        clock = FollowedClock(lambda: read_clock_of(url), monotonic=iter(range(1000)).__next__)
-    clock.look()
-    first = clock.now()
-
-    later = clock.now()
-
+        clock = FollowedClock(lambda: read_clock_of(url), monotonic=lambda: wall)
     clock.close()
-    assert first == later
+    wall = 10.0
+    before = clock.now()
+
+    wall += 60
+
+    assert clock.now() - before == timedelta(seconds=minute)
 
 
 def test_each_route_that_is_told_is_answered(practice: Practice) -> None:

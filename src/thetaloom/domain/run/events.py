@@ -62,6 +62,7 @@ class EventKind(StrEnum):
     POSITION_BLINDED = "PositionBlinded"
     POSITION_SIGHTED = "PositionSighted"
     EXIT_TRIGGERED = "ExitTriggered"
+    EXIT_BARRED = "ExitBarred"
     RUN_COMPLETED = "RunCompleted"
     RUN_FAILED = "RunFailed"
     RUN_PAUSED = "RunPaused"

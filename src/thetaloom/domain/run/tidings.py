@@ -208,6 +208,7 @@ _TELLERS: Mapping[EventKind, Callable[[str, Event], Message | None]] = {
     EventKind.LIVE_ALLOWED: _trouble("Real money was allowed", "account", "broker"),
     EventKind.RUNAWAY_STOPPED: _trouble("A runaway was stopped", "order", "limits", "note"),
     EventKind.LEGS_UNBALANCED: _trouble("Legs stand alone", "order", "legs"),
+    EventKind.EXIT_BARRED: _trouble("An exit may not be sent", "order", "text"),
     EventKind.ORDER_UNRESOLVED: _trouble("An order has no answer", "order"),
     EventKind.ORDER_CONTRADICTED: _trouble("The broker contradicts our books", "order", "contradiction"),
     EventKind.RUN_FAILED: _trouble("A run failed", "strategy", "step", "order", "reason", "message"),

@@ -1,6 +1,7 @@
 """Who is behind a session or a token, and who there is."""
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -151,6 +152,13 @@ def user_named(database: Database, name: str) -> UserId:
 def has_password(database: Database, user: UserId) -> bool:
     """Whether this person ever chose a password."""
     return database.first(select(users.c.password_hash).where(users.c.id == user)) is not None
+
+
+def names_of(database: Database) -> Mapping[str, str]:
+    """Return everybody's name by id."""
+    with database.connect() as connection:
+        rows = connection.execute(select(users.c.id, users.c.name)).all()
+    return {row.id: row.name for row in rows}
 
 
 def list_people(database: Database) -> tuple[Account, ...]:

@@ -146,7 +146,7 @@ def _approval(said: Told) -> str:
         return f"proposed {proposal['id']}: {closes}, both sides together {_signed(terms['net_floor'])} at worst"
     if said["status"] == "pending":
         return f"proposed {proposal['id']}, waits until {proposal['expires_at'][11:16]} UTC"
-    by = "its own rule" if proposal["decided_by"].startswith("rule:") else proposal["decided_by"]
+    by = "its own rule" if proposal["decided_by"].startswith("rule:") else "a person"
     return f"approved by {by}, down to {_net(proposal['limit_floor'])}"
 
 

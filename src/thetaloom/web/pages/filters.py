@@ -1,5 +1,6 @@
-"""The three ways in which pages write numbers and times."""
+"""The ways in which pages write numbers, times and people."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -50,6 +51,11 @@ def when(at: datetime | None, zone: str, exchange_zone: str) -> str | Markup:
     days = (there.date() - own.date()).days
     beside = f"{there:%H:%M:%S %Z}" if not days else f"{there:%m-%d %H:%M:%S %Z}"
     return shown + Markup(' <span class="beside-time dim">{}</span>').format(beside)
+
+
+def decider(who: str, names: Mapping[str, str]) -> str:
+    """Write who decided: a person by name, or the strategy's own rule."""
+    return "its own rule" if who.startswith("rule:") else names.get(who, who)
 
 
 def digits(amount: Decimal) -> str:

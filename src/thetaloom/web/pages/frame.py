@@ -17,6 +17,7 @@ from thetaloom.ports.links import LinkStatus
 from thetaloom.ports.market_data import ReplayedMarket
 from thetaloom.store.queries.alerts import list_alerts
 from thetaloom.store.queries.paging import Window
+from thetaloom.store.queries.people import names_of
 from thetaloom.store.queries.proposals import list_proposals
 from thetaloom.web.front import Front
 from thetaloom.web.pages.navigation import PlaceGroup, navigation
@@ -96,6 +97,7 @@ class Frame:
     notice: str
     section: str  # the entry of the navigation that is lit
     person: Person  # who is signed in
+    names: Mapping[str, str]  # of everybody by id; whoever looks is "you"
     csrf: str  # what each form carries
     navigation: Sequence[PlaceGroup]
     path: str  # of this page
@@ -135,6 +137,7 @@ def frame_of(front: Front, section: str, notice: str = "") -> Frame:
         notice=NOTICES.get(notice, ""),
         section=section,
         person=front.person,
+        names={**names_of(front.database), front.person.id: "you"},
         csrf=front.csrf,
         navigation=navigation(front.person),
         path=front.path,

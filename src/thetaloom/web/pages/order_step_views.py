@@ -84,11 +84,12 @@ def proposal_view(step: StepRecord) -> Shown:
     """Show what was put before a person or a rule, and what they said."""
     said = said_of(step)
     proposal, status = said["proposal"], said["status"]
+    by_rule = proposal["decided_by"].startswith("rule:")
     return Shown(
         kind="proposal",
         badge=status,
         tone={"approved": "profit", "rejected": "loss", "expired": "loss"}.get(status, ""),
-        lead=proposal["decided_by"] and f"Decided by {proposal['decided_by']}.",
+        lead=proposal["decided_by"] and f"Decided by {'its own rule' if by_rule else 'a person'}.",
         cards=[
             Fact(name="Net at mid, per share", raw=proposal["mid_price"], form=Form.SIGNED),
             Fact(name="Structures", raw=proposal["quantity"], form=Form.NUMBER),

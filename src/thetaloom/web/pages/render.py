@@ -89,6 +89,12 @@ def _when(context: Context, at: Any) -> str:
 
 
 @pass_context
+def _decider(context: Context, who: str) -> str:
+    view = context["view"]
+    return filters.decider(who, view.names if view.frame is None else view.frame.names)
+
+
+@pass_context
 def _csrf_field(context: Context) -> Markup:
     frame = context["view"].frame
     return Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, "" if frame is None else frame.csrf)
@@ -102,7 +108,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(money=_money, signed=_signed, when=_when)
+    environment.filters.update(money=_money, signed=_signed, when=_when, decider=_decider)
     environment.filters.update(in_unit=numbers.number_with_unit, part=numbers.percent, percent=numbers.percent_of_whole)
     environment.globals.update(version=__version__, csrf_field=_csrf_field)
     return environment
