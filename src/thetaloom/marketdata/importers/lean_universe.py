@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -59,7 +59,7 @@ def recognize_universe(job: LeanJob, calendar: TradingCalendar, symbol: str | No
         raise InvalidInput(f"{source.name} has no header of a universe", details={"path": source.name})
     facts = _facts(source, heading, calendar, symbol)
 
-    def batches() -> Iterator[Taken]:
+    def batches() -> Generator[Taken, None, None]:
         with opened(source) as stream:
             for batch in read_batches(stream, heading, layout.headers(), size=BATCH_BYTES):
                 # The first row is the underlying's own.
