@@ -245,7 +245,9 @@ def test_symbols_are_written_as_the_occ_writes_roots(
     assert (found["underlying"], found.get("root")) == (underlying, root)
 
 
-@pytest.mark.parametrize("spelled", ["11/27/2020", "27-Nov-2020", "20201127", "2020-11-27 00:00:00", "Nov 27, 2020"])
+@pytest.mark.parametrize(
+    "spelled", ["11/27/2020", "27-Nov-2020", "20201127", "20201127.0", "2020-11-27 00:00:00", "Nov 27, 2020"]
+)
 def test_dates_in_other_spellings_are_the_same_close(spelled: str, import_format: Import, rows: Rows) -> None:
     found = import_format("dolthub", (f"{CALL}\n{PUT}", CALL.replace("2020-11-27", f'"{spelled}"')))
 

@@ -242,6 +242,7 @@ def test_what_is_sent_beside_the_options_is_left_out_by_name(import_file: Import
         "SPY,01/02/2013,0.1,0.2,0.15,1,2,3,4,5,9\n"
     )
     members = {"L3_options_20130102.csv": AS_SENT, "L3_stockquotes_20130102.csv": stocks, "L3_optionstats.csv": sums}
+    members |= {".DS_Store": "\0\1", "__MACOSX/._L3": "\0"}  # a Mac's own
     with zipfile.ZipFile(path, "w") as archive:
         for name, text in members.items():
             archive.writestr(name, text)

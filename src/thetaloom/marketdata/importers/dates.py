@@ -41,7 +41,7 @@ CLOCK_BEFORE = re.compile(
 )  # not a date's strokes
 OFFSET_MINUTES_LIMIT = 15 * 60
 NUMERIC = re.compile(r"^(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})$")
-COMPACT = re.compile(r"^(\d{4})(\d{2})(\d{2})$")
+COMPACT = re.compile(r"^(\d{4})(\d{2})(\d{2})(?:\.0+)?$")  # a number, too, as pandas writes it
 EPOCH = re.compile(r"^(\d{10})((?:\d{3}){0,3}|\.\d+)$", re.ASCII)  # in seconds, or thousandths to billionths of them
 ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}$", re.ASCII)
 SPELLINGS_KEPT = 65_536  # a file has few days, and names them in every row
