@@ -123,3 +123,16 @@ def test_imported_files_play_through_a_run_to_a_proposal(
     assert started.exit_code == 0, started.output
     (waiting,) = json.loads(thetaloom("approval", "list", "--json").stdout)["rows"]
     assert waiting["symbol"] == "GOOG"
+
+
+def test_a_recording_of_one_instant_is_tried_at_that_instant(
+    home: Path, thetaloom: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "recordings"
+    thetaloom("data", "import", optionsdx(tmp_path), "--out", out)
+    stored = json.loads(thetaloom("strategy", "test", DEMO, "--chain", out, "--json").stdout)
+    monkeypatch.setenv("THETALOOM_MARKET_FILES", json.dumps([str(out)]))
+
+    tried = json.loads(thetaloom("strategy", "test", DEMO, "--json").stdout)
+
+    assert (tried["at"], tried["summary"]) == (AT, stored["summary"])

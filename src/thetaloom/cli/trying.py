@@ -133,8 +133,10 @@ def _instant(at: str | None) -> datetime | None:
 def _pass_the_opening(platform: "Platform") -> None:
     from thetaloom.marketdata.clocks import VirtualClock
 
-    if isinstance(platform.clock, VirtualClock):
-        platform.clock.move_to(platform.clock.now() + AFTER_OPEN)
+    now = platform.clock.now()
+    session = platform.desk.calendar.session_at(now)
+    if isinstance(platform.clock, VirtualClock) and session is not None and now < session.open_at + AFTER_OPEN:
+        platform.clock.move_to(now + AFTER_OPEN)
 
 
 def _any_symbol(strategy: Strategy, platform: "Platform") -> str:

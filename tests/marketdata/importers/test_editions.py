@@ -17,6 +17,7 @@ from tests.marketdata.importers.layouts_by_hand import (
     CBOE_TITLE,
     YFINANCE_HEADER,
     YFINANCE_ROWS,
+    text_of,
 )
 
 Rows = Callable[[], pl.DataFrame]
@@ -59,6 +60,17 @@ OLD = (
     "Nov 28 2017 @ 13:05 ET,Bid,2600,Ask,2601,Size,1x1,Vol,0,\n"
     "Calls,Last Sale,Net,Bid,Ask,Vol,Open Int,Puts,Last Sale,Net,Bid,Ask,Vol,Open Int,\n"
     "17 Dec 2600.00 (SPXW1715L2600-E),1.99,0.2,1.9,1.95,100,2000,17 Dec 2600.00 (SPXW1715X2600-E),1.1,0,1.05,1.1,5,9,\n"
+)
+
+
+COINS = (
+    "[QUOTE_UNIXTIME], [QUOTE_READTIME], [QUOTE_DATE], [QUOTE_TIME_HOURS], [INSTRUMENT_NAME], [BASE_CURRENCY], "
+    "[CONTRACT_SIZE], [UNDERLYING_INDEX], [UNDERLYING_PRICE], [EXPIRY_DATE], [EXPIRY_UNIX], [EXPIRY_TIME], [DTE], "
+    "[OPTION_RIGHT], [STRIKE], [BID_SIZE], [BID_PRICE], [ASK_PRICE], [ASK_SIZE], [OPEN_INTEREST], [VOLUME], [DELTA], "
+    "[GAMMA], [VEGA], [THETA], [RHO], [MARK_IV], [STRIKE_DISTANCE_PCT]\n"
+    "1622505600, 2021-06-01 00:00, 2021-06-01, 0.0, BTC-4JUN21-37000-C, BTC, 1.0, BTC-4JUN21, 37300.12, 2021-06-04, "
+    "1622793600, 08:00, 3.33, call, 37000.0, 10.2, 0.0315, 0.0325, 4.1, 210.5, 33.2, 0.55, 0.00008, 14.2, -110.1, 1.2, "
+    "88.5, 0.008\n"
 )
 
 
@@ -177,6 +189,51 @@ def test_an_hour_of_an_unknown_zone_is_not_taken_for_new_yorks(
         assert set(rows()["quote_time"]) == {datetime(2023, 9, 14, hour, 16, tzinfo=UTC)}
 
 
+def test_optionsdx_of_coins_has_a_row_for_each_contract(import_file: Import, rows: Rows) -> None:
+    found = import_file(COINS, "btc_eod_202106.txt")
+
+    assert (found["rows"], found["rejected"], found["files"][0]["format"]) == (1, 0, "optionsdx"), found
+    told = first(rows, "quote_time", "underlying", "expiration", "strike", "right", "bid", "ask_size", "implied_vol")
+    at = datetime(2021, 6, 1, tzinfo=UTC)
+    assert told == (at, "BTC", date(2021, 6, 4), 37000.0, "C", 0.0315, 4.1, 0.885)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("[QUOTE_UNIXTIME]", "X.QUOTE_UNIXTIME."),  # as R writes names that do not begin with a letter
+        ("[C_BID]", '"X..C_BID."'),
+        ("1577998800", "1.57800E+09"),  # its last digits are lost
+    ],
+)
+def test_optionsdx_saved_by_other_programs_is_the_same(old: str, new: str, import_format: Import, rows: Rows) -> None:
+    found = import_format("optionsdx", (old, new))
+
+    assert (found["rows"], found["rejected"]) == (2, 0)
+    assert first(rows, "quote_time", "bid") == (datetime(2020, 1, 2, 21, tzinfo=UTC), 14.0)
+
+
+def test_dolthubs_saturdays_are_the_sessions_before_them(import_format: Import, rows: Rows) -> None:
+    found = import_format("dolthub", ("2020-11-27,", "2020-11-28,"))
+
+    assert found["rejected"] == 0
+    assert set(rows()["quote_time"]) == {datetime(2020, 11, 27, 18, tzinfo=UTC)}
+
+
+@pytest.mark.parametrize(
+    "header", ["date,act_symbol,hv_current,hv_week_ago,iv_current", "date,act_symbol,open,high,low,close,volume"]
+)
+def test_dolthubs_other_tables_are_left_out_of_its_folder(header: str, import_file: Import, tmp_path: Path) -> None:
+    folder = tmp_path / "doltdump"
+    folder.mkdir()
+    (folder / "option_chain.csv").write_text(text_of("dolthub"))
+    (folder / "other.csv").write_text(header + "\n")
+
+    found = import_file(folder)
+
+    assert (found["rows"], [one["error"] for one in found["files"]]) == (2, [None, None])
+
+
 def test_what_is_sent_beside_the_options_is_left_out_by_name(import_file: Import, rows: Rows, tmp_path: Path) -> None:
     path = tmp_path / "L3_20130102.zip"
     stocks = "symbol,quotedate,open,high,low,close,volume,adjustedclose\nSPY,01/02/2013,145,146,144,146,1000,146\n"
@@ -185,6 +242,7 @@ def test_what_is_sent_beside_the_options_is_left_out_by_name(import_file: Import
         "SPY,01/02/2013,0.1,0.2,0.15,1,2,3,4,5,9\n"
     )
     members = {"L3_options_20130102.csv": AS_SENT, "L3_stockquotes_20130102.csv": stocks, "L3_optionstats.csv": sums}
+    members |= {".DS_Store": "\0\1", "__MACOSX/._L3": "\0"}  # a Mac's own
     with zipfile.ZipFile(path, "w") as archive:
         for name, text in members.items():
             archive.writestr(name, text)

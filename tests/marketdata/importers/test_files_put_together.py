@@ -74,6 +74,7 @@ def test_a_second_page_of_cboe_is_not_of_the_first_ones_moment(import_file: Impo
         ('3.75,3.85|"3,140"', (3140.0, 3.75)),
         ('3.75,3.85|"3,140.50"', (3140.5, 3.75)),
         ('"1,250","1,5"|3140', (3140.0, 1.25)),
+        ('"1,4E-02","1,5"|3140', (3140.0, 0.014)),
     ],
 )
 def test_decimals_are_told_by_the_whole_file(

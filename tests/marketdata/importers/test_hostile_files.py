@@ -1,10 +1,13 @@
 """What a file, a disk or a kill may do to an import, and what has to stand afterwards."""
 
+import gc
 import gzip
 import io
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -230,3 +233,34 @@ def test_a_recording_that_somebody_else_made_is_not_overwritten(import_file: Imp
     assert found["rows"] == 2
     assert mine.read_bytes() == before
     assert Path(found["files"][0]["output"]).name.startswith("option_chain_")
+
+
+class InterruptedAgain(ThreadPoolExecutor):
+    """Polars tells of Ctrl-C, and Python of the same once more, while the reader is waited for."""
+
+    def __exit__(self, kind: Any, *told: Any) -> None:
+        super().__exit__(kind, *told)
+        if kind is not None:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupt_that_is_told_twice_is_one_interrupt(
+    tmp_path: Path, out: Path, calendar: TradingCalendar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file.csv"
+    path.write_text(text_of("dolthub"))
+    monkeypatch.setattr("thetaloom.marketdata.importers.importing.ThreadPoolExecutor", InterruptedAgain)
+    unheard: list[Any] = []
+    monkeypatch.setattr("sys.unraisablehook", unheard.append)
+
+    def end(source: str, number: int, of: int, read: int) -> None:
+        if read:
+            raise KeyboardInterrupt
+
+    wish = Wish(format_name="dolthub", out=out, symbol=None, calendar=calendar, rates=RateCurve.flat(0.03))
+    with pytest.raises(KeyboardInterrupt):
+        import_paths([path], wish, heard=end)
+    gc.collect()
+
+    assert unheard == []
+    assert list(out.iterdir()) == []

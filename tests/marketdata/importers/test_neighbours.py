@@ -9,6 +9,7 @@ import polars as pl
 from tests.marketdata.importers.conftest import Import
 from tests.marketdata.importers.layouts_by_hand import DOLTHUB_HEADER, DOLTHUB_ROWS, text_of
 from thetaloom.marketdata.clocks import VirtualClock
+from thetaloom.marketdata.importers.listing import folders_below
 from thetaloom.marketdata.recorded.market import RecordedMarket
 
 Rows = Callable[[], pl.DataFrame]
@@ -92,3 +93,11 @@ def test_what_an_import_wrote_is_no_source_of_the_next_one(import_file: Import, 
 
     assert [Path(one["source"]).name for one in found["files"]] == ["chain.csv"]
     assert not [one for one in found["files"] if one["error"]]
+
+
+def test_a_recorders_parts_are_no_folder_of_another_grain(tmp_path: Path) -> None:
+    for name in (".parts", "daily", "underlying"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "SPY_2026-01-05.parquet").write_bytes(b"")
+
+    assert folders_below(tmp_path) == [tmp_path / "daily"]

@@ -121,6 +121,11 @@ def test_deribit_keeps_prices_in_the_coin_and_takes_percent_as_percent(import_fo
         "Sep 14 2023 @ 14:31 ET,Bid,450.81,Ask,450.83",
         "Date: 2023-09-14 18:31:00 UTC,Bid: 450.81",
         '"Date: September 14"," 2023 at 2:31 PM EDT","Bid: 450.81"',
+        "Datum: 14. September 2023 um 20:31 MESZ,Bid: 450.81",
+        "Date: 14. september 2023 kl. 20.31 CEST,Bid: 450.81",
+        "Date: 2023年9月14日 GMT-4 14:31,Bid: 450.81",
+        "Date: 2023年9月14日 下午2:31 [EDT],Bid: 450.81",
+        "Date: 2023년 9월 14일 오후 2:31 GMT-4,Bid: 450.81",
     ],
 )
 def test_cboe_dates_are_read_in_every_language(spelled: str, import_format: Import, rows: Rows) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 EXCHANGE_ZONE = ZoneInfo("America/New_York")
 MISSING_WORDS = ("", "nan", "na", "n/a", "null", "none", "nil", "-", "--", "#n/a", "nat", "\\n", "unch", ".")
 THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$"
-DECIMAL_COMMA = r"^[+-]?(\d{1,3}(\.\d{3})+|\d*),\d+$"
+DECIMAL_COMMA = r"^[+-]?(\d{1,3}(\.\d{3})+|\d*),\d+([eE][+-]?\d+)?$"
 GROUPED_BY_POINTS = r"^[+-]?\d{1,3}(\.\d{3})+$"
 DAY_MICROSECONDS = 86_400_000_000
 OFFSET_SEEN, FEW, VERY_FEW = "+00:00", 2000, 4

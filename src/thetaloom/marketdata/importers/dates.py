@@ -27,17 +27,21 @@ MONTHS = {
 ZONES = {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7, "UTC": 0, "GMT": 0}
 ZONES |= {"Z": 0, "CET": 1, "CEST": 2, "BST": 1, "WET": 0, "WEST": 1, "EET": 2, "EEST": 3, "MSK": 3, "SGT": 8}
 ZONES |= {"HKT": 8, "JST": 9, "KST": 9, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13, "AKST": -9, "AKDT": -8}
+ZONES |= {"MEZ": 1, "MESZ": 2, "BRT": -3}
 EXCHANGE_WORDS = {"ET", "EASTERN", "NEWYORK", "NY"}
 TIME = re.compile(
     r"(?<![\d.])(\d{1,2})\s*[:h.]\s*(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([ap])?\.?\s*(m)?\.?(?![\d])", re.I
 )
+POINTED = re.compile(r"(?<=\s)(\d{1,2})\.(\d{2})(?:\.(\d{2}))?\s*$")  # 14/09/2023 20.31, 14. september 2023 kl. 20.31
+EASTERN_DAY = re.compile(r"(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日일]")
+EASTERN_HALF = re.compile(r"(?:(上午|午前|오전)|(?:下午|午後|오후))\s*(\d{1,2}:\d{2}(?::\d{2})?)")
 OFFSET = re.compile(r"\s*(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?\s*$")
 CLOCK_BEFORE = re.compile(
     r"\d[:h.]\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?\s*(?:[ap]\.?\s*m\.?)?$", re.I
 )  # not a date's strokes
 OFFSET_MINUTES_LIMIT = 15 * 60
 NUMERIC = re.compile(r"^(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})$")
-COMPACT = re.compile(r"^(\d{4})(\d{2})(\d{2})$")
+COMPACT = re.compile(r"^(\d{4})(\d{2})(\d{2})(?:\.0+)?$")  # a number, too, as pandas writes it
 EPOCH = re.compile(r"^(\d{10})((?:\d{3}){0,3}|\.\d+)$", re.ASCII)  # in seconds, or thousandths to billionths of them
 ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}$", re.ASCII)
 SPELLINGS_KEPT = 65_536  # a file has few days, and names them in every row
@@ -93,8 +97,16 @@ def days_come_first(texts: Iterable[str]) -> bool | None:
 
 
 def _plain(text: str) -> str:
+    text = _from_the_east(text) if EASTERN_DAY.search(text) else text
     text = unicodedata.normalize("NFKD", text)
     return "".join(letter for letter in text if not unicodedata.combining(letter)).strip(" \"'\r\t,")
+
+
+def _from_the_east(text: str) -> str:
+    # 2023年9月14日 GMT-4 下午2:31 becomes 2023-9-14 2:31pm GMT-4.
+    text = EASTERN_HALF.sub(lambda found: f"{found[2]}{'am' if found[1] else 'pm'}", text)
+    words = EASTERN_DAY.sub(r"\1-\2-\3 ", text).split()
+    return " ".join([*words[:1], *sorted(words[1:], key=lambda word: ":" not in word)])
 
 
 def _zone(text: str) -> tuple[tzinfo | None, str]:
@@ -107,7 +119,7 @@ def _zone(text: str) -> tuple[tzinfo | None, str]:
     if text.endswith("Z") and text[-2:-1].isdigit():
         return UTC, text[:-1]
     head, _, last = text.rpartition(" ")
-    word = last.strip("()").upper()
+    word = last.strip("()[]").upper()
     if word in ZONES:
         return timezone(timedelta(hours=ZONES[word])), head
     if word in EXCHANGE_WORDS:
@@ -126,7 +138,10 @@ def _split_time(text: str) -> tuple[str, tuple[int, int, int, int] | None]:
         if ":" in found[0] or found[5] or "h" in found[0].lower():
             break
     else:
-        return text, None
+        found = POINTED.search(text)
+        if found is None:
+            return text, None
+        return text[: found.start()], (int(found[1]), int(found[2]), int(found[3] or 0), 0)
     hour, minute, second = int(found[1]), int(found[2]), int(found[3] or 0)
     if found[5]:
         hour = hour % 12 + (12 if found[5].lower() == "p" else 0)

@@ -70,6 +70,7 @@ TARDIS = replace(
     needs=("symbol", "timestamp", "local_timestamp", "type", "strike_price", "expiration", "mark_iv"),
     columns={
         **CHAIN.columns,
+        "quote_time": (),
         "quote_unix": ("timestamp",),
         "contract_symbol": ("symbol",),
         "expiration": ("expiration",),

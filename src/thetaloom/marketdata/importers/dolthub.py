@@ -21,4 +21,11 @@ LAYOUT = Layout(
         "vega": ("vega",),
         "rho": ("rho",),
     },
+    is_told_later=True,
+    note="A date without a session, as the Saturdays of 2019 are, is of the session before it.",
+)
+# The other tables of the same repository, and of the one with the shares.
+COMPANIONS = (
+    frozenset({"date", "act_symbol", "hv_current", "iv_current"}),
+    frozenset({"date", "act_symbol", "open", "high", "low", "close"}),
 )

@@ -25,7 +25,7 @@ EDITIONS: dict[str, tuple[Layout, ...]] = {
     for editions in (
         cboe_quotes.EDITIONS,
         (datashop.LAYOUT,),
-        (optionsdx.LAYOUT,),
+        optionsdx.EDITIONS,
         (yfinance.LAYOUT,),
         (delta_neutral.LAYOUT,),
         historical_l3.EDITIONS,

@@ -5,8 +5,9 @@ Each source ends as one recording or as nothing; what was imported once, told by
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,17 +82,18 @@ class Recognized:
     snapshot: str | None  # what to call its instants where each is complete; none for a feed of changes
     grain: str  # how far apart its rows are; see ``Neighbours.place``
     is_listed: bool
-    batches: Callable[[], Iterator[Taken]]
+    batches: Callable[[], Generator[Taken, None, None]]
 
 
 def recognize(source: Source, wish: Wish) -> Recognized:
     """Tell a source's format; one of another format than wished raises ``InvalidInput``."""
     table = open_table(source, wish.format_name, wish.symbol, wish.calendar)
 
-    def batches() -> Iterator[Taken]:
-        for batch in _read_ahead(open_table(source, wish.format_name, wish.symbol, wish.calendar).batches):
-            built = build(batch.frame, table.layout, table.facts, batch.torn)
-            yield Taken(frame=built.frame, doubts=built.doubts, lines=batch.lines)
+    def batches() -> Generator[Taken, None, None]:
+        with closing(_read_ahead(open_table(source, wish.format_name, wish.symbol, wish.calendar).batches)) as ahead:
+            for batch in ahead:
+                built = build(batch.frame, table.layout, table.facts, batch.torn)
+                yield Taken(frame=built.frame, doubts=built.doubts, lines=batch.lines)
 
     return Recognized(
         name=source.name,
@@ -103,7 +105,7 @@ def recognize(source: Source, wish: Wish) -> Recognized:
     )
 
 
-def _read_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+def _read_ahead(batches: Iterator[Batch]) -> Generator[Batch, None, None]:
     # To read text and to type it take about as long: the next batch is read while one is typed.
     with ThreadPoolExecutor(1, "thetaloom-import") as reader:
         coming = reader.submit(next, batches, None)
@@ -121,10 +123,11 @@ def import_recognized(
     quality = Quality()
     try:
         read = 0
-        for taken in source.batches():
-            _take(taken, source.snapshot, collector, rejected, quality)
-            read += taken.frame.height
-            heard(read)
+        with closing(source.batches()) as batches:  # an interrupt may come once from polars and once from Python
+            for taken in batches:
+                _take(taken, source.snapshot, collector, rejected, quality)
+                read += taken.frame.height
+                heard(read)
         folder, note = wish.neighbours.place(wish.out, stem, source.grain, {symbol for symbol, _ in collector.days})
         output = folder / f"{stem}.parquet"
         output.parent.mkdir(exist_ok=True)

@@ -34,6 +34,8 @@ def add_instants(
         frame = _newest_trades(frame, text, layout, facts)
     else:
         frame = _told_by_column(frame, text, layout, day_first)
+        if layout.is_told_later:
+            frame = frame.with_columns(_sessions_told(frame["#on"], facts.calendar))
     return add_session(frame, facts.calendar, is_listed=layout.is_listed)
 
 
@@ -51,19 +53,33 @@ def _told_by_column(
     at = pl.Series([None], dtype=_instant()).new_from_index(0, frame.height)
     on = pl.Series([None], dtype=pl.Date).new_from_index(0, frame.height)
     told = pl.Series([False]).new_from_index(0, frame.height)
-    for name in ("quote_unix", "quote_time", "quote_date"):
-        if name not in text:
+    # Seconds since 1970 lose their last digits in programs that round; what people can read does not.
+    for name in ("quote_time", "quote_unix", "quote_date"):
+        if name not in text or not at.null_count():
             continue
         spelled = text[name]
         if name == "quote_unix":
-            at = cells.from_unix(spelled)
-        elif at.null_count():
+            at = at.zip_with(at.is_not_null(), cells.from_unix(spelled))
+        else:
             found_at, found_on = cells.moments(spelled, layout.zone, day_first=day_first)
             at, on = at.zip_with(at.is_not_null(), found_at), on.zip_with(on.is_not_null(), found_on)
         if at.null_count() and on.null_count():
             told = told | cells.stripped(spelled).is_not_null()
     found = at.is_not_null() | on.is_not_null()
     return frame.with_columns(at.alias("quote_time"), on.alias("#on"), (told & ~found).alias("#bad_time"))
+
+
+def _sessions_told(days: pl.Series, calendar: TradingCalendar) -> pl.Series:
+    import polars as pl
+
+    told = days.unique().drop_nulls()
+    sessions = [
+        calendar.previous_session(on).session_on
+        if calendar.first_on < on <= calendar.last_on and calendar.session_on(on) is None
+        else on
+        for on in told.to_list()
+    ]
+    return days.replace_strict(told, pl.Series(sessions, dtype=pl.Date), default=None, return_dtype=pl.Date)
 
 
 def _newest_trades(frame: pl.DataFrame, text: Mapping[str, pl.Series], layout: Layout, facts: Facts) -> pl.DataFrame:

@@ -14,7 +14,11 @@ HEADS: tuple[tuple[bytes, str, str], ...] = (
     (b"\xfd7zXZ\x00", "an xz file", UNPACK),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", UNPACK),
     (b"Rar!\x1a\x07", "a RAR archive", UNPACK),
-    (b"PAR1", "a Parquet file", "A recording needs no import: it is played as it is."),
+    (
+        b"PAR1",
+        "a Parquet file",
+        "A recording needs no import: it is played as it is. Of a vendor's table write a CSV, and import that.",
+    ),
     (b"ARROW1", "an Arrow file", "Write it as CSV in the layout of one of the formats."),
     (b"SQLite format 3\x00", "a database", "Write its table as CSV in the layout of one of the formats."),
     (b"%PDF-", "a PDF document", "Ask its maker for the table as CSV."),

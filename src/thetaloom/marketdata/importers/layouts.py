@@ -91,6 +91,7 @@ class Layout:
     told: Told = Told.BY_COLUMN
     zone: Zone = Zone.EXCHANGE
     iv_in_percent: bool = False
+    is_told_later: bool = False  # a date on which the exchange was closed is of the session before it
     is_listed: bool = True  # on an exchange with sessions; crypto trades at all hours
     read_contracts: Callable[[pl.Series], pl.DataFrame] = cells.contracts  # what ``contract_symbol`` names
     snapshot: str | None = "close"  # what to call its instants; none for a feed of changes
@@ -119,5 +120,8 @@ class Layout:
 
 
 def plain_header(text: str) -> str:
-    """Write a header without what spellings differ in: case, brackets, quotes, spaces, underscores, strokes."""
-    return re.sub(r"[^a-z0-9]", "", text.lower())
+    """Write a header without what spellings differ in: case, brackets, quotes, spaces, underscores, strokes.
+
+    R writes ``X.`` before a name that does not begin with a letter.
+    """
+    return re.sub(r"^[\"\s]*x\.+|[^a-z0-9]", "", text.lower())

@@ -6,7 +6,7 @@ They go to the folder ``underlying`` beside the recordings, the daily ones as th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from thetaloom.errors import InvalidInput
 from thetaloom.marketdata.importers import cells
 from thetaloom.marketdata.importers.dates import read_day
 from thetaloom.marketdata.importers.lean_archives import QUOTE_COLUMNS, SCALE, STEPS, bar_ends, read_archive
+from thetaloom.marketdata.importers.opening import SNIFFED, encoding_of, read_members, reading
 from thetaloom.marketdata.importers.tables import LINE
 
 if TYPE_CHECKING:
@@ -99,25 +100,28 @@ def _is_index(path: Path) -> bool:
     return "index" in (part.lower() for part in path.parts)
 
 
-def factors_for(path: Path) -> Path | None:
-    """Return the file of factors of an archive of daily bars in the same data folder, if there is one."""
-    folder = path.parent.parent / "factor_files" / f"{path.stem.lower()}.csv"
-    return folder if folder.is_file() else None
+def factors_for(path: Path) -> pl.DataFrame | None:
+    """Return the factors of an archive of daily bars in the same data folder, the newest, if there are any.
 
+    Up to and with each date its prices are multiplied by both.
+    """
+    import polars as pl
 
-def read_factors(path: Path) -> pl.DataFrame:
-    """Return the factors of a file: up to and with each date its prices are multiplied by both."""
-    return checked_factors(path)[0]
+    folder, security = path.parent.parent / "factor_files", path.stem.lower()
+    for file in (folder / f"{security}.csv", *sorted(folder.glob("factor_files_*.zip"), reverse=True)):
+        if file.is_file():
+            found = checked_factors(file)[0].filter(pl.col("security") == security)
+            if found.height:
+                return found.drop("security")
+    return None
 
 
 def checked_factors(path: Path) -> tuple[pl.DataFrame, list[tuple[int, str, str, str]]]:
-    """Return the factors of a file and its rejected rows: line, side, reason and text."""
+    """Return the factors of a file, or of an archive of them, and its rejected rows: line, side, reason and text."""
     import polars as pl
 
     rows, bad = [], []
-    for number, line in enumerate(_text(path).splitlines(), start=1):
-        if not line.strip():
-            continue
+    for security, number, line in lines_of(path):
         parts = line.split(",")
         on = read_day(parts[0])
         try:
@@ -128,18 +132,29 @@ def checked_factors(path: Path) -> tuple[pl.DataFrame, list[tuple[int, str, str,
         if on is None or not is_whole:
             bad.append((number, "", "bad_entry", line))
             continue
-        rows.append((on, numbers[0], numbers[1], numbers[2] if len(numbers) > 2 else None))
+        rows.append((security, on, numbers[0], numbers[1], numbers[2] if len(numbers) > 2 else None))
     if not rows:
         raise InvalidInput(f"{path}: no line holds a date and its factors", details={"path": str(path)})
-    schema = {"date": pl.Date, "price_factor": pl.Float64, "split_factor": pl.Float64, "reference_price": pl.Float64}
-    return pl.DataFrame(rows, schema=schema, orient="row").sort("date"), bad
+    numbered = ("price_factor", "split_factor", "reference_price")
+    schema = {"security": pl.String, "date": pl.Date, **dict.fromkeys(numbered, pl.Float64)}
+    return pl.DataFrame(rows, schema=schema, orient="row").sort("security", "date"), bad
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} cannot be read: {error}", details={"path": str(path)}) from error
+def lines_of(path: Path) -> Iterator[tuple[str, int, str]]:
+    """Give the lines of a small file, or of the files of an archive: its security, the number and the text."""
+    before = 0
+    names, texts = read_members(path) if path.suffix.lower() == ".zip" else ([path.name], [_bytes(path)])
+    for name, content in zip(names, texts, strict=True):
+        lines = content.decode(encoding_of(content[:SNIFFED]), "replace").splitlines()
+        for number, line in enumerate(lines, start=before + 1):
+            if line.strip():
+                yield Path(name).stem.lower(), number, line
+        before += len(lines)
+
+
+def _bytes(path: Path) -> bytes:
+    with reading(path) as stream:
+        return stream.read()
 
 
 def adjusted(daily: pl.DataFrame, factors: pl.DataFrame) -> pl.DataFrame:

@@ -27,6 +27,7 @@ DAILY_BARS = re.compile(r"^(?P<symbol>[a-z0-9.]+)\.csv$", re.I)
 OPTION_ZIP = re.compile(r"^(?P<key>.+)_(?P<tick>quote|trade|openinterest)_(?P<style>american|european)\.zip$", re.I)
 BAR_BEGINS = 15  # bytes: 20151224 00:00,
 GRAINS = ("second", "minute", "hour", "daily", "universe")
+OF_ALL_ZIP = re.compile(r"^(?P<kind>factor|map)_files_\d{8}\.zip$", re.I)  # of all securities
 BARS_ZIP = re.compile(r"^(?P<day>\d{8})_(?P<tick>quote|trade)\.zip$", re.I)
 
 
@@ -39,6 +40,9 @@ class Kind(StrEnum):
     FACTORS = "factors"
     MAPPING = "mapping"
     RATES = "rates"
+
+
+_FILES = {"factor": Kind.FACTORS, "map": Kind.MAPPING}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +85,10 @@ def _job(path: Path) -> LeanJob | None:
         return None
     parent = path.parent.name.lower()
     if parent in ("factor_files", "map_files"):
-        kind = Kind.FACTORS if parent == "factor_files" else Kind.MAPPING
+        kind = _FILES[parent.removesuffix("_files")]
         return LeanJob(kind=kind, paths=(path,), stem=f"{path.stem.upper()}_{kind}")
     head = _head(path)
-    if head.startswith("#expiry,strike,right"):
+    if head.lstrip("#").startswith(("expiry,strike,right", "symbol_id,symbol_value")):
         return LeanJob(
             kind=Kind.UNIVERSE, paths=(path,), stem=f"{parent.upper()}_{path.stem}_universe", grain="universe"
         )
@@ -102,6 +106,9 @@ def _head(path: Path) -> str:
 
 
 def _zip_job(path: Path) -> LeanJob | None:
+    of_all = OF_ALL_ZIP.match(path.name)
+    if of_all:
+        return LeanJob(kind=_FILES[of_all["kind"].lower()], paths=(path,), stem=path.stem)
     first = _first_member(path)
     found = OPTION_ZIP.match(path.name)
     if found and (first is None or CONTRACT.match(first)):

@@ -5,7 +5,7 @@ By the minute LEAN keeps changes alone: a trade in a minute without a quote stan
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -43,7 +43,7 @@ def recognize_options(job: LeanJob, calendar: TradingCalendar) -> Recognized:
     if "futureoption" in (part.lower() for part in job.paths[0].parts):
         raise _futures(job.paths[0])
 
-    def batches() -> Iterator[Taken]:
+    def batches() -> Generator[Taken, None, None]:
         import polars as pl
 
         archives = _read_all(ticks)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thetaloom.errors import InvalidInput
 from thetaloom.marketdata.importers.dates import read_day
 from thetaloom.marketdata.importers.importing import ImportedFile, Wish
-from thetaloom.marketdata.importers.lean_bars import adjusted, checked_bars, checked_factors, factors_for, read_factors
+from thetaloom.marketdata.importers.lean_bars import adjusted, checked_bars, checked_factors, factors_for, lines_of
 from thetaloom.marketdata.importers.lean_names import Kind, LeanJob
 from thetaloom.marketdata.importers.rejected import RejectedRows
 from thetaloom.marketdata.importers.writing import unfinished_file, write_frame
@@ -61,7 +59,7 @@ def _bars(job: LeanJob) -> tuple[pl.DataFrame, Rejects]:
         return frame.with_columns(at.dt.convert_time_zone("UTC").alias("bar_end")), bad
     daily = frame.select(pl.col("bar_end").dt.date().alias("date"), pl.exclude("bar_end"))
     factors = factors_for(path)
-    return (daily if factors is None else adjusted(daily, read_factors(factors))), bad
+    return (daily if factors is None else adjusted(daily, factors)), bad
 
 
 def _factors(job: LeanJob) -> tuple[pl.DataFrame, Rejects]:
@@ -72,14 +70,14 @@ def _mapping(job: LeanJob) -> tuple[pl.DataFrame, Rejects]:
     import polars as pl
 
     rows, bad = [], []
-    for number, line in enumerate(_lines(job.paths[0]), start=1):
+    for security, number, line in lines_of(job.paths[0]):
         parts = [part.strip() for part in line.split(",")]
         on = read_day(parts[0])
         if on is None or len(parts) < 2 or not parts[1]:
             bad.append((number, "", "bad_entry", line))
         else:
-            rows.append((on, parts[1].upper(), parts[2] if len(parts) > 2 else None))
-    schema = {"until": pl.Date, "symbol": pl.String, "exchange": pl.String}
+            rows.append((security, on, parts[1].upper(), parts[2] if len(parts) > 2 else None))
+    schema = {"security": pl.String, "until": pl.Date, "symbol": pl.String, "exchange": pl.String}
     return pl.DataFrame(rows, schema=schema, orient="row"), bad
 
 
@@ -87,7 +85,7 @@ def _rates(job: LeanJob) -> tuple[pl.DataFrame, Rejects]:
     import polars as pl
 
     rows, bad = [], []
-    for number, line in enumerate(_lines(job.paths[0]), start=1):
+    for _, number, line in lines_of(job.paths[0]):
         on_text, _, rate_text = line.partition(",")
         on = read_day(on_text)
         if number == 1 and on is None:
@@ -101,13 +99,6 @@ def _rates(job: LeanJob) -> tuple[pl.DataFrame, Rejects]:
         else:
             rows.append((on, rate))
     return pl.DataFrame(rows, schema={"date": pl.Date, "rate": pl.Float64}, orient="row"), bad
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} cannot be read: {error}", details={"path": str(path)}) from error
 
 
 _READERS: dict[Kind, Callable[[LeanJob], tuple[pl.DataFrame, Rejects]]] = {

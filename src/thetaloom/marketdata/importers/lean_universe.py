@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from thetaloom.domain.values.calendar import TradingCalendar
@@ -39,22 +40,31 @@ LAYOUT = Layout(
     },
     told=Told.BY_FILE,
 )
+# As LEAN wrote them at first: ``SPX Z3DLU7UBV6SU|SPX 31,SPX   260618C05400000``.
+BY_SYMBOL = replace(
+    LAYOUT,
+    needs=("symbol_id", "symbol_value", "open_interest"),
+    columns={**LAYOUT.columns, "contract_symbol": ("symbolvalue",), "expiration": (), "strike": (), "right": ()},
+)
+EDITIONS = (LAYOUT, BY_SYMBOL)
 
 
 def recognize_universe(job: LeanJob, calendar: TradingCalendar, symbol: str | None) -> Recognized:
     """Return a universe as a source; its day is the file's name, its symbol the folder's."""
     source = Source(path=job.paths[0])
-    heading = find_heading(head_text(source), LAYOUT.signature)
+    text = head_text(source)
+    editions = ((one, find_heading(text, one.signature)) for one in EDITIONS)
+    layout, heading = next(((one, found) for one, found in editions if found is not None), (LAYOUT, None))
     if heading is None:
         raise InvalidInput(f"{source.name} has no header of a universe", details={"path": source.name})
     facts = _facts(source, heading, calendar, symbol)
 
-    def batches() -> Iterator[Taken]:
+    def batches() -> Generator[Taken, None, None]:
         with opened(source) as stream:
-            for batch in read_batches(stream, heading, LAYOUT.headers(), size=BATCH_BYTES):
+            for batch in read_batches(stream, heading, layout.headers(), size=BATCH_BYTES):
                 # The first row is the underlying's own.
-                rows = batch.frame.filter(~_is_underlying())
-                built = build(rows, LAYOUT, facts, batch.torn)
+                rows = batch.frame.filter(~_is_underlying(layout))
+                built = build(rows, layout, facts, batch.torn)
                 doubts = {**built.doubts, "merged": batch.frame.height - rows.height}
                 yield Taken(frame=built.frame, doubts=doubts, lines=batch.lines)
 
@@ -63,9 +73,11 @@ def recognize_universe(job: LeanJob, calendar: TradingCalendar, symbol: str | No
     )
 
 
-def _is_underlying() -> pl.Expr:
+def _is_underlying(layout: Layout) -> pl.Expr:
     import polars as pl
 
+    if layout is BY_SYMBOL:
+        return ~pl.col("symbolvalue").fill_null("").str.contains(r"\d{6}[CP]\d{8}$")
     return pl.all_horizontal(pl.col(name).fill_null("") == "" for name in ("expiry", "strike", "right"))
 
 
@@ -83,7 +95,8 @@ def _facts(source: Source, heading: Heading, calendar: TradingCalendar, symbol: 
     spot = None
     lines = head_text(source).split("\n")
     first = split_line(lines[heading.line], heading.separator) if len(lines) > heading.line else []
-    if first and not first[0] and "close" in heading.names:
+    is_underlying = bool(first) and (not first[0] or ("symbolid" in heading.names and "|" not in first[0]))
+    if is_underlying and "close" in heading.names:
         at = heading.names.index("close")
         text = first[at] if at < len(first) else ""
         spot = float(text) if text.replace(".", "", 1).isdigit() and float(text) > 0 else None

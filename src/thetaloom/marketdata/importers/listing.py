@@ -32,7 +32,8 @@ def list_folder(folder: Path) -> list[ListedRecording]:
 
 def folders_below(folder: Path) -> list[Path]:
     """Return the folders just below that hold recordings of another grain."""
-    return sorted({path.parent for path in folder.glob("*/*.parquet")} - {folder / FOLDER})
+    below = {path.parent for path in folder.glob("*/*.parquet") if not path.parent.name.startswith(".")}
+    return sorted(below - {folder / FOLDER})
 
 
 def _listed(path: Path) -> ListedRecording:

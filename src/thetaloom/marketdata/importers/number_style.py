@@ -12,7 +12,7 @@ from thetaloom.marketdata.importers.tables import Heading, split_line
 
 LINES_LOOKED_AT = 50
 POINT = re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d*)\.\d+")
-COMMA = re.compile(r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d*),\d+")
+COMMA = re.compile(r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d*),\d+(?:[eE][+-]?\d+)?")
 GROUPS = re.compile(r"[+-]?\d{1,3}(?:[.,]\d{3})+")  # thousands, or three decimals
 
 

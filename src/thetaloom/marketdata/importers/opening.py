@@ -105,7 +105,7 @@ def _members_of(stream: BinaryIO, name: str, before: tuple[str, ...]) -> Iterato
 
 
 def _listed(archive: zipfile.ZipFile, packed: int, name: str) -> list[zipfile.ZipInfo]:
-    listed = [one for one in archive.infolist() if not one.is_dir() and "__MACOSX" not in one.filename]
+    listed = [one for one in archive.infolist() if not one.is_dir() and not _is_a_systems_own(one.filename)]
     if len(listed) > MEMBERS_MAX:
         raise InvalidInput(f"{name} has {len(listed):,} members; {MEMBERS_MAX:,} are the most that are read")
     if not listed:
@@ -115,6 +115,10 @@ def _listed(archive: zipfile.ZipFile, packed: int, name: str) -> list[zipfile.Zi
     if sum(one.file_size for one in listed) > _unpacked_max(packed):
         raise _bomb(name)
     return listed
+
+
+def _is_a_systems_own(member: str) -> bool:
+    return "__MACOSX" in member or Path(member).name.startswith(".")
 
 
 def _is_archive(member: str) -> bool:

@@ -15,6 +15,7 @@ from thetaloom.domain.market.expirations import list_expirations
 from thetaloom.domain.market.rates import RateCurve
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.marketdata.clocks import VirtualClock
+from thetaloom.marketdata.importers.layouts import PRICES
 from thetaloom.marketdata.recorded.looking import INDEX_ROOTS
 from thetaloom.marketdata.recorded.market import RecordedMarket
 
@@ -75,20 +76,15 @@ def count_rows(frame: pl.DataFrame) -> dict[str, int]:
     """Count the doubtful quotes among rows of text as they came, before zeros become no quote."""
     import polars as pl
 
-    bid = pl.col("bid").fill_null(0) if "bid" in frame.columns else pl.lit(0.0)
-    ask = pl.col("ask").fill_null(0) if "ask" in frame.columns else pl.lit(0.0)
+    bid, ask = (pl.col(name).fill_null(0) if name in frame.columns else pl.repeat(0.0, pl.len()) for name in PRICES)
     tests = {
         "crossed": (ask > 0) & (bid > ask),
         "locked": (ask > 0) & (bid == ask),
-        "zero_bid": (pl.col("bid") == 0) & (ask > 0) if "bid" in frame.columns else pl.lit(False),
+        "zero_bid": (pl.col("bid") == 0) & (ask > 0) if "bid" in frame.columns else pl.repeat(False, pl.len()),
         "one_sided": (bid > 0) != (ask > 0),
         "unquoted": (bid == 0) & (ask == 0),
     }
-    found = frame.select(pl.len().alias("rows"), *(test.sum().alias(name) for name, test in tests.items())).row(
-        0, named=True
-    )
-    # A test that looks at no column has one answer for all rows.
-    return {name: int(found[name]) for name in tests}
+    return frame.select(test.sum().alias(name) for name, test in tests.items()).row(0, named=True)
 
 
 def judge_chains(

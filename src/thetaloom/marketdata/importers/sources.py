@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.errors import InvalidInput
+from thetaloom.marketdata.importers import dolthub, historical_l3
 from thetaloom.marketdata.importers.cells import plain_symbol
 from thetaloom.marketdata.importers.formats import (
     AUTO,
@@ -18,7 +19,6 @@ from thetaloom.marketdata.importers.formats import (
     nearest,
     oddly_parted,
 )
-from thetaloom.marketdata.importers.historical_l3 import COMPANIONS
 from thetaloom.marketdata.importers.json_chains import JSON_FORMATS, read_json
 from thetaloom.marketdata.importers.layouts import PRICES, Facts, Layout, Told
 from thetaloom.marketdata.importers.number_style import has_decimal_commas
@@ -81,7 +81,7 @@ def is_companion(source: Source) -> bool:
     """Tell whether a source is a table that a vendor packs beside its options, as of the prices of shares."""
     header = head_text(source).lstrip("\ufeff \r\n\t").split("\n", 1)[0]
     columns = {name.strip(' \r"').lower() for name in header.split(",")}
-    return any(columns >= known for known in COMPANIONS)
+    return any(columns >= known for known in (*historical_l3.COMPANIONS, *dolthub.COMPANIONS))
 
 
 def _batches(source: Source, heading: Heading, layout: Layout, facts: Facts) -> Iterator[Batch]:
