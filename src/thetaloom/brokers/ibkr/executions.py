@@ -21,6 +21,7 @@ from thetaloom.domain.book.transactions import Transaction, TransactionKind
 from thetaloom.domain.values.ids import BrokerOrderId, ClientOrderId, FillId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import NOTHING, Money, Price
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.errors import InvalidInput
 from thetaloom.links.nonsense import NONSENSE
 from thetaloom.links.report_book import ReportBook
@@ -140,7 +141,7 @@ class Executions:
                     transaction_id=f"exec:{base}",
                     kind=TransactionKind.TRADE,
                     happened_at=execution.time,
-                    symbol=contract.symbol if option is None else option.underlying,
+                    symbol=canonical_symbol(contract.symbol) if option is None else option.underlying,
                     contract=option,
                     quantity=quantity,
                     price=price,
@@ -172,7 +173,9 @@ class Executions:
         multiplier = int(contract.multiplier or 1) if contract.secType == OPTION else 1
         cash = Money(Decimal(now - before) * -quantity * multiplier)
         if cash:
-            self._move(f"exec:{execution.execId}", contract.symbol, cash, NOTHING, execution.time, execution)
+            self._move(
+                f"exec:{execution.execId}", canonical_symbol(contract.symbol), cash, NOTHING, execution.time, execution
+            )
 
     def _write_late(self, number: str, fees: Money) -> None:
         base, _ = parse.execution_base(number)

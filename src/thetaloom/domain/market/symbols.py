@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from thetaloom.domain.values.symbols import canonical_symbol
+
 IDENTITY_LIFE = timedelta(days=7)
 NOTHING_LIFE = timedelta(hours=1)  # of a search that found nothing
 SEED = "shipped"
@@ -74,7 +76,7 @@ class CacheStatistics:
 
 def matching_symbols(records: Iterable[SymbolRecord], query: str, count: int = FOUND_MAX) -> Sequence[SymbolRecord]:
     """Return what fits a query, the nearest first: the symbol itself, its beginning, a root, then words of the name."""
-    wanted = query.strip().upper()
+    wanted = canonical_symbol(query)
     placed = [(place, record) for record in records if (place := _place(record, wanted)) is not None]
     placed.sort(key=lambda entry: (entry[0], len(entry[1].symbol), entry[1].symbol))
     return [record for _, record in placed[:count]]

@@ -14,6 +14,7 @@ from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import StrategyId
 from thetaloom.domain.values.instruments import OptionContract, Right, parse_option_symbol
 from thetaloom.domain.values.money import Price
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.engine.trade_validation import TradeIdea, TradeJudgement, validate_trade
 from thetaloom.errors import InvalidInput
 from thetaloom.web.api import records
@@ -144,7 +145,7 @@ def _leg(asked: AskedLeg, symbol: str) -> Leg:
     if asked.right is None or asked.strike is None or asked.expiration is None:
         raise InvalidInput("a leg needs its contract, or its right, strike and expiration")
     contract = OptionContract(
-        root=(asked.root or symbol).upper(),
+        root=canonical_symbol(asked.root or symbol),
         expires_on=asked.expiration,
         right=Right.parse(asked.right),
         strike=asked.strike,
