@@ -74,6 +74,25 @@ def test_daily_candles_are_bars_of_closed_sessions_and_volatilities(desk: Desk) 
     ]
 
 
+def test_what_is_held_of_a_class_of_shares_is_priced_without_its_chain(desk: Desk) -> None:
+    market, put = desk.opened[-1].market, b.contract("BRKB 2026-01-16 P 480")
+    desk.market.set_quote(put, "1.90", "2.10")
+    desk.market.set_spot("BRKB", 500)
+    desk.market.set_history("BRKB", BARS)
+
+    market.watch([put])
+
+    assert until(lambda: market.board.spot("BRKB", desk.clock.now()) == Price(500))
+    assert market.history("BRKB", date(2025, 12, 30), date(2026, 1, 5)) == BARS[1:]
+
+
+def test_the_root_of_an_index_is_no_underlying(desk: Desk) -> None:
+    desk.market.set_quote("SPXW 2026-01-16 P 5600", "20.00", "21.00")
+    market = desk.opened[-1].market
+
+    assert market.underlying("SPXW") is None and market.chain("SPX", desk.clock.now()) is not None
+
+
 def test_a_symbol_without_history_has_none(desk: Desk) -> None:
     assert desk.opened[-1].market.history("NONE", date(2025, 12, 30), date(2026, 1, 5)) == []
 
