@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from thetaloom.domain.market.symbols import why_no_underlying
 from thetaloom.domain.risk.limits import RiskLimits
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import ProposalStatus
@@ -51,8 +52,8 @@ def start_run(desk: Desk, command: commands.StartRun) -> WorkflowRun:
     """Write a new run, due now."""
     now = desk.clock.now()
     symbol = canonical_symbol(command.symbol)
-    if not symbol or len(symbol) > 12 or not symbol.replace(".", "").replace("^", "").isalnum():
-        raise InvalidInput(f"{command.symbol!r} is no symbol; a good one: SPY", details={"symbol": command.symbol})
+    if why := why_no_underlying(symbol):
+        raise InvalidInput(why, details={"symbol": command.symbol})
     with desk.store.unit_of_work() as uow:
         if uow.accounts.owner(desk.broker.account_id) not in (None, command.user_id):
             raise NotAllowed(Reason.NO_ACCOUNT.value, Reason.NO_ACCOUNT.text, details={"user": command.user_id})
