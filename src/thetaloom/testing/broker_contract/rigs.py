@@ -27,10 +27,10 @@ NIGHT = (DAY_ENDS, "2026-01-05 20:00", "2026-01-06 10:00")  # what has to be liv
 ODD_QUOTES = {
     "BRKB 2026-01-16 P 480": (1.90, 2.10),
     "BRKB 2026-01-16 P 475": (0.90, 1.10),
-    "SPX 2026-01-16 P 5600": (9.80, 10.20),
-    "SPXW 2026-01-16 P 5600": (9.90, 10.30),
+    "NDX 2026-01-16 P 21000": (9.80, 10.20),
+    "NDXP 2026-01-16 P 21000": (9.90, 10.30),
 }
-ODD_SPOTS = {"BRKB": 500, "SPX": 5750}
+ODD_SPOTS = {"BRKB": 500, "NDX": 21500}
 MEMORY = Path("/dev/shm")  # folders in it get names that nobody can guess
 TROUBLES = {
     Break.SILENT_AFTER_TAKING: Trouble.ACCEPTED_IN_SILENCE,

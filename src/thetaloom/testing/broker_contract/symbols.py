@@ -13,7 +13,7 @@ from thetaloom.testing.broker_contract.scenarios import Register
 scenario = Register()
 SPREAD = ("-1 BRKB 2026-01-16 P 480", "+1 BRKB 2026-01-16 P 475")
 SHORT, LONG = (leg.contract for leg in b.legs(*SPREAD))
-INDEX_ROOTS = ("SPX", "SPXW")
+INDEX_ROOTS = ("NDX", "NDXP")
 
 
 def spread(**changes: object) -> Order:
@@ -90,9 +90,9 @@ def _an_assignment_of_a_class_of_shares_delivers_shares_of_the_same_symbol(rig: 
 
 @scenario("SYM-008", Ability.MARKET, cites="DiscordAlertsTrader#21")
 def _two_roots_of_an_index_are_two_contracts_of_one_chain(rig: Rig) -> None:
-    chain = rig.feed.chain("SPX", rig.broker.account().as_of)
-    assert chain is not None and chain.underlying == "SPX"
-    assert all(chain.find(b.contract(f"{root} 2026-01-16 P 5600")) is not None for root in INDEX_ROOTS)
+    chain = rig.feed.chain("NDX", rig.broker.account().as_of)
+    assert chain is not None and chain.underlying == "NDX"
+    assert all(chain.find(b.contract(f"{root} 2026-01-16 P 21000")) is not None for root in INDEX_ROOTS)
 
 
 SCENARIOS = scenario.scenarios

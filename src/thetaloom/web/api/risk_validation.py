@@ -127,9 +127,10 @@ class TradeVerdict(Record):
 @router.post("/validate-trade-risk", responses=documented(400, 404, 413))
 async def validate_trade_risk(front: FrontDoor, asked: AskedTrade) -> TradeVerdict:
     """Size a trade and hold it against every limit; nothing is written or sent."""
+    symbol = canonical_symbol(asked.symbol)
     idea = TradeIdea(
-        symbol=asked.symbol,
-        legs=tuple(_leg(leg, asked.symbol) for leg in asked.legs),
+        symbol=symbol,
+        legs=tuple(_leg(leg, symbol) for leg in asked.legs),
         quantity=asked.quantity,
         net_price=None if asked.net_price is None else Price(asked.net_price),
         strategy_id=None if asked.strategy is None else StrategyId(asked.strategy),
