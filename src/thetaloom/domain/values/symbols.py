@@ -8,6 +8,7 @@ that has no mark, so it is asked for each of ``spellings`` in turn.
 
 import re
 
+_INDEX_MARK = re.compile(r"^[\^$](?=[A-Z])")
 # Other letters behind a mark are no class with options: units (U), warrants (W), London (L), Frankfurt (F).
 _CLASS = re.compile(r"([A-Z]{1,5})[./ -]([A-D])")
 _CLASSED = re.compile(r"[A-Z]{1,5}[A-D]")
@@ -15,7 +16,7 @@ _CLASSED = re.compile(r"[A-Z]{1,5}[A-D]")
 
 def canonical_symbol(text: str) -> str:
     """Return the symbol of an underlying in capitals, without the mark before a class of shares or of an index."""
-    symbol = text.strip().upper().lstrip("^$")
+    symbol = _INDEX_MARK.sub("", text.strip().upper())
     found = _CLASS.fullmatch(symbol)
     return "".join(found.groups()) if found else symbol
 
