@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence, Set
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -72,7 +72,7 @@ class TastytradeMarket:
         self.board = QuoteBoard(clock, NAME)
         self.decoder = CompactDecoder(self.board, clock)
         self._listed: dict[str, date] = {}
-        self._names = Names(lambda wanted: self._asked(self._equities(wanted)))
+        self._names = Names(session)
         self._wanted: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._reading = OwnerLoop(STREAM)  # decoding never holds up an order
@@ -182,7 +182,7 @@ class TastytradeMarket:
     def metrics(self, symbol: str) -> MarketMetricInfo | None:
         """Return the market metrics: IV rank, volatilities, events; ``None`` where there are none."""
         try:
-            found = self._asked(get_market_metrics(self._session, [self._names.of([symbol])[symbol]]))
+            found = self._asked(get_market_metrics(self._session, [self._name(symbol)]))
         except WireRefusal:
             return None
         return next((one for one in found if canonical_symbol(one.symbol) == symbol), None)
@@ -196,8 +196,12 @@ class TastytradeMarket:
     def watch(self, contracts: Iterable[OptionContract]) -> None:
         """Replace the watched contracts."""
         wanted = tuple(contracts)
-        self._want(wanted, {one.underlying for one in wanted})
+        underlyings = {one.underlying for one in wanted}
+        known = self._names.known(underlyings)
+        self._want(wanted, known)
         self.board.watch(wanted)
+        if underlyings - known.keys():  # whoever watches does not wait for an answer
+            self._loop.post(self._want_by_name(underlyings))
 
     def poll(self) -> QuoteBatch | None:
         """Return what changed among the watched contracts."""
@@ -246,7 +250,7 @@ class TastytradeMarket:
         if self._listed.get(symbol) == today:
             return True
         # Chains have been seen under the root of the options, too.
-        for name in dict.fromkeys((self._names.of([symbol])[symbol], *spellings(symbol, MARK))):
+        for name in dict.fromkeys((self._name(symbol), *spellings(symbol, MARK))):
             contracts = self._contracts_of(symbol, name)
             if contracts:
                 self.board.list_chain(symbol, contracts)
@@ -263,24 +267,28 @@ class TastytradeMarket:
         mine = (root for root in roots if canonical_symbol(root.underlying_symbol) == symbol)
         return [one for root in mine for one in _contracts(root)]
 
-    async def _equities(self, wanted: list[str]) -> list[Mapping[str, Any]]:
-        # What else the SDK's own class demands of an equity is none of our business.
-        told = await self._session._get("/instruments/equities", params={"symbol[]": wanted, "per-page": len(wanted)})
-        return list(told["items"])
+    def _name(self, symbol: str) -> str:
+        return self._asked(self._names.of([symbol]))[symbol]
 
-    def _names_or_symbols(self, symbols: Collection[str]) -> Mapping[str, str]:
+    async def _names_or_symbols(self, symbols: Collection[str]) -> Mapping[str, str]:
         try:
-            return self._names.of(symbols)
-        except MarketDataUnavailable:  # they are asked for again with the next call
+            return await self._names.of(symbols)
+        except (BrokerUnavailable, *NONSENSE):  # they are asked for again with the next call
             return {symbol: symbol for symbol in symbols}
 
-    def _subscribe(self, contracts: Sequence[OptionContract], underlyings: Collection[str]) -> None:
+    async def _want_by_name(self, underlyings: Collection[str]) -> None:
+        self._want((), await self._names_or_symbols(underlyings))
+
+    def _subscribe(self, contracts: Sequence[OptionContract], underlyings: Set[str]) -> None:
         """Subscribe to what is new, and wait for the first that is told of it."""
-        if self._want(contracts, underlyings):
+        names = self._names.known(underlyings)
+        if underlyings - names.keys():
+            names = self._asked(self._names_or_symbols(underlyings))
+        if self._want(contracts, names):
             self._await_quotes()
 
-    def _want(self, contracts: Sequence[OptionContract], underlyings: Collection[str]) -> bool:
-        names = {name: symbol for symbol, name in self._names_or_symbols(underlyings).items()}
+    def _want(self, contracts: Sequence[OptionContract], names_of: Mapping[str, str]) -> bool:
+        names = {name: symbol for symbol, name in names_of.items()}
         with self._lock:
             slots = {one.streamer: one for one in contracts}
             new = (slots.keys() | names.keys()) - self._wanted
@@ -306,7 +314,7 @@ class TastytradeMarket:
 
     def _candles(self, symbol: str, interval: str, first: date | datetime) -> list[Candle]:
         start = first if isinstance(first, datetime) else datetime(first.year, first.month, first.day, tzinfo=UTC)
-        name = self._names.of([symbol])[symbol]
+        name = self._name(symbol)
         try:
             found = self._loop.call(self._candles_async(name, interval, start), CANDLES_SECONDS_MAX)
         except (BrokerUnavailable, TimeoutError) as error:
