@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -12,10 +13,12 @@ from thetaloom.domain.book.adoption import AdoptionInputs, decide_adoption
 from thetaloom.domain.book.elsewhere import FindingKind, FindingStatus
 from thetaloom.domain.book.orders import Effect, OrderStatus
 from thetaloom.domain.book.positions import Position
+from thetaloom.domain.book.transactions import Transaction, TransactionKind
 from thetaloom.domain.run.runs import Outcome, RunStatus
 from thetaloom.domain.strategy.strategies import SizeRule
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import RunId, make_position_id
+from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import NOTHING, Money, Price
 from thetaloom.engine import commands
 from thetaloom.engine.reconcile import Reconciled, find_drifts, reconcile
@@ -308,3 +311,46 @@ def test_every_outside_action_is_noticed_and_none_is_booked_wrongly(bench: DeskB
         assert reconcile(bench.desk).changed == 0
         owned = {run: left for run, left in owned.items() if left}
     assert len(seen) == 7 and not halts_of(bench)
+
+
+def renamed(held: Mapping[OptionContract, int]) -> dict[OptionContract, int]:
+    """Return what is held as it is called after the company took another symbol."""
+    return {replace(contract, root="SPYX"): count for contract, count in held.items()}
+
+
+def test_a_new_symbol_of_a_company_is_asked_about_where_holdings_alone_tell_it(bench: DeskBench) -> None:
+    run = bench.enter()
+    bench.broker.held = renamed(bench.broker.held)
+
+    reconcile(bench.desk)
+    found = reconcile(bench.desk)
+
+    position = bench.position(run)
+    assert set(kinds(found)) == {FindingKind.CONTRACTS_DIFFER} and "account:" in "".join(halts_of(bench))
+    assert position is not None and position.is_open and position.held == {SHORT: -1, LONG: 1}
+
+
+def test_a_new_symbol_of_a_company_that_transactions_tell_leaves_its_contracts_for_adoption(bench: DeskBench) -> None:
+    run = bench.enter()
+    old = dict(bench.broker.held)
+    moves = [*((leg, -count) for leg, count in old.items()), *renamed(old).items()]
+    bench.broker.record(
+        Transaction(
+            sequence=0,
+            transaction_id=f"change-{number}",
+            kind=TransactionKind.TRANSFER,
+            happened_at=bench.clock.now(),
+            symbol=contract.underlying,
+            contract=contract,
+            quantity=count,
+            price=None,
+            cash=NOTHING,
+        )
+        for number, (contract, count) in enumerate(moves)
+    )
+
+    found = reconcile(bench.desk)
+
+    position = bench.position(run)
+    assert position is not None and not position.is_open
+    assert [(one.kind, one.contracts) for one in found.findings] == [(FindingKind.UNKNOWN_HOLDING, renamed(old))]

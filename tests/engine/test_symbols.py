@@ -231,3 +231,20 @@ def test_the_number_and_the_exchange_that_a_source_tells_are_kept_and_found(
 
     found = symbol_by_conid(lite.database, 4711)
     assert (found.symbol, found.exchange, found.conid) == ("ABCD", "NYSE", 4711)
+
+
+def test_a_class_of_shares_is_one_symbol_however_it_is_typed(lite: DeskBench, market: AskedMarket) -> None:
+    market.set_spot("BRKB", 500)
+
+    assert [one.record.symbol for one in ask(lite, "brk/b", "BRK.B", "BRK B", "BRK-B", "brkb")] == ["BRKB"]
+    found = lite.engine.handle(FindSymbols(user_id=ANNA, query="brk b"))
+    assert isinstance(found, tuple) and [one.record.symbol for one in found] == ["BRKB"]
+    started = lite.start_run("brk/b")
+    with lite.store.reading() as uow:
+        run = uow.runs.get(started)
+    assert run is not None and run.symbol == "BRKB"
+
+
+def test_a_run_on_what_is_no_underlying_is_refused_with_its_reason(lite: DeskBench) -> None:
+    with pytest.raises(InvalidInput, match="SPXW is a root of SPX"):
+        lite.start_run("spxw")

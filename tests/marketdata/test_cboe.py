@@ -440,6 +440,21 @@ def test_after_closing_nothing_is_asked(market: CboeMarket, server: CboeServer, 
     assert server.asked == []
 
 
+def test_a_class_of_shares_is_asked_for_as_cboe_lists_it_and_once_only(
+    market: CboeMarket, server: CboeServer, clock: FakeClock, hands: Hands
+) -> None:
+    put = builders.contract("BRKB 2026-01-16 P 480")
+    sent = builders.chain({put: (1.9, 2.1)}, spot=500, at=clock.now() - DELAY, synthetic=False)
+    server.hold("BRKB", cboe_payload(sent, clock.now()))
+
+    chain = market.chain("BRKB", clock.now())
+    hands.seconds += 3600
+    market.refresh("BRKB")
+
+    assert chain is not None and chain.underlying == "BRKB" and chain.find(put) is not None
+    assert server.asked == ["BRKB", "BRK.B", "BRK.B"]
+
+
 @pytest.mark.parametrize("url", ["ftp://feeds.example", "feeds.example", ""])
 def test_an_address_that_is_none_is_refused_at_the_start(clock: FakeClock, url: str) -> None:
     with pytest.raises(ConfigError, match="base_url"):

@@ -49,6 +49,15 @@ def test_a_file_adds_to_what_the_package_knows(tmp_path: Path) -> None:
     assert google.earnings == (date(2016, 2, 1), date(2016, 4, 21))
 
 
+def test_a_class_of_shares_is_known_however_the_file_writes_it(tmp_path: Path) -> None:
+    file = tmp_path / "events.csv"
+    file.write_text(HEADING + "BRK.B,earnings,2016-02-26,\n")
+
+    events = events_of(EventTable([file]), "BRKB")
+
+    assert events is not None and events.earnings == (date(2016, 2, 26),)
+
+
 def test_what_was_known_is_cut_to_the_days_asked_for() -> None:
     events = EventTable().events("GOOG", date(2015, 10, 1), date(2015, 11, 1), now=NOW, source="test")
 

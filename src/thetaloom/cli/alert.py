@@ -8,6 +8,7 @@ from thetaloom.cli.access import reading
 from thetaloom.cli.output import JsonOption, emit, indented, say, shown_instant
 from thetaloom.cli.paging import LimitOption, OffsetOption, shown_of, window
 from thetaloom.cli.words import price_text
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.store.queries.alerts import list_alerts
 
 app = typer.Typer(help="See what needs a look.", no_args_is_help=True, add_completion=False)
@@ -29,7 +30,7 @@ def list_command(
     as_json: JsonOption = False,
 ) -> None:
     """List alerts that stand, the most urgent first."""
-    wanted = symbol.upper() if symbol else None
+    wanted = canonical_symbol(symbol) if symbol else None
     with reading() as read:
         page = list_alerts(
             read.database,

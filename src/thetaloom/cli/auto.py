@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from thetaloom.domain.values.ids import StrategyId
+from thetaloom.domain.values.symbols import canonical_symbol
 
 if TYPE_CHECKING:
     from thetaloom.bootstrap import Platform
@@ -27,8 +28,8 @@ def choose_strategy(platform: "Platform", symbol: str, named: str | None) -> Cho
 
     with platform.store.unit_of_work() as uow:
         active = [stored.strategy for stored in uow.strategies.all_latest(platform.user_id) if stored.strategy.active]
-    naming = [strategy.id for strategy in active if symbol.strip().upper() in strategy.symbols]
+    naming = [strategy.id for strategy in active if canonical_symbol(symbol) in strategy.symbols]
     if len(naming) == 1:
         return Choice(symbol=symbol, strategy_id=naming[0])
-    ranking = rank_market(platform.desk, platform.user_id, symbol.strip().upper(), active)
+    ranking = rank_market(platform.desk, platform.user_id, canonical_symbol(symbol), active)
     return Choice(symbol=symbol, strategy_id=ranking.best, ranking=ranking)

@@ -16,6 +16,7 @@ from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.market.chain_quality import chain_quality
 from thetaloom.domain.market.expirations import Expiration, list_expirations
 from thetaloom.domain.market.rates import RateCurve
+from thetaloom.domain.values.symbols import canonical_symbol
 
 app = typer.Typer(help="Import, record, list and check market data.", no_args_is_help=True, add_completion=False)
 PLACES = 6
@@ -55,7 +56,7 @@ def check(
     settings = load_settings()
     rates = settings.rate_curve
     age_max = timedelta(seconds=settings.data_age_seconds_max)
-    wanted = None if symbol is None else symbol.upper()
+    wanted = None if symbol is None else canonical_symbol(symbol)
     found = [
         {"file": one.file, "snapshots": one.moments, "gaps": list(one.gaps), **_judge(one.chain, rates, age_max)}
         for path in paths

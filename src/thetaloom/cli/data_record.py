@@ -17,6 +17,7 @@ from thetaloom.cli.cases import refuse, shown
 from thetaloom.cli.known_names import check_market
 from thetaloom.cli.output import JsonOption, console, emit, instant, pairs
 from thetaloom.config import REPLAYED, MarketSource, Settings, load_settings
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.errors import MarketDataUnavailable
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def record(
     lasts = None if span is None else read_span(span)
     check_market(market)
     settings = load_settings(market=market)
-    names = [symbol.strip().upper() for symbol in symbols]
+    names = [canonical_symbol(symbol) for symbol in symbols]
     printer = console(stderr=True)
     looks: Counter[str] = Counter()
     files: dict[Path, Sampled] = {}

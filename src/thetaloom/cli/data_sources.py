@@ -8,6 +8,7 @@ import typer
 from thetaloom.cli.known_names import check_market
 from thetaloom.cli.output import JsonOption, emit, pairs, shown_instant, table
 from thetaloom.config import load_settings
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.ports.links import LinkStatus
 
 
@@ -23,7 +24,7 @@ def sources(
     from thetaloom.engine.market_sources import read_sources
 
     check_market(market)
-    wanted = [symbol.strip().upper() for symbol in symbols or ()]
+    wanted = [canonical_symbol(symbol) for symbol in symbols or ()]
     with opened_source(load_settings(market=market)) as (source, clock, _, _):
         shown = read_sources(source, clock, wanted)
     told = {

@@ -10,6 +10,7 @@ from thetaloom.cli.output import JsonOption, emit, pairs, say, table, to_plain
 from thetaloom.cli.paging import LimitOption, OffsetOption, shown_of, window
 from thetaloom.cli.words import money_text, price_text
 from thetaloom.domain.values.ids import PositionId
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.store.queries.positions import list_positions
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def list_command(
     """List trades with what they brought, newest first."""
     from thetaloom.engine.journal import read_entry
 
-    wanted = symbol.upper() if symbol else None
+    wanted = canonical_symbol(symbol) if symbol else None
     with reading() as read:
         page = list_positions(read.database, read.user, is_open=is_open, symbol=wanted, window=window(limit, offset))
     with opened() as platform, platform.store.reading() as uow:

@@ -13,6 +13,7 @@ from thetaloom.cli.words import clock_text
 from thetaloom.domain.run.runs import StepName, StepStatus
 from thetaloom.domain.run.sights import MINUTES_DEFAULT, MINUTES_MAX, Sight, SightsFound, moment_of, symbol_of
 from thetaloom.domain.values.ids import StrategyId
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.store.queries.executions import StepStatistics, recent_executions, step_statistics
 from thetaloom.store.queries.sights import sights_of
 
@@ -59,7 +60,7 @@ def recent(
             read.database,
             read.user,
             strategy=None if strategy is None else StrategyId(strategy),
-            symbol=None if symbol is None else symbol.strip().upper(),
+            symbol=None if symbol is None else canonical_symbol(symbol),
             window=window(limit, offset),
         )
     if as_json:

@@ -7,6 +7,7 @@ import typer
 
 from thetaloom.cli.cases import Case, Fields, FileOption, JsonOption, Outcome, as_number, calculate, refuse, shown
 from thetaloom.domain.values.instruments import OptionContract, Right, parse_option_symbol
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.errors import InvalidInput
 
 
@@ -57,7 +58,7 @@ def _contract(fields: Fields) -> OptionContract:
     if not fields.has("root"):
         refuse("symbol", "is missing; give it, or root, expiration, right and strike")
     return OptionContract(
-        root=fields.text("root").upper(),
+        root=canonical_symbol(fields.text("root")),
         expires_on=fields.date("expiration"),
         right=_right(fields),
         strike=_strike(fields),

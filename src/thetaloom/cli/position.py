@@ -18,6 +18,7 @@ from thetaloom.domain.book.position_status import position_status, spreads_shown
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.share_orders import shares_advice, shares_text
 from thetaloom.domain.values.ids import PositionId, StrategyId
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.engine.commands import (
     AdoptPosition,
     AssignClose,
@@ -56,7 +57,7 @@ def list_command(
             read.database,
             read.user,
             is_open=is_open,
-            symbol=symbol.upper() if symbol else None,
+            symbol=canonical_symbol(symbol) if symbol else None,
             window=window(limit, offset),
         )
         orders = orders_of_positions(read.database, read.user, page.rows)

@@ -8,6 +8,7 @@ from rich.markup import escape
 from thetaloom.cli.output import ABSENT, emit, indented, say, shown_instant
 from thetaloom.cli.words import legs_line, money_text, percent_text, price_text
 from thetaloom.domain.values.ids import StrategyId
+from thetaloom.domain.values.symbols import canonical_symbol
 
 if TYPE_CHECKING:  # compiled numbers load only for who ranks
     from thetaloom.domain.strategy.ranking import RankedStrategy, Ranking
@@ -35,7 +36,7 @@ def try_ranking(
 
     with trial_market(market, at) as platform:
         named = None if forced is None else StrategyId(forced)
-        ranking = rank_market(platform.desk, platform.user_id, symbol.upper(), strategies, forced=named)
+        ranking = rank_market(platform.desk, platform.user_id, canonical_symbol(symbol), strategies, forced=named)
     if as_json:
         emit(ranking_record(ranking))
     else:

@@ -10,6 +10,7 @@ from thetaloom.cli.output import JsonOption, emit, pairs, say, shown_instant, ta
 from thetaloom.cli.paging import LimitOption, OffsetOption, shown_of, window
 from thetaloom.cli.scenarios import scenarios
 from thetaloom.cli.words import money_text, reason_text
+from thetaloom.domain.values.symbols import canonical_symbol
 
 if TYPE_CHECKING:
     from thetaloom.domain.risk.use import LimitUse
@@ -54,7 +55,7 @@ def violations(
     """List what limits refused, newest first."""
     from thetaloom.store.queries.violations import list_violations
 
-    wanted = symbol.upper() if symbol else None
+    wanted = canonical_symbol(symbol) if symbol else None
     with reading() as seen:
         page = list_violations(seen.database, seen.user, rule=rule, symbol=wanted, window=window(limit, offset))
     if as_json:

@@ -15,6 +15,7 @@ from thetaloom.cli.why import Why, explain, print_why
 from thetaloom.cli.words import clock_text, legs_text, money_text, price_text, reason_text
 from thetaloom.domain.run.runs import RunStatus, WorkflowRun
 from thetaloom.domain.values.ids import RunId, StrategyId
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.engine.commands import CancelRun, PauseRun, ResumeRun, StartRun
 from thetaloom.store.queries.lineage import step_record
 from thetaloom.store.queries.runs import RunDetail, list_runs, run_detail
@@ -89,7 +90,7 @@ def list_command(
             read.database,
             read.user,
             status=status,
-            symbol=symbol.upper() if symbol else None,
+            symbol=canonical_symbol(symbol) if symbol else None,
             strategy=StrategyId(strategy) if strategy else None,
             window=window(limit, offset),
         )

@@ -13,6 +13,7 @@ from thetaloom.cli.paging import LimitOption, OffsetOption, shown_of, window
 from thetaloom.cli.words import money_text, percent_text, price_text
 from thetaloom.domain.run.scans import Scan, ScanPair, ScanStatus, Screen
 from thetaloom.domain.values.ids import StrategyId
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.engine.schedule_commands import RunScan
 from thetaloom.store.queries.paging import Page
 from thetaloom.store.queries.scans import list_pairs, list_scans, scan_of
@@ -87,7 +88,7 @@ def show_command(
             read.database,
             read.user,
             found.id,
-            symbol=symbol.upper() if symbol else None,
+            symbol=canonical_symbol(symbol) if symbol else None,
             reason=reason,
             window=window(limit, offset),
         )

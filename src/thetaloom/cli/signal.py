@@ -19,6 +19,7 @@ from thetaloom.domain.run.signal_sources import WEIGHTS, SignalSource, SourceAut
 from thetaloom.domain.run.signals import SignalStage
 from thetaloom.domain.values.canonical import canonical_json
 from thetaloom.domain.values.reasons import Reason
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.engine.commands import SaveSignalSource, TakeSignal
 from thetaloom.engine.signals import SignalAnswer
 from thetaloom.errors import InvalidInput, NotAllowed
@@ -45,7 +46,7 @@ def list_command(
     as_json: JsonOption = False,
 ) -> None:
     """List signals, newest first."""
-    wanted = symbol.upper() if symbol else None
+    wanted = canonical_symbol(symbol) if symbol else None
     with reading() as read:
         page = list_signals(
             read.database, read.user, symbol=wanted, source=source, stage=stage, window=window(limit, offset)

@@ -15,6 +15,7 @@ from thetaloom.cli.output import emit, say, shown_instant
 from thetaloom.config import MarketSource, Settings, load_settings
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.money import Money
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.errors import MarketDataUnavailable
 
 if TYPE_CHECKING:
@@ -91,14 +92,14 @@ def _opened(strategy: Strategy, asked: Asked) -> "Iterator[MarketState]":
             refuse("market", "stands beside --chain, which is a market of its own; give one of the two")
         from thetaloom.bootstrap import read_stored_market
 
-        symbol = asked.symbol.upper() if asked.symbol else None
+        symbol = canonical_symbol(asked.symbol) if asked.symbol else None
         at = _instant(asked.at)
         yield read_stored_market(load_settings(), asked.chain, symbol=symbol, preferred=strategy.symbols, at=at)
         return
     from thetaloom.engine.trial import read_desk
 
     with trial_market(asked.market, asked.at) as platform:
-        name = (asked.symbol or _any_symbol(strategy, platform)).upper()
+        name = canonical_symbol(asked.symbol or _any_symbol(strategy, platform))
         if platform.market.chain(name, platform.clock.now()) is None:
             raise MarketDataUnavailable(
                 f"{platform.market.name} has no chain of {name} at {shown_instant(platform.clock.now())}",

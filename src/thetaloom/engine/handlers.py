@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from thetaloom.domain.market.symbols import why_no_underlying
 from thetaloom.domain.risk.limits import RiskLimits
 from thetaloom.domain.run.events import EventKind
 from thetaloom.domain.run.proposals import ProposalStatus
@@ -10,6 +11,7 @@ from thetaloom.domain.run.runs import FINAL, Outcome, RunStatus, StepName, Workf
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.values.ids import RunId, UserId
 from thetaloom.domain.values.reasons import Reason, denied
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.engine import commands, schedule_commands
 from thetaloom.engine.approvals import approve, enqueue, own_run, reject
 from thetaloom.engine.delivery import deliver, resolve
@@ -49,9 +51,9 @@ def handle(desk: Desk, command: commands.Command) -> Any:
 def start_run(desk: Desk, command: commands.StartRun) -> WorkflowRun:
     """Write a new run, due now."""
     now = desk.clock.now()
-    symbol = command.symbol.strip().upper()
-    if not symbol or len(symbol) > 12 or not symbol.replace(".", "").replace("^", "").isalnum():
-        raise InvalidInput(f"{command.symbol!r} is no symbol; a good one: SPY", details={"symbol": command.symbol})
+    symbol = canonical_symbol(command.symbol)
+    if why := why_no_underlying(symbol):
+        raise InvalidInput(why, details={"symbol": command.symbol})
     with desk.store.unit_of_work() as uow:
         if uow.accounts.owner(desk.broker.account_id) not in (None, command.user_id):
             raise NotAllowed(Reason.NO_ACCOUNT.value, Reason.NO_ACCOUNT.text, details={"user": command.user_id})
@@ -179,7 +181,7 @@ def reconcile_books(desk: Desk, command: commands.Reconcile) -> Reconciled:
     options = Options(
         dry_run=command.dry_run,
         position=command.position_id,
-        symbol=None if command.symbol is None else command.symbol.strip().upper(),
+        symbol=None if command.symbol is None else canonical_symbol(command.symbol),
         cancel_orphans=command.cancel_orphans,
         replace_targets=command.replace_targets,
         days_back=command.days_back,

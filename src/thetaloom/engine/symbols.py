@@ -12,6 +12,7 @@ from thetaloom.domain.market.symbols import BATCH_MAX, NOTHING_LIFE, QUERY_MAX, 
 from thetaloom.domain.market.volatility import BENCHMARK
 from thetaloom.domain.run.watchlists import SYMBOL, clean_symbols
 from thetaloom.domain.values.instruments import INDEX_ROOTS
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.domain.values.ticks import class_name
 from thetaloom.engine.desk import Desk
 from thetaloom.engine.schedule_commands import FindSymbols, LookUpSymbols
@@ -131,7 +132,7 @@ def find_symbols(desk: Desk, command: FindSymbols) -> tuple[FoundSymbol, ...]:
     query = command.query.strip()
     if not 0 < len(query) <= QUERY_MAX or not query.isprintable():  # what separates words on a wire stays off it
         raise InvalidInput(f"a search has 1 to {QUERY_MAX} characters that can be printed", details={"part": "query"})
-    named = [query.upper()]
+    named = [canonical_symbol(query)]
     if isinstance(desk.market, SymbolSearch):
         try:
             named += desk.market.matching(query)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from thetaloom.domain.market.events import Dividend, EventKind, Events
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.errors import InvalidInput
 from thetaloom.marketdata.symbols import describe
 
@@ -84,7 +85,7 @@ class EventTable:
     def _take(self, name: str, number: int, row: list[str]) -> None:
         if len(row) not in (3, 4) or not row[0]:
             _refuse(name, number, f"{','.join(row)} is not symbol,kind,date,amount")
-        symbol, kind, day = row[0].strip(), row[1].strip(), _day(name, number, row[2].strip())
+        symbol, kind, day = canonical_symbol(row[0]), row[1].strip(), _day(name, number, row[2].strip())
         facts = self._facts.setdefault(symbol, _Facts())
         amount = _amount(name, number, row[3].strip() if len(row) > 3 else "")
         match kind:

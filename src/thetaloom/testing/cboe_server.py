@@ -14,9 +14,11 @@ from zoneinfo import ZoneInfo
 
 from thetaloom.domain.market.chain import OptionChain
 from thetaloom.domain.values.instruments import INDEX_ROOTS
+from thetaloom.testing.broker_servers.spelling import Spelling
 from thetaloom.testing.loopback_http import LoopbackHttp, Quiet
 
 PATH_START, PATH_END = "/api/global/delayed_quotes/options/", ".json"
+NAMES = Spelling(mark=".")
 DELAY = timedelta(minutes=15)
 NEW_YORK = ZoneInfo("America/New_York")
 INDICES = {root.underlying for root in INDEX_ROOTS.values()}
@@ -38,7 +40,7 @@ class CboeServer:
 
     def hold(self, symbol: str, told: Mapping[str, Any] | bytes) -> None:
         """Let a chain, or anything else, be the answer for ``symbol``."""
-        name = f"_{symbol}" if symbol in INDICES else symbol
+        name = f"_{symbol}" if symbol in INDICES else NAMES.told(symbol)
         self.answers[name] = told if isinstance(told, bytes) else json.dumps(told).encode()
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
@@ -133,13 +135,13 @@ def cboe_payload(chain: OptionChain, made_at: datetime) -> dict[str, Any]:
     return {
         "timestamp": f"{made_at:%Y-%m-%d %H:%M:%S}",
         "data": {
-            "symbol": f"^{chain.underlying}" if chain.underlying in INDICES else chain.underlying,
+            "symbol": f"^{chain.underlying}" if chain.underlying in INDICES else NAMES.told(chain.underlying),
             "security_type": "index" if chain.underlying in INDICES else "stock",
             "current_price": None if chain.spot is None else float(chain.spot),
             "last_trade_time": f"{traded_at:%Y-%m-%dT%H:%M:%S}",
             "options": [_row(chain, index) for index in range(len(chain))],
         },
-        "symbol": chain.underlying,
+        "symbol": NAMES.told(chain.underlying),
     }
 
 

@@ -94,3 +94,13 @@ def test_history_ends_with_the_last_session_that_has_closed(opened: Desk) -> Non
 def test_an_unknown_symbol_is_not_carried(opened: Desk) -> None:
     assert opened.opened[0].market.underlying("NOPE") is None
     assert opened.opened[0].market.underlying("SPY") is not None
+
+
+def test_a_class_of_shares_has_its_history_under_our_symbol(opened: Desk) -> None:
+    days = [date(2025, 12, 31), date(2026, 1, 2)]
+    opened.market.set_history("BRKB", [Bar(session_on=on, open=1, high=3, low=1, close=2, volume=10) for on in days])
+    opened.market.set_spot("BRKB", 500)
+    market = opened.opened[0].market
+
+    assert [bar.session_on for bar in market.history("BRKB", days[0], days[-1])] == days
+    assert market.spot("BRKB", opened.clock.now()) == Price(500)

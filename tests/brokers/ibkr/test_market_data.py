@@ -266,6 +266,13 @@ def test_history_and_volatility_are_of_closed_sessions_only(bench: Bench, market
     assert market.iv_history("SPY", date(2026, 1, 1), date(2026, 1, 5)) == [(days[1], 0.18)]
 
 
+def test_a_class_of_shares_has_its_history_under_our_symbol(bench: Bench, market: IbkrMarket) -> None:
+    bar = Bar(session_on=date(2026, 1, 2), open=500.0, high=506.0, low=499.0, close=505.0, volume=1000.0)
+    bench.market.set_history("BRKB", [bar])
+
+    assert list(market.history("BRKB", date(2025, 12, 1), date(2026, 1, 5))) == [bar]
+
+
 def test_a_history_that_was_asked_for_too_often_is_not_none_at_all(bench: Bench, market: IbkrMarket) -> None:
     def too_often(message: bytes) -> bytes:
         told = message[4:].decode().split("\0")

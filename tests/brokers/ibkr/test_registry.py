@@ -110,6 +110,22 @@ def test_after_a_restart_nothing_is_searched_again(bench: Bench) -> None:
     assert asked == []
 
 
+def test_how_tws_writes_a_class_of_shares_is_kept_over_a_restart(bench: Bench) -> None:
+    put, order = "BRKB 2026-01-16 P 480", b.order("-1 BRKB 2026-01-16 P 480", limit="5.00")
+    bench.market.set_quote(put, "1.90", "2.10")
+    before = bench.connect()
+    known = before.resolve("BRKB")
+    before.submit(order)
+    again = bench.connect()
+    asked = searches(bench)
+
+    assert known is not None and (known.symbol, known.listed) == ("BRKB", "BRK B")
+    assert again.resolve("BRKB") == known
+    again.submit(b.order("-1 BRKB 2026-01-16 P 480", limit="5.10", client_order_id=ClientOrderId("tl-second")))
+
+    assert asked == []
+
+
 def test_after_a_week_a_symbol_is_searched_anew(bench: Bench) -> None:
     bench.connect().resolve("SPY")
     bench.clock.advance(days=8)

@@ -30,8 +30,8 @@ CREDIT = b.order(limit="1.20")
 DEBIT = b.order("+1 SPY 2026-01-16 C 580", "-1 SPY 2026-01-16 C 590", limit="-3.10")
 
 
-def conids(order: Order) -> dict[OptionContract, int]:
-    return {leg.contract: number for number, leg in enumerate(order.legs, start=1)}
+def listed(order: Order) -> dict[OptionContract, Contract]:
+    return {leg.contract: render.option_at(number, "SPY") for number, leg in enumerate(order.legs, start=1)}
 
 
 def test_every_code_has_exactly_one_meaning() -> None:
@@ -88,7 +88,7 @@ def test_each_farm_message_says_up_or_down_of_one_line() -> None:
 
 
 def test_a_credit_is_bought_at_a_negative_price() -> None:
-    contract, order = render.contract_of(CREDIT, conids(CREDIT)), render.order_of(CREDIT, "DU1", 7)
+    contract, order = render.contract_of(CREDIT, listed(CREDIT)), render.order_of(CREDIT, "DU1", 7)
 
     assert (contract.secType, order.action, order.lmtPrice) == ("BAG", "BUY", -1.2)
     assert [(leg.action, leg.ratio) for leg in contract.comboLegs] == [("SELL", 1), ("BUY", 1)]
@@ -131,14 +131,14 @@ def test_a_single_leg_of_ratio_two_is_twice_as_many_at_half_the_net() -> None:
 def test_spx_and_spxw_are_told_apart_by_their_trading_class() -> None:
     weekly = b.contract("SPXW 2026-01-16 P 5600")
 
-    told = render.option_of(weekly, weekly.expires_on)
+    told = render.option_of(weekly, weekly.expires_on, "SPX")
 
     assert (told.symbol, told.tradingClass) == ("SPX", "SPXW")
     assert parse.option_of(told) == weekly
 
 
 def am_settled(last_trade: str, local_symbol: str) -> Contract:
-    told = render.option_of(b.contract("SPX 2026-01-16 P 5600"), date(2026, 1, 16))
+    told = render.option_of(b.contract("SPX 2026-01-16 P 5600"), date(2026, 1, 16), "SPX")
     told.lastTradeDateOrContractMonth, told.localSymbol = last_trade, local_symbol
     return told
 

@@ -13,13 +13,15 @@ from thetaloom.testing.bench import PaperBench
 
 @pytest.mark.parametrize(
     ("text", "shares"),
-    [("", {}), ("AAPL=100,SPY=200", {"AAPL": 100, "SPY": 200}), (" SPY=-100 , BRK.B=7,", {"SPY": -100, "BRK.B": 7})],
+    [("", {}), ("AAPL=100,SPY=200", {"AAPL": 100, "SPY": 200}), (" SPY=-100 , BRK.B=7,", {"SPY": -100, "BRKB": 7})],
 )
 def test_shares_are_read_by_symbol(text: str, shares: dict[str, int]) -> None:
     assert read_shares(text) == shares
 
 
-@pytest.mark.parametrize("text", ["SPY", "SPY=", "spy=100", "SPY=1.5", "SPY=100,SPY=200", "SPY=100;QQQ=1"])
+@pytest.mark.parametrize(
+    "text", ["SPY", "SPY=", "spy=100", "SPY=1.5", "SPY=100,SPY=200", "SPY=100;QQQ=1", "BRK.B=7,BRKB=1"]
+)
 def test_a_slip_in_the_shares_stops_the_start(text: str) -> None:
     with pytest.raises(ConfigError, match="paper_shares"):
         read_shares(text)

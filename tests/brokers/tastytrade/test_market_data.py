@@ -17,6 +17,7 @@ from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Price
 from thetaloom.links.quote_board import QuoteBoard
 from thetaloom.testing import builders as b
+from thetaloom.testing.broker_servers.tastytrade.wire import Asked, Told
 from thetaloom.testing.clock import FakeClock
 
 SOLD, BOUGHT = (leg.contract for leg in b.legs())
@@ -72,6 +73,40 @@ def test_daily_candles_are_bars_of_closed_sessions_and_volatilities(desk: Desk) 
     assert market.iv_history("SPY", date(2025, 12, 1), date(2026, 1, 5)) == [
         (bar.session_on, 0.15 + bar.session_on.day / 1000) for bar in BARS
     ]
+
+
+def test_what_is_held_of_a_class_of_shares_is_priced_without_its_chain(desk: Desk) -> None:
+    market, put = desk.opened[-1].market, b.contract("BRKB 2026-01-16 P 480")
+    desk.market.set_quote(put, "1.90", "2.10")
+    desk.market.set_spot("BRKB", 500)
+    desk.market.set_history("BRKB", BARS)
+
+    market.watch([put])
+
+    assert until(lambda: market.board.spot("BRKB", desk.clock.now()) == Price(500))
+    assert market.history("BRKB", date(2025, 12, 30), date(2026, 1, 5)) == BARS[1:]
+
+
+def test_while_nobody_tells_how_a_symbol_is_listed_it_is_watched_under_its_own(desk: Desk) -> None:
+    market, ask = desk.opened[-1].market, desk.server.rest.answer
+    paths: list[str] = []
+
+    def silent(asked: Asked, *, late: bool = False) -> Told:
+        paths.append(asked.path)
+        return Told(status=503) if asked.path == "/instruments/equities" else ask(asked, late=late)
+
+    desk.server.rest.answer = silent  # type: ignore[method-assign]  # the one request that must not go through
+    market.watch([SOLD])
+
+    assert until(lambda: market.board.spot("SPY", desk.clock.now()) == Price(575))
+    assert "/instruments/equities" in paths
+
+
+def test_the_root_of_an_index_is_no_underlying(desk: Desk) -> None:
+    desk.market.set_quote("SPXW 2026-01-16 P 5600", "20.00", "21.00")
+    market = desk.opened[-1].market
+
+    assert market.underlying("SPXW") is None and market.chain("SPX", desk.clock.now()) is not None
 
 
 def test_a_symbol_without_history_has_none(desk: Desk) -> None:

@@ -203,7 +203,7 @@ def test_each_name_of_a_field_says_the_same(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("word", "symbol"),
-    [("nasdaq:aapl", "AAPL"), ("SPY.US", "SPY"), ("BRK.B", "BRK.B"), ("^SPX", "^SPX"), (" qqq ", "QQQ")],
+    [("nasdaq:aapl", "AAPL"), ("SPY.US", "SPY"), ("NYSE:BRK.B", "BRKB"), ("^SPX", "SPX"), (" qqq ", "QQQ")],
 )
 def test_an_exchange_is_no_part_of_the_symbol(word: str, symbol: str) -> None:
     assert read({"symbol": word, "action": "buy"}).symbol == symbol

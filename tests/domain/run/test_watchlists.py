@@ -28,7 +28,7 @@ def test_a_file_of_symbols_may_be_lines_or_a_table_and_says_what_it_refuses() ->
 
     found = read_symbols(text)
 
-    assert found.symbols == ("SPY", "BRK.B", "QQQ", "^VIX")
+    assert found.symbols == ("SPY", "BRKB", "QQQ", "VIX")
     assert found.repeated == 1
     assert [(one.line, one.text) for one in found.refused] == [(9, "no good"), (10, "=HYPERLINK()")]
 

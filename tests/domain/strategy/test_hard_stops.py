@@ -107,6 +107,14 @@ def test_other_symbols_range_is_a_percentage(percent: str, answer: str) -> None:
     assert check.verdict.is_allowed or check.verdict.reason is Reason.RANGE_BOUND
 
 
+def test_a_range_in_points_is_of_its_class_of_shares_however_it_is_written() -> None:
+    stops = replace(RANGE_STOP, range_3d_points=(RangePoints(symbol="BRK.B", points=Decimal(2)),))
+
+    check = only(stops, {"range_3d": 1, "underlying_price": 500}, moment=replace(MOMENT, symbol="BRKB"))
+
+    assert check.limit == "> 2 dollars"
+
+
 def test_an_unknown_range_denies() -> None:
     assert only(RANGE_STOP, {"underlying_price": 449}).verdict.answer is Answer.UNKNOWN
     assert only(RANGE_STOP, {"range_3d": 1}).verdict.answer is Answer.UNKNOWN

@@ -17,6 +17,7 @@ from thetaloom.domain.strategy.strategies import (
     Strategy,
     Unit,
 )
+from thetaloom.testing.desk import put_credit_spread
 
 
 def test_every_selector_exit_and_metric_has_its_row() -> None:
@@ -25,6 +26,12 @@ def test_every_selector_exit_and_metric_has_its_row() -> None:
     assert set(METRIC_MAX) == set(Metric)
     assert set(WORDS) == set(WordMetric)
     assert set(Metric) >= MARKET_METRICS | SIGNED_METRICS
+
+
+def test_a_class_of_shares_stands_in_a_strategy_once_and_under_our_symbol() -> None:
+    strategy = put_credit_spread(symbols=("BRK.B", "SPY", "BRK/B", "BRKB"))
+
+    assert strategy.symbols == ("BRKB", "SPY")
 
 
 def test_every_unit_is_used() -> None:

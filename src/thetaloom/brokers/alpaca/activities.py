@@ -13,6 +13,7 @@ from thetaloom.domain.book.transactions import Transaction, TransactionKind, cor
 from thetaloom.domain.values.ids import BrokerOrderId, ClientOrderId, FillId
 from thetaloom.domain.values.instruments import OptionContract, parse_option_symbol
 from thetaloom.domain.values.money import NOTHING, Money, Price
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.errors import InvalidInput
 
 SHARES_OF = {"OPASN": TransactionKind.ASSIGNMENT, "OPEXC": TransactionKind.EXERCISE}
@@ -85,7 +86,7 @@ def transaction_of(raw: Raw, delivery: Delivery | None, ours: ClientOrderId | No
         kind=kind if delivery is None else delivery.kind,
         # Shares are booked a moment after their contracts, and belong to the same instant.
         happened_at=happened_at(raw) if delivery is None else delivery.at,
-        symbol=contract.underlying if contract is not None else str(raw.get("symbol") or ""),
+        symbol=contract.underlying if contract is not None else canonical_symbol(str(raw.get("symbol") or "")),
         contract=contract,
         quantity=quantity,
         price=price,
@@ -137,7 +138,8 @@ def delivery_of(shares: Raw, deliveries: Sequence[Delivery]) -> Delivery | None:
     quantity = abs(count(shares.get("qty"), "qty"))
     paid = abs(number(shares.get("net_amount") or "0", "net_amount"))
     mine = [one for one in deliveries if group and one.group == group]
-    same = [one for one in deliveries if (one.contract.underlying, one.day) == (shares.get("symbol"), day)]
+    symbol = canonical_symbol(str(shares.get("symbol") or ""))
+    same = [one for one in deliveries if (one.contract.underlying, one.day) == (symbol, day)]
     exact = [one for one in mine or same if (one.shares, one.contract.strike * one.shares) == (quantity, paid)]
     return next(iter((*exact, *mine, *same)), None)
 
@@ -176,7 +178,7 @@ def _trade(raw: Raw, ours: ClientOrderId | None) -> Transaction:
         transaction_id=_name_of(raw),
         kind=TransactionKind.TRADE,
         happened_at=happened_at(raw),
-        symbol=contract.underlying if contract is not None else text(raw, "symbol"),
+        symbol=contract.underlying if contract is not None else canonical_symbol(text(raw, "symbol")),
         contract=contract,
         quantity=quantity,
         price=price,

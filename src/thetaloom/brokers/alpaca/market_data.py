@@ -26,6 +26,7 @@ from thetaloom.domain.market.quotes import Quote
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.instruments import INDEX_ROOTS, OptionContract
 from thetaloom.domain.values.money import Price
+from thetaloom.domain.values.symbols import spellings
 from thetaloom.errors import BrokerUnavailable, InvalidInput, MarketDataUnavailable
 from thetaloom.links.instants import microseconds
 from thetaloom.links.kept_stream import KeptStream
@@ -39,6 +40,7 @@ from thetaloom.ports.market_data import Bar, QuoteBatch, Underlying
 DELAYS = {"indicative": timedelta(minutes=15), "opra": timedelta(0)}
 STOCK_DELAYS = {"iex": timedelta(0), "sip": timedelta(0), "delayed_sip": timedelta(minutes=15)}
 CHAIN_EVERY, SPOT_EVERY = timedelta(seconds=15), timedelta(seconds=2)
+CLASS_MARK = "."  # before a class of shares: BRKB is BRK.B to Alpaca
 LISTED_DAYS, CONTRACTS_PAGE, SNAPSHOTS_PAGE = 1_100, 10_000, 100
 SESSION_MINUTES = 390
 
@@ -58,7 +60,7 @@ class AlpacaMarket:
         self._stock_feed = sdk.DataFeed(settings.stock_feed)
         self._delay, self._stock_delay = DELAYS[settings.option_feed], STOCK_DELAYS[settings.stock_feed]
         self._board = QuoteBoard(clock, self.name)
-        self._known: dict[str, Underlying | None] = {}
+        self._known: dict[str, tuple[Underlying, str] | None] = {}  # with the symbol that Alpaca has for it
         self._listed_on: dict[str, date] = {}
         self._unusual: set[OptionContract] = set()  # listed, and not traded here: adjusted ones, and halted ones
         self._read_at: dict[str, datetime] = {}  # when a chain was, and a spot under its own name
@@ -87,14 +89,9 @@ class AlpacaMarket:
     def underlying(self, symbol: str) -> Underlying | None:
         """Return what Alpaca says of a symbol."""
         if symbol not in self._known:
-            told = self._ask(partial(self._session.trading.get_asset, symbol), f"of {symbol}", missing=True)
-            known = None
-            if isinstance(told, Mapping) and told.get("tradable"):
-                name = str(told.get("name") or symbol)
-                kind = "index" if symbol in INDEX_ROOTS else "etf" if " ETF" in name else "equity"
-                known = Underlying(symbol=symbol, name=name, kind=kind)
-            self._known[symbol] = known
-        return self._known[symbol]
+            self._known[symbol] = self._asset(symbol)
+        found = self._known[symbol]
+        return None if found is None else found[0]
 
     def symbols(self) -> Sequence[str]:
         """Return the symbols of which a chain was read."""
@@ -105,7 +102,7 @@ class AlpacaMarket:
         now = self._clock.now()
         self._list(underlying, now)
         if now - self._read_at.get(underlying, now - CHAIN_EVERY) >= CHAIN_EVERY:
-            asked = sdk.OptionChainRequest(underlying_symbol=underlying, feed=self._feed)
+            asked = sdk.OptionChainRequest(underlying_symbol=self._name(underlying), feed=self._feed)
             told = self._ask(partial(self._session.options.get_option_chain, asked), f"the chain of {underlying}")
             found: list[Quoted] = self._read(snapshots_of, told)
             self._board.list_chain(underlying, [one.contract for one in found if one.contract not in self._unusual])
@@ -129,12 +126,13 @@ class AlpacaMarket:
 
     def spot(self, underlying: str, at: datetime) -> Price | None:
         """Return the price of the latest trade; an index has none here."""
-        now, name = self._clock.now(), f"spot {underlying}"
-        if underlying not in INDEX_ROOTS and now - self._read_at.get(name, now - SPOT_EVERY) >= SPOT_EVERY:
-            asked = sdk.StockLatestTradeRequest(symbol_or_symbols=underlying, feed=self._stock_feed)
+        now, mark = self._clock.now(), f"spot {underlying}"
+        if underlying not in INDEX_ROOTS and now - self._read_at.get(mark, now - SPOT_EVERY) >= SPOT_EVERY:
+            name = self._name(underlying)
+            asked = sdk.StockLatestTradeRequest(symbol_or_symbols=name, feed=self._stock_feed)
             told = self._ask(partial(self._session.stocks.get_stock_latest_trade, asked), f"the price of {underlying}")
-            trade = self._read(trade_of, told, underlying)
-            self._read_at[name] = now
+            trade = self._read(trade_of, told, name)
+            self._read_at[mark] = now
             if trade is not None:
                 self._board.put_spot(underlying, trade[0], min(trade[1], now - self._stock_delay))
         return self._board.spot(underlying, at)
@@ -143,7 +141,7 @@ class AlpacaMarket:
         """Return the daily bars of sessions that had closed, adjusted for splits."""
         start, end = (self._calendar.at_minute(on, 0) for on in (first, last + timedelta(days=1)))
         told = self._bars(symbol, sdk.TimeFrame(1, sdk.TimeFrameUnit.Day), start, end)
-        bars: list[Bar] = self._read(daily_bars, told, symbol, self._calendar, self._clock.now())
+        bars: list[Bar] = self._read(daily_bars, told, self._name(symbol), self._calendar, self._clock.now())
         return [bar for bar in bars if first <= bar.session_on <= last]
 
     def intraday(self, symbol: str, minutes: int, count: int) -> Sequence[Bar]:
@@ -160,7 +158,7 @@ class AlpacaMarket:
         for _ in range(count * minutes // SESSION_MINUTES + 2):
             start = self._calendar.previous_session(self._calendar.exchange_date(start)).open_at
         told = self._bars(symbol, sdk.TimeFrame(amount, unit), start, now)
-        bars: list[Bar] = self._read(intraday_bars, told, symbol, minutes, self._calendar, now)
+        bars: list[Bar] = self._read(intraday_bars, told, self._name(symbol), minutes, self._calendar, now)
         return bars[-count:]
 
     def iv_history(self, symbol: str, first: date, last: date) -> Sequence[tuple[date, float]]:
@@ -189,6 +187,20 @@ class AlpacaMarket:
         """Have ``wake`` called when ``poll`` has something."""
         self._board.on_change(wake)
 
+    def _asset(self, symbol: str) -> tuple[Underlying, str] | None:
+        for theirs in spellings(symbol, CLASS_MARK):
+            told = self._ask(partial(self._session.trading.get_asset, theirs), f"of {symbol}", missing=True)
+            if isinstance(told, Mapping) and told.get("tradable"):
+                name = str(told.get("name") or symbol)
+                kind = "index" if symbol in INDEX_ROOTS else "etf" if " ETF" in name else "equity"
+                return Underlying(symbol=symbol, name=name, kind=kind), theirs
+        return None
+
+    def _name(self, symbol: str) -> str:
+        """Return how Alpaca lists a symbol; one that it does not know keeps its own."""
+        known = None if symbol in INDEX_ROOTS or self.underlying(symbol) is None else self._known[symbol]
+        return symbol if known is None else known[1]
+
     def _list(self, underlying: str, now: datetime) -> None:
         today = self._calendar.exchange_date(now)
         if self._listed_on.get(underlying) == today:
@@ -196,7 +208,7 @@ class AlpacaMarket:
         token: str | None = None
         while True:
             asked = sdk.GetOptionContractsRequest(
-                underlying_symbols=[underlying],
+                underlying_symbols=[self._name(underlying)],
                 expiration_date_gte=today,
                 expiration_date_lte=today + timedelta(days=LISTED_DAYS),  # else only those until the weekend
                 limit=CONTRACTS_PAGE,
@@ -213,7 +225,12 @@ class AlpacaMarket:
 
     def _bars(self, symbol: str, frame: Any, start: datetime, end: datetime) -> Any:
         asked = sdk.StockBarsRequest(
-            symbol_or_symbols=symbol, timeframe=frame, start=start, end=end, adjustment="split", feed=self._stock_feed
+            symbol_or_symbols=self._name(symbol),
+            timeframe=frame,
+            start=start,
+            end=end,
+            adjustment="split",
+            feed=self._stock_feed,
         )
         return self._ask(partial(self._session.stocks.get_stock_bars, asked), f"bars of {symbol}")
 

@@ -16,6 +16,7 @@ from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import BrokerOrderId, ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract, parse_option_symbol
 from thetaloom.domain.values.money import Money, Price
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.errors import InvalidInput
 from thetaloom.links.nonsense import NONSENSE
 
@@ -168,7 +169,7 @@ def positions_of(raw: Any) -> Positions:
                 raise InvalidInput(f"alpaca told {amount} contracts, which is not whole", details={"field": "qty"})
             contracts[parse_option_symbol(text(record, "symbol"))] = held
         elif kind == "us_equity":
-            shares[text(record, "symbol")] = held
+            shares[canonical_symbol(text(record, "symbol"))] = held
     return Positions(contracts={key: held for key, held in contracts.items() if held}, shares=shares)
 
 

@@ -112,6 +112,12 @@ NOTES = (
         source="Alpaca's options documentation and support pages on cut-off times; alpaca-py#774",
     ),
     BrokerNote(
+        topic="symbols",
+        text="A class of shares is BRK.B, its options have the root BRKB. Here both are BRKB. That chains and listed "
+        "contracts are asked for under BRK.B follows from the specification, which shows none.",
+        source=f"{_SPEC}, underlying_symbols and root_symbol of /v2/options/contracts",
+    ),
+    BrokerNote(
         topic="replace",
         text="A replacement is a new order with a new id. It takes over the whole first quantity, filled parts "
         "included, so we name what is left. A replacement of closing orders may be refused for want of quantity.",

@@ -25,6 +25,7 @@ from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.ids import AccountId, BrokerOrderId, ClientOrderId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import Price
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.errors import BrokerUnavailable
 from thetaloom.links.report_book import ReportBook, SentOrder
 from thetaloom.ports.clock import Clock
@@ -120,7 +121,7 @@ class TwsBooks:
             elif one.contract.secType == "OPT":
                 raise BrokerUnavailable("a position of TWS cannot be read")  # what is left out would count as sold
             elif one.contract.secType == "STK":
-                shares[one.contract.symbol] = int(one.position)
+                shares[canonical_symbol(one.contract.symbol)] = int(one.position)
         return Positions(contracts=_held(contracts), shares=_held(shares))
 
     async def account(self, positions: Positions) -> AccountSnapshot:

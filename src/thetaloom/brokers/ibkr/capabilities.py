@@ -13,6 +13,12 @@ NOTES = (
         source="IBKR, Notes on Combination Orders (quoted in wboayue/rust-ibapi#338); QuantConnect/Lean#9287",
     ),
     BrokerNote(
+        topic="symbols",
+        text="A class of shares is BRK B, its options have that symbol and the trading class BRKB; BRKB and BRK.B are"
+        " unknown to TWS. Here all are BRKB.",
+        source="Lean.Brokerages.InteractiveBrokers#85",
+    ),
+    BrokerNote(
         topic="expiration",
         text="TWS dates an option by its last day of trading: an AM-settled one (SPX, NDX, RUT, VIX) by the session"
         " before the one that settles it. It is searched by that day, and its own day is read from its OCC symbol.",

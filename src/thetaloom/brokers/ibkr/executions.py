@@ -21,6 +21,7 @@ from thetaloom.domain.book.transactions import Transaction, TransactionKind, cor
 from thetaloom.domain.values.ids import BrokerOrderId, ClientOrderId, FillId
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.domain.values.money import NOTHING, Money, Price
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.errors import InvalidInput
 from thetaloom.links.nonsense import NONSENSE
 from thetaloom.links.report_book import ReportBook
@@ -145,7 +146,7 @@ class Executions:
                     transaction_id=f"exec:{base}",
                     kind=TransactionKind.TRADE,
                     happened_at=execution.time,
-                    symbol=contract.symbol if option is None else option.underlying,
+                    symbol=canonical_symbol(contract.symbol) if option is None else option.underlying,
                     contract=option,
                     quantity=quantity,
                     price=price,

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 
 from ib_async import Ticker
 
-from thetaloom.brokers.ibkr import render
 from thetaloom.brokers.ibkr.registry import Registry
 from thetaloom.brokers.ibkr.session import Session
 from thetaloom.brokers.ibkr.tws import Tws
@@ -127,14 +126,14 @@ class QuoteLines:
         for gone in [one for one in self._open if one not in stays]:
             await self._session.pace()
             self._close(tws, gone)
-        conids = await self._registry.conids(one for one in wanted if isinstance(one, OptionContract))
+        listed = await self._registry.options(one for one in wanted if isinstance(one, OptionContract))
         for one in wanted:
             if one in self._open:
                 continue
             if isinstance(one, str):
                 contract = await self._registry.underlying(one)
             else:
-                contract = render.option_at(conids[one], one) if one in conids else None
+                contract = listed.get(one)
             if contract is not None:
                 await self._session.pace()
                 ticker = tws.reqMktData(contract, "", False, False)

@@ -14,6 +14,7 @@ from thetaloom.brokers.ibkr.session import Session
 from thetaloom.domain.market.symbols import IDENTITY_LIFE
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.instruments import OptionContract
+from thetaloom.domain.values.symbols import canonical_symbol, spellings
 from thetaloom.errors import BrokerUnavailable, InvalidInput
 from thetaloom.links.report_book import ReportBook
 from thetaloom.ports.clock import Clock
@@ -27,6 +28,7 @@ class Resolved:
     """What TWS knows of a symbol."""
 
     symbol: str
+    listed: str  # as TWS writes it
     conid: int
     name: str
     kind: str  # equity, etf or index
@@ -41,7 +43,7 @@ class Registry:
         self._book = book
         self._clock = clock
         self._calendar = calendar
-        self._conids: dict[OptionContract, int] = {}
+        self._listed: dict[OptionContract, Contract] = {}
         self._contracts: dict[int, OptionContract] = {}
         self._symbols: dict[str, tuple[Resolved, Contract] | None] = {}
 
@@ -63,18 +65,20 @@ class Registry:
             raise BrokerUnavailable(f"TWS cannot search for {query}: {error.message}") from error
         if told is None:  # so the SDK says that no answer came
             raise BrokerUnavailable("TWS did not answer in time")
-        return list(dict.fromkeys(one.contract.symbol for one in told if one.contract and _has_options(one)))
+        fitting = (one.contract.symbol for one in told if one.contract and _has_options(one))
+        return list(dict.fromkeys(map(canonical_symbol, fitting)))
 
-    async def conids(self, contracts: Iterable[OptionContract]) -> Mapping[OptionContract, int]:
-        """Return the ids of contracts; those that are not listed are left out."""
+    async def options(self, contracts: Iterable[OptionContract]) -> Mapping[OptionContract, Contract]:
+        """Return contracts as TWS knows them, by their ids; those that are not listed are left out."""
         wanted = list(dict.fromkeys(contracts))
         for one in wanted:
-            if one not in self._conids:
+            if one not in self._listed:
                 kept = self._book.mark(_key(one))
                 if kept is not None:
-                    self._learn(one, int(kept))
-        await asyncio.gather(*(self._ask(one) for one in wanted if one not in self._conids))
-        return {one: self._conids[one] for one in wanted if one in self._conids}
+                    conid, _, symbol = kept.partition(" ")
+                    self._learn(one, int(conid), symbol or one.underlying)
+        await asyncio.gather(*(self._ask(one) for one in wanted if one not in self._listed))
+        return {one: self._listed[one] for one in wanted if one in self._listed}
 
     async def contract_at(self, conid: int) -> OptionContract | None:
         """Return the option of an id; ``None`` where it is no option or unknown."""
@@ -94,8 +98,9 @@ class Registry:
             option = parse.option_of(contract)
         except InvalidInput:
             return None
-        if contract.conId and self._conids.get(option) != contract.conId:
-            self._learn(option, contract.conId)
+        known = self._listed.get(option)
+        if contract.conId and (known is None or known.conId != contract.conId):
+            self._learn(option, contract.conId, contract.symbol)
         return option
 
     async def option_parameters(self, symbol: str) -> list[OptionChain]:
@@ -104,15 +109,16 @@ class Registry:
         if underlying is None:
             return []
         told = await self._session.ask(
-            lambda tws: tws.reqSecDefOptParamsAsync(symbol, "", underlying.secType, underlying.conId)
+            lambda tws: tws.reqSecDefOptParamsAsync(underlying.symbol, "", underlying.secType, underlying.conId)
         )
         smart = [one for one in told if one.exchange == render.SMART]
         return smart or list({one.tradingClass: one for one in told}.values())
 
     async def listed(self, symbol: str, root: str, last_trade_on: date) -> list[OptionContract]:
         """Return the contracts of one class that trade until a day, with their ids learned, by one request."""
+        underlying = await self.underlying(symbol)
         asked = Option(
-            symbol=symbol,
+            symbol=symbol if underlying is None else underlying.symbol,
             lastTradeDateOrContractMonth=f"{last_trade_on:%Y%m%d}",
             exchange=render.SMART,
             currency=render.CURRENCY,
@@ -127,16 +133,16 @@ class Registry:
         return self._symbols[symbol]
 
     async def _search(self, symbol: str) -> tuple[Resolved, Contract] | None:
-        asked = render.underlying_of(symbol)
         found = self._kept(symbol)
         if found is None:
-            told = [one for one in await self._request(asked) if one.contract is not None and one.contract.conId > 0]
+            told = await self._first_told(render.underlying_of(name) for name in spellings(symbol, render.CLASS_MARK))
             if not told:
                 return None
             found = _resolved(symbol, _only(told, symbol))
             self._book.put_mark(_symbol_key(symbol), self._written(found))
-        asked.conId = found.conid
-        return found, asked
+        contract = render.underlying_of(found.listed)
+        contract.conId = found.conid
+        return found, contract
 
     def _kept(self, symbol: str) -> Resolved | None:
         """Return what TWS said before a restart, unless it is long ago: tickers pass on to other companies."""
@@ -145,21 +151,30 @@ class Registry:
             return None
         told = json.loads(text)
         is_old = self._clock.now() - datetime.fromisoformat(told.pop("at")) >= IDENTITY_LIFE
-        return None if is_old else Resolved(symbol=symbol, **told)
+        return None if is_old else Resolved(**{"symbol": symbol, "listed": symbol} | told)
 
     def _written(self, found: Resolved) -> str:
-        told = {"conid": found.conid, "name": found.name, "kind": found.kind, "exchange": found.exchange}
-        return json.dumps(told | {"at": self._clock.now().isoformat()})
+        told = {"listed": found.listed, "conid": found.conid, "name": found.name, "kind": found.kind}
+        return json.dumps(told | {"exchange": found.exchange, "at": self._clock.now().isoformat()})
 
     async def _ask(self, contract: OptionContract) -> None:
         last_trade_on = self._calendar.exchange_date(self._calendar.last_trading_at(contract))
-        asked = render.option_of(contract, last_trade_on)
-        found = {one.conId: one for one in await self._details(asked) if _is(one, contract)}
+        names = spellings(contract.underlying, render.CLASS_MARK)
+        told = await self._first_told(render.option_of(contract, last_trade_on, name) for name in names)
+        found = {one.contract.conId: one.contract for one in told if one.contract and _is(one.contract, contract)}
         if len(found) > 1:  # as an adjusted series beside the standard one: what is delivered would be a guess
             raise BrokerUnavailable(f"TWS lists {contract.notation} more than once: conids {_listed(found)}")
-        for told in found.values():
-            self.learn(told)
-            self._book.put_mark(_key(contract), str(told.conId))
+        for one in found.values():
+            self.learn(one)
+            self._book.put_mark(_key(contract), f"{one.conId} {one.symbol}")
+
+    async def _first_told(self, questions: Iterable[Contract]) -> list[ContractDetails]:
+        """Return what TWS knows of the first of several that it knows anything of."""
+        for asked in questions:
+            told = [one for one in await self._request(asked) if one.contract is not None and one.contract.conId > 0]
+            if told:
+                return told
+        return []
 
     async def _details(self, asked: Contract) -> list[Contract]:
         return [one.contract for one in await self._request(asked) if one.contract is not None]
@@ -172,8 +187,8 @@ class Registry:
                 return []
             raise BrokerUnavailable(f"TWS cannot look up {asked.symbol}: {error.message}") from error
 
-    def _learn(self, contract: OptionContract, conid: int) -> None:
-        self._conids[contract] = conid
+    def _learn(self, contract: OptionContract, conid: int, symbol: str) -> None:
+        self._listed[contract] = render.option_at(conid, symbol)
         self._contracts[conid] = contract
 
 
@@ -220,4 +235,11 @@ def _resolved(symbol: str, told: ContractDetails) -> Resolved:
     contract = told.contract or Contract()
     kind = "index" if contract.secType == "IND" else "etf" if told.stockType == "ETF" else "equity"
     exchange = contract.primaryExchange or contract.exchange
-    return Resolved(symbol=symbol, conid=contract.conId, name=told.longName or symbol, kind=kind, exchange=exchange)
+    return Resolved(
+        symbol=symbol,
+        listed=contract.symbol,
+        conid=contract.conId,
+        name=told.longName or symbol,
+        kind=kind,
+        exchange=exchange,
+    )

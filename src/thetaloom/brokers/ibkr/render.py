@@ -18,6 +18,7 @@ from thetaloom.domain.values.money import Price
 from thetaloom.errors import InvalidInput
 
 SMART, CURRENCY = "SMART", "USD"
+CLASS_MARK = " "  # before a class of shares: BRKB is BRK B to TWS
 # Where the indices themselves are quoted; their options are routed by SMART as all others.
 INDEX_EXCHANGES = {"NDX": "NASDAQ", "XND": "NASDAQ", "RUT": "RUSSELL", "MRUT": "RUSSELL"}
 
@@ -29,15 +30,15 @@ def underlying_of(symbol: str) -> Contract:
     return Stock(symbol=symbol, exchange=SMART, currency=CURRENCY)
 
 
-def option_at(conid: int, contract: OptionContract) -> Contract:
+def option_at(conid: int, symbol: str) -> Contract:
     """Return an option whose id is known: the id says all, and a day beside it could only contradict it."""
-    return Contract(secType="OPT", conId=conid, symbol=contract.underlying, exchange=SMART, currency=CURRENCY)
+    return Contract(secType="OPT", conId=conid, symbol=symbol, exchange=SMART, currency=CURRENCY)
 
 
-def option_of(contract: OptionContract, last_trade_on: date) -> Contract:
+def option_of(contract: OptionContract, last_trade_on: date, symbol: str) -> Contract:
     """Return an option as it is searched for; the trading class keeps SPX and SPXW apart."""
     return Option(
-        symbol=contract.underlying,
+        symbol=symbol,
         lastTradeDateOrContractMonth=f"{last_trade_on:%Y%m%d}",
         strike=float(contract.strike),
         right=contract.right.value,
@@ -48,17 +49,16 @@ def option_of(contract: OptionContract, last_trade_on: date) -> Contract:
     )
 
 
-def contract_of(order: Order, conids: Mapping[OptionContract, int]) -> Contract:
+def contract_of(order: Order, listed: Mapping[OptionContract, Contract]) -> Contract:
     """Return what an order trades: an option, or a combination of them."""
     if len(order.legs) == 1:
-        leg = order.legs[0]
-        return option_at(conids[leg.contract], leg.contract)
-    underlyings = {leg.contract.underlying for leg in order.legs}
+        return listed[order.legs[0].contract]
+    underlyings = {listed[leg.contract].symbol for leg in order.legs}
     if len(underlyings) != 1:
         raise InvalidInput(f"order {order.client_order_id} is on several underlyings: {', '.join(sorted(underlyings))}")
     legs = [
         ComboLeg(
-            conId=conids[leg.contract],
+            conId=listed[leg.contract].conId,
             ratio=abs(leg.ratio),
             action="BUY" if leg.ratio > 0 else "SELL",
             exchange=SMART,

@@ -189,8 +189,8 @@ class IbkrBroker:
         refused = self._refused_here(order)
         if refused is None:
             refused = await self._refused_by_books(order)
-        conids = {} if refused else await self.registry.conids(leg.contract for leg in order.legs)
-        missing = [leg.contract.notation for leg in order.legs if leg.contract not in conids]
+        listed = {} if refused else await self.registry.options(leg.contract for leg in order.legs)
+        missing = [leg.contract.notation for leg in order.legs if leg.contract not in listed]
         if refused is None and missing:
             refused = Refused(refusal=Refusal.STRIKE_GONE, message=f"TWS does not list {', '.join(missing)}")
         if refused is not None:
@@ -204,7 +204,7 @@ class IbkrBroker:
             order_id = self._desk.next_order_id(max(tws.next_valid_id, tws.client._reqIdSeq))
             tws.wire.updateReqId(order_id + 1)
         # One whose answer was lost goes out under the id it had: should TWS have it after all, nothing changes there.
-        contract, asked = render.contract_of(order, conids), render.order_of(order, self._account, order_id)
+        contract, asked = render.contract_of(order, listed), render.order_of(order, self._account, order_id)
         self._desk.assign(name, order_id, self._settings.client_id)
         question = Question(asked=Asked.SUBMIT, answer=_future(), is_again=is_again)
         kept = await self._send(name, question, order_id, contract, asked)
@@ -225,8 +225,8 @@ class IbkrBroker:
         if refused := await self._why_unmoved(name):
             self._desk.refuse_replace(name, revision, *refused)
             return
-        conids = await self.registry.conids(leg.contract for leg in sent.order.legs)
-        contract = render.contract_of(sent.order, conids)
+        listed = await self.registry.options(leg.contract for leg in sent.order.legs)
+        contract = render.contract_of(sent.order, listed)
         asked = render.order_of(sent.order, self._account, order_id, limit_price)
         self._book.note_replace(name, revision)
         question = Question(asked=Asked.REPLACE, answer=_future(), limit_price=limit_price, revision=revision)
@@ -273,10 +273,10 @@ class IbkrBroker:
         return kept
 
     async def _preview(self, order: Order) -> Preview:
-        conids = await self.registry.conids(leg.contract for leg in order.legs)
-        if any(leg.contract not in conids for leg in order.legs):
+        listed = await self.registry.options(leg.contract for leg in order.legs)
+        if any(leg.contract not in listed for leg in order.legs):
             return _no_preview(Refusal.STRIKE_GONE, "TWS does not list a contract of the order")
-        contract, asked = render.contract_of(order, conids), render.order_of(order, self._account, 0)
+        contract, asked = render.contract_of(order, listed), render.order_of(order, self._account, 0)
         try:
             state = await self.session.ask(lambda tws: tws.whatIfOrderAsync(contract, asked))
         except RequestError as error:

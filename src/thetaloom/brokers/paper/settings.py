@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from thetaloom.domain.values.ids import AccountId, ClientOrderId
 from thetaloom.domain.values.money import Money
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.errors import ConfigError
 
 ACCOUNT = AccountId("PAPER")
@@ -22,12 +23,13 @@ def read_shares(text: str) -> dict[str, int]:
     shares: dict[str, int] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         found = re.fullmatch(r"([A-Z][A-Z0-9./]{0,9})=(-?[0-9]{1,7})", part)
-        if found is None or found[1] in shares:
+        symbol = "" if found is None else canonical_symbol(found[1])
+        if found is None or symbol in shares:
             raise ConfigError(
                 f'paper_shares: "{part[:40]}" is not a symbol and its shares, each symbol once',
                 advice="Write it like AAPL=100,SPY=200.",
             )
-        shares[found[1]] = int(found[2])
+        shares[symbol] = int(found[2])
     return shares
 
 

@@ -11,6 +11,12 @@ NOTES = (
         source=SDK,
     ),
     BrokerNote(
+        topic="symbols",
+        text="A class of shares is BRK/B in requests, positions and the feed, its options have the root BRKB. Here both"
+        " are BRKB.",
+        source=f"README of the SDK tastytrade 13.2.3; {DOCS}, instruments and symbology",
+    ),
+    BrokerNote(
         topic="idempotency",
         text="There is none: the external identifier is echoed and not enforced, so a request without an answer is"
         " looked up in the books and never sent again by itself.",

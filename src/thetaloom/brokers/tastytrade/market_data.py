@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence, Set
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from tastytrade.utils import TastytradeError
 from thetaloom.brokers.tastytrade.breaks import why_broken
 from thetaloom.brokers.tastytrade.compact import CompactDecoder
 from thetaloom.brokers.tastytrade.feed_line import FeedLine
+from thetaloom.brokers.tastytrade.names import MARK, Names
 from thetaloom.brokers.tastytrade.parse import contract_of
 from thetaloom.brokers.tastytrade.session import TastytradeSession, WireRefusal
 from thetaloom.brokers.tastytrade.settings import NAME, TastytradeSettings
@@ -29,6 +30,7 @@ from thetaloom.domain.market.quotes import Quote
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.instruments import INDEX_ROOTS, OptionContract
 from thetaloom.domain.values.money import Price
+from thetaloom.domain.values.symbols import canonical_symbol, spellings
 from thetaloom.errors import BrokerUnavailable, MarketDataUnavailable
 from thetaloom.links.kept_stream import KeptStream, Line
 from thetaloom.links.nonsense import NONSENSE
@@ -70,6 +72,7 @@ class TastytradeMarket:
         self.board = QuoteBoard(clock, NAME)
         self.decoder = CompactDecoder(self.board, clock)
         self._listed: dict[str, date] = {}
+        self._names = Names(session)
         self._wanted: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._reading = OwnerLoop(STREAM)  # decoding never holds up an order
@@ -179,10 +182,10 @@ class TastytradeMarket:
     def metrics(self, symbol: str) -> MarketMetricInfo | None:
         """Return the market metrics: IV rank, volatilities, events; ``None`` where there are none."""
         try:
-            found = self._asked(get_market_metrics(self._session, [symbol]))
+            found = self._asked(get_market_metrics(self._session, [self._name(symbol)]))
         except WireRefusal:
             return None
-        return next((one for one in found if one.symbol == symbol), None)
+        return next((one for one in found if canonical_symbol(one.symbol) == symbol), None)
 
     def iv_rank(self, symbol: str) -> float | None:
         """Return the broker's own IV rank, 0 to 100."""
@@ -193,8 +196,12 @@ class TastytradeMarket:
     def watch(self, contracts: Iterable[OptionContract]) -> None:
         """Replace the watched contracts."""
         wanted = tuple(contracts)
-        self._want(wanted, {one.underlying for one in wanted})
+        underlyings = {one.underlying for one in wanted}
+        known = self._names.known(underlyings)
+        self._want(wanted, known)
         self.board.watch(wanted)
+        if underlyings - known.keys():  # whoever watches does not wait for an answer
+            self._loop.post(self._want_by_name(underlyings))
 
     def poll(self) -> QuoteBatch | None:
         """Return what changed among the watched contracts."""
@@ -242,27 +249,48 @@ class TastytradeMarket:
         today = self._calendar.exchange_date(self._clock.now())
         if self._listed.get(symbol) == today:
             return True
-        try:
-            roots = self._asked(NestedOptionChain.get(self._session, symbol))
-        except WireRefusal:
-            return False
-        contracts = [one for root in roots for one in _contracts(root)]
-        if not contracts:
-            return False
-        self.board.list_chain(symbol, contracts)
-        self._listed[symbol] = today
-        self._subscribe(contracts, {symbol})
-        return True
+        # Chains have been seen under the root of the options, too.
+        for name in dict.fromkeys((self._name(symbol), *spellings(symbol, MARK))):
+            contracts = self._contracts_of(symbol, name)
+            if contracts:
+                self.board.list_chain(symbol, contracts)
+                self._listed[symbol] = today
+                self._subscribe(contracts, {symbol})
+                return True
+        return False
 
-    def _subscribe(self, contracts: Sequence[OptionContract], underlyings: Iterable[str]) -> None:
+    def _contracts_of(self, symbol: str, name: str) -> list[OptionContract]:
+        try:
+            roots = self._asked(NestedOptionChain.get(self._session, name))
+        except WireRefusal:
+            return []
+        mine = (root for root in roots if canonical_symbol(root.underlying_symbol) == symbol)
+        return [one for root in mine for one in _contracts(root)]
+
+    def _name(self, symbol: str) -> str:
+        return self._asked(self._names.of([symbol]))[symbol]
+
+    async def _names_or_symbols(self, symbols: Collection[str]) -> Mapping[str, str]:
+        try:
+            return await self._names.of(symbols)
+        except (BrokerUnavailable, *NONSENSE):  # they are asked for again with the next call
+            return {symbol: symbol for symbol in symbols}
+
+    async def _want_by_name(self, underlyings: Collection[str]) -> None:
+        self._want((), await self._names_or_symbols(underlyings))
+
+    def _subscribe(self, contracts: Sequence[OptionContract], underlyings: Set[str]) -> None:
         """Subscribe to what is new, and wait for the first that is told of it."""
-        if self._want(contracts, underlyings):
+        names = self._names.known(underlyings)
+        if underlyings - names.keys():
+            names = self._asked(self._names_or_symbols(underlyings))
+        if self._want(contracts, names):
             self._await_quotes()
 
-    def _want(self, contracts: Sequence[OptionContract], underlyings: Iterable[str]) -> bool:
+    def _want(self, contracts: Sequence[OptionContract], names_of: Mapping[str, str]) -> bool:
+        names = {name: symbol for symbol, name in names_of.items()}
         with self._lock:
             slots = {one.streamer: one for one in contracts}
-            names = {symbol: symbol for symbol in underlyings}
             new = (slots.keys() | names.keys()) - self._wanted
             if not new:
                 return False
@@ -286,17 +314,18 @@ class TastytradeMarket:
 
     def _candles(self, symbol: str, interval: str, first: date | datetime) -> list[Candle]:
         start = first if isinstance(first, datetime) else datetime(first.year, first.month, first.day, tzinfo=UTC)
+        name = self._name(symbol)
         try:
-            found = self._loop.call(self._candles_async(symbol, interval, start), CANDLES_SECONDS_MAX)
+            found = self._loop.call(self._candles_async(name, interval, start), CANDLES_SECONDS_MAX)
         except (BrokerUnavailable, TimeoutError) as error:
             raise MarketDataUnavailable(f"tastytrade tells no history of {symbol}: {error}") from error
         return sorted(found, key=lambda one: one.time)
 
-    async def _candles_async(self, symbol: str, interval: str, start: datetime) -> list[Candle]:
+    async def _candles_async(self, name: str, interval: str, start: datetime) -> list[Candle]:
         found: list[Candle] = []
         try:
             async with DXLinkStreamer(self._session) as streamer:
-                await streamer.subscribe_candle([symbol], interval, start)
+                await streamer.subscribe_candle([name], interval, start)
                 async for one in streamer.listen(Candle):
                     if not one.remove:
                         found.append(one)

@@ -20,6 +20,7 @@ from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import AccountId, BrokerOrderId, ClientOrderId, FillId
 from thetaloom.domain.values.instruments import OptionContract, parse_option_symbol
 from thetaloom.domain.values.money import NOTHING, Money, Price
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.errors import InvalidInput
 
 W, S, K = WireStatus, OrderStatus, TransactionKind
@@ -157,7 +158,8 @@ def snapshot(
     shares: dict[str, int] = {}
     for one in positions:
         if one.instrument_type is InstrumentType.EQUITY and one.quantity:
-            shares[one.symbol] = shares.get(one.symbol, 0) + _signed(one)
+            symbol = canonical_symbol(one.symbol)
+            shares[symbol] = shares.get(symbol, 0) + _signed(one)
     return AccountSnapshot(
         account_id=AccountId(account.account_number),
         as_of=at,
@@ -200,7 +202,7 @@ def transaction_of(
         transaction_id=str(one.id),
         kind=kind,
         happened_at=one.executed_at.astimezone(UTC),
-        symbol=contract.underlying if contract is not None else (one.underlying_symbol or one.symbol or ""),
+        symbol=contract.underlying if contract else canonical_symbol(one.underlying_symbol or one.symbol or ""),
         contract=contract if quantity else None,
         quantity=quantity,
         # Beside a settlement in cash stands the strike; what was paid is the value.

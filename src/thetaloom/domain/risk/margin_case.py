@@ -20,6 +20,7 @@ from thetaloom.domain.strategy.payoff import tidy
 from thetaloom.domain.values.instruments import OptionContract, Right
 from thetaloom.domain.values.money import Money, Price
 from thetaloom.domain.values.plain import read_date, read_decimal, read_json, refuse, shown
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.errors import InvalidInput
 
 LEGS_MAX = 2_000
@@ -81,7 +82,7 @@ def _underlying(record: Mapping[str, Any], where: str) -> Underlying:
     if not isinstance(given, str):
         refuse(where + "symbol", f"{shown(given)} is not a text")
     # As OCC roots are written: BRK.B is BRKB, ^SPX is SPX.
-    symbol = given.strip().upper().lstrip("^$").replace(".", "").replace("/", "")
+    symbol = canonical_symbol(given)
     price = _amount(record, "price", where)
     if price <= 0:
         refuse(where + "price", f"{price} is not above zero")
@@ -93,7 +94,7 @@ def _underlying(record: Mapping[str, Any], where: str) -> Underlying:
 def _symbol_of(record: Mapping[str, Any], underlyings: Mapping[str, Underlying], where: str) -> str:
     if _is_absent(record, "underlying"):
         return next(iter(underlyings)) if len(underlyings) == 1 else refuse(where + "underlying", "is missing")
-    symbol = str(record["underlying"]).strip().upper()
+    symbol = canonical_symbol(str(record["underlying"]))
     return (
         symbol
         if symbol in underlyings
@@ -113,7 +114,7 @@ def _leg(record: Mapping[str, Any], symbol: str, where: str) -> MarginLeg:
         refuse(where + "right", error.message)
     contract = _contract(
         where.rstrip("."),
-        root=symbol if _is_absent(record, "root") else str(record["root"]).strip().upper(),
+        root=symbol if _is_absent(record, "root") else canonical_symbol(str(record["root"])),
         expires_on=read_date(where + "expiration", _present(record, "expiration", where)),
         right=right,
         strike=_amount(record, "strike", where),

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from thetaloom.domain.run.runs import StepName
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.ids import StrategyId
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.errors import InvalidInput
 
 LOOKBACK = timedelta(days=90)  # how far the nearest look is sought where none is near
@@ -87,7 +88,7 @@ def nearest_first(sights: Sequence[Sight], moment: datetime) -> tuple[Sight, ...
 
 def symbol_of(text: str) -> str:
     """Read the symbol that is asked about, in capitals. Whether anybody knows it is no matter here."""
-    word = text.strip().upper()
+    word = canonical_symbol(text)
     if not word or not word.isprintable() or len(word) > SYMBOL_LENGTH_MAX:
         raise InvalidInput(f"{text[:40]!r} is no symbol; a good one: SPY", details={"field": "symbol"})
     return word

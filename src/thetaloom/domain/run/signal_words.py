@@ -8,6 +8,7 @@ from typing import Any
 
 from thetaloom.domain.run.signal_faults import Fault, Problem, seen
 from thetaloom.domain.run.signals import CONFIDENCE_MAX, Direction
+from thetaloom.domain.values.symbols import canonical_symbol
 
 ACTIONS: Mapping[str, str] = {
     **dict.fromkeys(("BUY", "B"), "BUY"),
@@ -69,6 +70,7 @@ def read_symbol(field: str, word: Any) -> str | Problem:
     head, dot, tail = text.rpartition(".")
     if dot and tail in EXCHANGE_SUFFIXES:
         text = head
+    text = canonical_symbol(text)
     if _SYMBOL.fullmatch(text) is None or not re.search("[A-Z]", text):
         return Problem(field=field, fault=Fault.NOT_A_SYMBOL, detail=f"{seen(word)}; a good one: SPY")
     return text

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from thetaloom.domain.values.ids import UserId
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.errors import InvalidInput
 
 DIGEST_SYMBOLS_MAX = 20  # of a user, over all lists that go into the mail
@@ -62,7 +63,7 @@ class ImportedSymbols:
 
 def clean_symbols(wanted: Iterable[str]) -> tuple[str, ...]:
     """Return symbols in capitals, each once, in their order. Raises ``InvalidInput`` for what is none."""
-    cleaned = tuple(dict.fromkeys(text.strip().upper() for text in wanted if text.strip()))
+    cleaned = tuple(dict.fromkeys(canonical_symbol(text) for text in wanted if text.strip()))
     wrong = [repr(symbol[:20]) for symbol in cleaned if not SYMBOL.fullmatch(symbol)]
     if wrong:
         more = f" and {len(wrong) - WRONG_SHOWN} more" if len(wrong) > WRONG_SHOWN else ""
@@ -79,7 +80,8 @@ def read_symbols(text: str) -> ImportedSymbols:
     refused: list[RefusedLine] = []
     repeated = 0
     for number, line in enumerate(text.lstrip("\ufeff").splitlines(), start=1):
-        first = re.split(r"[,;\t]", line.split("#", 1)[0], maxsplit=1)[0].strip().strip("\"'").upper()
+        first = re.split(r"[,;\t]", line.split("#", 1)[0], maxsplit=1)[0].strip().strip("\"'")
+        first = canonical_symbol(first)
         if not first or first in HEADINGS:
             continue
         if not SYMBOL.fullmatch(first):

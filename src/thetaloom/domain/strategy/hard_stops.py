@@ -17,6 +17,7 @@ from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.instruments import ExerciseStyle
 from thetaloom.domain.values.money import HUNDRED
 from thetaloom.domain.values.reasons import ALLOWED, Reason, denied, unknown
+from thetaloom.domain.values.symbols import canonical_symbol
 
 POINT_PLACES = 6  # a percentage kept to ten places gives dollars exact to this
 HOURS, AGE, HISTORY, EARNINGS = "market hours", "data age", "history", "earnings"
@@ -138,7 +139,7 @@ def _check_event(
 
 def _check_range(stops: HardStops, percent: Decimal, view: MarketView, symbol: str) -> Check:
     name = RANGE
-    points = next((one.points for one in stops.range_3d_points if one.symbol == symbol), None)
+    points = next((one.points for one in stops.range_3d_points if canonical_symbol(one.symbol) == symbol), None)
     limit, unit = (percent, "%") if points is None else (points, "dollars")
     said = f"> {number_text(limit)} {unit}"
     found = _range_found(view, in_dollars=points is not None)

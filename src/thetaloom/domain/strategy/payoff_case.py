@@ -23,6 +23,7 @@ from thetaloom.domain.values.calendar import DAYS_PER_YEAR, TradingCalendar
 from thetaloom.domain.values.instruments import ExerciseStyle, OptionContract, Right
 from thetaloom.domain.values.money import Price
 from thetaloom.domain.values.plain import read_date, read_decimal, read_json, refuse, shown
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.errors import InvalidInput
 
 T = TypeVar("T")
@@ -88,7 +89,7 @@ class PayoffTerms:
 def read_terms(case: Mapping[str, Any], calendar: TradingCalendar | None = None) -> PayoffTerms:
     """Read one case. Raises ``InvalidInput`` that begins with the name of the field."""
     fields = _Fields(case, "")
-    root = str(case.get("root") or ROOT_DEFAULT).strip().upper()
+    root = canonical_symbol(str(case.get("root") or ROOT_DEFAULT))
     legs = _read_legs(case)
     view = View(
         spot=fields.number("spot", above=0),

@@ -53,6 +53,7 @@ from thetaloom.domain.strategy.rules import (
 )
 from thetaloom.domain.strategy.score_rules import HardStops, ScoreRule
 from thetaloom.domain.values.ids import StrategyId
+from thetaloom.domain.values.symbols import canonical_symbol
 
 # The whole language from one place; its parts stand in ``leg_rules``, ``exit_rules``, ``metrics`` and ``rules``.
 __all__ = [
@@ -261,3 +262,4 @@ class Strategy:
         from thetaloom.domain.strategy.checks import refuse_problems, strategy_problems
 
         refuse_problems(self.id, strategy_problems(self))
+        object.__setattr__(self, "symbols", tuple(dict.fromkeys(map(canonical_symbol, self.symbols))))

@@ -7,6 +7,7 @@ from decimal import Context, Decimal
 from enum import StrEnum
 from typing import NamedTuple, NoReturn
 
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.errors import InvalidInput
 
 ROOT_PATTERN = re.compile(r"[A-Z][A-Z0-9]{0,5}")
@@ -237,8 +238,7 @@ def _read_packed(upper: str) -> OptionContract:
 
 
 def _read_root(text: str) -> str:
-    # BRK.B and BRK/B are one share class of Berkshire; the OCC writes the root without the mark.
-    root = re.sub(r"^([A-Z]{1,4})[./]([A-Z])$", r"\1\2", text)
+    root = canonical_symbol(text)
     _check_root(root)
     return root
 

@@ -9,6 +9,7 @@ import httpx2
 
 from thetaloom import __version__
 from thetaloom.domain.values.instruments import INDEX_ROOTS
+from thetaloom.domain.values.symbols import spellings
 from thetaloom.errors import ConfigError, MarketDataUnavailable
 from thetaloom.links.addresses import NOT_REACHED, place_of
 from thetaloom.links.network_words import deepest, words_of
@@ -24,6 +25,7 @@ NOT_CARRIED = 404
 REFUSED = 403  # by this server also for a file that it does not have
 BUSY = 429
 UNCHANGED = 304
+CLASS_MARK = "."  # before a class of shares: BRKB is BRK.B to Cboe
 
 
 class CboeRefused(MarketDataUnavailable):
@@ -58,6 +60,7 @@ class CboeClient:
             raise ConfigError(f'cboe: base_url "{settings.base_url}" is no http address')
         self._settings = settings
         self._clock = clock
+        self._names: dict[str, str] = {}  # under which chains were found
         self._client = httpx2.Client(
             base_url=settings.base_url,
             timeout=httpx2.Timeout(
@@ -69,13 +72,24 @@ class CboeClient:
 
     def fetch(self, symbol: str, tag: str) -> CboeAnswer:
         """Return the chain of ``symbol``, unless it still has the ``tag``."""
+        *others, last = (self._names[symbol],) if symbol in self._names else spellings(symbol, CLASS_MARK)
+        for name in others:
+            try:
+                return self._fetch(symbol, name, tag)
+            except CboeRefused as no:
+                if not no.is_of_symbol:
+                    raise
+        return self._fetch(symbol, last, tag)
+
+    def _fetch(self, symbol: str, name: str, tag: str) -> CboeAnswer:
         headers = {"if-none-match": tag} if tag else {}
         try:
-            with self._client.stream("GET", path_of(symbol), headers=headers) as response:
+            with self._client.stream("GET", path_of(name), headers=headers) as response:
                 if response.status_code == UNCHANGED and tag:
                     return CboeAnswer(content=None, tag=tag, max_age_seconds=_max_age(response))
                 self._check(symbol, response)
                 content = self._read(symbol, response)
+                self._names[symbol] = name
                 return CboeAnswer(
                     content=content, tag=response.headers.get("etag", ""), max_age_seconds=_max_age(response)
                 )
@@ -131,10 +145,9 @@ class CboeClient:
         return min(max(seconds, 0.0), RETRY_AFTER_SECONDS_MAX)
 
 
-def path_of(symbol: str) -> str:
+def path_of(name: str) -> str:
     """Return the path of a chain; indices stand there with an underscore."""
-    name = f"_{symbol}" if symbol in INDICES else symbol
-    return PATH.format(quote(name, safe=""))
+    return PATH.format(quote(f"_{name}" if name in INDICES else name, safe=""))
 
 
 def _max_age(response: httpx2.Response) -> float:

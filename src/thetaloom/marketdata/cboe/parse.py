@@ -20,6 +20,7 @@ import numpy as np
 
 from thetaloom.domain.market.chain import Floats
 from thetaloom.domain.values.instruments import OptionContract, parse_option_symbol
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.errors import InvalidInput, MarketDataUnavailable
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -122,7 +123,7 @@ def _mapping(symbol: str, found: object, what: str) -> dict[str, Any]:
 
 
 def _check_symbol(symbol: str, told: object) -> None:
-    if isinstance(told, str) and told.strip().lstrip("^_$").upper() not in {"", symbol}:
+    if isinstance(told, str) and canonical_symbol(told.strip().lstrip("^_$")) not in {"", symbol}:
         raise _unreadable(symbol, f'the answer is of "{told[:20]}"')
 
 

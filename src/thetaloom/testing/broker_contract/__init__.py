@@ -23,6 +23,7 @@ from thetaloom.testing.broker_contract import (
     market,
     orders,
     pressed,
+    symbols,
     unknown,
 )
 from thetaloom.testing.broker_contract.abilities import Ability as Ability
@@ -36,7 +37,7 @@ from thetaloom.testing.broker_contract.world import SignIn as SignIn
 from thetaloom.testing.broker_contract.world import Wire as Wire
 
 _PLACES = list(GROUPS)
-_MODULES = (orders, fills, books, busts, legs, groups, life, unknown, pressed, lines, market, entry)
+_MODULES = (orders, fills, books, busts, legs, groups, life, unknown, pressed, lines, market, symbols, entry)
 SCENARIOS: tuple[Scenario, ...] = tuple(
     sorted(
         (one for module in _MODULES for one in module.SCENARIOS),

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,9 +19,18 @@ from thetaloom.testing.broker_contract.rig import Rig
 from thetaloom.testing.broker_contract.scenarios import Scenario
 from thetaloom.testing.broker_contract.world import Break, Call
 from thetaloom.testing.clock import FakeClock
+from thetaloom.testing.market import FixedMarket
 
 DAY_ENDS, EVENING = "2026-01-05 16:00", "2026-01-05 18:00"
 NIGHT = (DAY_ENDS, "2026-01-05 20:00", "2026-01-06 10:00")  # what has to be lived through until the next session
+# Underlyings whose symbols and roots are no plain matter, and what they cost.
+ODD_QUOTES = {
+    "BRKB 2026-01-16 P 480": (1.90, 2.10),
+    "BRKB 2026-01-16 P 475": (0.90, 1.10),
+    "NDX 2026-01-16 P 21000": (9.80, 10.20),
+    "NDXP 2026-01-16 P 21000": (9.90, 10.30),
+}
+ODD_SPOTS = {"BRKB": 500, "NDX": 21500}
 MEMORY = Path("/dev/shm")  # folders in it get names that nobody can guess
 TROUBLES = {
     Break.SILENT_AFTER_TAKING: Trouble.ACCEPTED_IN_SILENCE,
@@ -70,10 +80,18 @@ class PaperHand:
                 self.bench.tick(b.new_york(text))
 
 
+def list_odd(market: FixedMarket, at: datetime | None = None) -> None:
+    """Let a market have underlyings with symbols that brokers write in their own way."""
+    market.set_quotes(ODD_QUOTES, at=at)
+    for symbol, spot in ODD_SPOTS.items():
+        market.set_spot(symbol, spot, at=at)
+
+
 def paper_rig(database_url: str) -> Rig:
     """Return the paper broker with books at an address, on a market set by hand."""
     bench = PaperBench(database_url)
     hand = PaperHand(bench)
+    list_odd(bench.market)
     return Rig(
         broker=bench.broker,
         plan_parts=hand.plan_parts,

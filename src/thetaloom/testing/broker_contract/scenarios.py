@@ -16,6 +16,7 @@ GROUPS = {  # in the order of the pages
     "POS": "Positions and transactions",
     "CHN": "Chains",
     "QTE": "Quotes and greeks",
+    "SYM": "Symbols that brokers write in their own way",
     "DRY": "Dry run",
     "SUB": "Submit, and what works",
     "IDS": "Client order ids are used once",

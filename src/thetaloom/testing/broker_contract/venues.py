@@ -14,7 +14,7 @@ from thetaloom.ports.clock import Clock
 from thetaloom.testing import builders as b
 from thetaloom.testing.bench import SPREAD_QUOTES
 from thetaloom.testing.broker_contract.rig import Rig
-from thetaloom.testing.broker_contract.rigs import DAY_ENDS, EVENING, NIGHT
+from thetaloom.testing.broker_contract.rigs import DAY_ENDS, EVENING, NIGHT, list_odd
 from thetaloom.testing.broker_servers.backend import Backend, WireOrder
 from thetaloom.testing.broker_servers.world import World
 from thetaloom.testing.clock import FakeClock
@@ -59,6 +59,7 @@ class Venue:
         at = self.clock.now() - EARLIER
         self.market.set_quotes(dict.fromkeys(LISTED, WIDE) | CALL_QUOTES | SPREAD_QUOTES, at=at)
         self.market.set_spot("SPY", SPOT, at=at)
+        list_odd(self.market, at)
         self._over: set[ClientOrderId] = set()  # orders that ended, and our side knows
         self._seen: tuple[str, ...] = ()  # the transactions that our side is known to have
         self.backend = Backend(self.market, self.theirs, b.trading_calendar(), folder, account=account)

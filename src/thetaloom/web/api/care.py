@@ -9,6 +9,7 @@ from pydantic import Field
 
 from thetaloom.domain.book.alerts import Priority, Urgency
 from thetaloom.domain.values.ids import PositionId
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.engine.commands import NoteTrade
 from thetaloom.engine.journal import own_position, read_entry
 from thetaloom.engine.trade_record import JournalEntry
@@ -153,7 +154,7 @@ def exit_signals(
     standing: Annotated[bool | None, Query(description="false: those that are over.")] = True,
 ) -> Page[ExitSignal]:
     """List what needs a look, the most urgent first."""
-    wanted = symbol.upper() if symbol else None
+    wanted = canonical_symbol(symbol) if symbol else None
     found = list_alerts(front.database, front.user, standing=standing, position=position, symbol=wanted, window=window)
     return paged(found, ExitSignal)
 
@@ -166,7 +167,7 @@ def journal(
     symbol: Annotated[str | None, Query(max_length=12, pattern=NO_NUL)] = None,
 ) -> Page[Trade]:
     """List the records of trades, newest first."""
-    wanted = symbol.upper() if symbol else None
+    wanted = canonical_symbol(symbol) if symbol else None
     found = list_positions(front.database, front.user, is_open=is_open, symbol=wanted, window=window)
     with front.platform.store.reading() as uow:
         entries = [read_entry(front.platform.desk, uow, one, front.now) for one in found.rows]

@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, Response
 
 from thetaloom.domain.run.runs import Outcome, RunStatus, StepName, StepStatus, TriggerKind
 from thetaloom.domain.values.ids import RunId, StrategyId
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.errors import InvalidInput
 from thetaloom.store.queries.bundles import bundle_of
 from thetaloom.store.queries.executions import recent_executions, step_statistics
@@ -213,7 +214,7 @@ def executions(
         front.database,
         front.user,
         strategy=None if strategy_id is None else StrategyId(strategy_id),
-        symbol=None if symbol is None else symbol.strip().upper(),
+        symbol=None if symbol is None else canonical_symbol(symbol),
         window=window,
     )
     return paged(found, ExecutionLine)

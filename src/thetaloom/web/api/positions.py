@@ -10,6 +10,7 @@ from thetaloom.domain.book.orders import Order
 from thetaloom.domain.book.positions import Position
 from thetaloom.domain.book.protection import ProtectionShown
 from thetaloom.domain.values.ids import AccountId, PositionId
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.engine.commands import ApplyExitRules, ClosePosition, Reconcile, ReplaceTargets, SellShares
 from thetaloom.engine.reconcile import Reconciled
 from thetaloom.engine.reconciliation.answers import DAYS_BACK_MAX
@@ -211,7 +212,7 @@ async def sync(front: FrontDoor, asked: Annotated[Sync | None, Body()] = None) -
 
 
 def _marked(front: Front, window: Window, is_open: bool | None, symbol: str | None) -> Page[MarkedPosition]:
-    wanted = symbol.upper() if symbol else None
+    wanted = canonical_symbol(symbol) if symbol else None
     found = list_positions(front.database, front.user, is_open=is_open, symbol=wanted, window=window)
     reviews = reviews_of(front, found.rows)
     orders = orders_of_positions(front.database, front.user, found.rows)

@@ -12,6 +12,7 @@ from thetaloom.domain.risk.budget_profiles import ProfileName
 from thetaloom.domain.risk.violations import Action, Severity
 from thetaloom.domain.values.money import Price
 from thetaloom.domain.values.reasons import Reason
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.engine.commands import LiftHalt
 from thetaloom.engine.last_gate import halts_now
 from thetaloom.store.queries.violations import list_violations
@@ -175,7 +176,7 @@ def risk_violations(
     symbol: Annotated[str | None, Query(max_length=12)] = None,
 ) -> Page[ViolationRecord]:
     """List what limits refused, newest first."""
-    wanted = symbol.upper() if symbol else None
+    wanted = canonical_symbol(symbol) if symbol else None
     return paged(list_violations(front.database, front.user, rule=rule, symbol=wanted, window=window), ViolationRecord)
 
 

@@ -14,6 +14,7 @@ from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import StrategyId
 from thetaloom.domain.values.instruments import OptionContract, Right, parse_option_symbol
 from thetaloom.domain.values.money import Price
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.engine.trade_validation import TradeIdea, TradeJudgement, validate_trade
 from thetaloom.errors import InvalidInput
 from thetaloom.web.api import records
@@ -126,9 +127,10 @@ class TradeVerdict(Record):
 @router.post("/validate-trade-risk", responses=documented(400, 404, 413))
 async def validate_trade_risk(front: FrontDoor, asked: AskedTrade) -> TradeVerdict:
     """Size a trade and hold it against every limit; nothing is written or sent."""
+    symbol = canonical_symbol(asked.symbol)
     idea = TradeIdea(
-        symbol=asked.symbol,
-        legs=tuple(_leg(leg, asked.symbol) for leg in asked.legs),
+        symbol=symbol,
+        legs=tuple(_leg(leg, symbol) for leg in asked.legs),
         quantity=asked.quantity,
         net_price=None if asked.net_price is None else Price(asked.net_price),
         strategy_id=None if asked.strategy is None else StrategyId(asked.strategy),
@@ -144,7 +146,7 @@ def _leg(asked: AskedLeg, symbol: str) -> Leg:
     if asked.right is None or asked.strike is None or asked.expiration is None:
         raise InvalidInput("a leg needs its contract, or its right, strike and expiration")
     contract = OptionContract(
-        root=(asked.root or symbol).upper(),
+        root=canonical_symbol(asked.root or symbol),
         expires_on=asked.expiration,
         right=Right.parse(asked.right),
         strike=asked.strike,

@@ -8,6 +8,7 @@ from fastapi import Query
 from pydantic import BeforeValidator, Field
 
 from thetaloom.domain.strategy.strategies import Strategy
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.engine.trial import WISH_MAX, WISHES, WISHES_MAX, read_desk, trial_record, try_wishes
 from thetaloom.errors import InvalidInput, NotFound
 from thetaloom.web.api import records
@@ -147,7 +148,7 @@ def try_on_market(
     """Try a strategy on the platform's market of this moment; nothing is stored or started."""
     front.need_account()
     market = front.platform.market
-    name = symbol.upper() if symbol else next(iter(strategy.symbols), None)
+    name = canonical_symbol(symbol) if symbol else next(iter(strategy.symbols), None)
     if name is None:
         raise InvalidInput("symbol: is missing, and the strategy names none", details={"symbol": "is missing"})
     if market.underlying(name) is None:

@@ -13,6 +13,7 @@ from thetaloom.domain.run.schedules import BEST_MAX
 from thetaloom.domain.run.watchlists import SYMBOLS_MAX
 from thetaloom.domain.run.watchlists import Watchlist as DomainWatchlist
 from thetaloom.domain.values.ids import StrategyId
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.engine.schedule_commands import RemoveWatchlist, RunScan, SaveWatchlist
 from thetaloom.store.queries.scans import all_watchlists, list_pairs, list_scans, scan_of, watchlist_named
 from thetaloom.web.api.queries import Id, PageWindow
@@ -184,7 +185,7 @@ def scan_pairs(
 ) -> Page[Pair]:
     """List the pairs of a scan in their order, each with its rank or its reason."""
     found = scan_of(front.database, front.user, scan_id)
-    wanted = symbol.upper() if symbol else None
+    wanted = canonical_symbol(symbol) if symbol else None
     page = list_pairs(
         front.database, front.user, found.id, symbol=wanted, reason=reason, eligible=eligible, window=window
     )

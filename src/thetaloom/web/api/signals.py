@@ -19,6 +19,7 @@ from thetaloom.domain.run.signal_records import SourceRecord
 from thetaloom.domain.run.signal_sources import NAME, SellMeaning, SignalSource, SourceAuth
 from thetaloom.domain.run.signals import Direction, SignalAction, SignalStage
 from thetaloom.domain.values.reasons import Reason
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.engine.commands import TakeSignal
 from thetaloom.engine.signals import SignalAnswer, take_signal
 from thetaloom.errors import NotFound
@@ -178,7 +179,7 @@ def signals(
     stage: SignalStage | None = None,
 ) -> Page[Signal]:
     """List signals, newest first."""
-    wanted = symbol.upper() if symbol else None
+    wanted = canonical_symbol(symbol) if symbol else None
     found = list_signals(front.database, front.user, symbol=wanted, source=source, stage=stage, window=window)
     return paged(found, Signal)
 

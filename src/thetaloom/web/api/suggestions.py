@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from thetaloom.domain.run.proposals import ProposalStatus
 from thetaloom.domain.values.ids import ProposalId, StrategyId
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.store.queries.proposals import list_proposals, proposal_detail
 from thetaloom.web import suggestions
 from thetaloom.web.api.queries import NO_NUL, Id, PageWindow
@@ -79,7 +80,7 @@ def list_all(
         front.database,
         front.user,
         status=status,
-        symbol=symbol.strip().upper() if symbol else None,
+        symbol=canonical_symbol(symbol) if symbol else None,
         strategy=StrategyId(strategy) if strategy else None,
         window=window,
     )

@@ -10,6 +10,7 @@ from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.run.runs import Outcome, RunStatus, WorkflowRun
 from thetaloom.domain.run.why import Why
 from thetaloom.domain.values.ids import RunId, StrategyId
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.engine import commands
 from thetaloom.errors import ThetaloomError
 from thetaloom.ports.dispatch import Lane
@@ -261,7 +262,7 @@ def list_all(
         front.database,
         front.user,
         status=status,
-        symbol=symbol.upper() if symbol else None,
+        symbol=canonical_symbol(symbol) if symbol else None,
         strategy=StrategyId(strategy) if strategy else None,
         window=window,
     )

@@ -11,6 +11,7 @@ from thetaloom.domain.strategy.documents import parse_strategy, strategy_documen
 from thetaloom.domain.strategy.strategies import Strategy
 from thetaloom.domain.strategy.toml_text import document_toml, strategy_toml
 from thetaloom.domain.values.ids import StrategyId
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.engine.commands import DeleteStrategy, SaveStrategy
 from thetaloom.errors import InvalidInput, NotFound
 from thetaloom.ports.store import StoredStrategy
@@ -219,7 +220,7 @@ def _refusal(front: Front, strategy_id: str, editing: str, based_on: int) -> tup
 def _view_of(
     front: Front, posted: Mapping[str, Sequence[str]], draft: Draft, revision: int, *, framed: bool
 ) -> BuilderView:
-    symbol = _last(posted, "sample_symbol").strip().upper()[:12]
+    symbol = canonical_symbol(_last(posted, "sample_symbol"))[:12]
     return _view(front, draft, _last(posted, "editing")[:64], revision, symbol, framed=framed)
 
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from thetaloom.domain.run.runs import StepName, StepStatus
 from thetaloom.domain.run.sights import MINUTES_DEFAULT, MINUTES_MAX, SightKind, SightsFound, moment_of, symbol_of
 from thetaloom.domain.values.ids import StrategyId
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.store.queries.executions import (
     Execution,
     StepStatistics,
@@ -93,7 +94,7 @@ def lineage(
     table = read_asked(EXECUTIONS_TABLE, asking)
     if table.is_csv:
         return csv_file(EXECUTIONS_TABLE, every_execution(front.database, front.user, wish=table.wish))
-    wanted, of = symbol.strip().upper(), StrategyId(strategy.strip()) if strategy.strip() else None
+    wanted, of = canonical_symbol(symbol), StrategyId(strategy.strip()) if strategy.strip() else None
     asked = {"symbol": wanted, "at": at.strip(), "minutes": str(minutes), "strategy": strategy.strip()}
     newest = recent_executions(front.database, front.user, wish=table.wish, window=table.window)
     view = LineageView(

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from thetaloom.domain.strategy.explanations import CheckLine, line_of
 from thetaloom.domain.strategy.ranking import RankedStrategy, Ranking
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.engine.ranking import rank_market
 from thetaloom.errors import NotFound
 from thetaloom.web.front import Front, FrontDoor
@@ -57,7 +58,7 @@ class RankView:
 @router.get("")
 def rank(front: FrontDoor, symbol: Annotated[str, Query(max_length=12)] = "") -> Response:
     """Rank all active strategies on a symbol as it is now; nothing is written or started."""
-    wanted = symbol.strip().upper()
+    wanted = canonical_symbol(symbol)
     if wanted and front.platform.market.underlying(wanted) is None:
         raise NotFound(f"{front.platform.market.name} does not know {wanted}", advice="Check the spelling.")
     view = RankView(

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from thetaloom.domain.run.scans import Scan, ScanPair
 from thetaloom.domain.run.watchlists import Watchlist, clean_symbols
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.engine.schedule_commands import RemoveWatchlist, RunScan, SaveWatchlist
 from thetaloom.store.queries.scans import SCANS, all_watchlists, list_pairs, list_scans, scan_of
 from thetaloom.web.front import FrontDoor
@@ -96,7 +97,7 @@ def scan_page(
 ) -> Response:
     """Show a scan: where its pairs went, and why."""
     scan = scan_of(front.database, front.user, scan_id)
-    filters = {"symbol": symbol.strip().upper(), "reason": reason}
+    filters = {"symbol": canonical_symbol(symbol), "reason": reason}
     found = list_pairs(
         front.database,
         front.user,

@@ -13,6 +13,7 @@ from thetaloom.domain.strategy.score_rules import ScoreRule
 from thetaloom.domain.strategy.strategies import Bias, Strategy
 from thetaloom.domain.strategy.toml_text import strategy_toml
 from thetaloom.domain.values.ids import StrategyId
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.errors import NotFound
 from thetaloom.ports.store import StoredStrategy
 from thetaloom.store.queries.shipped import shipped_ids
@@ -102,7 +103,7 @@ def strategy(
     if stored is None:
         raise NotFound(f"there is no strategy {strategy_id!r}", advice="The list of strategies shows those there are.")
     found = stored.strategy
-    wanted = symbol.strip().upper() or usual_symbol(front, found)
+    wanted = canonical_symbol(symbol) or usual_symbol(front, found)
     view = StrategyView(
         frame=frame_of(front, "strategies", notice),
         stored=stored,

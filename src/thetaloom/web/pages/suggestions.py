@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from thetaloom.domain.run.proposals import Proposal, ProposalStatus
 from thetaloom.domain.values.ids import StrategyId
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.store.queries.funnel import Funnel, funnel
 from thetaloom.store.queries.proposals import list_proposals
 from thetaloom.web.front import FrontDoor
@@ -59,7 +60,7 @@ def suggestions(
     """List the proposals, newest first."""
     known = status if status in ProposalStatus._value2member_map_ else ""
     period = days if days in PERIODS else USUAL
-    filters = {"status": known, "symbol": symbol.strip().upper(), "strategy": strategy.strip(), "days": period}
+    filters = {"status": known, "symbol": canonical_symbol(symbol), "strategy": strategy.strip(), "days": period}
     found = list_proposals(
         front.database,
         front.user,

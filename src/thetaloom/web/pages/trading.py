@@ -17,6 +17,7 @@ from thetaloom.domain.run.runs import RunStatus
 from thetaloom.domain.run.why import Why
 from thetaloom.domain.values.ids import ClientOrderId, PositionId, ProposalId, RunId
 from thetaloom.domain.values.money import Price
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.engine.risk_view import RiskView, risk_view
 from thetaloom.errors import InvalidInput, NotAllowed, NotFound, OutcomeUnknown, Unavailable
 from thetaloom.store.queries.orders import list_orders
@@ -96,7 +97,7 @@ def trading(
         return Response(headers={"HX-Refresh": "true"})
     strategies = choices(front)
     symbols = tuple(front.platform.market.symbols())[:SYMBOLS_SHOWN]
-    wanted = symbol.strip().upper() or (chosen.run.symbol if chosen else "") or next(iter(symbols), "")
+    wanted = canonical_symbol(symbol) or (chosen.run.symbol if chosen else "") or next(iter(symbols), "")
     recent = list_proposals(front.database, front.user, symbol=wanted or None, window=Window(limit=SHOWN)).rows
     shown = _shown(front, proposal, chosen)
     held = list_positions(front.database, front.user, is_open=True, symbol=wanted or None, window=Window(limit=SHOWN))
@@ -211,7 +212,7 @@ def _waiting(front: Front, symbol: str) -> list[Proposal]:
         front.database,
         front.user,
         status=ProposalStatus.PENDING,
-        symbol=symbol.strip().upper() or None,
+        symbol=canonical_symbol(symbol) or None,
         window=Window(limit=SHOWN),
     )
     return [one for one in found.rows if front.now < one.expires_at]

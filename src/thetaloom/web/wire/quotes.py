@@ -12,6 +12,7 @@ from thetaloom.domain.market.quotes import Quote
 from thetaloom.domain.values.calendar import TradingCalendar
 from thetaloom.domain.values.instruments import OptionContract, parse_option_symbol
 from thetaloom.domain.values.money import Price
+from thetaloom.domain.values.symbols import canonical_symbol
 from thetaloom.errors import InvalidInput, Unavailable
 from thetaloom.web.api.records import exact_text
 from thetaloom.web.wire.messages import milliseconds
@@ -56,7 +57,7 @@ class MarketQuotes:
         text = spelt.strip()
         if not text or len(text) > SPELLING_MAX:
             return None
-        underlying = text.upper()
+        underlying = canonical_symbol(text)
         if self._market.underlying(underlying) is not None:
             return underlying
         try:

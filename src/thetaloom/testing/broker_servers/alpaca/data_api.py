@@ -12,7 +12,7 @@ from thetaloom.domain.values.instruments import OptionContract, parse_option_sym
 from thetaloom.errors import InvalidInput
 from thetaloom.testing.broker_servers.alpaca.intake import Turned
 from thetaloom.testing.broker_servers.alpaca.trading_api import Answer, Asked
-from thetaloom.testing.broker_servers.alpaca.wire import Json, named, paged, written
+from thetaloom.testing.broker_servers.alpaca.wire import NAMES, Json, named, paged, written
 from thetaloom.testing.broker_servers.backend import Backend
 
 SNAPSHOTS, CHAIN = "/v1beta1/options/snapshots", "/v1beta1/options/snapshots/"
@@ -50,7 +50,7 @@ class DataApi:
     def asset(self, asked: Asked) -> Answer:
         """What an underlying is."""
         symbol = asked.path.rpartition("/")[2]
-        known = self.backend.market.underlying(symbol)
+        known = self.backend.market.underlying(NAMES.asked(symbol))
         if known is None:
             raise Turned(404, 40410000, f"asset not found for {symbol}")
         record = {"id": named("asset", symbol), "class": "us_equity", "exchange": "ARCA", "symbol": symbol}
@@ -80,7 +80,7 @@ class DataApi:
     def chain(self, asked: Asked) -> Answer:
         """The snapshots of a whole chain."""
         self._check_feed(asked)
-        underlying = asked.path.removeprefix(CHAIN)
+        underlying = NAMES.asked(asked.path.removeprefix(CHAIN))
         chain = self.backend.market.chain(underlying, self.backend.clock.now())
         greeks = (
             {}
@@ -102,7 +102,7 @@ class DataApi:
         now = self.backend.clock.now()
         found: Json = {}
         for symbol in asked.query.get("symbols", "").split(","):
-            spot = self.backend.market.spot(symbol, now)
+            spot = self.backend.market.spot(NAMES.asked(symbol), now)
             if spot is not None:
                 found[symbol] = {"t": written(now), "x": "V", "p": float(spot), "s": 100, "c": ["@"], "i": 1, "z": "B"}
         return Answer(body={"trades": found})
@@ -114,7 +114,7 @@ class DataApi:
         found: Json = {}
         for symbol in asked.query.get("symbols", "").split(","):
             if frame == "1Day":
-                bars = self.backend.market.history(symbol, start.date(), end.date())
+                bars = self.backend.market.history(NAMES.asked(symbol), start.date(), end.date())
                 found[symbol] = [_bar(one, self.backend.calendar.at_minute(one.session_on, 0)) for one in bars]
             else:
                 found[symbol] = self._intraday(symbol, frame)
@@ -133,7 +133,7 @@ class DataApi:
         amount = int(frame.rstrip("MinHour"))
         minutes = amount * 60 if frame.endswith("Hour") else amount
         now = self.backend.clock.now()
-        bars = self.backend.market.intraday(symbol, minutes, 1_000)
+        bars = self.backend.market.intraday(NAMES.asked(symbol), minutes, 1_000)
         return [_bar(one, now - timedelta(minutes=minutes * (len(bars) - place))) for place, one in enumerate(bars)]
 
     def _page(
@@ -148,7 +148,7 @@ class DataApi:
         return Answer(body={"snapshots": told, "next_page_token": token})
 
     def _listed(self, symbol: str) -> list[OptionContract]:
-        chain = self.backend.market.chain(symbol, self.backend.clock.now())
+        chain = self.backend.market.chain(NAMES.asked(symbol), self.backend.clock.now())
         return [] if chain is None else [chain.contract(row) for row in range(len(chain.bid))]
 
     def _check_feed(self, asked: Asked) -> None:
@@ -175,7 +175,7 @@ def _listing(contract: OptionContract) -> Json:
         "tradable": True,
         "expiration_date": contract.expires_on.isoformat(),
         "root_symbol": contract.root,
-        "underlying_symbol": contract.underlying,
+        "underlying_symbol": NAMES.told(contract.underlying),
         "underlying_asset_id": named("asset", contract.underlying),
         "type": "call" if contract.right.value == "C" else "put",
         "style": contract.exercise_style.value,

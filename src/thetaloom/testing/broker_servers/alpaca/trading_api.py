@@ -9,7 +9,7 @@ from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.values.money import Price
 from thetaloom.testing.broker_servers.alpaca.books import AlpacaShelf
 from thetaloom.testing.broker_servers.alpaca.intake import Turned, patch, refused, wire_order
-from thetaloom.testing.broker_servers.alpaca.wire import Json, ShownOrder, named, position, written
+from thetaloom.testing.broker_servers.alpaca.wire import NAMES, Json, ShownOrder, named, position, written
 from thetaloom.testing.broker_servers.backend import Backend
 
 ORDERS_MAX, ORDERS_DEFAULT = 500, 50
@@ -106,7 +106,7 @@ class TradingApi:
         for symbol, count in self.backend.shares().items():
             if count:
                 spot = self.backend.market.spot(symbol, now) or Price(0)
-                found.append(position(symbol, count, spot, contract=None))
+                found.append(position(NAMES.told(symbol), count, spot, contract=None))
         return Answer(body=found)
 
     def place(self, asked: Asked) -> Answer:

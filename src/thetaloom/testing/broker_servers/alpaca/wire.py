@@ -12,6 +12,7 @@ from thetaloom.domain.book.transactions import Transaction, TransactionKind
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.ids import BrokerOrderId
 from thetaloom.domain.values.instruments import OptionContract
+from thetaloom.testing.broker_servers.spelling import Spelling
 
 SPACE = uuid.UUID("5f596936-6f23-4cef-bdf1-3806aae57dbf")  # any; ids are made from names in it
 ENDS = {
@@ -21,6 +22,7 @@ ENDS = {
     OrderStatus.REJECTED: "rejected",
 }
 NOW, SHARES_LATER = timedelta(0), timedelta(microseconds=1_300)  # shares are booked a moment after their contracts
+NAMES = Spelling(mark=".")
 Json = dict[str, Any]
 T = TypeVar("T")
 
@@ -206,9 +208,9 @@ def _other(one: Transaction) -> Json:
     if one.contract is not None:
         record |= {"symbol": one.contract.compact, "qty": str(one.quantity)}
     elif one.quantity:
-        record |= {"symbol": one.symbol, "qty": str(one.quantity), "price": str(one.price)}
+        record |= {"symbol": NAMES.told(one.symbol), "qty": str(one.quantity), "price": str(one.price)}
     elif one.symbol:
-        record["symbol"] = one.symbol
+        record["symbol"] = NAMES.told(one.symbol)
     return record
 
 
@@ -229,7 +231,7 @@ def _trade(one: Transaction, order_id: str | None) -> Json:
         "price": str(one.price),
         "qty": str(abs(one.quantity)),
         "side": side,
-        "symbol": one.symbol if one.contract is None else one.contract.compact,
+        "symbol": NAMES.told(one.symbol) if one.contract is None else one.contract.compact,
         "leaves_qty": "0",
         "cum_qty": str(abs(one.quantity)),
         "order_id": order_id or named("elsewhere", one.transaction_id),

@@ -11,7 +11,9 @@ from thetaloom.domain.values.instruments import INDEX_ROOTS, OptionContract
 from thetaloom.testing.broker_servers.backend import Backend
 from thetaloom.testing.broker_servers.ibkr.placing import AskedContract, AskedLeg
 from thetaloom.testing.broker_servers.ibkr.telling import ToldContract
+from thetaloom.testing.broker_servers.spelling import Spelling
 
+NAMES = Spelling(mark=" ")
 IDS = 1 << 30
 BAG_CONID = 28812380  # all combinations in dollars bear it
 FOUND_MAX = 16  # of a search
@@ -68,12 +70,11 @@ class Listing:
         """Return the contracts that fit what a client asks for; what it leaves open fits all."""
         if asked.conid:
             option, symbol = self.option(asked.conid), self.symbol(asked.conid)
-            if option is not None:
-                return [self.told(option)]
-            return [] if symbol is None else self._underlying(symbol)
+            told = [self.told(option)] if option is not None else [] if symbol is None else self._underlying(symbol)
+            return [one for one in told if asked.symbol in {"", one.symbol}]
         if asked.kind == "OPT":
-            return [self.told(one) for one in self.chain(asked.symbol) if self._fits(one, asked)]
-        told = self._underlying(asked.symbol)
+            return [self.told(one) for one in self.chain(NAMES.asked(asked.symbol)) if self._fits(one, asked)]
+        told = self._underlying(NAMES.asked(asked.symbol))
         return [one for one in told if one.kind == asked.kind]
 
     def named(self, pattern: str) -> list[ToldContract]:
@@ -88,7 +89,7 @@ class Listing:
         """Return an option in the words of TWS."""
         return ToldContract(
             conid=self.learn(contract),
-            symbol=contract.underlying,
+            symbol=NAMES.told(contract.underlying),
             kind="OPT",
             expires=f"{contract.expires_on:%Y%m%d}",
             trades_until=self._trades_until(contract),
@@ -106,9 +107,8 @@ class Listing:
     def shares(self, symbol: str) -> ToldContract:
         """Return shares in the words of TWS."""
         self._underlyings[conid_of(symbol)] = symbol
-        return ToldContract(
-            conid=conid_of(symbol), symbol=symbol, kind="STK", local_symbol=symbol, trading_class=symbol
-        )
+        name = NAMES.told(symbol)
+        return ToldContract(conid=conid_of(symbol), symbol=name, kind="STK", local_symbol=name, trading_class=name)
 
     def bag(self, legs: Iterable[Leg]) -> ToldContract:
         """Return a combination in the words of TWS."""
@@ -121,12 +121,13 @@ class Listing:
             )
             for leg in legs
         )
-        symbol = next(iter(legs)).contract.underlying
+        symbol = NAMES.told(next(iter(legs)).contract.underlying)
         return ToldContract(conid=BAG_CONID, symbol=symbol, kind="BAG", legs=told)
 
     def parameters(self, symbol: str) -> list[list[object]]:
         """Return the rows of message 75 behind its request: one for each exchange and trading class."""
         rows: list[list[object]] = []
+        symbol = NAMES.asked(symbol)
         contracts = sorted(self.chain(symbol), key=lambda one: one.root)
         for root, group in groupby(contracts, key=lambda one: one.root):
             same = list(group)
@@ -143,14 +144,15 @@ class Listing:
             return []
         is_index = known.kind == "index" or symbol in {root.underlying for root in INDEX_ROOTS.values()}
         self._underlyings[conid_of(symbol)] = symbol
+        name = NAMES.told(symbol)
         return [
             ToldContract(
                 conid=conid_of(symbol),
-                symbol=symbol,
+                symbol=name,
                 kind="IND" if is_index else "STK",
                 exchange="CBOE" if is_index else "SMART",
-                local_symbol=symbol,
-                trading_class="" if is_index else symbol,
+                local_symbol=name,
+                trading_class="" if is_index else name,
                 name=known.name,
                 stock_type="ETF" if known.kind == "etf" else "" if is_index else "COMMON",
             )
@@ -162,7 +164,7 @@ class Listing:
 
     def _fits(self, contract: OptionContract, asked: AskedContract) -> bool:
         return (
-            contract.underlying == asked.symbol
+            NAMES.told(contract.underlying) == asked.symbol
             and (not asked.expires or self._trades_until(contract).startswith(asked.expires))
             and (not asked.strike or contract.strike == asked.strike)
             and (asked.right[:1] in {"", "?", contract.right.value})

@@ -8,7 +8,7 @@ from thetaloom.domain.book.refusals import Refusal
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.money import Price
 from thetaloom.testing.broker_servers.backend import WireOrder
-from thetaloom.testing.broker_servers.ibkr.listing import Listing
+from thetaloom.testing.broker_servers.ibkr.listing import NAMES, Listing
 from thetaloom.testing.broker_servers.ibkr.placing import AskedOrder
 
 LEGS_MAX = 4
@@ -99,7 +99,7 @@ def _legs(asked: AskedOrder, listing: Listing) -> tuple[Leg, ...] | None:
     legs = []
     for leg in asked.legs:
         option = listing.option(leg.conid)
-        if option is None or option.underlying != asked.contract.symbol:
+        if option is None or NAMES.told(option.underlying) != asked.contract.symbol:
             return None
         sign = direction if leg.action == "BUY" else -direction
         legs.append(Leg(contract=option, ratio=sign * leg.ratio))

@@ -7,7 +7,7 @@ from math import isfinite
 
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.testing.broker_servers.backend import Backend
-from thetaloom.testing.broker_servers.ibkr.listing import Listing
+from thetaloom.testing.broker_servers.ibkr.listing import NAMES, Listing
 from thetaloom.testing.broker_servers.ibkr.telling import ToldContract
 from thetaloom.testing.broker_servers.ibkr.wire import framed
 
@@ -38,7 +38,7 @@ class Quoting:
     def begin(self, request_id: int, contract: ToldContract) -> list[bytes]:
         """Open a line and return its first messages."""
         option = self._listing.option(contract.conid) if contract.kind == "OPT" else None
-        ticker = Ticker(request_id=request_id, option=option, symbol=contract.symbol)
+        ticker = Ticker(request_id=request_id, option=option, symbol=NAMES.asked(contract.symbol))
         self.tickers[request_id] = ticker
         first = [framed(58, 1, request_id, REAL_TIME), framed(81, request_id, "0.01", "9c0001", 3)]
         return first + list(self._news_of(ticker))
@@ -89,6 +89,7 @@ class Quoting:
 
     def bars(self, request_id: int, symbol: str, duration: str, what: str, size: str) -> bytes | None:
         """Return message 17; ``None`` where there is nothing."""
+        symbol = NAMES.asked(symbol)
         market, today = self._backend.market, self._backend.calendar.exchange_date(self._backend.clock.now())
         count, unit = duration.split()
         first = today - timedelta(days=int(count) * _DAYS[unit])

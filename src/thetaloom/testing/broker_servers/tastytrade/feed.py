@@ -11,6 +11,7 @@ from thetaloom.domain.values.instruments import OptionContract, parse_option_sym
 from thetaloom.domain.values.money import Price
 from thetaloom.errors import InvalidInput
 from thetaloom.testing.broker_servers.backend import Backend
+from thetaloom.testing.broker_servers.tastytrade.told import NAMES
 
 BEGIN, END = 0x4, 0x8
 CANDLE = re.compile(r"(?P<symbol>[^{]+)\{=(?P<count>[0-9]*)(?P<unit>[md])(?:,tho=true)?\}")
@@ -66,12 +67,12 @@ class Feed:
             self._places = (chain, {chain.contract(index): index for index in range(len(chain))})
         return self._places[1].get(contract)
 
-    def _of_underlying(self, kind: str, symbol: str) -> list[dict[str, Any]]:
+    def _of_underlying(self, kind: str, name: str) -> list[dict[str, Any]]:
         now = self._backend.clock.now()
-        spot = self._backend.market.spot(symbol, now)
+        spot = self._backend.market.spot(NAMES.asked(name), now)
         if spot is None or kind not in {"Quote", "Trade"}:
             return []
-        head = {"eventSymbol": symbol, "eventTime": 0, "eventType": kind}
+        head = {"eventSymbol": name, "eventTime": 0, "eventType": kind}
         if kind == "Trade":
             return [{**head, "time": _ms(now), "timeNanoPart": 0, "sequence": 0, "price": float(spot), "size": 1}]
         return [{**head, **_quote(spot - CENT, spot + CENT, 1, 1, _ms(now))}]
@@ -80,17 +81,17 @@ class Feed:
         found = CANDLE.fullmatch(symbol)
         if found is None:
             return []
-        start = datetime.fromtimestamp(since / 1000, UTC)
+        start, behind = datetime.fromtimestamp(since / 1000, UTC), NAMES.asked(found["symbol"])
         market, today = self._backend.market, self._backend.clock.now().date()
         ivs = {}
         if found["unit"] == "d":
             first = max(start.date(), today - timedelta(days=3650))
-            bars = list(market.history(found["symbol"], first, today))
+            bars = list(market.history(behind, first, today))
             stamps = [_ms(datetime.combine(bar.session_on, time(), UTC)) for bar in bars]
-            ivs = dict(market.iv_history(found["symbol"], first, today))
+            ivs = dict(market.iv_history(behind, first, today))
         else:
             minutes = int(found["count"] or 1)
-            bars, stamps = self._intraday(found["symbol"], minutes, start)
+            bars, stamps = self._intraday(behind, minutes, start)
         told = [_candle(symbol, bar, stamp, ivs.get(bar.session_on)) for bar, stamp in zip(bars, stamps, strict=True)][
             ::-1
         ]

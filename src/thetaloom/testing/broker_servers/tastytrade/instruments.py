@@ -9,6 +9,7 @@ from thetaloom.domain.market.events import Events
 from thetaloom.domain.values.instruments import INDEX_ROOTS, OptionContract, Right, parse_option_symbol
 from thetaloom.errors import InvalidInput
 from thetaloom.testing.broker_servers.backend import Backend
+from thetaloom.testing.broker_servers.tastytrade.told import NAMES
 
 YEAR, DIVIDEND_BEHIND = timedelta(days=365), timedelta(days=280)
 
@@ -23,15 +24,34 @@ def listed(backend: Backend, symbol: str) -> list[OptionContract]:
     return sorted(both, key=lambda one: (one.root, one.expires_on, one.strike, one.right))
 
 
-def nested_chain(backend: Backend, symbol: str) -> list[dict[str, Any]]:
-    """Return the chain of a symbol: roots, expirations, strikes."""
+def equities_json(backend: Backend, names: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the shares, funds and indices that are listed under some names."""
+    known = {name: backend.market.underlying(NAMES.asked(name)) for name in names}
+    return [
+        {
+            "id": number,
+            "symbol": name,
+            "streamer-symbol": name,
+            "instrument-type": "Equity",
+            "description": one.name,
+            "active": True,
+            "is-index": one.kind == "index",
+            "is-etf": one.kind == "etf",
+        }
+        for number, (name, one) in enumerate(known.items(), start=1)
+        if one is not None
+    ]
+
+
+def nested_chain(backend: Backend, name: str) -> list[dict[str, Any]]:
+    """Return the chain of an underlying: roots, expirations, strikes."""
     today = backend.calendar.exchange_date(backend.clock.now())
     roots: dict[str, dict[str, list[OptionContract]]] = {}
-    for one in listed(backend, symbol):
+    for one in listed(backend, NAMES.asked(name)):
         roots.setdefault(one.root, {}).setdefault(one.expires_on.isoformat(), []).append(one)
     return [
         {
-            "underlying-symbol": symbol,
+            "underlying-symbol": name,
             "root-symbol": root,
             "option-chain-type": "Standard",
             "shares-per-contract": 100,
@@ -82,11 +102,11 @@ def market_data_json(backend: Backend, asked: Mapping[str, list[str]]) -> list[d
         if quote is not None:
             sides = {"bid": quote.bid, "ask": quote.ask, "mark": quote.mid}
             found.append(_quoted(backend, symbol, "Equity Option", sides))
-    for kind, name in (("equity", "Equity"), ("index", "Index")):
-        for symbol in asked.get(kind, []):
-            spot = backend.market.spot(symbol, now)
+    for kind, word in (("equity", "Equity"), ("index", "Index")):
+        for name in asked.get(kind, []):
+            spot = backend.market.spot(NAMES.asked(name), now)
             if spot is not None:
-                found.append(_quoted(backend, symbol, name, {"mark": spot, "last": spot, "bid": spot, "ask": spot}))
+                found.append(_quoted(backend, name, word, {"mark": spot, "last": spot, "bid": spot, "ask": spot}))
     return found
 
 
@@ -108,14 +128,15 @@ def _quoted(backend: Backend, symbol: str, kind: str, sides: Mapping[str, object
     }
 
 
-def metrics_json(backend: Backend, symbols: Iterable[str]) -> list[dict[str, Any]]:
+def metrics_json(backend: Backend, names: Iterable[str]) -> list[dict[str, Any]]:
     """Return market metrics: the volatility, its rank and the events to come."""
     now = backend.clock.now()
     today = backend.calendar.exchange_date(now)
     found = []
-    for symbol in symbols:
+    for name in names:
+        symbol = NAMES.asked(name)
         ivs = [iv for _, iv in backend.market.iv_history(symbol, today - YEAR, today)]
-        told: dict[str, Any] = {"symbol": symbol, "market-cap": "0", "updated-at": now.isoformat()}
+        told: dict[str, Any] = {"symbol": name, "market-cap": "0", "updated-at": now.isoformat()}
         if ivs:
             low, high = min(ivs), max(ivs)
             rank = (ivs[-1] - low) / (high - low) if high > low else 0.5

@@ -8,9 +8,15 @@ from thetaloom.domain.book.transactions import Transaction
 from thetaloom.testing.broker_servers.backend import Backend
 from thetaloom.testing.broker_servers.tastytrade.bodies import Malformed, read_complex, read_order
 from thetaloom.testing.broker_servers.tastytrade.desk import Desk, wanted_of, wire_order
-from thetaloom.testing.broker_servers.tastytrade.instruments import market_data_json, metrics_json, nested_chain
+from thetaloom.testing.broker_servers.tastytrade.instruments import (
+    equities_json,
+    market_data_json,
+    metrics_json,
+    nested_chain,
+)
 from thetaloom.testing.broker_servers.tastytrade.told import (
     CODES,
+    NAMES,
     Placed,
     account_json,
     balance_json,
@@ -25,7 +31,8 @@ from thetaloom.testing.broker_servers.tastytrade.told import (
 from thetaloom.testing.broker_servers.tastytrade.wire import Asked, Told
 
 Answer = Callable[..., Told]
-ORDERS_PAGE, HISTORY_PAGE = (10, 200), (250, 2_000)  # what it tells unasked, and the most that may be asked for
+# What it tells unasked, and the most that may be asked for.
+ORDERS_PAGE, HISTORY_PAGE, EQUITIES_PAGE = (10, 200), (250, 2_000), (250, 1_000)
 
 
 class Rest:
@@ -65,7 +72,8 @@ class Rest:
                 ("GET", f"{mine}/positions", self._positions),
                 ("GET", f"{mine}/transactions", self._transactions),
                 ("GET", "/api-quote-tokens", self._quote_token),
-                ("GET", "/option-chains/([^/]+)/nested", self._chain),
+                ("GET", "/option-chains/(.+)/nested", self._chain),
+                ("GET", "/instruments/equities", self._equities),
                 ("GET", "/market-data/by-type", self._market_data),
                 ("GET", "/market-metrics", self._metrics),
             )
@@ -198,11 +206,11 @@ class Rest:
     def _positions(self, asked: Asked) -> Told:
         now = self.backend.clock.now()
         options = [
-            position_json(one.occ_symbol, "Equity Option", one.underlying, held, self.account, now)
+            position_json(one.occ_symbol, "Equity Option", NAMES.told(one.underlying), held, self.account, now)
             for one, held in self.backend.holdings().items()
         ]
         shares = [
-            position_json(symbol, "Equity", symbol, held, self.account, now)
+            position_json(NAMES.told(symbol), "Equity", NAMES.told(symbol), held, self.account, now)
             for symbol, held in self.backend.shares().items()
             if held
         ]
@@ -241,6 +249,9 @@ class Rest:
         if not found:
             return Told(status=404, body=error_json("record_not_found", f"Couldn't find {symbol}"))
         return Told(body=enveloped(found, asked.path))
+
+    def _equities(self, asked: Asked) -> Told:
+        return self._paged(asked, equities_json(self.backend, asked.query.get("symbol[]", [])), *EQUITIES_PAGE)
 
     def _market_data(self, asked: Asked) -> Told:
         if sum(map(len, asked.query.values())) > 100:

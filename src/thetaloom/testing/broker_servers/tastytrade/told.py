@@ -14,7 +14,9 @@ from thetaloom.domain.book.transactions import Transaction, TransactionKind
 from thetaloom.domain.strategy.structures import Leg
 from thetaloom.domain.values.instruments import OptionContract
 from thetaloom.ports.broker import Preview
+from thetaloom.testing.broker_servers.spelling import Spelling
 
+NAMES = Spelling(mark="/")
 STATUSES = {
     OrderStatus.FILLED: "Filled",
     OrderStatus.CANCELED: "Cancelled",
@@ -90,7 +92,7 @@ def order_json(one: Placed, account: str, now: datetime) -> dict[str, Any]:
         "global-request-id": f"{one.number:032x}",
         "leg-count": len(one.legs),
         "size": one.quantity,
-        "underlying-symbol": one.legs[0].contract.underlying,
+        "underlying-symbol": NAMES.told(one.legs[0].contract.underlying),
         "underlying-instrument-type": "Equity",
         "status": one.status,
         "cancellable": one.is_open,
@@ -284,9 +286,9 @@ def transaction_json(one: Transaction, account: str, action: str | None, order: 
     }
     if one.quantity:
         told |= {
-            "symbol": one.symbol if one.contract is None else one.contract.occ_symbol,
+            "symbol": NAMES.told(one.symbol) if one.contract is None else one.contract.occ_symbol,
             "instrument-type": "Equity" if one.contract is None else "Equity Option",
-            "underlying-symbol": one.symbol,
+            "underlying-symbol": NAMES.told(one.symbol),
             "quantity": str(abs(one.quantity)),
         }
     if one.kind is TransactionKind.CASH_SETTLEMENT and one.contract is not None:
