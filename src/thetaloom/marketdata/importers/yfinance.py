@@ -36,5 +36,6 @@ LAYOUT = Layout(
     },
     told=Told.BY_NEWEST_TRADE,
     snapshot="fetched",
-    note="Where no column was added with the moment of the fetch, the newest trade of the day stands for it.",
+    note="Where no column was added with the moment of the fetch, the newest trade of the day in the file stands for "
+    "it: calls, puts and all expirations of one fetch belong into one file then.",
 )
