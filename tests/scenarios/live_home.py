@@ -159,7 +159,7 @@ class LiveHome:
     def propose(self) -> str:
         """Start a run that a person has to approve, and return its id once it asks."""
         run = self.start(BY_HAND)
-        self.wait_for(run, RunStatus.PENDING_APPROVAL)
+        self.wait(lambda: self.told(run)["proposal"], lambda: str(self.told(run))[:3000])  # its status comes before it
         return run
 
     def proposal(self, run: str) -> Any:

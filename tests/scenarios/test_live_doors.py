@@ -98,7 +98,9 @@ def send_on_the_wire(home: LiveHome, run: str) -> str:
 
 def signal(home: LiveHome, _: str) -> str:
     user, now, before = home.platform.user_id, home.platform.clock.now(), home.newest_run()
-    source = SignalSource(name="tv", user_id=user, auth=SourceAuth.HMAC, strategy_id=BY_RULE, saved_at=now)
+    source = SignalSource(
+        name="tv", user_id=user, auth=SourceAuth.HMAC, strategy_id=BY_RULE, cooldown_seconds=0, saved_at=now
+    )
     home.do(SaveSignalSource(source=source))
     home.platform.source_secrets.put("tv", SECRET)
     said = {"ticker": SYMBOL, "action": "buy", "interval": next(INTERVALS), "timestamp": now.isoformat()}
