@@ -1,9 +1,13 @@
 """The guard: who may ask, from where, and how much at once."""
 
+import http.client
+import json
+from urllib.parse import urlsplit
+
 import pytest
 from starlette.testclient import TestClient
 
-from tests.web.conftest import ORIGIN
+from tests.web.conftest import BEARER, ORIGIN
 from thetaloom.web.security import BODY_BYTES_MAX
 
 FOREIGN_HOSTS = (
@@ -75,6 +79,19 @@ def test_a_body_above_the_limit_is_refused_announced_or_not(client: TestClient) 
         assert answer.status_code == 413
         assert answer.json()["code"] == "body_too_large"
         assert set(answer.json()) == {"code", "message", "advice", "details"}
+
+
+@pytest.mark.parametrize("is_announced", [True, False])
+def test_who_sends_far_too_much_hears_why_over_a_real_connection(address: str, is_announced: bool) -> None:
+    parts = [b" " * BODY_BYTES_MAX] * 16
+    body = b"".join(parts) if is_announced else iter(parts)
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
+
+    connection.request("POST", "/api/strategies/validate", body, BEARER, encode_chunked=not is_announced)
+
+    answer = connection.getresponse()
+    assert (answer.status, json.loads(answer.read())["code"]) == (413, "body_too_large")
+    connection.close()
 
 
 def test_a_body_at_the_limit_is_read(client: TestClient) -> None:

@@ -4,7 +4,9 @@ Nobody may reach the server through somebody else's page: a foreign name in ``Ho
 origin of a change (CSRF) are refused. Everything else needs a person, unless the table of permissions says otherwise.
 """
 
+import asyncio
 import re
+from contextlib import suppress
 from http import HTTPStatus
 from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
@@ -29,6 +31,8 @@ from thetaloom.web.problems import answer_of, problem_response, wants_page
 from thetaloom.web.throttling import Throttle
 
 BODY_BYTES_MAX = 1024 * 1024
+# Of a body that is refused this much is still taken in: who sends it hears nothing before all of it is sent.
+UNREAD_BYTES_MAX, UNREAD_SECONDS_MAX = 64 * 1024 * 1024, 10
 LENGTH = re.compile(r"[0-9]{1,18}")
 OWN_SITES = frozenset({"same-origin", "none"})  # none: typed or bookmarked. same-site is another port: foreign
 ACCOUNT_ADVICE = "An admin can add you to another's books: `thetaloom user add NAME --books NAME`."
@@ -223,6 +227,8 @@ def _incomplete() -> Response:
 async def _read_body(headers: Headers, receive: Receive) -> bytes | Response:
     announced = headers.get("content-length", "0")
     if not LENGTH.fullmatch(announced) or int(announced) > BODY_BYTES_MAX:
+        if "expect" not in headers:  # else nothing is sent before we ask for it
+            await _let_pass(receive)
         return _too_large()
     body = b""
     while True:
@@ -230,10 +236,25 @@ async def _read_body(headers: Headers, receive: Receive) -> bytes | Response:
         if message["type"] == "http.disconnect":  # a part of a change may say something else than the whole
             return _incomplete()
         body += bytes(message.get("body", b""))
+        more = message.get("more_body", False)
         if len(body) > BODY_BYTES_MAX:
+            if more:
+                await _let_pass(receive)
             return _too_large()
-        if not message.get("more_body", False):
+        if not more:
             return body
+
+
+async def _let_pass(receive: Receive) -> None:
+    """Take in what is left of a body, within bounds: a connection that ends unread takes the answer with it."""
+    left = UNREAD_BYTES_MAX
+    with suppress(TimeoutError):
+        async with asyncio.timeout(UNREAD_SECONDS_MAX):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
