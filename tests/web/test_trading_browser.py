@@ -126,7 +126,7 @@ def test_of_two_browsers_one_decides_and_the_other_hears_why(
     desk.keyboard.press("Control+Enter")
     expect(desk.get_by_role("status").first).to_contain_text("Approved.")
 
-    expect(phone.locator("#standing")).to_contain_text("by local")
+    expect(phone.locator("#standing")).to_contain_text("by you")
     expect(phone.get_by_role("button", name="Reject")).to_be_disabled()
     assert newest(platform) is ProposalStatus.APPROVED
     platform.engine.settle()

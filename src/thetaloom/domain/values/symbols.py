@@ -9,9 +9,10 @@ that has no mark, so it is asked for each of ``spellings`` in turn.
 import re
 
 _INDEX_MARK = re.compile(r"^[\^$](?=[A-Z])")
-# Other letters behind a mark are no class with options: units (U), warrants (W), London (L), Frankfurt (F).
-_CLASS = re.compile(r"([A-Z]{1,5})[./ -]([A-D])")
-_CLASSED = re.compile(r"[A-Z]{1,5}[A-D]")
+# Other letters behind a mark are no class with options: units (U), warrants (W), London (L), Frankfurt (F). Nor has a
+# symbol of one letter classes: "A B" is more likely two symbols than AB.
+_CLASS = re.compile(r"([A-Z]{2,5})[./ -]([A-D])")
+_CLASSED = re.compile(r"[A-Z]{2,5}[A-D]")
 
 
 def canonical_symbol(text: str) -> str:

@@ -48,7 +48,9 @@ class Round:
         self.suspects: dict[str, str] = {}
         self.phases: list[PhaseResult] = []
         self._counts = PhaseCounts(notes=[])
-        self._summed: tuple[tuple[Position, ...], Mapping[OptionContract, int]] = ((), {})
+        self._added_up: tuple[Position, ...] = ()
+        self._ours: Mapping[OptionContract, int] = {}
+        self._held_by: Mapping[OptionContract, Mapping[PositionId, int]] = {}
         self.read_positions()
 
     @property
@@ -100,10 +102,19 @@ class Round:
     @property
     def ours(self) -> Mapping[OptionContract, int]:
         """What our open positions hold, net."""
-        positions, known = tuple(self.positions.values()), self._summed[0]
-        if len(positions) != len(known) or any(one is not other for one, other in zip(positions, known, strict=True)):
-            self._summed = positions, summed(one.held for one in positions)
-        return self._summed[1]
+        self._add_up()
+        return self._ours
+
+    def _add_up(self) -> None:
+        positions, known = tuple(self.positions.values()), self._added_up
+        if len(positions) == len(known) and all(one is other for one, other in zip(positions, known, strict=True)):
+            return
+        held = {one.id: one.held for one in positions}
+        held_by: dict[OptionContract, dict[PositionId, int]] = {}
+        for position, contracts in held.items():
+            for contract, number in contracts.items():
+                held_by.setdefault(contract, {})[position] = number
+        self._added_up, self._ours, self._held_by = positions, summed(held.values()), held_by
 
     @property
     def explained(self) -> dict[OptionContract, int]:
@@ -167,7 +178,7 @@ class Round:
         legs: tuple[LegFill, ...] = ()
         if theirs * ours < ours * ours:
             legs = (LegFill(contract=contract, quantity=theirs - ours, price=Price(0)),)
-        holders = tuple(one.id for one in self.positions.values() if one.held.get(contract, 0) * ours > 0)
+        holders = tuple(one for one, number in self._held_by.get(contract, {}).items() if number * ours > 0)
         more: dict[str, Any] = {"symbol": contract.underlying, "legs": legs, "prices_known": False}
         return self.raise_finding(
             FindingKind.CONTRACTS_DIFFER, key, text, halt=True, candidates=holders if legs else (), **more
