@@ -20,6 +20,7 @@ def live_turns() -> list[Figure]:
 
 
 def _measured(name: str, seconds: float) -> list[Figure]:
+    from thetaloom.cli.up import leave_out_of_collections
     from thetaloom.store.database import open_database
     from thetaloom.store.upgrading import upgrade
     from thetaloom.testing.simulation.runner import silence
@@ -30,6 +31,7 @@ def _measured(name: str, seconds: float) -> list[Figure]:
         for kind in ("swift", "slow"):
             database = open_database(f"sqlite:///{Path(home) / kind}.db")
             upgrade(database)
+            leave_out_of_collections()  # as the server does
             found.append(measure_turns(database, 0.0 if kind == "swift" else seconds))
             database.close()
     swift, turns = found
