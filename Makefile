@@ -54,7 +54,7 @@ nightly: env ## all seeds, races, kills, databases and lives at simulated broker
 	TESTS_ALL_KILLS=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal tests/crash tests/engine/test_roll_kills.py
 	TESTS_ALL_STORES=1 $(BIN)/pytest -n $(WORKERS) --dist worksteal tests/engine tests/brokers/test_broker_contract.py -m postgres
 	TESTS_ALL_SEEDS=1 $(BIN)/pytest tests/engine/test_reconcile_elsewhere.py
-	TESTS_ALL_BROKERS=1 $(BIN)/pytest tests/scenarios/test_simulated_brokers.py tests/scenarios/test_at_a_broker_in_process.py tests/scenarios/test_live_doors.py
+	TESTS_ALL_BROKERS=1 $(BIN)/pytest tests/scenarios/test_simulated_brokers.py tests/scenarios/test_at_a_broker_in_process.py tests/scenarios/test_live_doors.py tests/scenarios/test_busts_at_brokers.py
 
 certify: env ## run the broker contract on every broker, and write its table and the pages of the brokers anew
 	for name in $$($(BIN)/python -c "import thetaloom.broker_parts as parts; print(*parts.SHIPPED_RIGS)"); do \
