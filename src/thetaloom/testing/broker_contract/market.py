@@ -18,10 +18,10 @@ SHORT, LONG = (leg.contract for leg in b.legs())
 NOT_LISTED = b.contract("SPY 2026-01-16 P 123")
 
 
-def bid_ask(rig: Rig) -> tuple[Price | None, Price | None] | None:
-    """Return the sides of the sold put as the feed has them now; nothing while there is no line to ask on."""
+def bid_ask(rig: Rig, contract: OptionContract = SHORT) -> tuple[Price | None, Price | None] | None:
+    """Return the sides of a contract as the feed has them now; nothing while there is no line to ask on."""
     try:
-        known = rig.feed.quotes([SHORT], rig.broker.account().as_of).get(SHORT)
+        known = rig.feed.quotes([contract], rig.broker.account().as_of).get(contract)
     except Unavailable:
         return None
     return None if known is None else (known.bid, known.ask)

@@ -3,10 +3,10 @@
 from thetaloom.domain.book.orders import Order, OrderStatus
 from thetaloom.domain.book.reports import ReportKind as K
 from thetaloom.domain.values.money import Price
-from thetaloom.errors import Unavailable
 from thetaloom.ports.market_data import SymbolSearch
 from thetaloom.testing import builders as b
 from thetaloom.testing.broker_contract.abilities import Ability
+from thetaloom.testing.broker_contract.market import bid_ask
 from thetaloom.testing.broker_contract.rig import Rig
 from thetaloom.testing.broker_contract.scenarios import Register
 
@@ -21,15 +21,6 @@ def spread(**changes: object) -> Order:
     return b.order(*SPREAD, **changes)  # type: ignore[arg-type]  # whatever the builder takes
 
 
-def bid_ask(rig: Rig) -> tuple[Price | None, Price | None] | None:
-    """Return the sides of the sold put as the feed has them now; nothing while there is no line to ask on."""
-    try:
-        known = rig.feed.quotes([SHORT], rig.broker.account().as_of).get(SHORT)
-    except Unavailable:
-        return None
-    return None if known is None else (known.bid, known.ask)
-
-
 @scenario("SYM-001", Ability.MARKET, cites="Lean.IB#85, robin_stocks#354")
 def _a_class_of_shares_is_known_with_its_chain_by_the_root_of_its_options(rig: Rig) -> None:
     known, chain = rig.feed.underlying("BRKB"), rig.feed.chain("BRKB", rig.broker.account().as_of)
@@ -42,9 +33,9 @@ def _a_class_of_shares_is_known_with_its_chain_by_the_root_of_its_options(rig: R
 def _a_class_of_shares_has_a_price_and_quotes_that_move(rig: Rig) -> None:
     rig.feed.watch([SHORT])
     rig.soon(lambda: rig.feed.spot("BRKB", rig.broker.account().as_of) == Price(500))
-    rig.soon(lambda: bid_ask(rig) == (Price("1.90"), Price("2.10")))
+    rig.soon(lambda: bid_ask(rig, SHORT) == (Price("1.90"), Price("2.10")))
     rig.quote(SHORT, Price("1.95"), Price("2.15"))
-    rig.soon(lambda: bid_ask(rig) == (Price("1.95"), Price("2.15")))
+    rig.soon(lambda: bid_ask(rig, SHORT) == (Price("1.95"), Price("2.15")))
 
 
 @scenario("SYM-003", Ability.MARKET, Ability.SEARCH)
