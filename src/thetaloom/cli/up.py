@@ -108,7 +108,6 @@ def _serve(settings: Settings, listening: socket.socket) -> None:
 
 def leave_out_of_collections() -> None:
     """Keep all that is there by now for good: a full garbage collection over it holds every thread for 200 ms."""
-    gc.collect()
     gc.freeze()
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from thetaloom.domain.book.fills import Fill
 from thetaloom.domain.book.live_gates import GATES
-from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, OrderStatus
+from thetaloom.domain.book.orders import LEGS_ALONE, Effect, Order, OrderPurpose, OrderStatus
 from thetaloom.domain.book.positions import BEYOND_HELD, Position
 from thetaloom.domain.book.refusals import NextAction, Refusal
 from thetaloom.domain.book.reports import (
@@ -66,7 +66,6 @@ _GOES_ON = {
 }
 REPRICES_MAX = 1
 DENYING = frozenset(reason.value for reason in (Reason.HALTED, *GATES))
-LEGS_ALONE = frozenset({OrderPurpose.UNWIND, OrderPurpose.COMPLETE})
 # Orders that work beside the run's own way, and how it ended when they took the last of a position.
 _RESTED = {OrderPurpose.TARGET: Reason.PROFIT_TARGET, OrderPurpose.LADDER: Reason.EXPIRY_LADDER}
 

@@ -269,3 +269,18 @@ def test_a_working_exit_makes_it_closing() -> None:
 
     assert position_status(filled(), [order]) is PositionStatus.CLOSING
     assert position_status(filled(), [replace(order, purpose=OrderPurpose.TARGET)]) is PositionStatus.OPEN_FULL
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_the_prices_of_what_is_held_come_to_what_was_paid_whether_each_legs_was_told_or_not(is_told: bool) -> None:
+    filled = a_fill(*((leg.contract, leg.ratio, Price("1.00") * number) for number, leg in enumerate(LEGS, 1)))
+    position = EMPTY.with_open_fill(filled)
+    if not is_told:
+        untold = (replace(one, lots=tuple(replace(lot, leg_prices=()) for lot in one.lots)) for one in position.spreads)
+        position = replace(position, spreads=tuple(untold))
+
+    paid = {leg.contract: position.opened_at_price(leg.contract) for leg in LEGS}
+
+    assert sum(-paid[leg.contract] * leg.ratio for leg in LEGS) == filled.price
+    assert not is_told or list(paid.values()) == [Price("1.00") * number for number in (1, 2, 3, 4)]
+    assert position.opened_at_price(builders.contract("SPY 2026-01-16 P 123")) == 0

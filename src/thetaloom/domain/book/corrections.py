@@ -12,7 +12,7 @@ from datetime import datetime
 
 from thetaloom.domain.book.fills import Fill, LegFill
 from thetaloom.domain.book.leg_fills import ALONE_MARK
-from thetaloom.domain.book.orders import Effect, Order, OrderPurpose, OrderStatus
+from thetaloom.domain.book.orders import LEGS_ALONE, Effect, Order, OrderStatus
 from thetaloom.domain.book.positions import NONE_KEPT, Position
 from thetaloom.domain.book.resting import units_held
 from thetaloom.domain.book.spreads import with_legs
@@ -24,7 +24,6 @@ from thetaloom.domain.values.money import NOTHING, Price
 from thetaloom.domain.values.reasons import ALLOWED, Reason, Verdict
 
 BUSTED = "busted"  # how a position ended of whose entry nothing stands
-LEGS_ALONE = frozenset({OrderPurpose.UNWIND, OrderPurpose.COMPLETE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,12 +140,17 @@ def _with(order: Order, fill: Fill, legs: Iterable[LegFill]) -> Fill:
 
 
 def _whole(legs: Iterable[Leg], done: Iterable[LegFill]) -> int:
-    counted: dict[object, int] = {}
-    for leg in done:
-        counted[leg.contract] = counted.get(leg.contract, 0) + leg.quantity
+    counted = _counted(done)
     times = {divmod(counted.pop(leg.contract, 0), leg.ratio) for leg in legs}
     number, rest = times.pop()
     return 0 if times or rest or any(counted.values()) else max(0, number)
+
+
+def _counted(done: Iterable[LegFill]) -> Counter[OptionContract]:
+    counted: Counter[OptionContract] = Counter()
+    for leg in done:
+        counted[leg.contract] += leg.quantity
+    return counted
 
 
 def _put_together(position: Position, booked: Iterable[BookedOrder]) -> Position | None:
@@ -180,9 +184,7 @@ def _closed_at(before: Position, made: Position, at: datetime) -> datetime | Non
 
 def _filled(one: BookedOrder) -> Order:
     order = one.order
-    done: Counter[OptionContract] = Counter()
-    for leg in (leg for fill in one.fills if ALONE_MARK not in fill.fill_id for leg in fill.legs):
-        done[leg.contract] += leg.quantity
+    done = _counted(leg for fill in one.fills if ALONE_MARK not in fill.fill_id for leg in fill.legs)
     filled = max(0, min(done[leg.contract] // leg.ratio for leg in order.legs))
     status = order.status
     if filled >= order.quantity:

@@ -66,6 +66,9 @@ class OrderPurpose(StrEnum):
     ROLL = "roll"  # closes for a roll, within what was approved of both sides
 
 
+LEGS_ALONE = frozenset({OrderPurpose.UNWIND, OrderPurpose.COMPLETE})  # of some legs of a structure
+
+
 class TimeInForce(StrEnum):
     """How long an order works."""
 

@@ -259,20 +259,17 @@ class Position:
         return after if after.is_open else replace(after, closed_at=lot.since)
 
     def opened_at_price(self, contract: OptionContract) -> Price:
-        """Return the average price of one contract that is held; zero where nobody said what it was done at."""
-        paid, count = Price(0), 0
-        for spread in self.spreads:
-            for lot in spread.lots:
-                for leg, price in zip(spread.legs, lot.leg_prices, strict=False):
-                    if leg.contract == contract:
-                        paid, count = (
-                            paid + price * lot.quantity * abs(leg.ratio),
-                            count + lot.quantity * abs(leg.ratio),
-                        )
-        for one in self.loose:
-            if one.contract == contract:
-                paid, count = paid + one.price * abs(one.quantity), count + abs(one.quantity)
-        return paid / count if count else Price(0)
+        """Return the average price of one contract that is held; zero of one that is not."""
+        done = [
+            (price, lot.quantity * abs(leg.ratio))
+            for spread in self.spreads
+            for lot in spread.lots
+            for leg, price in zip(spread.legs, spread.paid(lot), strict=True)
+            if leg.contract == contract
+        ]
+        done += [(one.price, abs(one.quantity)) for one in self.loose if one.contract == contract]
+        count = sum(number for _, number in done)
+        return sum((price * number for price, number in done), Price(0)) / count if count else Price(0)
 
     @property
     def shares_held(self) -> int:

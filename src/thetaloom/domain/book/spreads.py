@@ -76,12 +76,15 @@ class Spread:
     def broken(self) -> tuple["Spread", tuple["Loose", ...]]:
         """Return the spread without the oldest one, and that one's legs, each for itself."""
         (lot,), kept = self._oldest(1)
-        prices = lot.leg_prices or _made_up(self.legs, lot.price)
         legs = tuple(
             Loose(contract=leg.contract, quantity=leg.ratio, price=paid, since=lot.opened_at, cause="broken_spread")
-            for leg, paid in zip(self.legs, prices, strict=True)
+            for leg, paid in zip(self.legs, self.paid(lot), strict=True)
         )
         return replace(self, lots=kept), legs
+
+    def paid(self, lot: Lot) -> tuple[Price, ...]:
+        """Return what one contract of each leg was done at; made up where nobody said, with the lot's net price."""
+        return lot.leg_prices or _made_up(self.legs, lot.price)
 
     def _oldest(self, quantity: int) -> tuple[tuple[Lot, ...], tuple[Lot, ...]]:
         left, taken, kept = quantity, [], []

@@ -118,3 +118,8 @@ class Proposal:
 
 
 _NO_DECISION = frozenset({ProposalStatus.PENDING, ProposalStatus.SPENT, ProposalStatus.SUPERSEDED})
+
+
+def decider_in_words(decided_by: str, person: str = "a person") -> str:
+    """Say who decided: the strategy's own rule, or a person as the caller calls them."""
+    return "its own rule" if decided_by.startswith("rule:") else person

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from thetaloom.domain.run.lineage import LineageRecord
+from thetaloom.domain.run.proposals import decider_in_words
 from thetaloom.domain.run.runs import RunStatus, StepName, StepStatus
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.store.queries.lineage import StepRecord
@@ -146,8 +147,7 @@ def _approval(said: Told) -> str:
         return f"proposed {proposal['id']}: {closes}, both sides together {_signed(terms['net_floor'])} at worst"
     if said["status"] == "pending":
         return f"proposed {proposal['id']}, waits until {proposal['expires_at'][11:16]} UTC"
-    by = "its own rule" if proposal["decided_by"].startswith("rule:") else "a person"
-    return f"approved by {by}, down to {_net(proposal['limit_floor'])}"
+    return f"approved by {decider_in_words(proposal['decided_by'])}, down to {_net(proposal['limit_floor'])}"
 
 
 def _order(said: Told) -> str:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from thetaloom.domain.run.proposals import decider_in_words
 from thetaloom.domain.values.money import Money
 
 UNKNOWN = "unknown"
@@ -55,7 +56,7 @@ def when(at: datetime | None, zone: str, exchange_zone: str) -> str | Markup:
 
 def decider(who: str, names: Mapping[str, str]) -> str:
     """Write who decided: a person by name, or the strategy's own rule."""
-    return "its own rule" if who.startswith("rule:") else names.get(who, who)
+    return decider_in_words(who, names.get(who, who))
 
 
 def digits(amount: Decimal) -> str:

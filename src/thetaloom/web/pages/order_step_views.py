@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from thetaloom.domain.run.proposals import decider_in_words
 from thetaloom.domain.values.reasons import Reason
 from thetaloom.store.queries.lineage import StepRecord
 from thetaloom.web.pages.market_step_views import checks_grid, given_of, grid_of, said_of
@@ -84,12 +85,11 @@ def proposal_view(step: StepRecord) -> Shown:
     """Show what was put before a person or a rule, and what they said."""
     said = said_of(step)
     proposal, status = said["proposal"], said["status"]
-    by_rule = proposal["decided_by"].startswith("rule:")
     return Shown(
         kind="proposal",
         badge=status,
         tone={"approved": "profit", "rejected": "loss", "expired": "loss"}.get(status, ""),
-        lead=proposal["decided_by"] and f"Decided by {'its own rule' if by_rule else 'a person'}.",
+        lead=proposal["decided_by"] and f"Decided by {decider_in_words(proposal['decided_by'])}.",
         cards=[
             Fact(name="Net at mid, per share", raw=proposal["mid_price"], form=Form.SIGNED),
             Fact(name="Structures", raw=proposal["quantity"], form=Form.NUMBER),
